@@ -1,0 +1,115 @@
+"""One job in full, as HTML of escaped values, and the commands that would act on it."""
+
+import json
+
+from pqkit.queries import ActionView, AttemptView, JobDetail, LineView
+from pqkit.states import MEANINGS, JobState, allows
+
+from . import shell
+from .words import NOTHING, clock, lasted, safe
+
+ATTEMPT_COLUMNS = [("Attempt", "number"), ("Outcome", ""), ("Worker", ""), ("Began", ""), ("Took", "number")]
+COMMANDS = {
+    "resubmit": "resubmit {job}",
+    "cancel": "cancel {job}",
+    "mark_failed": "mark-failed {job}",
+    "assign": "assign {job} --worker NAME",
+    "delete": "delete {job}",
+}
+
+
+def commands(job_id: int, state: JobState) -> list[str]:
+    """What a person may type about a job in that state."""
+    return [f"pqkit jobs {line.format(job=job_id)}" for verb, line in COMMANDS.items() if allows(state, verb)]
+
+
+def words(seen: JobDetail) -> str:
+    """The detail card."""
+    job = seen.job
+    parts = [
+        shell.head(f"Job {job.id}", shell.marked(job.state, f"{job.state}: {MEANINGS[job.state]}")),
+        _facts(seen),
+        _part("Arguments", _pre(_json(job.args))),
+        _part("Error", _pre(job.error)) if job.error else "",
+        _part("Result", _pre(_json(seen.result))) if seen.result is not None else "",
+        _progress(seen),
+        _part("Attempts", _attempts(seen.attempts)),
+        _part("Log", _pre("\n".join(map(_line, seen.lines)))) if seen.lines else "",
+        _part("Operators", _pre("\n".join(map(_action, seen.actions)))) if seen.actions else "",
+        _part("To act on it, type", _pre("\n".join(commands(job.id, job.state)))),
+    ]
+    return "".join(parts)
+
+
+def _facts(seen: JobDetail) -> str:
+    job = seen.job
+    facts = {
+        "Task": job.task,
+        "Queue": job.queue,
+        "Priority": job.priority,
+        "Failed runs": f"{job.retries} of at most {job.max_retries + 1}",
+        "Crashes": job.crashes or None,
+        "Time-out": f"{seen.timeout:g} s" if seen.timeout else None,
+        "Unique key": seen.unique_key,
+        "Worker": job.worker,
+        "Only for": job.assigned_to,
+        "Created": clock(job.created_at),
+        "Due": clock(job.due_at) if job.due_at else None,
+        "Claimed": clock(job.claimed_at) if job.claimed_at else None,
+        "Cancel asked": clock(job.cancel_requested_at) if job.cancel_requested_at else None,
+        "Ended": clock(job.finished_at) if job.finished_at else None,
+    }
+    pairs = [f"<dt>{safe(name)}</dt><dd>{safe(value)}</dd>" for name, value in facts.items() if value is not None]
+    return f"<dl>{''.join(pairs)}</dl>"
+
+
+def _part(title: str, inside: str) -> str:
+    return f"<h4>{safe(title)}</h4>{inside}"
+
+
+def _pre(text: str | None) -> str:
+    return f"<pre tabindex='0'>{safe(text)}</pre>"
+
+
+def _json(text: str | None) -> str:
+    """Stored JSON, indented for reading; as it stands where it is none."""
+    try:
+        return json.dumps(json.loads(text or "null"), indent=2, ensure_ascii=False)
+    except ValueError:
+        return str(text)
+
+
+def _progress(seen: JobDetail) -> str:
+    if seen.progress is None:
+        return ""
+    done = 100 * seen.progress.fraction
+    bar = f"<progress max='100' value='{done:.0f}'></progress> {done:.0f} % {shell.marked('muted', seen.progress.note)}"
+    return _part(f"Progress of attempt {seen.progress.attempt}", bar)
+
+
+def _attempts(attempts: list[AttemptView]) -> str:
+    rows = [
+        [
+            safe(a.attempt),
+            shell.marked("good" if a.outcome == "completed" else "warn", a.outcome),
+            safe(a.worker or NOTHING),
+            clock(a.started_at or a.claimed_at),
+            lasted(a.ended_at - (a.started_at or a.claimed_at)),
+        ]
+        for a in attempts
+    ]
+    errors = [_error(a) for a in attempts if a.error]
+    return shell.grid(ATTEMPT_COLUMNS, rows, "None has ended yet.") + "".join(errors)
+
+
+def _error(a: AttemptView) -> str:
+    return f"<details><summary>What attempt {a.attempt} said</summary>{_pre(a.error)}</details>"
+
+
+def _line(line: LineView) -> str:
+    return f"{clock(line.at)}  {line.line}"
+
+
+def _action(action: ActionView) -> str:
+    why = f": {action.reason}" if action.reason else ""
+    return f"{clock(action.at)}  {action.verb} by {action.who}{why}"

@@ -1,0 +1,3 @@
+from pqkit.cli import main
+
+main()

@@ -1,0 +1,265 @@
+"""Judging history: by what the database recorded of a job, was every promise kept?
+
+It proves what the database recorded. What a handler did elsewhere is not in it.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pqkit.outcome import MAX_CRASHES
+from pqkit.states import JobState, Place
+
+SECOND = 1_000_000
+# Two readings of the wall clock by two processes may differ a little in order; by more only when it was set.
+CLOCK_SLACK = 2 * SECOND
+STUCK_AFTER = 60 * SECOND
+FAILURES = ("failed", "timed_out")
+
+
+class Standing(NamedTuple):
+    """A row in one of the four places. ``at`` is when it is due, was claimed or finished; None in ``ready``."""
+
+    place: Place
+    state: JobState
+    attempt: int
+    retries: int
+    crashes: int
+    at: int | None
+    worker_id: int | None
+
+
+class Ran(NamedTuple):
+    """A run that has ended; ``next_at`` is the moment that was set for the next one, where one was."""
+
+    attempt: int
+    worker_id: int
+    claimed_at: int
+    started_at: int | None
+    ended_at: int
+    outcome: str
+    next_at: int | None = None
+
+
+class Acted(NamedTuple):
+    """What an operator did to the job."""
+
+    at: int
+    verb: str
+    who: str
+
+
+class Life(NamedTuple):
+    """A worker process's life; ``ended_at`` is None while it lasts."""
+
+    name: str
+    started_at: int
+    ended_at: int | None
+
+
+class Pause(NamedTuple):
+    """A span in which a queue was paused; ``until`` is None while it lasts."""
+
+    queue: str
+    since: int
+    until: int | None
+
+
+@dataclass(frozen=True)
+class History:
+    """All that is on record of one job."""
+
+    job_id: int
+    queue: str
+    created_at: int
+    max_retries: int
+    standings: Sequence[Standing] = ()
+    runs: Sequence[Ran] = ()
+    actions: Sequence[Acted] = ()
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What jobs share: the workers' lives, the queues' pauses, the moment of the look."""
+
+    now: int
+    lives: Mapping[int, Life] = field(default_factory=dict)
+    pauses: Sequence[Pause] = ()
+
+
+class Finding(NamedTuple):
+    """A promise that was not kept, and the job's record as a timeline of (moment, words)."""
+
+    rule: str
+    job_id: int
+    words: str
+    timeline: list[tuple[int, str]]
+
+
+Rule = Callable[[History, Surroundings], str | None]
+
+
+def none_lost(job: History, _around: Surroundings) -> str | None:
+    if len(job.standings) == 1:
+        return None
+    places = ", ".join(standing.place for standing in job.standings) or "nowhere"
+    return f"it stands in {places}; every job stands in exactly one place"
+
+
+def one_lease_at_a_time(job: History, _around: Surroundings) -> str | None:
+    for before, after in zip(job.runs, job.runs[1:], strict=False):
+        if after.claimed_at < before.ended_at - CLOCK_SLACK:
+            return (
+                f"attempt {after.attempt} was claimed before attempt {before.attempt} ended, or the clock was set back"
+            )
+    ended = {run.attempt for run in job.runs}
+    leases = [s for s in job.standings if s.place is Place.LEASE]
+    return next((f"attempt {s.attempt} has ended and still holds a lease" for s in leases if s.attempt in ended), None)
+
+
+def finished_once(job: History, _around: Surroundings) -> str | None:
+    finals = [run for run in job.runs if run.outcome == "completed"]
+    resubmitted = sum(action.verb == "resubmit" for action in job.actions)
+    if len(finals) > 1 + resubmitted:
+        return f"{len(finals)} attempts were accepted as completed, and it was resubmitted {resubmitted} times"
+    completed = any(s.state is JobState.COMPLETED for s in job.standings)
+    if completed and (not job.runs or job.runs[-1].outcome != "completed"):
+        return "it is completed, and its last attempt is not"
+    return None
+
+
+def fence_held(job: History, around: Surroundings) -> str | None:
+    for run in job.runs:
+        life = around.lives.get(run.worker_id)
+        if run.outcome == "crashed" or life is None or life.ended_at is None:
+            continue
+        if run.ended_at > life.ended_at + CLOCK_SLACK:
+            return f"attempt {run.attempt} was accepted from {life.name} after that worker had been ended"
+    return None
+
+
+def history_whole(job: History, _around: Surroundings) -> str | None:
+    numbers = [run.attempt for run in job.runs]
+    claimed = sum(s.attempt - (s.place is Place.LEASE) for s in job.standings)
+    if len(job.standings) == 1 and numbers != list(range(1, claimed + 1)):
+        return f"{claimed} attempts have ended by its place, {numbers} are on record"
+    return None
+
+
+def budgets_kept(job: History, _around: Surroundings) -> str | None:
+    failures = sum(run.outcome in FAILURES for run in job.runs)
+    crashes = sum(run.outcome == "crashed" for run in job.runs)
+    for s in job.standings:
+        if s.retries > min(failures, job.max_retries + 1):
+            return f"{s.retries} failures are charged, {failures} are on record, {job.max_retries + 1} are its limit"
+        if s.crashes > min(crashes, MAX_CRASHES):
+            return f"{s.crashes} crashes are charged, {crashes} are on record, {MAX_CRASHES} are the limit"
+        by_itself = s.state is JobState.UNPROCESSABLE and s.crashes < MAX_CRASHES
+        if by_itself and s.retries <= job.max_retries:
+            return f"it was given up after {s.retries} failures and {s.crashes} crashes, before its budget was used"
+    return None
+
+
+def retries_not_early(job: History, _around: Surroundings) -> str | None:
+    for before, after in zip(job.runs, job.runs[1:], strict=False):
+        if before.next_at is None or after.claimed_at >= before.next_at - CLOCK_SLACK:
+            continue
+        if not any(a.verb == "resubmit" and before.ended_at - CLOCK_SLACK <= a.at for a in job.actions):
+            return f"attempt {after.attempt} was claimed before the moment that was set for it"
+    return None
+
+
+def pause_kept(job: History, around: Surroundings) -> str | None:
+    for run in job.runs:
+        for pause in around.pauses:
+            until = pause.until if pause.until is not None else around.now
+            inside = pause.since + CLOCK_SLACK < run.claimed_at < until - CLOCK_SLACK
+            if pause.queue == job.queue and inside:
+                return f"attempt {run.attempt} was claimed while queue {job.queue} was paused"
+    return None
+
+
+def none_stuck(job: History, around: Surroundings) -> str | None:
+    living = [life for life in around.lives.values() if life.ended_at is None]
+    for s in job.standings:
+        overdue = s.at is not None and around.now - s.at > STUCK_AFTER
+        if s.place is Place.LEASE and overdue:
+            life = around.lives.get(s.worker_id or 0)
+            if life is None or life.ended_at is not None:
+                return "it is held by a worker that has ended, and nobody has rescued it"
+        if s.place is Place.DELAYED and overdue and living:
+            return "it is due for more than a minute, and nobody has staged it"
+    return None
+
+
+RULES: dict[str, Rule] = {
+    "none lost": none_lost,
+    "one lease at a time": one_lease_at_a_time,
+    "finished once": finished_once,
+    "fence held": fence_held,
+    "history whole": history_whole,
+    "budgets kept": budgets_kept,
+    "retries not early": retries_not_early,
+    "pause kept": pause_kept,
+    "none stuck": none_stuck,
+}
+
+
+@dataclass
+class Certificate:
+    """What an audit looked at and found. ``checksum`` (SHA-256) is of every fact that was judged, in job order."""
+
+    jobs: int = 0
+    runs: int = 0
+    first_job: int | None = None
+    last_job: int | None = None
+    states: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    checksum: str = ""
+
+    @property
+    def clean(self) -> bool:
+        return not self.findings
+
+    def smallest(self) -> Finding | None:
+        """The finding with the shortest timeline: the easiest to understand."""
+        return min(self.findings, key=lambda found: (len(found.timeline), found.job_id), default=None)
+
+
+def judge(histories: Iterable[History], around: Surroundings) -> Certificate:
+    """Hold every job's history against every rule."""
+    certificate, digest = Certificate(), hashlib.sha256()
+    for job in histories:
+        digest.update(repr((job.job_id, job.queue, job.standings, job.runs, job.actions)).encode())
+        certificate.jobs += 1
+        certificate.runs += len(job.runs)
+        certificate.first_job = certificate.first_job or job.job_id
+        certificate.last_job = job.job_id
+        for standing in job.standings:
+            certificate.states[standing.state] = certificate.states.get(standing.state, 0) + 1
+        certificate.findings += _findings(job, around)
+    certificate.checksum = digest.hexdigest()
+    return certificate
+
+
+def _findings(job: History, around: Surroundings) -> Iterator[Finding]:
+    for name, rule in RULES.items():
+        words = rule(job, around)
+        if words:
+            yield Finding(name, job.job_id, words, timeline(job, around))
+
+
+def timeline(job: History, around: Surroundings) -> list[tuple[int, str]]:
+    """What happened to the job, oldest first."""
+    events = [(job.created_at, f"queued in {job.queue}")]
+    for run in job.runs:
+        life = around.lives.get(run.worker_id)
+        worker = life.name if life else f"worker {run.worker_id}"
+        events.append((run.claimed_at, f"attempt {run.attempt} claimed by {worker}"))
+        events.append((run.ended_at, f"attempt {run.attempt} {run.outcome}"))
+        if life and life.ended_at is not None:
+            events.append((life.ended_at, f"{worker} ended"))
+    events += [(action.at, f"{action.verb} by {action.who}") for action in job.actions]
+    events += [(s.at if s.at is not None else around.now, f"stands in {s.place} as {s.state}") for s in job.standings]
+    return sorted(events)

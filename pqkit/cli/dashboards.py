@@ -1,0 +1,122 @@
+"""`pqkit dashboards`: serve the two consoles, each on its own port, until told to stop."""
+
+import importlib
+import importlib.util
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any
+
+import typer
+
+from pqkit import kit
+from pqkit.errors import PqkitError
+from pqkit.process import die_with_supervisor
+from pqkit.settings import settings
+
+PACKAGE = "dashboards"
+EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class Console(StrEnum):
+    """The page that acts, and the page that watches."""
+
+    MANAGER = "manager"
+    OPS = "ops"
+
+
+def dashboards(
+    console: Annotated[Console | None, typer.Argument(help="Which console; both where none is named.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Its port, where not the one in the settings.")
+    ] = None,
+) -> None:
+    """Serve the ops and manager consoles."""
+    if port is not None and console is None:
+        raise PqkitError("--port needs the console's name: pqkit dashboards ops --port 9000")
+    wanted = list(Console) if console is None else [console]
+    serve({name: port or _port(name) for name in wanted})
+
+
+def serve(ports: dict[Console, int]) -> None:
+    """Serve each console on its port until SIGTERM or Ctrl+C. Raises PqkitError for a taken port or a missing panel."""
+    die_with_supervisor()
+    package = load(kit.folder(PACKAGE))
+    pages = {name: _page(package, name) for name in ports}
+    importlib.import_module(f"{PACKAGE}.feed").shared()  # begins to watch now, not with the first visitor
+    loop = _loop_that_obeys()
+    servers = [_server(name, pages[name], port) for name, port in ports.items()]
+    for name, port in ports.items():
+        typer.echo(f"{name} console: http://{_shown(settings().host)}:{port}")
+    for server in servers:
+        server.start()
+    loop.start()
+    for server in servers:
+        server.stop()
+
+
+def load(place: Path) -> ModuleType:
+    """The package of pages in that folder, under the name ``dashboards``."""
+    start = place / "__init__.py"
+    spec = importlib.util.spec_from_file_location(PACKAGE, start, submodule_search_locations=[str(place)])
+    if spec is None or spec.loader is None or not start.is_file():
+        raise PqkitError(f"{place} holds no consoles; `pqkit init DIR` lays them out")
+    package = sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(package)
+    return package
+
+
+def _page(package: ModuleType, name: Console) -> Callable[[], Any]:
+    try:
+        module = importlib.import_module(f"{package.__name__}.{name}")
+    except ModuleNotFoundError as error:
+        raise PqkitError(
+            f"the consoles need {error.name}, which is not installed: pip install 'pqkit[console]'"
+        ) from None
+    page: Callable[[], Any] = module.page
+    return page
+
+
+def _server(name: Console, page: Callable[[], Any], port: int) -> Any:
+    from panel.io.server import get_server  # noqa: PLC0415 - 2 s to import, and not installed everywhere
+
+    host = settings().host
+    try:
+        return get_server(
+            {"/": page}, port=port, address=host, title=f"pqkit {name}", websocket_origin=origins(host, port)
+        )
+    except OSError as error:
+        raise PqkitError(
+            f"port {port} on {host} cannot be used ({error.strerror}): free it, or set PQKIT_{name.upper()}_PORT"
+        ) from None
+
+
+def origins(host: str, port: int) -> list[str]:
+    """The addresses whose pages may open a live connection: those that this server is reached by, and no other."""
+    names = {"127.0.0.1", "localhost"} if host in LOOPBACK | EVERYWHERE else {host}
+    if host in EVERYWHERE:
+        names |= {socket.gethostname(), socket.getfqdn()}
+    return sorted(f"{name}:{port}" for name in names)
+
+
+def _loop_that_obeys() -> Any:
+    """The event loop, which SIGTERM and Ctrl+C end."""
+    from tornado.ioloop import IOLoop  # noqa: PLC0415 - comes with panel
+
+    loop = IOLoop.current()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: loop.add_callback_from_signal(loop.stop))
+    return loop
+
+
+def _port(name: Console) -> int:
+    return settings().ops_port if name is Console.OPS else settings().manager_port
+
+
+def _shown(host: str) -> str:
+    return "127.0.0.1" if host in EVERYWHERE else host

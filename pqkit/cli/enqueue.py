@@ -1,0 +1,121 @@
+"""``pqkit enqueue``: queue calls from a shell."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from pqkit.cli.inputs import AsJson, BadInput, arguments, json_object, moment, seconds
+from pqkit.cli.output import many, say, show_json
+from pqkit.errors import PqkitError
+from pqkit.queue import get_queue
+from pqkit.queue.order import make_order
+from pqkit.settings import settings
+from pqkit.tasks import find
+
+BATCH = 1_000
+
+
+def enqueue(
+    *,
+    task: Annotated[str, typer.Argument(help="The task's name.")],
+    arg: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="One argument, JSON where it parses, otherwise text; repeatable."),
+    ] = None,
+    args: Annotated[str | None, typer.Option(metavar="JSON", help="All arguments as one JSON object.")] = None,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="One call per line of standard input, each a JSON object of arguments.")
+    ] = False,
+    queue: Annotated[str | None, typer.Option(help="Queue; default: the task's own.")] = None,
+    priority: Annotated[int, typer.Option(help="Lower goes first.")] = 0,
+    delay: Annotated[float | None, typer.Option(parser=seconds, metavar="TIME", help="Due in 30s, 5m, 2h, 7d.")] = None,
+    run_at: Annotated[
+        datetime | None, typer.Option(parser=moment, metavar="ISO", help="Due at 2030-01-31T08:00+01:00.")
+    ] = None,
+    unique_key: Annotated[
+        str | None, typer.Option(help="At most one unfinished job of the queue has this key.")
+    ] = None,
+    max_retries: Annotated[int | None, typer.Option(min=0, help="Retries after the first run.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(parser=seconds, metavar="TIME", help="How long one run may take.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Queue one call of a task, or with --lines one for each line of standard input.
+
+    Where the setting "tasks" names your modules, the call is checked against the task's signature.
+
+    Lines are queued 1,000 at a time, each thousand whole or not at all.
+    A bad line stops that: the message names it and says which are queued.
+    """
+    options = _options(queue=queue, delay=delay, run_at=run_at, max_retries=max_retries, timeout=timeout)
+    _load_tasks(task)
+    if lines:
+        if arg or args is not None or unique_key is not None:
+            raise BadInput("--lines takes arguments from standard input only, and no --unique-key")
+        ids = _enqueue_lines(task, _lines_of(sys.stdin.buffer), options | {"priority": priority})
+        show_json({"ids": ids}) if json else say(f"{many(len(ids))} queued")
+        return
+    options |= _options(unique_key=unique_key)
+    job = _enqueue_one(task, arguments(arg or [], args), options | {"priority": priority})
+    if json:
+        show_json({"id": job.id, "existing": job.existing})
+    else:
+        say(f"job {job.id} has this key already" if job.existing else f"job {job.id} queued")
+
+
+def _options(**options: Any) -> dict[str, Any]:
+    """Only what was said: the rest is the task's own policy."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _load_tasks(name: str) -> None:
+    modules = settings().tasks
+    if not modules:
+        return
+    from pqkit.worker.tasks import import_tasks  # noqa: PLC0415 - only where tasks are declared
+
+    import_tasks(modules)
+    if find(name) is None:
+        typer.echo(f"pqkit: {', '.join(modules)} has no task {name!r}; it waits for a worker that knows it", err=True)
+
+
+def _enqueue_one(task: str, args: dict[str, Any], options: dict[str, Any]) -> Any:
+    try:
+        return get_queue().enqueue(task, args, **options)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+
+
+def _lines_of(source: BinaryIO) -> Iterator[str]:
+    """Text lines; bytes that are not UTF-8 become what the payload rules refuse, so that the line can be named."""
+    return (line.decode(errors="surrogateescape") for line in source)
+
+
+def _enqueue_lines(task: str, source: Iterable[str], options: dict[str, Any]) -> list[int]:
+    queue, ids, queued = get_queue(), list[int](), 0
+    numbered = ((number, line) for number, line in enumerate(source, 1) if line.strip())
+    while batch := list(islice(numbered, BATCH)):
+        try:
+            ids += queue.enqueue_many(task, list(_calls(task, batch, options)), **options)
+        except ValueError as error:
+            done = f"lines up to {queued} are queued" if queued else "nothing is queued"
+            raise BadInput(f"{error}; {done}") from None
+        queued = batch[-1][0]
+    return ids
+
+
+def _calls(task: str, batch: list[tuple[int, str]], options: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The arguments in these lines. Raises BadInput that names the first line that does not fit the task."""
+    order = make_order(task, now=0, **options)
+    for number, line in batch:
+        args = json_object(line, f"line {number}")
+        try:
+            order.encode(args)
+        except (PqkitError, ValueError) as error:
+            raise BadInput(f"line {number}: {error}") from None
+        yield args

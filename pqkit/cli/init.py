@@ -1,0 +1,69 @@
+"""`pqkit init`: a folder of one's own, with the kit laid out in it."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pqkit import kit
+from pqkit.errors import Refused
+
+TASKS = '''"""Your tasks. A worker imports this module because `tasks` in pyproject.toml names it."""
+
+from pqkit import task
+
+
+@task(queue="greetings", max_retries=3, backoff=[1, 2, 4], timeout=60)
+def greet(name: str, times: int = 1, *, ctx) -> str:
+    """Try it: pqkit enqueue greet --arg name=Ada --arg times=2"""
+    for turn in range(times):
+        ctx.progress(turn / times, f"greeting {turn + 1} of {times}")
+        ctx.log(f"hello {name}")
+    return f"greeted {name} {times} times"
+'''
+
+SETTINGS = """# Settings of this queue; the environment (PQKIT_URL ...) and .env win over them.
+[tool.pqkit]
+url = "sqlite:///data/queue.db"
+# The modules with your tasks; the second is the demo's, for `pqkit up --demo`.
+tasks = ["tasks", "pqkit.demo.tasks"]
+"""
+
+IGNORED = "/data/\n/logs/\n__pycache__/\n.ipynb_checkpoints/\n.env\n"
+
+NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is new or empty.")],
+) -> None:
+    """Lay out a project of your own: tasks, settings, notebooks, dashboards, Supervisor's configuration."""
+    lay_out(folder)
+    typer.echo(
+        f"{folder} is ready:\n"
+        "  tasks.py, pyproject.toml             your tasks and settings\n"
+        "  notebooks/ dashboards/ supervisor/   the kit, yours to change\n"
+        "  Procfile                             for Honcho, where Supervisor does not run\n"
+        "Next:\n"
+        f"  cd {folder}\n"
+        "  pqkit up --demo                      workers, consoles and some input; Ctrl+C stops them\n"
+        "  pqkit enqueue greet --arg name=Ada   (in a second terminal)"
+    )
+
+
+def lay_out(folder: Path) -> None:
+    """Copy the kit and the samples into ``folder``; Refused unless it is new or empty."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Refused(f"{folder} is not an empty folder: name a new one")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in kit.FOLDERS:
+            shutil.copytree(kit.root() / name, folder / name, ignore=NOT_COPIED)
+        shutil.copy(kit.root() / "Procfile", folder / "Procfile")
+        for name, text in {"tasks.py": TASKS, "pyproject.toml": SETTINGS, ".gitignore": IGNORED}.items():
+            (folder / name).write_text(text)
+        for name in ("data", "logs"):
+            (folder / name).mkdir(mode=0o700)
+    except OSError as error:
+        raise Refused(f"{folder} cannot be laid out: {error.strerror or error}") from None

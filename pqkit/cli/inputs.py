@@ -1,0 +1,148 @@
+"""What commands accept: ages, moments, arguments, and the filter options that all commands on jobs share."""
+
+import inspect
+import json
+import re
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+from pqkit.errors import PqkitError
+from pqkit.queries import Filter
+from pqkit.states import JobState
+
+R = TypeVar("R")
+UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+MAX_SECONDS = 100 * 365 * 86_400
+
+
+class BadInput(PqkitError, ValueError):
+    """An argument of a command that makes no sense."""
+
+
+def seconds(text: str) -> float:
+    """``30``, ``30s``, ``5m``, ``2h``, ``7d`` or ``1w`` in seconds."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw]?)", text.strip())
+    if found is None or (number := float(found[1]) * UNITS[found[2]]) > MAX_SECONDS:
+        raise typer.BadParameter(f"{text!r} is not a length of time such as 30s, 5m, 2h or 7d")
+    return number
+
+
+def moment(text: str) -> datetime:
+    """An ISO 8601 date and time with its offset, such as ``2030-01-31T08:00+01:00``."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a time such as 2030-01-31T08:00+01:00") from None
+    if found.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} needs its offset from UTC, such as {text}Z or {text}+01:00")
+    return found
+
+
+def until(text: str) -> int:
+    """A moment or a length of time from now, as microseconds UTC."""
+    return _at(text, 1)
+
+
+def back_to(text: str) -> int:
+    """A moment or a length of time before now, as microseconds UTC."""
+    return _at(text, -1)
+
+
+def _at(text: str, direction: int) -> int:
+    if text[:1].isdigit() and "-" not in text:
+        return round((time.time() + direction * seconds(text)) * 1_000_000)
+    return round(moment(text).timestamp() * 1_000_000)
+
+
+def arguments(pairs: list[str], text: str | None) -> dict[str, Any]:
+    """A job's arguments from ``name=value`` pairs (JSON where it parses, otherwise text) or from one JSON object."""
+    if pairs and text is not None:
+        raise BadInput("give --arg or --args, not both")
+    if text is not None:
+        return json_object(text, "--args")
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise BadInput(f"--arg takes name=value, not {pair!r}")
+        if name in found:
+            raise BadInput(f"--arg {name} is given twice")
+        found[name] = _value(value)
+    return found
+
+
+def json_object(text: str, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{where} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BadInput(f'{where} must be a JSON object such as {{"path": "a.png"}}')
+    return value
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without a preview and a question.")]
+Reason = Annotated[str | None, typer.Option(help="Why; goes on record with your name.", show_default=False)]
+Queue = Annotated[str | None, typer.Option(help="Only jobs of this queue.", show_default=False)]
+State = typer.Option(
+    "--state", metavar="STATE", help=f"Only jobs in this state ({', '.join(JobState)}); repeatable.", show_default=False
+)
+
+
+def make_filter(
+    *,
+    state: Annotated[list[JobState] | None, State] = None,
+    queue: Queue = None,
+    task: Annotated[str | None, typer.Option(help="Only jobs of this task.", show_default=False)] = None,
+    older_than: Annotated[
+        float | None,
+        typer.Option(
+            parser=seconds, metavar="AGE", help="Created at least so long ago: 30s, 5m, 2h, 7d.", show_default=False
+        ),
+    ] = None,
+    newer_than: Annotated[
+        float | None,
+        typer.Option(parser=seconds, metavar="AGE", help="Created less than so long ago.", show_default=False),
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Only jobs with this text in their arguments.", show_default=False)
+    ] = None,
+    error: Annotated[
+        str | None, typer.Option(help="Only jobs with this text in their last error.", show_default=False)
+    ] = None,
+) -> Filter:
+    """The filter options, as every command on jobs has them."""
+    return Filter(tuple(state or ()), queue, task, older_than, newer_than, text, error)
+
+
+def with_options(make: Callable[..., Any]) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Give a command the options of ``make``, whose value it gets as its first parameter."""
+
+    def decorate(command: Callable[..., R]) -> Callable[..., R]:
+        options = dict(inspect.signature(make).parameters)
+        chosen, *own = inspect.signature(command).parameters.values()
+        parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own, *options.values())]
+
+        @wraps(command)
+        def wrapped(**given: Any) -> R:
+            return command(**given | {chosen.name: make(**{name: given.pop(name) for name in options})})
+
+        wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # Typer reads it there
+        hints = get_type_hints(make, include_extras=True) | get_type_hints(command, include_extras=True)
+        wrapped.__annotations__ = {parameter.name: hints[parameter.name] for parameter in parameters}
+        return wrapped
+
+    return decorate

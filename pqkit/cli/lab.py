@@ -1,0 +1,166 @@
+"""``pqkit lab``: experiments that do harm to real processes and prove, or refute, what pqkit promises."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from pqkit.cli import output as out
+from pqkit.cli.inputs import AsJson, BadInput
+
+if TYPE_CHECKING:
+    from pqkit.lab import Scratch
+    from pqkit.lab.result import Progress as Watch
+    from pqkit.lab.result import Result
+
+app = typer.Typer(
+    help="Prove the promises by doing harm: kill, freeze and poison real workers on a scratch queue of their own.",
+    no_args_is_help=True,
+)
+MANY_FINDINGS = 20
+Seed = Annotated[int, typer.Option(help="Repeats an experiment, as far as processes can be repeated.")]
+
+
+@app.command()
+def crash(
+    *,
+    jobs: Annotated[int, typer.Option(min=1, help="Jobs to queue, at least.")] = 1_000,
+    workers: Annotated[int, typer.Option(min=2, help="Workers at once.")] = 4,
+    producers: Annotated[int, typer.Option(min=1, help="Producers at once.")] = 2,
+    kills: Annotated[int, typer.Option(min=0, help="Workers to kill with SIGKILL.")] = 60,
+    stops: Annotated[int, typer.Option(min=0, help="Workers to freeze for longer than their lease.")] = 5,
+    seed: Seed = 1,
+    task: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:HANDLER", help="Your own task, called without arguments, instead of the lab's."),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Kill and freeze workers and producers at random while they work: nothing lost, nothing accepted twice."""
+    from pqkit.lab.crash import Plan  # noqa: PLC0415 - a command loads its own needs, so that all start fast
+    from pqkit.lab.crash import crash as experiment  # noqa: PLC0415
+
+    if task is not None:
+        _check_task(task)
+    plan = Plan(jobs, workers, producers, kills, stops, seed, task)
+    run_experiment(lambda place, progress: experiment(place, plan, progress), as_json=json)
+
+
+@app.command()
+def recovery(
+    *,
+    kills: Annotated[int, typer.Option(min=1, help="Workers to kill.")] = 20,
+    without_pid: Annotated[
+        bool, typer.Option("--without-pid", help="As if nobody could see the workers' processes.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Measure how long a job stands still whose worker was killed, at default settings."""
+    from pqkit.lab.recovery import recovery as experiment  # noqa: PLC0415
+
+    run_experiment(
+        lambda place, progress: experiment(place, kills, without_pid=without_pid, progress=progress), as_json=json
+    )
+
+
+@app.command()
+def poison(
+    *,
+    good: Annotated[int, typer.Option(min=1, help="Good jobs beside the poison.")] = 500,
+    workers: Annotated[int, typer.Option(min=1, help="Workers at once.")] = 3,
+    json: AsJson = False,
+) -> None:
+    """Run jobs that kill their workers among good ones: the guilty are set aside, the innocent are not charged."""
+    from pqkit.lab.poison import poison as experiment  # noqa: PLC0415
+
+    run_experiment(lambda place, progress: experiment(place, good, workers, progress=progress), as_json=json)
+
+
+@app.command()
+def contention(
+    *,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long to write.")] = 30,
+    writers: Annotated[int, typer.Option(min=1, help="Processes that write at once.")] = 10,
+    json: AsJson = False,
+) -> None:
+    """Let many processes write at once: no error, nobody starves."""
+    from pqkit.lab.contention import contention as experiment  # noqa: PLC0415
+
+    run_experiment(lambda place, progress: experiment(place, seconds, writers, progress=progress), as_json=json)
+
+
+@app.command()
+def system(
+    *,
+    times: Annotated[int, typer.Option(min=1, help="How often to kill everything.")] = 10,
+    workers: Annotated[int, typer.Option(min=1, help="Workers of the system.")] = 2,
+    seed: Seed = 1,
+    json: AsJson = False,
+) -> None:
+    """Kill `pqkit up`, its Supervisor and all its workers at once, and start it anew by one command."""
+    from pqkit.lab.system import system as experiment  # noqa: PLC0415
+
+    run_experiment(
+        lambda place, progress: experiment(place, times, workers, seed=seed, progress=progress), as_json=json
+    )
+
+
+def _check_task(name: str) -> None:
+    from pqkit.tasks import find  # noqa: PLC0415
+    from pqkit.worker.tasks import import_tasks  # noqa: PLC0415
+
+    module, colon, handler = name.partition(":")
+    if not (module and colon and handler):
+        raise BadInput(f"--task takes module:handler, such as mytasks:thumbnail, not {name!r}")
+    import_tasks([module])
+    task = find(handler)
+    if task is None:
+        raise BadInput(f"{module} declares no task {handler!r}")
+    task.encode({})
+
+
+def run_experiment(experiment: "Callable[[Scratch, Watch], Result]", *, as_json: bool) -> None:
+    """Run it in a scratch place, show how it went, and exit with 1 when it fell short; then the place is kept."""
+    from pqkit import lab  # noqa: PLC0415
+
+    place = lab.scratch()
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=out.console(stderr=True), transient=True) as bar:
+        shown = bar.add_task("starting", total=1.0)
+        result = _result_of(experiment, place, lambda part, words: bar.update(shown, completed=part, description=words))
+    if not result.passed:
+        place.keep()
+    _show(place, result, as_json=as_json)
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+def _result_of(experiment: "Callable[[Scratch, Watch], Result]", place: "Scratch", progress: "Watch") -> "Result":
+    """What it came to; an experiment that could not go on fell short."""
+    from pqkit.lab.result import Result  # noqa: PLC0415
+    from pqkit.lab.verdict import Finding  # noqa: PLC0415
+
+    try:
+        return experiment(place, progress)
+    except TimeoutError as error:
+        return Result("the experiment came to no end", {}, [Finding("in time", None, str(error))])
+
+
+def _show(place: "Scratch", result: "Result", *, as_json: bool) -> None:
+    kept = None if result.passed else str(place.folder)
+    findings = [found._asdict() for found in result.findings]
+    if as_json:
+        story = {"findings": findings, "smallest": result.smallest, "kept": kept}
+        out.show_json({"passed": result.passed, "figure": result.figure, **result.numbers, **story})
+        return
+    for found in result.findings[:MANY_FINDINGS]:
+        about = "" if found.job_id is None else f"job {found.job_id}: "
+        out.say(f"{found.rule}: {about}{found.words}", "red")
+    if len(findings) > MANY_FINDINGS:
+        out.say(f"and {len(findings) - MANY_FINDINGS} more", "red")
+    for line in result.smallest:
+        out.say(f"  {line}")
+    if kept is not None:
+        out.say(f"the database, the ledger and the logs are kept in {kept}")
+    out.say(result.figure, "green" if result.passed else "red")

@@ -1,0 +1,75 @@
+"""``pqkit why`` and ``pqkit audit``: answers for the one who is asked at three in the morning."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from pqkit.audit import RULES, Certificate
+from pqkit.cli import output as out
+from pqkit.cli.inputs import back_to
+from pqkit.payload import INT_MAX
+from pqkit.queries.history import audit as audit_database
+from pqkit.queries.why import why as why_in_words
+from pqkit.queue import get_queue
+
+
+def why(job: Annotated[int, typer.Argument(max=INT_MAX, help="The job's id.")]) -> None:
+    """Say in one line why a job is not running, or what it is doing."""
+    out.say(f"job {job}: {why_in_words(get_queue(create=False).database, job)}")
+
+
+def audit(
+    *,
+    since: Annotated[
+        int | None, typer.Option(parser=back_to, metavar="TIME", help="Only jobs queued since: 2h, 7d, or an ISO time.")
+    ] = None,
+    until: Annotated[
+        int | None, typer.Option(parser=back_to, metavar="TIME", help="Only jobs queued before: 2h, or an ISO time.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Prove from the record that nothing was lost or finished twice, or show the smallest counterexample; exit code 1
+    when a promise was not kept."""
+    certificate = audit_database(get_queue(create=False).database, since=since, until=until)
+    if json:
+        out.show_json(_as_json(certificate))
+    else:
+        _show(certificate)
+    if not certificate.clean:
+        raise typer.Exit(1)
+
+
+def _show(certificate: Certificate) -> None:
+    judged = f"{out.many(certificate.jobs)} ({certificate.first_job} to {certificate.last_job}), "
+    judged += out.many(certificate.runs, "ended run") if certificate.jobs else ""
+    out.say(judged if certificate.jobs else "no jobs in that span")
+    out.say(out.in_words(sorted(certificate.states.items())))
+    for rule in RULES:
+        broken = [found for found in certificate.findings if found.rule == rule]
+        out.say(
+            f"  {rule:<20} " + (f"BROKEN by {out.many(len(broken))}" if broken else "kept"), "red" if broken else ""
+        )
+    out.say(f"checksum sha256 {certificate.checksum}")
+    smallest = certificate.smallest()
+    if smallest:
+        out.say(f"{smallest.rule}: job {smallest.job_id}: {smallest.words}", "red")
+        for at, words in smallest.timeline:
+            out.say(f"  {datetime.fromtimestamp(at / 1_000_000).astimezone():%F %T.%f%z}  {words}")
+
+
+def _as_json(certificate: Certificate) -> dict[str, object]:
+    return {
+        "clean": certificate.clean,
+        "jobs": certificate.jobs,
+        "runs": certificate.runs,
+        "first_job": certificate.first_job,
+        "last_job": certificate.last_job,
+        "states": certificate.states,
+        "rules": list(RULES),
+        "checksum": certificate.checksum,
+        "findings": [
+            {"rule": rule, "job": job, "words": words, "timeline": [{"at": at, "what": what} for at, what in timeline]}
+            for rule, job, words, timeline in certificate.findings
+        ],
+    }

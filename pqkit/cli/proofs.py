@@ -1,0 +1,62 @@
+"""``pqkit lab powercut|syscalls|simulate|mutants``: the proofs that take a disk, a clock or the queue itself apart."""
+
+from typing import Annotated
+
+import typer
+
+from pqkit.cli import output as out
+from pqkit.cli.inputs import AsJson
+from pqkit.cli.lab import run_experiment
+
+
+def powercut(
+    *,
+    cuts: Annotated[int, typer.Option(min=1, help="Power cuts to replay.")] = 300,
+    jobs: Annotated[int, typer.Option(min=1, help="Jobs of the recorded workload.")] = 60,
+    seed: Annotated[int, typer.Option(help="Where to cut, and what survives.")] = 1,
+    json: AsJson = False,
+) -> None:
+    """Replay power cuts on the recorded writes of a real producer and worker: nothing corrupt, nothing lost."""
+    from pqkit.lab.powercut import powercut as experiment  # noqa: PLC0415 - a command loads its own needs
+
+    run_experiment(lambda place, progress: experiment(place, cuts, jobs, seed=seed, progress=progress), as_json=json)
+
+
+def syscalls(
+    *, most: Annotated[int, typer.Option(min=1, help="Faults to try, one after the other.")] = 40, json: AsJson = False
+) -> None:
+    """Let every Nth write or sync of a worker or a producer fail: nothing acknowledged is lost."""
+    from pqkit.lab.syscalls import syscalls as experiment  # noqa: PLC0415
+
+    run_experiment(lambda place, progress: experiment(place, most, progress=progress), as_json=json)
+
+
+def simulate(
+    *,
+    seeds: Annotated[int, typer.Option(min=1, help="Histories to play, from the first on.")] = 200,
+    first: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
+    replay: Annotated[int | None, typer.Option(min=0, help="Play this seed alone and print what happens.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Play random histories of crashes, freezes and clock steps: each seed is one exact history."""
+    from pqkit.lab.simulation import simulate as experiment  # noqa: PLC0415
+    from pqkit.lab.simulation import simulator  # noqa: PLC0415
+
+    if replay is None:
+        run_experiment(lambda _, progress: experiment(range(first, first + seeds), progress=progress), as_json=json)
+        return
+    with simulator() as play:
+        played = play(replay)
+    for at, words in played.events:
+        out.say(f"{at:10.2f} s  {words}")
+    for rule, job_id, words in played.broken:
+        out.say(f"{rule}: job {job_id}: {words}", "red")
+    if played.broken:
+        raise typer.Exit(1)
+
+
+def mutants(*, json: AsJson = False) -> None:
+    """Make the queue wrong in one way after the other: the simulation must find each and name the right rule."""
+    from pqkit.lab.mutants import mutants as experiment  # noqa: PLC0415
+
+    run_experiment(lambda _, progress: experiment(progress=progress), as_json=json)

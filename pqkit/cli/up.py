@@ -1,0 +1,264 @@
+"""`pqkit up`: the whole system under a Supervisor of one's own, in the foreground, until Ctrl+C."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pqkit import kit, queries
+from pqkit.errors import PqkitError, Refused
+from pqkit.queue import Queue, get_queue
+from pqkit.settings import Settings, settings
+from pqkit.supervise import POOL, UP, Process, Supervisor, daemon, place
+
+DEMO_TASKS = "pqkit.demo.tasks"
+SPARE_SECONDS = 10
+START_SECONDS = 60.0
+PROGRESS_SECONDS = 5.0
+CONSOLES = ("ops", "manager")
+FAILING = {"backoff", "fatal"}
+
+
+class UpFailed(PqkitError):
+    """The system did not start, or did not stay."""
+
+
+def up(
+    demo: Annotated[bool, typer.Option("--demo", help="Run the demo: files to stamp, one every few seconds.")] = False,
+    workers: Annotated[int | None, typer.Option(min=0, help="Workers to start. [default: PQKIT_WORKERS]")] = None,
+    consoles: Annotated[bool, typer.Option(help="Serve the two consoles.")] = True,
+) -> None:
+    """Run workers and consoles under Supervisor until Ctrl+C, which stops them gracefully."""
+    wanted = settings()
+    count = wanted.workers if workers is None else workers
+    if count > wanted.max_workers:
+        raise Refused(f"{count} workers are more than PQKIT_MAX_WORKERS allows ({wanted.max_workers})")
+    shown = CONSOLES if consoles and _has_panel() else ()
+    place.make_folders([place.RUN, wanted.logs, wanted.files])
+    with place.only_one():
+        place.check_ports(wanted.host, _ports(wanted, shown))
+        queue = get_queue()
+        with place.fresh_socket(stop_seconds(wanted) + SPARE_SECONDS, say) as socket_path:
+            system = System(wanted, queue, socket_path)
+            with system.running(demo=demo):
+                system.start(count, demo=demo, consoles=shown)
+                if consoles and not shown:
+                    say("The consoles are left out, for they need Panel: pip install 'pqkit[console]'")
+                system.watch()
+            say("Stopped.")
+
+
+def stop_seconds(wanted: Settings) -> int:
+    """Seconds after which Supervisor kills a worker that was told to stop: its grace and some to spare."""
+    return int(wanted.grace) + SPARE_SECONDS
+
+
+def _has_panel() -> bool:
+    return importlib.util.find_spec("panel") is not None
+
+
+def _ports(wanted: Settings, shown: Sequence[str]) -> dict[str, int]:
+    return {f"PQKIT_{name.upper()}_PORT": _port(wanted, name) for name in shown}
+
+
+def _port(wanted: Settings, console: str) -> int:
+    return wanted.ops_port if console == "ops" else wanted.manager_port
+
+
+def say(line: str, style: str = "") -> None:
+    """One line to the terminal; a terminal that was closed must not keep anything from stopping."""
+    with suppress(OSError):
+        Console(highlight=False, soft_wrap=True, markup=False).print(line, style=style)
+
+
+@dataclass
+class System:
+    """What runs: supervisord, the processes under it, and the wish to stop."""
+
+    wanted: Settings
+    queue: Queue
+    socket_path: Path
+    asked: int = 0
+    wake: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def running(self, *, demo: bool) -> Iterator[None]:
+        """supervisord, from here to the end of the block; nothing of it is left after."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._ask)
+        with tempfile.TemporaryFile() as output:
+            config = kit.folder("supervisor") / "supervisord.conf"
+            self.daemon = daemon.start(config, self._environment(demo=demo), output)
+            try:
+                self.supervisor = self._connect(output.fileno())
+                yield
+            finally:
+                self._stop()
+
+    def start(self, count: int, *, demo: bool, consoles: Sequence[str]) -> None:
+        """Start the processes, wait until they run, and say where to look. UpFailed when no worker stays alive."""
+        others = (["producer"] if demo else []) + list(consoles)
+        say(f"Starting {', '.join([f'{count} workers', *others])} ...")
+        self.supervisor.scale(count)
+        for name in others:
+            self.supervisor.start(name)
+        ready, failed = self._settle()
+        for process in failed:
+            say(f"{process.name} does not start: {self._last_words(process.name)}")
+        running = sum(process.group == POOL for process in ready)
+        if self.ending():
+            return
+        if count and not running:
+            raise UpFailed(f"no worker starts: {self._last_words(failed[0].name if failed else 'supervisord')}")
+        self._show(running, demo=demo, consoles=[process.name for process in ready if process.name in consoles])
+
+    def watch(self) -> None:
+        """Say what changes, until somebody wants a stop. UpFailed when supervisord is gone."""
+        before = {process.name: process for process in self.supervisor.processes()}
+        while not self.ending():
+            self.wake.wait(1.0)
+            try:
+                now = {process.name: process for process in self.supervisor.processes()}
+            except PqkitError:  # it stops, or is too busy to answer just now
+                if self.daemon.poll() is None or self.ending():
+                    continue
+                raise UpFailed(
+                    "supervisord has died, so the rest was ended too. No job is lost: run `pqkit up` again"
+                ) from None
+            for name, process in now.items():
+                if (line := change(before.get(name, process), process)) is not None:
+                    say(f"{time.strftime('%H:%M:%S')} {line}")
+            before = now
+
+    def ending(self) -> bool:
+        """True once somebody wants a stop."""
+        return self.asked > 0
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked += 1
+        self.wake.set()
+
+    def _environment(self, *, demo: bool) -> dict[str, str]:
+        wanted = self.wanted
+        tasks = dict.fromkeys([*wanted.tasks, *([DEMO_TASKS] if demo else [])])
+        return os.environ | {
+            "PQKIT_HOME": str(Path.cwd()),
+            "PQKIT_RUN": str(place.RUN.absolute()),
+            "PQKIT_LOGS": str(wanted.logs.absolute()),
+            "PQKIT_SOCKET": str(self.socket_path),
+            "PQKIT_PYTHON": sys.executable,
+            "PQKIT_MAX_WORKERS": str(wanted.max_workers),
+            "PQKIT_STOP_SECONDS": str(stop_seconds(wanted)),
+            "PQKIT_TASKS": ",".join(tasks),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _connect(self, output: int) -> Supervisor:
+        end = time.monotonic() + START_SECONDS
+        while self.daemon.poll() is None and time.monotonic() < end:
+            with suppress(PqkitError):
+                return Supervisor.connect(self.socket_path)
+            time.sleep(0.05)
+        lines = os.pread(output, 10_000, 0).decode(errors="replace").splitlines()
+        errors = [line for line in lines if line.startswith("Error")] or lines or ["it says nothing"]
+        raise UpFailed(f"supervisord does not start: {errors[0].partition(' Available names:')[0]}")
+
+    def _settle(self) -> tuple[list[Process], list[Process]]:
+        """Wait until each process that was started is ready or has ended once; (ready, failed)."""
+        end = time.monotonic() + START_SECONDS
+        first: dict[str, Process] = {}
+        failed: set[str] = set()
+        while True:
+            known = self.supervisor.processes()
+            at_work = {worker.pid for worker in queries.workers(self.queue.database)}
+            started = [process for process in known if process.pid or process.state in FAILING]
+            ready = [process for process in started if self._is_ready(process, at_work)]
+            failed |= {p.name for p in started if p.state in FAILING or p.pid != first.setdefault(p.name, p).pid}
+            open_ones = {process.name for process in started} - {process.name for process in ready} - failed
+            if self.ending() or not open_ones or time.monotonic() > end:
+                self.queue.close()
+                return ready, [process for process in started if process.name in failed and process not in ready]
+            self.wake.wait(0.1)
+
+    def _is_ready(self, process: Process, at_work: set[int]) -> bool:
+        if process.group == POOL:
+            return process.pid in at_work
+        if process.name in CONSOLES:
+            return place.listens(self.wanted.host, _port(self.wanted, process.name))
+        return process.pid is not None
+
+    def _last_words(self, name: str) -> str:
+        log = self.wanted.logs / f"{name}.log"
+        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+        return f"{lines[-1] if lines else 'it says nothing'} (more in {log})"
+
+    def _show(self, running: int, *, demo: bool, consoles: Sequence[str]) -> None:
+        wanted = self.wanted
+        say(f"pqkit runs in {Path.cwd()}", style="bold green")
+        say(f"  workers          {running} (change it: pqkit workers scale N)")
+        if demo:
+            say(f"  demo producer    a file every {wanted.producer_every:g} s into {wanted.files}")
+        for name in consoles:
+            say(f"  {f'{name} console':<16} http://{wanted.host}:{_port(wanted, name)}")
+        say(f"  logs             {wanted.logs}/")
+        say("  look             pqkit jobs list, pqkit monitor")
+        say("  stop             Ctrl+C")
+
+    def _stop(self) -> None:
+        """Stop everything, gracefully while there is time; afterwards no process of the session is left."""
+        session = self.daemon.pid
+        with suppress(PqkitError):
+            if self.daemon.poll() is None:
+                self._drain()
+                Supervisor(self.socket_path).shutdown()
+        self.daemon.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self.daemon.wait(SPARE_SECONDS)
+        self.daemon.kill()
+        daemon.end_members(session, patience=3)
+        self.daemon.wait()
+
+    def _drain(self) -> None:
+        supervisor, asked, said_at = Supervisor(self.socket_path), self.asked, -PROGRESS_SECONDS
+        supervisor.stop_all()
+        while busy := [process.name for process in supervisor.processes() if process.state in UP | {"stopping"}]:
+            if self.asked > asked:
+                say("Ending them now; their jobs go back to their places.")
+                daemon.end_members(self.daemon.pid, patience=2)
+            elif time.monotonic() - said_at > PROGRESS_SECONDS:
+                say(f"Stopping {', '.join(busy)}; Ctrl+C again ends them at once.")
+                said_at = time.monotonic()
+            time.sleep(0.1)
+
+
+WORDS = {
+    "backoff": "ended soon after its start; Supervisor tries again",
+    "fatal": "ends as soon as it starts, so Supervisor gave up: look into its log",
+    "stopping": "was told to stop",
+    "stopped": "has stopped",
+    "exited": "has ended",
+}
+
+
+def change(before: Process, now: Process) -> str | None:
+    """What happened to a process between two looks, in words; None when nothing worth saying."""
+    if now.pid and before.pid and now.pid != before.pid:
+        return f"{now.name} (pid {before.pid}) has ended and runs again as pid {now.pid}"
+    if now.pid and not before.pid:
+        return f"{now.name} was started (pid {now.pid})"
+    if now.state != before.state and now.state in WORDS:
+        return f"{now.name} {WORDS[now.state]}"
+    return None

@@ -1,0 +1,80 @@
+"""``pqkit workers``: the registry of workers, and starting and stopping the processes of `pqkit up`."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from pqkit import queries
+from pqkit.cli import output as out
+from pqkit.cli.inputs import AsJson
+from pqkit.log import escape
+from pqkit.queries import WorkerView
+from pqkit.queue import get_queue
+from pqkit.settings import settings
+from pqkit.supervise import UP, Supervisor
+
+app = typer.Typer(no_args_is_help=True, help="List workers; scale, stop and restart those of `pqkit up`.")
+Name = Annotated[str, typer.Argument(help="The process's name, such as worker_03.")]
+
+
+@app.command("list")
+def list_workers(
+    everyone: Annotated[bool, typer.Option("--all", help="Also the last ones that have ended.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Show the workers that the registry knows, wherever they run."""
+    database = get_queue(create=False).database
+    found = queries.workers(database, living=not everyone)
+    if json:
+        out.show_json([out.plain(worker) for worker in found])
+    else:
+        out.show(table(found, database.now()))
+
+
+def table(found: list[WorkerView], now: int) -> Any:
+    columns = ("worker", "state", "host", ">pid", ">busy", "queues", ">tasks", "started", ">beat", ">memory")
+    return out.table(columns, (_row(worker, now) for worker in found))
+
+
+def _row(worker: WorkerView, now: int) -> tuple[object, ...]:
+    busy = f"{worker.running}/{worker.slots}"
+    queues = ",".join(worker.queues) or "all"
+    who = (worker.name, state(worker), worker.host, worker.pid, busy, queues, len(worker.tasks))
+    beat = "" if worker.ended_at else out.span(worker.heartbeat_age)
+    return (*who, out.ago(worker.started_at, now), beat, out.size(worker.memory))
+
+
+def state(worker: WorkerView) -> Any:
+    """A worker's state in a word: running, stopping, silent (no heartbeat), ended."""
+    if worker.ended_at is not None:
+        return Text(f"ended: {escape(worker.end_reason or '')}", "dim")
+    if worker.heartbeat_age is None or worker.heartbeat_age > settings().rescue_after:
+        return Text("silent", "bold red")
+    return Text("stopping", "yellow") if worker.stopping else Text("running", "green")
+
+
+@app.command()
+def scale(count: Annotated[int, typer.Argument(min=0, help="How many workers shall run.")]) -> None:
+    """Start or stop worker processes until COUNT of them run; the others keep running, stopped ones drain first."""
+    supervisor = Supervisor.connect()
+    started, stopped = supervisor.scale(count)
+    for what, names in (("started", started), ("stopping", stopped)):
+        if names:
+            out.say(f"{what} {out.names(names)}")
+    running = sum(process.state in UP for process in supervisor.pool())
+    out.say(f"{out.many(running, 'worker')} running" + ("" if started or stopped else ", nothing to do"))
+
+
+@app.command()
+def stop(name: Name) -> None:
+    """Tell one process of `pqkit up` to stop: a worker drains first, and its jobs go back uncharged."""
+    Supervisor.connect().stop(name)
+    out.say(f"stopping {name}")
+
+
+@app.command()
+def restart(name: Name) -> None:
+    """Stop one process of `pqkit up`, wait until it has drained, and start it again."""
+    Supervisor.connect().restart(name)
+    out.say(f"restarted {name}")

@@ -1,0 +1,64 @@
+"""Clocks and identities of this machine: what leases are judged by, and how a process is told from another."""
+
+import os
+import time
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+
+def wall() -> int:
+    """Microseconds since 1970 UTC, for due times and for people; never for leases."""
+    return time.time_ns() // 1000
+
+
+def steady() -> int:
+    """Microseconds that this machine has been awake since boot; no one can set this clock, and it is one for all
+    processes. It stands still in a suspend: heartbeats do too, so a machine that wakes finds its workers alive."""
+    return time.monotonic_ns() // 1000
+
+
+@cache
+def boot_id() -> str:
+    """This boot of this machine. A lease from another boot is certainly over."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return f"boot-{int(psutil.boot_time())}"
+
+
+def pid_space() -> str:
+    """Where a pid means the same process: two containers of one boot have pids of their own."""
+    try:
+        return f"{boot_id()} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return boot_id()
+
+
+def process_start(pid: int) -> int | None:
+    """A number that tells this process from a later one with its pid; None when no such process lives.
+
+    Linux: clock ticks from boot to the start, which no clock step changes (psutil's create_time follows the wall
+    clock). A zombie counts as dead: it will never write again.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return _process_start_elsewhere(pid) if not Path("/proc/self").exists() else None
+    except OSError:
+        return None
+    fields = stat[stat.rindex(")") + 2 :].split()
+    return None if fields[0] in {"Z", "X"} else int(fields[19])
+
+
+def _process_start_elsewhere(pid: int) -> int | None:
+    try:
+        return int(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return None
+
+
+def memory() -> int:
+    """Resident bytes of this process."""
+    return int(psutil.Process(os.getpid()).memory_info().rss)

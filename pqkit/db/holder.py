@@ -1,0 +1,52 @@
+"""Who holds SQLite's write lock: a process that was stopped or hangs inside a transaction blocks every writer."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+# In the -shm file of a database in WAL mode the writer locks this byte (SQLite's file format, section 2.3.1).
+_WRITER_BYTE = 120
+
+
+class Holder(NamedTuple):
+    """A process that holds the write lock; ``state`` is the kernel's word, such as "T (stopped)"."""
+
+    pid: int
+    state: str
+    command: str
+
+    @property
+    def stopped(self) -> bool:
+        """It will not go on by itself."""
+        return self.state[:1] in {"T", "t"}
+
+    def __str__(self) -> str:
+        return f"process {self.pid} ({self.command}), {self.state}"
+
+
+def write_lock_holder(database: Path) -> Holder | None:
+    """The holder now; None when nobody holds it or the system does not say (/proc/locks is Linux's)."""
+    try:
+        inode = Path(f"{database}-shm").stat().st_ino
+        lines = Path("/proc/locks").read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        fields = line.replace("-> ", "").split()
+        _, _, _, kind, pid, file, first, last = fields[:8]
+        if kind == "WRITE" and file.endswith(f":{inode}") and int(first) <= _WRITER_BYTE and _reaches(last):
+            return _describe(int(pid))
+    return None
+
+
+def _reaches(last: str) -> bool:
+    return last == "EOF" or int(last) >= _WRITER_BYTE
+
+
+def _describe(pid: int) -> Holder:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return Holder(pid, "gone", "?")
+    state = next(line for line in status.splitlines() if line.startswith("State:"))
+    return Holder(pid, state.removeprefix("State:").strip(), " ".join(command.split())[:120])

@@ -1,0 +1,92 @@
+"""Waiting for somebody's commit: inotify on SQLite's write-ahead log, with a slow look as the net.
+
+The libraries that wrap inotify wait tens of milliseconds to gather events; a queue wants the first one at once.
+"""
+
+import ctypes
+import os
+import select
+import struct
+import time
+from pathlib import Path
+
+_IN_MODIFY, _IN_MOVED_TO, _IN_CREATE = 0x2, 0x80, 0x100
+_EVENT = struct.Struct("iIII")
+SETTLE = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
+
+
+class Wake:
+    """Wakes one waiting thread on a change of the database file's log, or when another thread calls ``set``.
+
+    The folder is watched, so the log may be removed and made again. ``wait`` returns why it ended.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._read_end, self._write_end = os.pipe()
+        os.set_blocking(self._read_end, False)
+        os.set_blocking(self._write_end, False)
+        self._names = {f"{path.name}-wal".encode()} if path else set()
+        self._inotify = _watch(path.parent) if path else None
+        self._waits = [fd for fd in (self._read_end, self._inotify) if fd is not None]
+
+    @property
+    def sees_commits(self) -> bool:
+        """False where the system has no inotify: then only ``set`` and time-outs end a wait."""
+        return self._inotify is not None
+
+    def set(self) -> None:
+        """Wake the waiter; safe from any thread and from a signal handler."""
+        try:
+            os.write(self._write_end, b"x")
+        except (BlockingIOError, OSError):
+            return  # full: the waiter is woken anyway; closed: nobody waits
+
+    def fileno(self) -> int:
+        """The end of the pipe for ``signal.set_wakeup_fd``."""
+        return self._write_end
+
+    def wait(self, timeout: float) -> str:
+        """Wait up to ``timeout`` seconds; "set", "commit" or "timeout"."""
+        end = time.monotonic() + timeout
+        while True:
+            left = max(0.0, end - time.monotonic())
+            readable, _, _ = select.select(self._waits, [], [], left)
+            if self._read_end in readable:
+                os.read(self._read_end, 65536)
+                return "set"
+            if not readable:
+                return "timeout"
+            if self._log_changed():
+                return "commit"
+
+    def wait_for_set(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds for ``set`` alone."""
+        readable, _, _ = select.select([self._read_end], [], [], timeout)
+        if readable:
+            os.read(self._read_end, 65536)
+        return bool(readable)
+
+    def close(self) -> None:
+        for fd in (*self._waits, self._write_end):
+            os.close(fd)
+
+    def _log_changed(self) -> bool:
+        assert self._inotify is not None
+        data, at, changed = os.read(self._inotify, 65536), 0, False
+        while at < len(data):
+            _, _, _, length = _EVENT.unpack_from(data, at)
+            name = data[at + _EVENT.size : at + _EVENT.size + length].rstrip(b"\0")
+            changed = changed or name in self._names or not name
+            at += _EVENT.size + length
+        return changed
+
+
+def _watch(folder: Path) -> int | None:
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        fd = int(libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+    except (AttributeError, OSError):
+        return None
+    if fd < 0 or libc.inotify_add_watch(fd, bytes(folder), _IN_MODIFY | _IN_CREATE | _IN_MOVED_TO) < 0:
+        return None
+    return fd

@@ -1,0 +1,1 @@
+"""The demo: a producer that writes files, and a task that stamps each of them once."""

@@ -1,0 +1,27 @@
+"""The demo's task: put a time stamp on top of a file, once for each job, however often the job runs."""
+
+import re
+from datetime import UTC, datetime
+
+from pqkit import Context, task
+from pqkit.files import inside, read_regular, write_durably
+from pqkit.settings import settings
+
+STAMP = re.compile(rb"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) job=(?P<job>\d+)\r?\n")
+
+
+@task(queue="files")
+def stamp_file(name: str, *, ctx: Context) -> dict[str, str]:
+    """Prepend ``<UTC time> job=<id>`` to the file ``name`` in the folder of the setting ``files``.
+
+    The stamped copy is staged and takes the file's place once the queue has accepted that this attempt finished, so a
+    run that lost its lease changes nothing. Raises FileNotFoundError (a retry may help) or UnsafePath.
+    """
+    path = inside(settings().files, name)
+    content = read_regular(path)
+    found = STAMP.match(content)
+    if found is not None and int(found["job"]) == ctx.job_id:
+        return {"file": name, "stamped_at": found["time"].decode()}
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    write_durably(ctx.stage(path), f"{now} job={ctx.job_id}\n".encode() + content)
+    return {"file": name, "stamped_at": now}

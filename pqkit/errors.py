@@ -1,0 +1,41 @@
+"""Errors whose message is one clear line for the person who caused or must mend them."""
+
+
+class PqkitError(Exception):
+    """Base of pqkit's own errors."""
+
+
+class UnsupportedUrl(PqkitError, ValueError):
+    """A database URL that pqkit has no back end for."""
+
+
+class ForeignSession(PqkitError, ValueError):
+    """A session that the queue cannot join: it is on another database, or under another SQLite library."""
+
+
+class SchemaError(PqkitError):
+    """The database is not one that this version can work on."""
+
+
+class DatabaseUnavailable(PqkitError):
+    """The database cannot be reached or written just now; trying again later may help."""
+
+
+class NotFound(PqkitError, LookupError):
+    """No such job, queue, task or worker."""
+
+
+class Refused(PqkitError):
+    """The verb is not allowed in the state that things are in."""
+
+
+class LeaseLost(PqkitError):
+    """This attempt no longer holds its job: what it would write is thrown away."""
+
+
+class JobFailed(PqkitError):
+    """Raised by ``Job.result()`` for a job that ended without a result; ``state`` says how."""
+
+    def __init__(self, job_id: int, state: str, error: str | None) -> None:
+        super().__init__(f"job {job_id} is {state}: {error or 'no reason was given'}")
+        self.job_id, self.state, self.error = job_id, state, error

@@ -1,0 +1,105 @@
+"""Running one claim: call the handler, catch whatever comes, decide the outcome. Touches no database."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+from pqkit.context import Context
+from pqkit.errors import NotFound
+from pqkit.outcome import ChildDied, Claim, Outcome, Stopped, TimedOut, completed, ended_by
+from pqkit.tasks import Task, find
+
+Wish = Literal["cancel_asked", "timed_out", "stop_asked"]
+
+
+class Run:
+    """One attempt under way, and the wishes about it.
+
+    ``hear`` passes a wish on to where the handler runs, ``force`` ends a handler that did not give way; a handler in a
+    thread has neither: it asks ``ctx.should_stop()``, and only the end of its process ends it.
+    """
+
+    __slots__ = (
+        "asked_at",
+        "cancel_asked",
+        "claim",
+        "deadline",
+        "force",
+        "hear",
+        "started_at",
+        "stop_asked",
+        "timed_out",
+    )
+
+    def __init__(self, claim: Claim, started_at: int) -> None:
+        self.claim, self.started_at = claim, started_at
+        self.start_clock()
+        self.cancel_asked = self.timed_out = self.stop_asked = False
+        self.asked_at: float | None = None
+        self.hear: Callable[[Wish], None] | None = None
+        self.force: Callable[[], None] | None = None
+
+    def start_clock(self) -> None:
+        """Count the timeout from now on."""
+        timeout = self.claim.timeout
+        self.deadline = None if timeout is None else time.monotonic() + timeout
+
+    def ask(self, wish: Wish, now: float) -> None:
+        """Ask the handler to end; ``now`` (monotonic seconds) is when its grace begins."""
+        if getattr(self, wish):
+            return
+        setattr(self, wish, True)
+        self.asked_at = now if self.asked_at is None else self.asked_at
+        if self.hear is not None:
+            self.hear(wish)
+
+    def should_stop(self) -> bool:
+        return self.asked_at is not None
+
+    def outcome_of(self, error: BaseException) -> Outcome:
+        """What an error means for the job, given what was asked of the run."""
+        if self.timed_out:
+            return ended_by(self.claim, TimedOut(f"it ran past its timeout of {self.claim.timeout:g} s"))
+        if self.cancel_asked:
+            return ended_by(self.claim, error, cancel_asked=True)
+        if self.stop_asked and isinstance(error, (asyncio.CancelledError, ChildDied)):
+            return ended_by(self.claim, Stopped())
+        return ended_by(self.claim, error)
+
+
+def known(name: str) -> Task[..., Any]:
+    found = find(name)
+    if found is None:
+        raise NotFound(f"this worker does not know the task {name}")
+    return found
+
+
+def execute(run: Run, ctx: Context) -> Outcome:
+    """Run a handler in this thread; whatever it raises becomes an outcome."""
+    try:
+        task = known(run.claim.task)
+        if task.is_async:
+            return asyncio.run(execute_async(run, ctx))
+        return completed(task.function(**_arguments(task, run.claim, ctx)), tuple(ctx.staged))
+    except BaseException as error:  # noqa: BLE001 - SystemExit from a handler ends its attempt, not its worker
+        return run.outcome_of(error)
+
+
+async def execute_async(run: Run, ctx: Context) -> Outcome:
+    """Run an async handler in the running event loop, up to its timeout."""
+    try:
+        task = known(run.claim.task)
+        async with asyncio.timeout(run.claim.timeout) as limit:
+            value = await task.function(**_arguments(task, run.claim, ctx))
+        return completed(value, tuple(ctx.staged))
+    except BaseException as error:  # noqa: BLE001 - see execute
+        run.timed_out = run.timed_out or (isinstance(error, TimeoutError) and limit.expired())
+        return run.outcome_of(error)
+
+
+def _arguments(task: Task[..., Any], claim: Claim, ctx: Context) -> dict[str, Any]:
+    arguments = task.decode(claim.args)
+    if task.wants_context:
+        arguments["ctx"] = ctx
+    return arguments

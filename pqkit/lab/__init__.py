@@ -1,0 +1,113 @@
+"""What notebooks need beside the queue itself: a scratch place, their tasks, real workers, waiting with a deadline."""
+
+import atexit
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import NamedTuple, Self, TypeVar
+
+from pqkit import kit
+from pqkit.errors import NotFound
+
+__all__ = ["Scratch", "WorkerProcess", "load_tasks", "scratch", "start_worker", "wait_until"]
+
+T = TypeVar("T")
+GRACE = 20.0
+
+
+class Scratch(NamedTuple):
+    """A private folder, and the URL of a queue in it."""
+
+    folder: Path
+    url: str
+
+    def remove(self) -> None:
+        """Delete the folder. A notebook says so itself at its end: its kernel may be killed before it can tidy up."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def keep(self) -> None:
+        """Leave the folder where it is when this process ends."""
+        atexit.unregister(self.remove)
+
+
+def scratch() -> Scratch:
+    """A new folder of one's own, removed by ``remove()`` or when this process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="pqkit-lab-"))
+    here = Scratch(folder, f"sqlite:///{folder / 'queue.db'}")
+    atexit.register(here.remove)
+    return here
+
+
+def load_tasks(name: str) -> ModuleType:
+    """Import a module of tasks from the working folder, its ``notebooks``, or the kit's. NotFound where none has it."""
+    for folder in (Path.cwd(), kit.folder("notebooks")):
+        if (folder / f"{name}.py").is_file():
+            if str(folder) not in sys.path:
+                sys.path.insert(0, str(folder))
+            return importlib.import_module(name)
+    raise NotFound(f"no {name}.py in {Path.cwd()} or {kit.folder('notebooks')}")
+
+
+class WorkerProcess:
+    """A real ``pqkit worker``, ended by ``stop()``, by leaving its ``with``, or with this process at the latest."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", log: Path) -> None:
+        self.process, self.log = process, log
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def stop(self) -> int:
+        """Ask it to end and wait; what does not end in time is killed. The exit code, 0 after a graceful stop."""
+        self.process.terminate()
+        try:
+            return self.process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def start_worker(here: Scratch, tasks: ModuleType, *, slots: int = 4, name: str = "lab") -> WorkerProcess:
+    """Start a worker process for the tasks of that module; what it says goes to a file in the scratch folder."""
+    if tasks.__file__ is None:
+        raise NotFound(f"{tasks.__name__} has no file that a worker could import")
+    folder = Path(tasks.__file__).parents[tasks.__name__.count(".")]
+    log = here.folder / f"{name}.log"
+    command = ["worker", "--tasks", tasks.__name__, "--slots", str(slots), "--name", name]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pqkit.lab.attached", str(os.getpid()), *command],
+            env={**os.environ, "PQKIT_URL": here.url},
+            cwd=folder,
+            stdout=output,
+            stderr=output,
+        )
+    worker = WorkerProcess(process, log)
+    atexit.register(worker.stop)
+    return worker
+
+
+def wait_until(condition: Callable[[], T], timeout: float = 20, what: str = "the condition") -> T:
+    """Ask until ``condition()`` is true and return its value. TimeoutError names ``what`` after ``timeout`` seconds."""
+    end = time.monotonic() + timeout
+    while not (found := condition()):
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what} did not come true within {timeout:g} s")
+        time.sleep(0.05)
+    return found

@@ -1,0 +1,205 @@
+"""The kill storm: workers and producers are killed, frozen and held up at random while they work; is anything lost?"""
+
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pqkit.lab import Scratch, record
+from pqkit.lab.faults import GAPS
+from pqkit.lab.fleet import Fleet, Member
+from pqkit.lab.result import Progress, Result, silent, verdict_of
+from pqkit.queries import counts
+
+QUICK = {"heartbeat": 0.3, "rescue_after": 3, "rescue_every": 0.5, "slots": 4, "log_level": "warning"}
+FREEZE = 5.0
+LONGEST_LOCK = 0.3
+CALM = 120.0
+SHARE_OF_GAPS = 0.2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large and how rough a storm is to be. ``task`` (``module:handler``, called without arguments) takes the
+    place of the lab's own workloads."""
+
+    jobs: int = 1_000
+    workers: int = 4
+    producers: int = 2
+    kills: int = 60
+    stops: int = 5
+    seed: int = 1
+    task: str | None = None
+
+
+@dataclass
+class Storm:
+    """One storm on its way. What happens is decided by the seed; how processes answer is not."""
+
+    plan: Plan
+    place: Scratch
+    fleet: Fleet
+    done: Counter[str] = field(default_factory=Counter)
+    workers: list[Member] = field(default_factory=list)
+    producers: list[Member] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(self.plan.seed)  # noqa: S311 - to be repeated, not to be kept secret
+        self.enough = self.place.folder / "enough"
+        self.menu = json.dumps(self._menu())
+
+    def run(self, progress: Progress) -> None:
+        """Blow until every job has ended and every blow has fallen; TimeoutError when nothing moves for long."""
+        self.workers = [self.fleet.worker() for _ in range(self.plan.workers)]
+        self.producers = [self._producer() for _ in range(self.plan.producers)]
+        self.fleet.wait_ready(self.workers)
+        calm = Calm(CALM)
+        while (ended := self._look()) < self.plan.jobs or self.producers or self._unfinished() or self._owes_blows():
+            calm.check((ended, self.done["kills"]))
+            progress(min(ended / self.plan.jobs, 1), f"{ended} jobs ended, {self.done['kills']} kills")
+            self.fleet.thaw()
+            self._replace_the_dead()
+            self._strike(ended)
+            time.sleep(self.dice.uniform(0.01, 0.06))
+        self.fleet.stop()
+
+    def _look(self) -> int:
+        now = counts(self.fleet.queue.database)
+        if sum(now.values()) >= self.plan.jobs:
+            self.enough.touch()
+        return sum(number for state, number in now.items() if state.final)
+
+    def _unfinished(self) -> bool:
+        return any(number for state, number in counts(self.fleet.queue.database).items() if not state.final)
+
+    def _owes_blows(self) -> bool:
+        return self.done["kills"] < self.plan.kills or self.done["stops"] < self.plan.stops
+
+    def _strike(self, ended: int) -> None:
+        """Kills and stops keep step with the jobs, so that they fall while there is work, on any machine."""
+        part = (ended + 1) / self.plan.jobs
+        standing = [member for member in self.workers if member.alive and not member.frozen]
+        if not standing:
+            return
+        if self.done["kills"] < min(part, 1) * self.plan.kills:
+            self._kill(standing)
+        elif self.done["stops"] < min(part, 1) * self.plan.stops and len(standing) > 1:
+            self.dice.choice(standing).freeze(FREEZE)
+            self.done["stops"] += 1
+
+    def _kill(self, standing: list[Member]) -> None:
+        blow: Callable[[list[Member]], None] = self.dice.choices(
+            [self._kill_any, self._kill_on_duty, self._kill_producer, self._hold_lock], [75, 10, 10, 5]
+        )[0]
+        blow(standing)
+
+    def _kill_any(self, standing: list[Member]) -> None:
+        self.dice.choice(standing).kill()
+
+    def _kill_on_duty(self, standing: list[Member]) -> None:
+        pid = record.on_duty(self.fleet.queue)
+        for member in standing:
+            if member.pid == pid:
+                member.kill()
+                self.done["on duty"] += 1
+
+    def _kill_producer(self, _standing: list[Member]) -> None:
+        if self.producers and not self.enough.exists():
+            self.dice.choice(self.producers).kill()
+            self.done["producers"] += 1
+
+    def _hold_lock(self, _standing: list[Member]) -> None:
+        with self.fleet.queue.database.write():
+            time.sleep(self.dice.uniform(0, LONGEST_LOCK))
+        self.done["locks"] += 1
+
+    def _replace_the_dead(self) -> None:
+        dead = self.fleet.bury()
+        for member in dead:
+            if member in self.workers:
+                self.done["kills"] += 1
+                self.workers[self.workers.index(member)] = self._next_worker()
+            elif member in self.producers:
+                self.producers.remove(member)
+                if not self.enough.exists():
+                    self.producers.append(self._producer())
+
+    def _next_worker(self) -> Member:
+        """Some die by themselves, in a gap that a kill from outside would hardly hit."""
+        if self.done["kills"] >= self.plan.kills or self.dice.random() > SHARE_OF_GAPS:
+            return self.fleet.worker()
+        gap = self.dice.choice(sorted(GAPS))
+        self.done["in gaps"] += 1
+        return self.fleet.worker(fault=f"{gap}:{self.dice.randint(1, 5)}")
+
+    def _producer(self) -> Member:
+        self.done["diaries"] += 1
+        diary = self.place.folder / f"told-{self.done['diaries']}"
+        backlog = str(20 * self.plan.workers)
+        return self.fleet.start(
+            f"p{self.done['diaries']}", "pqkit.lab.producer", str(diary), str(self.enough), backlog, self.menu
+        )
+
+    def _menu(self) -> list[tuple[str, dict[str, object]]]:
+        if self.plan.task is not None:
+            return [(self.plan.task.partition(":")[2], {})]
+        stamps = str(record.prepare(self.place, self.fleet.queue))
+        naps: list[tuple[str, dict[str, object]]] = [("lab.nap", {"seconds": s}) for s in (0.002, 0.02, 0.05)]
+        return [*naps, ("lab.count", {"n": 1000}), ("lab.effect", {}), ("lab.stamp", {"folder": stamps}), STUMBLE]
+
+
+STUMBLE: tuple[str, dict[str, object]] = ("lab.stumble", {})
+
+
+class Calm:
+    """Raises when what is watched has not changed for so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._last, self._since = seconds, object(), time.monotonic()
+
+    def check(self, watched: object) -> None:
+        if watched != self._last:
+            self._last, self._since = watched, time.monotonic()
+        elif time.monotonic() - self._since > self._seconds:
+            raise TimeoutError(f"nothing has moved for {self._seconds:g} s")
+
+
+def crash(place: Scratch, plan: Plan, progress: Progress = silent) -> Result:
+    """Run one storm in ``place`` and judge what is left."""
+    modules = [plan.task.partition(":")[0]] if plan.task else []
+    with Fleet(place, modules, **QUICK) as fleet:
+        record.prepare(place, fleet.queue)
+        storm, begun = Storm(plan, place, fleet), time.monotonic()
+        try:
+            storm.run(progress)
+        except TimeoutError:
+            fleet.stop()  # what did not end is in the verdict
+        evidence = record.gather(place, fleet.queue)
+        findings, smallest = verdict_of(evidence)
+        refused = record.refusals(fleet.queue)
+    broken = Counter(found.rule for found in findings)
+    states = Counter(map(str, evidence.states.values()))
+    numbers: dict[str, object] = {
+        "jobs": len(evidence.states),
+        "told": len(evidence.told.ids),
+        "lost": broken["none lost"],
+        "accepted_twice": broken["accepted once"],
+        "not_final": broken["all final"],
+        "states": dict(states),
+        "runs": sum(entry.phase == "begun" for entry in evidence.entries),
+        "refused": refused,
+        **{name.replace(" ", "_"): storm.done[name] for name in BLOWS},
+        "seed": plan.seed,
+        "seconds": round(time.monotonic() - begun, 1),
+    }
+    figure = (
+        f"crash: {len(evidence.states):,} jobs, {storm.done['kills']:,} kills, {storm.done['stops']} freezes, "
+        f"{storm.done['producers']} producers killed: {broken['none lost']} lost, "
+        f"{broken['accepted once']} accepted twice, {broken['all final']} not final"
+    )
+    return Result(figure, numbers, findings, smallest)
+
+
+BLOWS = ("kills", "in gaps", "on duty", "stops", "producers", "locks")

@@ -1,0 +1,281 @@
+"""The simulated workers: they claim, run, beat, finish and do maintenance by the real verbs, and faults befall them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from pqkit.executor import Run
+from pqkit.lab.machine import SECOND, Process, World
+from pqkit.lab.witness import STALE_AFTER, Life, Witness
+from pqkit.outcome import Cancel, ChildDied, Claim, Fail, Outcome, Retry, Snooze, Stopped, completed, released
+from pqkit.queue import Finished, Leases
+from pqkit.worker.attempt import conclude, make_context
+
+# What a handler of each kind may come to; a "poison" kills its worker, an "effect" writes through its job's session.
+ENDINGS: dict[str, Sequence[Exception | None]] = {
+    "good": [None],
+    "flaky": [None, ValueError("no luck")],
+    "doomed": [ValueError("never")],
+    "moody": [None, Cancel(), Fail(), Snooze(4), Stopped(), Retry(after=0), ChildDied("signal 9")],
+}
+TASKS = (*ENDINGS, "effect", "poison")
+SLOTS = 3
+OTHERS_ACT, OTHERS_ACT_IN_A_RESCUE = 0.05, 0.4
+
+
+class Running(NamedTuple):
+    """A claim under way, and when its handler will be done."""
+
+    claim: Claim
+    until: int
+
+
+@dataclass(eq=False)
+class Worker(Process):
+    """A worker process; ``leases`` is its present life, None while it is down."""
+
+    leases: Leases | None = None
+    frozen: bool = False
+    beat: int = 0
+    running: list[Running] = field(default_factory=list)
+    ended: list[Finished] = field(default_factory=list)
+    canceled: frozenset[int] = frozenset()
+
+    @property
+    def up(self) -> Leases | None:
+        return None if self.frozen else self.leases
+
+    def die(self) -> None:
+        self.leases, self.running, self.ended = None, [], []
+
+
+class Crew:
+    """All workers of one seed."""
+
+    def __init__(self, world: World, witness: Witness) -> None:
+        self._world, self._witness, self._rng = world, witness, world.rng
+        self._lives: dict[int, Worker] = {}
+        self._rescuing = False
+        spaces = self._rng.choice([["here"], ["here", "there"]])
+        self.workers = [Worker(f"w{n}", space=self._rng.choice(spaces)) for n in range(self._rng.randint(2, 4))]
+        world.others_act = self._somebody_else_acts
+
+    def anyone(self) -> Worker:
+        return self._rng.choice(self.workers)
+
+    def work(self, worker: Worker) -> None:
+        """Whatever is next for this worker."""
+        if worker.leases is None:
+            self.start(worker)
+        elif not worker.frozen:
+            self.turn(worker)
+        elif self._rng.random() < 0.3:
+            self.thaw(worker)
+
+    def start(self, worker: Worker) -> None:
+        """A new process, whose pid may be that of a dead one."""
+        machine = self._world.machine
+        free = [pid for pid in range(100, 108) if pid not in machine.living]
+        machine.born(worker, self._rng.choice(free))
+        self._begin_life(worker)
+
+    def some_beat(self, share: float) -> None:
+        for worker in self.workers:
+            if worker.up and self._rng.random() < share:
+                self.beat(worker)
+
+    def beat(self, worker: Worker) -> None:
+        if worker.leases is None:
+            return
+        answer = self._world.act(worker, "a beat", worker.leases.beat)
+        if answer is None:
+            return
+        if answer.registered:
+            worker.beat, worker.canceled = self._world.machine.elapsed, answer.cancel
+        else:
+            self._world.say(f"{worker.name} learns that it has been given up, and begins anew")
+            self._begin_life(worker)
+
+    def turn(self, worker: Worker) -> None:
+        """Run handlers to their end; finish what is done and claim anew, where there is something of either."""
+        now = self._world.machine.elapsed
+        done = [r for r in worker.running if self._world.calm or r.until <= now]
+        for running in done:
+            worker.running.remove(running)
+            self._run_handler(worker, running.claim)
+            if worker.leases is None:
+                return
+        demand = SLOTS - len(worker.running)
+        if worker.leases and (done or worker.ended or (demand and worker.leases.waiting())):
+            finished, worker.ended = worker.ended, []
+            self._exchange(worker, finished, demand)
+
+    # Faults
+
+    def kill(self, worker: Worker) -> None:
+        worker.die()
+        self._world.machine.living.pop(worker.pid, None)
+
+    def kill_one(self, worker: Worker) -> None:
+        if worker.leases is not None:
+            self._world.say(f"{worker.name} is killed")
+            self.kill(worker)
+
+    def freeze(self, worker: Worker) -> None:
+        """Often for longer than its lease, often found by another, who may take its jobs before it thaws."""
+        if worker.leases is None:
+            return
+        worker.frozen = True
+        self._world.say(f"{worker.name} freezes")
+        self._world.pass_time(self._rng.choice((1, 20, 20, 40)))
+        self.some_beat(0.8)
+        self._world.pass_time(20)
+        other = self.anyone()
+        if other.up and self._rng.random() < 0.7:
+            self.rescue(other, STALE_AFTER)
+            self.work(other)
+        if self._rng.random() < 0.5:
+            self.thaw(worker)
+
+    def thaw(self, worker: Worker) -> None:
+        """It goes on where it was, knowing nothing of what happened meanwhile."""
+        worker.frozen = False
+        self._world.say(f"{worker.name} thaws")
+        self._rng.choice((self.turn, self.beat))(worker)
+
+    def stop(self, worker: Worker) -> None:
+        """A graceful stop: release what runs, leave the registry."""
+        leases = worker.up
+        if leases is None:
+            return
+        now = self._world.database.now()
+        left = [Finished(r.claim, released(), None, now) for r in worker.running]
+        worker.running = []
+        self._exchange(worker, [*worker.ended, *left], 0)
+        self._world.act(worker, "its end", lambda: leases.end("stopped"))
+        self._world.say(f"{worker.name} stops")
+        self.kill(worker)
+
+    def lose_all(self) -> None:
+        """The machine is started anew."""
+        self._world.say("the machine is started anew")
+        for worker in self.workers:
+            self.kill(worker)
+        self._world.machine.reboot()
+
+    # Maintenance
+
+    def maintain(self, worker: Worker) -> None:
+        leases, upkeep = worker.up, self._world.queue.upkeep()
+        if leases is None:
+            return
+        match self._rng.choice(("stage", "rescue", "rescue", "duty")):
+            case "stage":
+                self._world.act(worker, "staging", upkeep.stage)
+            case "rescue":
+                self.rescue(worker, self._rng.choice((None, STALE_AFTER)))
+            case "duty":
+                self._world.act(worker, "taking the duty", lambda: upkeep.take_duty(leases.id))
+
+    def rescue(self, worker: Worker, stale_after: float | None) -> None:
+        self._rescuing = True
+        found = self._world.act(worker, "a rescue", lambda: self._world.queue.upkeep().rescue(stale_after))
+        self._rescuing = False
+        self._witness.rescued(self._look_around())
+        for name, reason, requeued, quarantined in found or []:
+            self._world.say(f"{worker.name} rescues from {name} ({reason}): {requeued}, set aside {quarantined}")
+
+    def _somebody_else_acts(self) -> None:
+        """Before a transaction of one, another may act: between the look and the deed of a rescue above all."""
+        if self._rng.random() >= (OTHERS_ACT_IN_A_RESCUE if self._rescuing else OTHERS_ACT):
+            return
+        self._witness.rescued(self._look_around())
+        worker = self.anyone()
+        if worker.leases and worker is not self._world.machine.actor:
+            worker.frozen = False
+            self._rng.choice((self.beat, self.beat, self.turn))(worker)
+
+    def _look_around(self) -> dict[int, Life]:
+        return {worker_id: self._life(worker_id, worker) for worker_id, worker in self._lives.items()}
+
+    def _life(self, worker_id: int, worker: Worker) -> Life:
+        alive = worker.leases is not None and worker.leases.id == worker_id
+        return Life(alive, (self._world.machine.elapsed - worker.beat) / SECOND)
+
+    # Inside a worker
+
+    def _begin_life(self, worker: Worker) -> None:
+        """A new identity in the same process: what it had under the old one is forgotten."""
+        leases = self._world.queue.leases(worker.name, SLOTS, TASKS)
+        leases.id = self._rng.getrandbits(63)
+        worker.die()
+        worker.leases, worker.frozen, worker.beat = leases, False, self._world.machine.elapsed
+        worker.canceled = frozenset()
+        self._lives[leases.id] = worker
+        self._world.say(f"{worker.name} starts as pid {worker.pid}")
+        self._world.act(worker, "its registration", leases.register)
+
+    def _exchange(self, worker: Worker, finished: list[Finished], demand: int) -> None:
+        leases, alone = worker.leases, not worker.running
+        assert leases is not None
+        try:
+            turn = self._world.act(worker, "an exchange", lambda: leases.exchange(finished, demand, alone=alone))
+        except Exception as error:
+            self._witness.failed(finished, error)
+            raise
+        if turn is None:
+            self._witness.found_ended(finished)
+            self._witness.found_claimed(leases.id)
+            return
+        refused = {f.claim for f in turn.refused}
+        for one in finished:
+            self._witness.ended(one, accepted=one.claim not in refused)
+        self._witness.claimed(turn.claims, [running.claim for running in worker.running])
+        self._world.say(
+            f"{worker.name}: ended {_endings(finished)} refused {_ids(refused)} claimed {_ids(turn.claims)}"
+        )
+        for claim in turn.claims:
+            lasts = self._rng.choice((0, 1, 4, 20, 50)) * SECOND
+            worker.running.append(Running(claim, self._world.machine.elapsed + lasts))
+
+    def _run_handler(self, worker: Worker, claim: Claim) -> None:
+        if claim.task == "poison":
+            self._witness.jobs[claim.job_id].deaths += 1
+            self._world.say(f"job {claim.job_id} kills {worker.name}")
+            self.kill(worker)
+            return
+        run = Run(claim, self._world.database.now())
+        if claim.task == "effect":
+            self._run_with_effect(worker, run)
+            return
+        run.cancel_asked = claim.job_id in worker.canceled
+        error = self._rng.choice(ENDINGS[claim.task])
+        self._hand_in(worker, run, completed(None) if error is None else run.outcome_of(error))
+
+    def _hand_in(self, worker: Worker, run: Run, outcome: Outcome) -> None:
+        worker.ended.append(Finished(run.claim, outcome, run.started_at, self._world.database.now()))
+
+    def _run_with_effect(self, worker: Worker, run: Run) -> None:
+        expected = Finished(run.claim, completed(None), run.started_at, self._world.database.now())
+        ended = self._world.act(worker, "the commit of an effect", lambda: self._commit_effect(run))
+        if ended is None:
+            self._witness.found_ended([expected])
+        elif ended[1]:
+            self._witness.ended(expected, accepted=True)
+            self._world.say(f"{worker.name} commits the effect of job {run.claim.job_id}")
+        else:
+            self._hand_in(worker, run, ended[0])
+
+    def _commit_effect(self, run: Run) -> tuple[Outcome, bool]:
+        claim, database = run.claim, self._world.database
+        ctx = make_context(database, run, lambda *_: None)
+        ctx.session.connection().exec_driver_sql("INSERT INTO effect VALUES (?, ?)", (claim.job_id, claim.attempt))
+        return conclude(database, run, ctx, completed(None))
+
+
+def _ids(claims: Any) -> list[int]:
+    return sorted(claim.job_id for claim in claims)
+
+
+def _endings(finished: Sequence[Finished]) -> list[str]:
+    return [f"{f.claim.job_id} {f.outcome.kind}" for f in finished]

@@ -1,0 +1,78 @@
+"""Faults that the lab builds into its own workers: death in a chosen gap, and promises taken away for controls."""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, delete, insert
+
+from pqkit import statements as sql
+from pqkit.db import clock
+from pqkit.errors import NotFound
+from pqkit.models import table
+from pqkit.queue import Leases, settle
+from pqkit.sql import Statement
+from pqkit.worker import loop
+from pqkit.worker.slots import Slots
+
+
+class Gap(NamedTuple):
+    """A place to die in: before ``owner.name`` runs, where ``here`` says of its arguments that it is the place."""
+
+    owner: object
+    name: str
+    here: Callable[..., bool]
+
+
+GAPS = {
+    "after_claim": Gap(Slots, "start", lambda _slots, claims: bool(claims)),
+    "before_finish": Gap(Leases, "exchange", lambda _leases, finished, _demand: bool(finished)),
+    "inside_finish": Gap(settle, "_write", lambda _tx, finished: bool(finished)),
+    "before_rename": Gap(loop, "put_in_place", lambda _staged, _target: True),
+}
+
+
+def build_in(fault: str) -> None:
+    """``GAP:N`` kills this process at the Nth passing of that gap; ``unfenced`` and ``strange_pids`` are for controls.
+
+    Raises NotFound for a fault that there is not.
+    """
+    name, _, passes = fault.partition(":")
+    if name in GAPS:
+        _die_in(GAPS[name], int(passes or 1))
+    elif name in WITHOUT:
+        WITHOUT[name]()
+    else:
+        raise NotFound(f"there is no fault {name!r}; there are {', '.join([*GAPS, *WITHOUT])}")
+
+
+def _die_in(gap: Gap, passes: int) -> None:
+    real, left = getattr(gap.owner, gap.name), iter(range(passes - 1, -1, -1))
+
+    def deadly(*arguments: Any, **options: Any) -> Any:
+        if gap.here(*arguments) and not next(left):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments, **options)
+
+    setattr(gap.owner, gap.name, deadly)
+
+
+def _without_fence() -> None:
+    """Finish by job id alone, whoever holds the lease, and overwrite the history that would not allow it."""
+    lease, attempt = table("lease"), table("attempt")
+    whoever = [bindparam(f"the_{name}").is_not(None) for name in ("attempt", "worker_id")]
+    core = delete(lease).where(lease.c.job_id == bindparam("the_job_id"), *whoever)
+    sql.DELETE_LEASE = Statement(core, sql.DELETE_LEASE.params)
+    columns = sql.INSERT_ATTEMPT.columns
+    assert columns
+    sql.INSERT_ATTEMPT = Statement(insert(attempt).prefix_with("OR REPLACE"), columns, columns)
+
+
+def _with_strange_pids() -> None:
+    """As if each worker ran in a container of its own: nobody can tell whether another's process is gone."""
+    strange = f"{clock.pid_space()} lab {os.getpid()}"
+    clock.pid_space = lambda: strange
+
+
+WITHOUT = {"unfenced": _without_fence, "strange_pids": _with_strange_pids}

@@ -1,0 +1,157 @@
+"""Real processes to do harm to: workers and producers on one queue, ended with their ``with`` block."""
+
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+import psutil
+
+from pqkit.db import clock
+from pqkit.lab import Scratch, wait_until
+from pqkit.lab.nursery import Nursery
+from pqkit.queries import workers
+from pqkit.queue import Queue, get_queue
+
+INSTRUMENTS = "pqkit.lab.instruments"
+WORKLOADS = "pqkit.lab.workloads"
+LEDGER = "PQKIT_LAB_LEDGER"
+START_SECONDS = 90.0
+
+
+def carrying(name: str, value: str) -> list[psutil.Process]:
+    """The living processes that were started with that environment variable; forks of the nursery do not show it."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(name) == value and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def variables(settings: Mapping[str, object]) -> dict[str, str]:
+    """Settings by name as the environment variables that carry them."""
+    return {f"PQKIT_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+class Member:
+    """One process of a fleet. It is told from a later one with its pid by the moment of its start."""
+
+    def __init__(self, name: str, pid: int, log_file: Path) -> None:
+        self.name, self.pid, self.log_file = name, pid, log_file
+        self.thaws_at: float | None = None
+        self._start = clock.process_start(pid)
+
+    @property
+    def alive(self) -> bool:
+        return self._start is not None and clock.process_start(self.pid) == self._start
+
+    @property
+    def frozen(self) -> bool:
+        return self.thaws_at is not None
+
+    def signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            if self.alive:
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL; returns when it is gone."""
+        self.signal(signal.SIGKILL)
+        wait_until(lambda: not self.alive, what=f"the end of {self.name}")
+
+    def freeze(self, seconds: float) -> None:
+        """Stop it where it stands; ``Fleet.thaw`` lets it go on after so many seconds."""
+        self.thaws_at = time.monotonic() + seconds
+        self.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.thaws_at = None
+        self.signal(signal.SIGCONT)
+
+
+class Fleet:
+    """Workers and other processes on the queue of ``place``. ``settings`` are pqkit's own, by name, for all of them.
+
+    The workers know the lab's workloads and ``tasks``, and each run of a handler is in the ledger.
+    """
+
+    def __init__(self, place: Scratch, tasks: Sequence[str] = (), **settings: object) -> None:
+        self.place, self.members = place, list[Member]()
+        self.queue: Queue = get_queue(place.url)
+        self.ledger = place.folder / "ledger"
+        shared = {"url": place.url, "tasks": ",".join([WORKLOADS, *tasks, INSTRUMENTS]), **settings}
+        self._environment = variables(shared) | {LEDGER: str(self.ledger)}
+        self._nursery = Nursery()
+        self._born = 0
+
+    def worker(self, *options: str, fault: str = "", **settings: object) -> Member:
+        """Start ``pqkit worker``; ``fault`` is for the lab's instruments, such as ``after_claim:3``."""
+        told = {"PQKIT_LAB_FAULT": fault} if fault else {}
+        name = f"w{self._born}"
+        return self.start(name, "pqkit", "worker", "--name", name, *options, environment=variables(settings) | told)
+
+    def start(
+        self,
+        name: str,
+        module: str,
+        *arguments: str,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        folder: Path | None = None,
+    ) -> Member:
+        """Start ``python -m MODULE ARGUMENTS…`` with the fleet's settings, in the working folder or in ``folder``."""
+        whole = {**os.environ, **self._environment, **environment}
+        log = self.place.folder / f"{name}.log"
+        member = Member(name, self._nursery.fork(module, arguments, whole, log, folder or Path.cwd()), log)
+        self.members.append(member)
+        self._born += 1
+        return member
+
+    def wait_ready(self, members: Sequence[Member]) -> None:
+        """Wait until each of these workers is in the registry."""
+        wanted = {member.pid for member in members}
+        wait_until(
+            lambda: wanted <= {worker.pid for worker in workers(self.queue.database)},
+            START_SECONDS,
+            "the start of the workers",
+        )
+
+    def bury(self) -> list[Member]:
+        """Take the dead out of the fleet and return them."""
+        dead = [member for member in self.members if not member.alive]
+        self.members = [member for member in self.members if member not in dead]
+        return dead
+
+    def thaw(self, *, all_of_them: bool = False) -> None:
+        """Let those go on whose time has come."""
+        for member in self.members:
+            if member.thaws_at is not None and (all_of_them or time.monotonic() > member.thaws_at):
+                member.thaw()
+
+    def stop(self, patience: float = 30) -> None:
+        """Stop all gracefully; what has not ended after ``patience`` seconds is killed."""
+        self.thaw(all_of_them=True)
+        for member in self.members:
+            member.signal(signal.SIGTERM)
+        with suppress(TimeoutError):
+            wait_until(lambda: not any(member.alive for member in self.members), patience)
+        self.kill()
+
+    def kill(self) -> None:
+        for member in self.members:
+            member.kill()
+        self.members.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        self._nursery.close()
+        self.queue.close()

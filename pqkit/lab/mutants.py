@@ -1,0 +1,243 @@
+"""Queues that are wrong, each in one way: a checker that does not find them proves nothing.
+
+A mutant is put in place for as long as its ``with`` lasts; the simulation must then break the promise named beside it.
+"""
+
+# ruff: noqa: SLF001 - a mutant reaches into what it breaks
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from sqlalchemy import bindparam, delete, update
+
+from pqkit import outcome
+from pqkit import statements as sql
+from pqkit.db import Transaction
+from pqkit.executor import Run
+from pqkit.lab.machine import SimulatedDatabase
+from pqkit.lab.result import Progress, Result, silent
+from pqkit.lab.simulation import simulator
+from pqkit.lab.verdict import Finding
+from pqkit.lab.witness import DRAINED, EFFECTS, LIVING_KEEP, NEIGHBOURS, POISON
+from pqkit.outcome import Claim, Outcome
+from pqkit.queue import Finished, Leases, Queue, leases, operate, settle, upkeep
+from pqkit.sql import Statement
+from pqkit.states import JobState
+from pqkit.worker import attempt
+
+SEEDS = 400
+
+
+class Mutant(NamedTuple):
+    """One thing made wrong, and the rules that must name it."""
+
+    name: str
+    rules: frozenset[str]
+    in_place: Callable[[], AbstractContextManager[object]]
+
+
+class Caught(NamedTuple):
+    """The first seed in which a mutant broke a rule that names it; ``seed`` is None for one that survived."""
+
+    mutant: Mutant
+    seed: int | None
+    rules: list[str]
+    words: str
+
+
+def hunt(mutant: Mutant, most: int = SEEDS) -> Caught:
+    """Play seeds until a rule that names the mutant is broken, at most so many."""
+    others: set[str] = set()
+    with mutant.in_place(), simulator() as play:
+        for seed in range(most):
+            broken = play(seed).broken
+            named = [found for found in broken if found.rule in mutant.rules]
+            if named:
+                return Caught(mutant, seed, sorted({found.rule for found in named}), named[0].words)
+            others |= {found.rule for found in broken}
+    return Caught(mutant, None, sorted(others), "no rule named it")
+
+
+def _fence_removed() -> AbstractContextManager[object]:
+    """The lease is deleted by the job's id alone."""
+    by_id = Statement(delete(sql.LEASE).where(sql.LEASE.c.job_id == bindparam("the_job_id")), ("the_job_id",))
+
+    def settle_each(tx: Transaction, finished: Sequence[Finished]) -> list[Finished]:
+        refused = [f for f in finished if not tx.run(by_id, f.claim.job_id)]
+        settle._write(tx, [f for f in finished if f not in refused])
+        return refused
+
+    return patch.object(leases, "settle_each", settle_each)
+
+
+def _fence_and_history_removed() -> AbstractContextManager[object]:
+    """As before, and the history takes a second row for an attempt, so that the table's key does not stop it."""
+    stack = ExitStack()
+    stack.enter_context(_fence_removed())
+    again = Statement(
+        sql.ATTEMPT.insert().prefix_with("OR REPLACE"), sql.INSERT_ATTEMPT.params, sql.INSERT_ATTEMPT.params
+    )
+    stack.enter_context(patch.object(sql, "INSERT_ATTEMPT", again))
+    return stack
+
+
+def _rescue_by_id() -> AbstractContextManager[object]:
+    """A worker is buried although it has beaten since the look."""
+    worker = sql.WORKER.c
+    buried = update(sql.WORKER).where(worker.id == bindparam("worker"), bindparam("seen_beat").is_not(None))
+    buried = buried.values(ended_at=bindparam("now"), end_reason=bindparam("why"))
+    return patch.object(sql, "BURY_WORKER", Statement(buried, sql.BURY_WORKER.params))
+
+
+def _counted_at_failure() -> AbstractContextManager[object]:
+    """A run counts when it fails: a lost one leaves no trace."""
+
+    def settle_lost(
+        _self: upkeep.Upkeep, tx: Transaction, rows: Sequence[tuple[object, ...]], _reason: str, *, alone: bool
+    ) -> list[Finished]:
+        for row in rows:
+            claim = Claim._make(row[:-1])
+            tx.run(sql.DELETE_LEASE, claim.job_id, claim.attempt, claim.worker_id)
+            place = (claim.queue, claim.priority, claim.job_id, claim.attempt - 1, claim.retries, claim.crashes)
+            tx.run(sql.INSERT_READY, *place, int(not alone), None)
+        return []
+
+    return patch.object(upkeep.Upkeep, "_settle_lost", settle_lost)
+
+
+def _effects_outside() -> AbstractContextManager[object]:
+    """The handler's session is committed by itself; the finish follows with the next exchange."""
+
+    def commit(_database: object, _run: Run, ctx: Any, result: Outcome) -> bool:
+        (ctx.opened.commit if result.state is JobState.COMPLETED else ctx.opened.rollback)()
+        return False
+
+    return patch.object(attempt, "_commit", commit)
+
+
+def _begin_another(tx: Transaction) -> None:
+    """End the open transaction and begin the next, with a gap between them in which the process may die."""
+    database = tx._database
+    assert isinstance(database, SimulatedDatabase)
+    tx._cursor.execute("COMMIT")
+    database.gap(False)
+    tx._cursor.execute("BEGIN IMMEDIATE")
+
+
+def _finish_split() -> AbstractContextManager[object]:
+    """The lease goes in one transaction, history and the job's next place follow in another."""
+
+    def write(tx: Transaction, finished: Sequence[Finished]) -> None:
+        _begin_another(tx)
+        honest(tx, finished)
+
+    honest = settle._write
+    return patch.object(settle, "_write", write)
+
+
+def _claim_split() -> AbstractContextManager[object]:
+    """A claim leaves ``ready`` in one transaction and takes its lease in another."""
+
+    def lease(self: Leases, tx: Transaction, claims: list[Claim]) -> list[Claim]:
+        tx.run_many(sql.DELETE_READY, [(c.queue, c.priority, c.job_id) for c in claims])
+        if claims:
+            _begin_another(tx)
+        return honest(self, tx, claims)
+
+    honest = Leases._lease
+    return patch.object(Leases, "_lease", lease)
+
+
+def _acknowledged_early() -> AbstractContextManager[object]:
+    """An enqueue returns its ids although its transaction was undone."""
+
+    def insert_many(self: Queue, tx: Transaction, order: Any, texts: Sequence[str]) -> list[int]:
+        ids = honest(self, tx, order, texts)
+        tx._cursor.execute("ROLLBACK")
+        tx._cursor.execute("BEGIN IMMEDIATE")
+        return ids
+
+    honest = Queue._insert_many
+    return patch.object(Queue, "_insert_many", insert_many)
+
+
+@contextmanager
+def _pause_ignored() -> Iterator[None]:
+    """The claim does not ask whether its queue is paused."""
+    with patch.object(sql, "paused", lambda _queue, now: now < 0):
+        head, suspect = sql._head("0"), sql._head("1")
+    with patch.object(sql, "HEAD", head), patch.object(sql, "SUSPECT_HEAD", suspect):
+        yield
+
+
+def _everybody_charged() -> AbstractContextManager[object]:
+    """A crash is charged to every job that its worker held."""
+    honest = upkeep._lost
+    return patch.object(
+        upkeep, "_lost", lambda claim, asked, reason, alone: honest(claim, asked, reason, alone=bool(alone) or True)
+    )
+
+
+def _suspects_beside_others() -> AbstractContextManager[object]:
+    """While a suspect runs, its worker claims more."""
+
+    def claim(self: Leases, tx: Transaction, demand: int, *, alone: bool) -> list[Claim]:
+        self._has_suspect = False
+        return honest(self, tx, demand, alone=alone)
+
+    honest = Leases._claim
+    return patch.object(Leases, "_claim", claim)
+
+
+def _crashes_unbounded() -> AbstractContextManager[object]:
+    """A job may kill as many workers as it likes."""
+    return patch.object(outcome, "MAX_CRASHES", 10**9)
+
+
+def _attempts_begin_anew() -> AbstractContextManager[object]:
+    """A resubmitted job counts its attempts from the start: an old token is valid again."""
+    honest = operate._resubmit
+    return patch.object(operate, "_resubmit", lambda tx, job, now: honest(tx, job._replace(attempt=0), now))
+
+
+def _leases_by_wall_clock() -> AbstractContextManager[object]:
+    """Heartbeats are read from the clock that people set."""
+    return patch.object(SimulatedDatabase, "lease_clock", lambda self: (f"boot-{self.machine.boot}", self.now()))
+
+
+def _nobody_rescues() -> AbstractContextManager[object]:
+    """What dead workers held stays with them."""
+    return patch.object(upkeep.Upkeep, "_free_some", lambda _self, _tx, _id, _found: False)
+
+
+MUTANTS = [
+    Mutant("fence removed", frozenset({"fence held"}), _fence_removed),
+    Mutant("fence and history's key removed", frozenset({"fence held"}), _fence_and_history_removed),
+    Mutant("rescue guarded by id only", frozenset({LIVING_KEEP}), _rescue_by_id),
+    Mutant("attempts counted at failure", frozenset({"history whole"}), _counted_at_failure),
+    Mutant("effects outside the transaction", frozenset({EFFECTS}), _effects_outside),
+    Mutant("finish split in two transactions", frozenset({"none lost"}), _finish_split),
+    Mutant("claim split in two transactions", frozenset({"none lost"}), _claim_split),
+    Mutant("enqueue acknowledged, not committed", frozenset({"none lost"}), _acknowledged_early),
+    Mutant("pause ignored", frozenset({"pause kept"}), _pause_ignored),
+    Mutant("rescue charges everybody", frozenset({NEIGHBOURS}), _everybody_charged),
+    Mutant("suspects run beside others", frozenset({NEIGHBOURS}), _suspects_beside_others),
+    Mutant("crashes unbounded", frozenset({POISON, DRAINED}), _crashes_unbounded),
+    Mutant("attempts begin anew at resubmit", frozenset({"history whole"}), _attempts_begin_anew),
+    Mutant("leases judged by the wall clock", frozenset({LIVING_KEEP}), _leases_by_wall_clock),
+    Mutant("nobody rescues", frozenset({DRAINED}), _nobody_rescues),
+]
+
+
+def mutants(*, progress: Progress = silent) -> Result:
+    """Hunt them all; the table says which seed caught each and by which rule."""
+    caught: list[Caught] = []
+    for number, mutant in enumerate(MUTANTS):
+        progress(number / len(MUTANTS), mutant.name)
+        caught.append(hunt(mutant))
+    findings = [Finding("mutant", None, f"{c.mutant.name} survived: {c.words}") for c in caught if c.seed is None]
+    table = [f"{c.mutant.name:<36} {', '.join(c.rules) or '-':<32} seed {c.seed}" for c in caught]
+    figure = f"mutants: {len(caught) - len(findings)} of {len(caught)} caught"
+    return Result(figure, {"mutants": {c.mutant.name: c.rules for c in caught}}, findings, table)

@@ -1,0 +1,79 @@
+"""Jobs that kill whoever runs them, among good ones: the guilty are set aside, the innocent are not charged."""
+
+import time
+from collections import Counter
+
+from pqkit.lab import Scratch, record
+from pqkit.lab.crash import CALM, Calm
+from pqkit.lab.fleet import LEDGER, Fleet, carrying
+from pqkit.lab.result import Progress, Result, silent, verdict_of
+from pqkit.lab.verdict import Finding
+from pqkit.lab.workloads import DEADLY, DEADLY_ISOLATED
+from pqkit.outcome import MAX_CRASHES
+from pqkit.queries import counts
+from pqkit.queue import Queue
+from pqkit.states import JobState
+
+
+def poison(place: Scratch, good: int = 500, workers: int = 3, *, progress: Progress = silent) -> Result:
+    """Queue each poison once, for a thread and for a child process, spread among ``good`` jobs; run until all ended."""
+    with Fleet(place, slots=4) as fleet:
+        record.prepare(place, fleet.queue)
+        bad, begun = _enqueue(fleet.queue, good), time.monotonic()
+        fleet.wait_ready([fleet.worker() for _ in range(workers)])
+        deaths, total, calm = 0, good + len(bad), Calm(CALM)
+        while (ended := _ended(fleet.queue)) < total:
+            for _ in fleet.bury():
+                deaths += 1
+                fleet.worker()
+            calm.check((ended, deaths))
+            progress(ended / total, f"{ended} jobs ended, {deaths} workers died")
+            time.sleep(0.05)
+        fleet.stop()
+        left = carrying(LEDGER, str(fleet.ledger))
+        evidence = record.gather(place, fleet.queue)
+        findings, smallest = verdict_of(evidence._replace(told=evidence.told._replace(ids=list(evidence.states))))
+        budgets = record.budgets(fleet.queue)
+    findings += charges(budgets, bad)
+    findings += [Finding("nothing left behind", None, f"process {process.pid} still runs") for process in left]
+    charged = sum(budget.crashes > 0 for job, budget in budgets.items() if job not in bad)
+    states = Counter(str(budgets[job].state) for job in bad)
+    figure = (
+        f"poison: {len(bad)} poison jobs: {', '.join(f'{n} {state}' for state, n in states.items())} after "
+        f"{deaths} dead workers; {good} good ones: {_completed(budgets, bad)} completed, {charged} charged"
+    )
+    numbers: dict[str, object] = {"good": good, "poison": len(bad), "worker_deaths": deaths, "charged": charged}
+    return Result(figure, {**numbers, "seconds": round(time.monotonic() - begun, 1)}, findings, smallest)
+
+
+def charges(budgets: dict[int, record.Budget], bad: dict[int, str]) -> list[Finding]:
+    """Poison that was not set aside after its last crash, and good jobs that were charged or did not complete."""
+    spared = [
+        Finding("poison set aside", job, f"{kind}: it is {budgets[job].state} after {budgets[job].crashes} crashes")
+        for job, kind in bad.items()
+        if budgets[job][::2] != (JobState.UNPROCESSABLE, MAX_CRASHES)
+    ]
+    return spared + [
+        Finding("neighbours uncharged", job, f"it is {budget.state}, charged with {budget.crashes} crashes")
+        for job, budget in budgets.items()
+        if job not in bad and (budget.crashes or budget.state is not JobState.COMPLETED)
+    ]
+
+
+def _enqueue(queue: Queue, good: int) -> dict[int, str]:
+    """Queue it all; the poison's kinds by job id."""
+    bad: dict[int, str] = {}
+    kinds = [("lab.poison", kind) for kind in DEADLY] + [("lab.poison_isolated", kind) for kind in DEADLY_ISOLATED]
+    for number, (task, kind) in enumerate(kinds):
+        share = good * (number + 1) // len(kinds) - good * number // len(kinds)
+        queue.enqueue_many("lab.nap", [{"seconds": 0.02}] * share)
+        bad[queue.enqueue(task, {"kind": kind}).id] = f"{kind} in {'a child' if 'isolated' in task else 'a thread'}"
+    return bad
+
+
+def _ended(queue: Queue) -> int:
+    return sum(number for state, number in counts(queue.database).items() if state.final)
+
+
+def _completed(budgets: dict[int, record.Budget], bad: dict[int, str]) -> int:
+    return sum(budget.state is JobState.COMPLETED for job, budget in budgets.items() if job not in bad)

@@ -1,0 +1,40 @@
+"""``python -m pqkit.lab.producer DIARY ENOUGH BACKLOG MENU``: queues jobs until the file ENOUGH is there.
+
+MENU is a JSON list of [task, arguments]; it waits while more than BACKLOG jobs are pending.
+"""
+
+import json
+import random
+import sys
+import time
+from pathlib import Path
+
+from pqkit.lab.ledger import Diary
+from pqkit.queries import counts
+from pqkit.queue import Queue, get_queue
+from pqkit.settings import settings
+from pqkit.states import JobState
+from pqkit.worker.tasks import import_tasks
+
+BATCH = 10
+Menu = list[tuple[str, dict[str, object]]]
+
+
+def produce(queue: Queue, diary: Diary, enough: Path, backlog: int, menu: Menu) -> None:
+    """Queue jobs one by one and ten at once, by turns at random."""
+    while not enough.exists():
+        if counts(queue.database)[JobState.PENDING] > backlog:
+            time.sleep(0.02)
+            continue
+        task, arguments = random.choice(menu)  # noqa: S311 - not a secret
+        if random.random() < 0.1:  # noqa: S311
+            diary.ask(BATCH)
+            diary.told(queue.enqueue_many(task, [arguments] * BATCH))
+        else:
+            diary.ask(1)
+            diary.told([queue.enqueue(task, arguments).id])
+
+
+if __name__ == "__main__":
+    import_tasks(settings().tasks)
+    produce(get_queue(), Diary(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4]))

@@ -1,0 +1,200 @@
+"""A deterministic simulation: workers, producers, operators, maintenance, faults and clock steps, from one seed.
+
+Everything runs in one process over the queue's real verbs; the seed alone determines what happens.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pqkit.lab.crew import Crew
+from pqkit.lab.machine import SECOND, Process, SimulatedDatabase, World
+from pqkit.lab.result import Progress, Result, silent
+from pqkit.lab.verdict import Finding
+from pqkit.lab.witness import STALE_AFTER, Broken, Witness
+
+QUEUES = ("images", "mails")
+PRODUCED = {"good": 4, "flaky": 3, "doomed": 1, "moody": 3, "effect": 4, "poison": 1}
+CALM_ROUNDS = 300
+CHUNK = 100
+
+
+class Played(NamedTuple):
+    """One seed's history: (simulated seconds, words) and every promise that was broken in it."""
+
+    seed: int
+    events: list[tuple[float, str]]
+    broken: list[Broken]
+    jobs: int
+    seconds: float
+
+
+@contextmanager
+def simulator() -> Iterator[Callable[[int], Played]]:
+    """A function that plays a seed; one scratch database serves them all."""
+    with tempfile.TemporaryDirectory(prefix="pqkit-simulation-") as folder:
+        database = SimulatedDatabase(Path(folder) / "queue.db")
+        try:
+            yield lambda seed: Simulation(database, seed).play()
+        finally:
+            database.close()
+
+
+def play_all(seeds: range) -> Iterator[Played]:
+    """Play these seeds on all cores, in order."""
+    chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
+    with ProcessPoolExecutor(min(len(chunks), os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
+        for played in pool.map(_play_chunk, chunks):
+            yield from played
+
+
+def simulate(seeds: range, *, progress: Progress = silent) -> Result:
+    """Play these seeds; every broken promise is a finding that names its seed."""
+    jobs, lived = 0, 0.0
+    findings: list[Finding] = []
+    for number, played in enumerate(play_all(seeds)):
+        progress(number / len(seeds), f"{number} seeds")
+        jobs, lived = jobs + played.jobs, lived + played.seconds
+        findings += [Finding(rule, job, f"seed {played.seed}: {words}") for rule, job, words in played.broken]
+    figure = (
+        f"simulate: {len(seeds):,} seeds, {jobs:,} jobs, {lived / 3600:,.0f} simulated hours: "
+        f"{len(findings)} promises broken"
+    )
+    return Result(figure, {"seeds": len(seeds), "jobs": jobs, "hours": lived / 3600}, findings)
+
+
+def _play_chunk(seeds: range) -> list[Played]:
+    with simulator() as play:
+        return [play(seed) for seed in seeds]
+
+
+class Simulation:
+    """One seed: a span of chaos, then a calm in which everything must come to its end."""
+
+    def __init__(self, database: SimulatedDatabase, seed: int) -> None:
+        self._seed, self._database = seed, database
+        self._world = World(database, seed)
+        self._rng, self._queue = self._world.rng, self._world.queue
+        self._witness = Witness(database)
+        self._crew = Crew(self._world, self._witness)
+        self._sets_clock = self._rng.random() < 0.4
+
+    def play(self) -> Played:
+        drained = False
+        try:
+            with self._world.machine.instead():
+                for _ in range(self._rng.randint(30, 90)):
+                    self._step()
+                drained = self._calm_down()
+        except Exception as error:  # noqa: BLE001 - whatever a broken queue raises is a finding
+            self._witness.blame("no error", 0, f"{type(error).__name__}: {error}")
+        broken = self._witness.judge(drained=drained or bool(self._witness.broken))
+        return Played(self._seed, self._world.events, broken, len(self._witness.jobs), self._world.lived / SECOND)
+
+    # Chaos
+
+    def _step(self) -> None:
+        self._world.pass_time(self._rng.choice((0.05, 0.5, 1, 2, 5, 12)))
+        self._crew.some_beat(0.3)
+        actions, weights = zip(*self._chances(), strict=True)
+        self._rng.choices(actions, weights)[0]()
+
+    def _chances(self) -> list[tuple[Callable[[], None], float]]:
+        crew, worker = self._crew, self._crew.anyone()
+        return [
+            (self._enqueue, 14),
+            (lambda: crew.work(worker), 40),
+            (lambda: crew.maintain(worker), 16),
+            (self._operate, 8),
+            (self._pause_or_resume, 3),
+            (lambda: crew.kill_one(worker), 3),
+            (lambda: crew.freeze(worker), 4),
+            (lambda: crew.stop(worker), 2),
+            (self._set_clock, 4 if self._sets_clock else 0),
+            (crew.lose_all, 0.2),
+        ]
+
+    def _enqueue(self) -> None:
+        kind = self._rng.choices(list(PRODUCED), list(PRODUCED.values()))[0]
+        options: dict[str, Any] = {
+            "queue": self._rng.choice(QUEUES),
+            "priority": self._rng.choice((0, 0, 5)),
+            "delay": self._rng.choice((None, None, 3, 40)),
+        }
+        key = self._rng.choice((None, None, None, "a", "b"))
+        count = 1 if kind == "poison" else self._rng.randint(1, 4)
+
+        def enqueue() -> list[int]:
+            if key is None:
+                return self._queue.enqueue_many(kind, [{}] * count, **options)
+            job = self._queue.enqueue(kind, {}, unique_key=key, **options)
+            return [] if job.existing else [job.id]
+
+        ids = self._world.act(Process("producer"), "an enqueue", enqueue) or []
+        self._witness.queued(ids, kind)
+        self._world.say(f"producer queues {kind} {ids}")
+
+    def _operate(self) -> None:
+        if not self._witness.jobs:
+            return
+        verb = self._rng.choice(("cancel", "resubmit", "mark_failed", "delete", "assign"))
+        chosen = [self._rng.choice(sorted(self._witness.jobs))]
+        operator = self._queue.operator("ada")
+        extra = [self._crew.anyone().name] if verb == "assign" else []
+        done = self._world.act(Process("operator"), verb, lambda: getattr(operator, verb)(chosen, *extra))
+        if done is None:
+            self._witness.found_operated(chosen)
+        else:
+            self._witness.operated(verb, done.changed)
+            self._world.say(f"operator: {verb} {chosen}: {done.refused or 'done'}")
+
+    def _pause_or_resume(self) -> None:
+        name, operator = self._rng.choice(QUEUES), self._queue.operator("ada")
+        until = self._rng.choice((None, self._database.now() + 20 * SECOND))
+        if self._rng.random() < 0.6:
+            self._world.act(Process("operator"), "a pause", lambda: operator.pause(name, until=until))
+        else:
+            self._world.act(Process("operator"), "a resume", lambda: operator.resume(name))
+        self._witness.found_paused(name)
+        self._world.say(f"operator: paused are {list(self._witness.paused)}")
+
+    def _set_clock(self) -> None:
+        step = self._rng.choice((-3600, 3600))
+        self._witness.clock_was_set = True
+        self._world.machine.ahead += step * SECOND
+        self._world.say(f"the clock is set by {step} s")
+
+    # Calm
+
+    def _calm_down(self) -> bool:
+        """No more faults: whether every job comes to its end."""
+        self._world.calm = True
+        self._world.say("calm")
+        for name in QUEUES:
+            self._queue.operator("ada").resume(name)
+            self._witness.found_paused(name)
+        for worker in self._crew.workers:
+            worker.frozen = False
+        return any(self._calm_round() for _ in range(CALM_ROUNDS))
+
+    def _calm_round(self) -> bool:
+        """Longer than a lease, and until the next job is due; then everybody works twice."""
+        crew, upkeep = self._crew, self._queue.upkeep()
+        due = upkeep.next_due()
+        until_due = 0.0 if due is None else (due - self._database.now()) / SECOND
+        self._world.pass_time(max(STALE_AFTER + 1, until_due))
+        for worker in crew.workers:
+            if worker.leases is None:
+                crew.start(worker)
+            crew.beat(worker)
+        self._world.act(crew.workers[0], "staging", upkeep.stage)
+        crew.rescue(crew.workers[0], STALE_AFTER)
+        for worker in crew.workers * 2:
+            if worker.leases is not None:
+                crew.turn(worker)
+        return self._witness.all_closed()

@@ -1,0 +1,120 @@
+"""Tasks for experiments, good and bad. Those with an effect leave one that can be counted afterwards."""
+
+import ctypes
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pqkit import Context, task
+
+EFFECTS = "lab_effect"
+GIL_HOLDER = "(a+)+$"
+
+
+@task("lab.count")
+def count(n: int) -> int:
+    """Count to ``n``: work for the processor."""
+    total = 0
+    for _ in range(n):
+        total += 1
+    return total
+
+
+@task("lab.nap")
+def nap(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+@task("lab.stumble", backoff=[0.2])
+def stumble(*, ctx: Context) -> int:
+    """Fail at the first attempt."""
+    if ctx.attempt == 1:
+        raise ValueError("it stumbles once")
+    return ctx.attempt
+
+
+@task("lab.stamp")
+def stamp(folder: str, *, ctx: Context) -> None:
+    """Leave a file named after the job that holds the number of the attempt."""
+    ctx.stage(Path(folder) / str(ctx.job_id)).write_text(str(ctx.attempt))
+
+
+@task("lab.effect")
+def effect(*, ctx: Context) -> None:
+    """Leave a row in the table of effects, through the job's own session."""
+    ctx.session.connection().exec_driver_sql(
+        f"INSERT INTO {EFFECTS} (job_id, attempt) VALUES (?, ?)",  # noqa: S608 - a constant of ours
+        (ctx.job_id, ctx.attempt),
+    )
+
+
+@task("lab.hold")
+def hold(until: str, *, ctx: Context) -> int:
+    """Run until the file ``until`` is there; deaf to all wishes."""
+    while not Path(until).exists():
+        time.sleep(0.01)
+    return ctx.attempt
+
+
+def _exit() -> None:
+    os._exit(7)
+
+
+def _segfault() -> None:
+    ctypes.string_at(0)
+
+
+def _hog() -> None:
+    """Take memory up to a limit, and end as the kernel ends who takes too much."""
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + 64 * 2**20, hard))
+    held = []
+    try:
+        while True:
+            held.append(bytearray(2**20))
+    except MemoryError:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _leak() -> None:
+    """Leave a process behind, and die."""
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    os._exit(7)
+
+
+DEADLY: dict[str, Callable[[], None]] = {"exit": _exit, "segfault": _segfault, "hog": _hog}
+# What a handler in a thread leaves behind outlives its worker's crash; what one in a child process leaves does not.
+DEADLY_ISOLATED = {**DEADLY, "leak": _leak}
+
+
+@task("lab.poison")
+def poison(kind: str) -> None:
+    """Kill the worker: by ``exit``, ``segfault`` or ``hog``."""
+    DEADLY[kind]()
+
+
+@task("lab.poison_isolated", isolation="process")
+def poison_isolated(kind: str) -> None:
+    """Kill the child process, by one of these or by ``leak``."""
+    DEADLY_ISOLATED[kind]()
+
+
+@task("lab.deaf", isolation="process", timeout=1, max_retries=0)
+def deaf() -> None:
+    """Ignore SIGTERM and go on past the deadline."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        time.sleep(60)
+
+
+@task("lab.hold_gil")
+def hold_gil(letters: int) -> bool:
+    """Let no other thread of this process run: a regular expression that takes twice as long for each letter."""
+    return re.match(GIL_HOLDER, "a" * letters + "b") is not None

@@ -1,0 +1,123 @@
+"""Maintenance: small idempotent duties that any worker may do, one at a time by a lease row."""
+
+import threading
+import time
+from collections.abc import Callable
+from itertools import groupby
+
+from pqkit.db import Database
+from pqkit.errors import DatabaseUnavailable
+from pqkit.log import get_logger
+from pqkit.outcome import summarize
+from pqkit.queue.operate import PAST
+from pqkit.queue.upkeep import Rescued, Upkeep
+
+TICK = 0.2
+WORDS = {
+    **PAST,
+    "cancel": "canceled, or asked to",
+    "pause": "paused",
+    "resume": "resumed",
+    "create_queue": "created a queue",
+    "delete_queue": "deleted a queue",
+}
+EVERY_SECOND = 1.0
+
+
+class Maintainer(threading.Thread):
+    """Stages, rescues and finishes files while it holds the duty; looks for the duty while it does not."""
+
+    def __init__(self, database: Database, worker_id: int, *, rescue_after: float, rescue_every: float) -> None:
+        super().__init__(name="maintenance", daemon=True)
+        self._database, self._upkeep, self._worker_id = database, Upkeep(database), worker_id
+        self._rescue_after = rescue_after
+        self._done = threading.Event()
+        self._on_duty = False
+        self._told = 0
+        self._log = get_logger("maintenance")
+        self._timers = [
+            _Timer(0, self._stage),
+            _Timer(EVERY_SECOND, self._finish_files),
+            _Timer(rescue_every, self._rescue),
+            _Timer(EVERY_SECOND, self._tell_actions),
+        ]
+        self._duty = _Timer(EVERY_SECOND, self._take_duty)
+
+    def run(self) -> None:
+        while not self._done.wait(TICK):
+            self.tick(time.monotonic())
+        self._give_up()
+
+    def stop(self) -> None:
+        self._done.set()
+
+    def tick(self, now: float) -> None:
+        """Do what is due at ``now`` (monotonic seconds); a database that is away is met again at the next tick."""
+        try:
+            self._duty.run_if_due(now)
+            if self._on_duty:
+                for timer in self._timers:
+                    timer.run_if_due(now)
+        except DatabaseUnavailable as error:
+            self._log.warning("maintenance waits for the database", error=str(error))
+        except Exception as error:  # noqa: BLE001 - one duty that fails must not end the others
+            self._log.error("a maintenance duty failed", error=summarize(error))
+
+    def _take_duty(self) -> None:
+        had, self._on_duty = self._on_duty, self._upkeep.take_duty(self._worker_id)
+        if self._on_duty and not had:
+            self._told = self._upkeep.last_action()
+            self._log.info("took over maintenance")
+
+    def _give_up(self) -> None:
+        try:
+            if self._on_duty:
+                self._upkeep.drop_duty(self._worker_id)
+        except DatabaseUnavailable:
+            return  # the duty ends by itself in a few seconds
+
+    def _stage(self) -> None:
+        due = self._upkeep.next_due()
+        if due is not None and due <= self._database.now():
+            self._log.debug("staged due jobs", jobs=self._upkeep.stage())
+
+    def _finish_files(self) -> None:
+        for line in self._upkeep.finish_files().refused:
+            self._log.error("cannot put a file in place, trying again", file=line)
+
+    def _rescue(self) -> None:
+        self._tell(self._upkeep.rescue(self._rescue_after))
+
+    def _tell_actions(self) -> None:
+        """Say in the log what operators did, wherever they did it; a bulk of one verb in one line."""
+        actions = self._upkeep.actions_since(self._told)
+        for (verb, who, reason), group in groupby(actions, lambda a: (a.verb, a.who, a.reason)):
+            done = list(group)
+            self._told = done[-1].id
+            jobs = [a.job_id for a in done if a.job_id is not None]
+            what = {"jobs": jobs[:20], "count": len(jobs)} if jobs else {"what": done[0].detail}
+            self._log.info(WORDS.get(verb, verb), who=who, reason=reason, **what)
+
+    def _tell(self, rescued: list[Rescued]) -> None:
+        for worker, reason, requeued, quarantined in rescued:
+            self._log.warning(
+                "checked and requeued stalled jobs",
+                worker=worker,
+                reason=reason,
+                requeued=requeued[:20],
+                count=len(requeued),
+            )
+            if quarantined:
+                self._log.error("jobs set aside, they killed or outlived their workers", jobs=quarantined[:20])
+
+
+class _Timer:
+    """A duty and when it is due next."""
+
+    def __init__(self, every: float, duty: Callable[[], object]) -> None:
+        self._every, self._duty, self._next = every, duty, 0.0
+
+    def run_if_due(self, now: float) -> None:
+        if now >= self._next:
+            self._next = now + self._every
+            self._duty()

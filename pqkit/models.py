@@ -1,0 +1,315 @@
+"""The tables. A job's state is where its row stands: in ``ready``, ``delayed``, ``lease`` or ``closed``.
+
+Times are integers: microseconds since 1970 UTC. The hot path does not use these classes, only their tables.
+"""
+
+from typing import Literal
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from pqkit.states import JobState, Place, in_place
+
+BIG = BigInteger().with_variant(Integer, "sqlite")
+NARROW = {"sqlite_with_rowid": False}
+
+
+class Row(SQLModel, registry=registry()):
+    """Base of pqkit's tables, with metadata of its own so that a user's ``create_all`` does not see them."""
+
+
+def _key(*, autoincrement: bool | Literal["auto"] = "auto") -> Column[int]:
+    return Column(BIG, primary_key=True, autoincrement=autoincrement)
+
+
+def _job_key() -> Column[int]:
+    return Column(BIG, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+
+
+def _one_of(column: str, place: Place) -> str:
+    return f"{column} IN ({', '.join(repr(str(state)) for state in in_place(place))})"
+
+
+class JobRow(Row, table=True):
+    """What was asked. Written once and never rewritten by the hot path."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        CheckConstraint("max_retries >= 0", name="job_max_retries"),
+        CheckConstraint("timeout IS NULL OR timeout > 0", name="job_timeout"),
+        {"sqlite_autoincrement": True},
+    )
+    id: int | None = Field(default=None, sa_column=_key())
+    queue: str = Field(sa_type=Text)
+    task: str = Field(sa_type=Text)
+    args: str = Field(sa_type=Text)
+    priority: int = 0
+    max_retries: int
+    backoff: str | None = Field(default=None, sa_type=Text)
+    timeout: float | None = None
+    unique_key: str | None = Field(default=None, sa_type=Text)
+    created_at: int = Field(sa_type=BigInteger)
+
+
+class ReadyRow(Row, table=True):
+    """Due and waiting; a claim cuts off the head of its key. ``assigned_to`` names the one worker that may take it.
+
+    A ``suspect`` was running beside others when their worker died: it runs alone until it is found guilty or clean.
+
+    No foreign key: finding its children would scan this table for each job deleted, and only closed jobs are deleted.
+    """
+
+    __tablename__ = "ready"
+    __table_args__ = (
+        Index(
+            "ready_suspect",
+            "queue",
+            "priority",
+            "job_id",
+            sqlite_where=text("suspect = 1"),
+            postgresql_where=text("suspect = 1"),
+        ),
+        NARROW,
+    )
+    queue: str = Field(sa_column=Column(Text, primary_key=True))
+    priority: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    job_id: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
+    attempt: int = 0
+    retries: int = 0
+    crashes: int = 0
+    suspect: int = 0
+    assigned_to: str | None = Field(default=None, sa_type=Text)
+
+
+class DelayedRow(Row, table=True):
+    """Not due yet, or between two attempts."""
+
+    __tablename__ = "delayed"
+    __table_args__ = (
+        CheckConstraint(_one_of("state", Place.DELAYED), name="delayed_state"),
+        Index("delayed_job", "job_id", unique=True),
+        Index("delayed_by_state", "state", "due_at"),
+        NARROW,
+    )
+    due_at: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    job_id: int = Field(sa_column=_job_key())
+    state: JobState = Field(sa_type=Text)
+    attempt: int = 0
+    retries: int = 0
+    crashes: int = 0
+    error: str | None = Field(default=None, sa_type=Text)
+    assigned_to: str | None = Field(default=None, sa_type=Text)
+
+
+class LeaseRow(Row, table=True):
+    """A worker's right to run one attempt. The key makes two live leases on one job impossible."""
+
+    __tablename__ = "lease"
+    __table_args__ = (CheckConstraint("attempt > 0", name="lease_attempt"), Index("lease_by_worker", "worker_id"))
+    job_id: int = Field(sa_column=_job_key())
+    attempt: int
+    retries: int
+    crashes: int
+    suspect: int
+    worker_id: int = Field(sa_type=BigInteger)
+    claimed_at: int = Field(sa_type=BigInteger)
+    cancel_requested_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class ClosedRow(Row, table=True):
+    """How a job ended."""
+
+    __tablename__ = "closed"
+    __table_args__ = (
+        CheckConstraint(_one_of("state", Place.CLOSED), name="closed_state"),
+        Index("closed_by_state", "state", "finished_at"),
+    )
+    job_id: int = Field(sa_column=_job_key())
+    state: JobState = Field(sa_type=Text)
+    finished_at: int = Field(sa_type=BigInteger)
+    attempt: int
+    retries: int
+    crashes: int
+    result: str | None = Field(default=None, sa_type=Text)
+    error: str | None = Field(default=None, sa_type=Text)
+
+
+class AttemptRow(Row, table=True):
+    """History, append-only: one row for each run, written when it ends, however it ends.
+
+    ``next_at`` is the moment that was set for the next run, where one was.
+    """
+
+    __tablename__ = "attempt"
+    __table_args__ = (NARROW,)
+    job_id: int = Field(sa_column=_job_key())
+    attempt: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    worker_id: int = Field(sa_type=BigInteger)
+    claimed_at: int = Field(sa_type=BigInteger)
+    started_at: int | None = Field(default=None, sa_type=BigInteger)
+    ended_at: int = Field(sa_type=BigInteger)
+    outcome: str = Field(sa_type=Text)
+    error: str | None = Field(default=None, sa_type=Text)
+    next_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class RefusalRow(Row, table=True):
+    """A finish that the fence refused: the worker had lost its lease."""
+
+    __tablename__ = "refusal"
+    id: int | None = Field(default=None, sa_column=_key())
+    at: int = Field(sa_type=BigInteger)
+    job_id: int = Field(sa_type=BigInteger)
+    attempt: int
+    worker_id: int = Field(sa_type=BigInteger)
+    outcome: str = Field(sa_type=Text)
+
+
+class HoldRow(Row, table=True):
+    """The unfinished job that holds a unique key of its queue."""
+
+    __tablename__ = "unique_hold"
+    __table_args__ = (Index("unique_hold_job", "job_id", unique=True), NARROW)
+    queue: str = Field(sa_column=Column(Text, primary_key=True))
+    unique_key: str = Field(sa_column=Column(Text, primary_key=True))
+    job_id: int = Field(sa_column=Column(BIG, ForeignKey("job.id", ondelete="CASCADE"), nullable=False))
+
+
+class FileIntentRow(Row, table=True):
+    """A staged file whose attempt's finish was accepted and that is still to be renamed onto its target."""
+
+    __tablename__ = "file_intent"
+    __table_args__ = (NARROW,)
+    job_id: int = Field(sa_column=_job_key())
+    staged: str = Field(sa_column=Column(Text, primary_key=True))
+    target: str = Field(sa_type=Text)
+
+
+class ProgressRow(Row, table=True):
+    """The last progress that a running attempt reported."""
+
+    __tablename__ = "progress"
+    job_id: int = Field(sa_column=_job_key())
+    attempt: int
+    at: int = Field(sa_type=BigInteger)
+    fraction: float
+    note: str = Field(default="", sa_type=Text)
+
+
+class LogRow(Row, table=True):
+    """A line that a handler kept with its job."""
+
+    __tablename__ = "job_log"
+    __table_args__ = (Index("job_log_job", "job_id", "id"),)
+    id: int | None = Field(default=None, sa_column=_key())
+    job_id: int = Field(sa_column=Column(BIG, ForeignKey("job.id", ondelete="CASCADE"), nullable=False))
+    attempt: int
+    at: int = Field(sa_type=BigInteger)
+    line: str = Field(sa_type=Text)
+
+
+class WorkerRow(Row, table=True):
+    """One worker process's life, kept after its end. ``id`` is random: no two lives share it.
+
+    ``boot_id`` and ``beat`` (microseconds of a clock that no one can set) decide about leases; ``heartbeat_at`` is for
+    people. ``process_start`` tells a process from a later one with the same pid, ``pid_space`` where pids compare.
+    ``queues`` is a JSON list, NULL for all.
+    """
+
+    __tablename__ = "worker"
+    __table_args__ = (Index("worker_alive", "ended_at", "name"),)
+    id: int = Field(sa_column=_key(autoincrement=False))
+    name: str = Field(sa_type=Text)
+    host: str = Field(sa_type=Text)
+    pid: int
+    process_start: int = Field(sa_type=BigInteger)
+    pid_space: str = Field(sa_type=Text)
+    boot_id: str = Field(sa_type=Text)
+    beat: int = Field(sa_type=BigInteger)
+    slots: int
+    queues: str | None = Field(default=None, sa_type=Text)
+    version: str = Field(sa_type=Text)
+    started_at: int = Field(sa_type=BigInteger)
+    heartbeat_at: int = Field(sa_type=BigInteger)
+    memory: int = Field(default=0, sa_type=BigInteger)
+    stopping_at: int | None = Field(default=None, sa_type=BigInteger)
+    ended_at: int | None = Field(default=None, sa_type=BigInteger)
+    end_reason: str | None = Field(default=None, sa_type=Text)
+
+
+class WorkerTaskRow(Row, table=True):
+    """A task that a living worker knows; a claim takes no other."""
+
+    __tablename__ = "worker_task"
+    __table_args__ = (NARROW,)
+    worker_id: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
+    task: str = Field(sa_column=Column(Text, primary_key=True))
+
+
+class QueueRow(Row, table=True):
+    """Settings of a queue. Jobs may stand in a queue that has no row."""
+
+    __tablename__ = "queue"
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    created_at: int = Field(sa_type=BigInteger)
+    paused_at: int | None = Field(default=None, sa_type=BigInteger)
+    paused_until: int | None = Field(default=None, sa_type=BigInteger)
+    paused_by: str | None = Field(default=None, sa_type=Text)
+    pause_reason: str | None = Field(default=None, sa_type=Text)
+
+
+class DutyRow(Row, table=True):
+    """Who does a maintenance duty, until when on the lease clock of which boot."""
+
+    __tablename__ = "duty"
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    worker_id: int = Field(sa_type=BigInteger)
+    boot_id: str = Field(sa_type=Text)
+    until: int = Field(sa_type=BigInteger)
+
+
+class ActionRow(Row, table=True):
+    """What an operator did: who, when, what, why. ``detail`` is a JSON object."""
+
+    __tablename__ = "action"
+    __table_args__ = (Index("action_job", "job_id"),)
+    id: int | None = Field(default=None, sa_column=_key())
+    at: int = Field(sa_type=BigInteger)
+    who: str = Field(sa_type=Text)
+    verb: str = Field(sa_type=Text)
+    job_id: int | None = Field(default=None, sa_type=BigInteger)
+    reason: str | None = Field(default=None, sa_type=Text)
+    detail: str = Field(default="{}", sa_type=Text)
+
+
+metadata: MetaData = Row.metadata
+
+
+def table(name: str) -> Table:
+    return metadata.tables[name]
+
+
+# A view, so it has metadata of its own: create_all and the comparison of schemas leave it alone.
+job_state = Table(
+    "job_state",
+    MetaData(),
+    *(Column(name, Integer) for name in ("id", "priority", "attempt", "retries", "crashes", "max_retries")),
+    *(Column(name, Text) for name in ("queue", "task", "state", "args", "backoff", "unique_key", "assigned_to")),
+    *(Column(name, BigInteger) for name in ("created_at", "due_at", "claimed_at", "cancel_requested_at")),
+    *(Column(name, BigInteger) for name in ("finished_at", "worker_id")),
+    Column("timeout", Float),
+    *(Column(name, Text) for name in ("result", "error")),
+)

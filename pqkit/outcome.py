@@ -1,0 +1,159 @@
+"""What a run of a job comes to: the executor decides it here as a value, the queue writes it."""
+
+import json
+import traceback
+from typing import Any, NamedTuple
+
+from pqkit.payload import clean_text, encode_result
+from pqkit.retry import DEFAULT_BACKOFF, check_delay, delay_before
+from pqkit.states import JobState
+
+MAX_SUMMARY_CHARS = 200
+
+
+class Retry(Exception):
+    """Raised by a handler: this attempt failed, run again after ``after`` seconds (default: the job's own backoff)."""
+
+    def __init__(self, message: str = "the handler asked for a retry", *, after: float | None = None) -> None:
+        if after is not None:
+            check_delay(after)
+        super().__init__(message)
+        self.after = after
+
+
+class Snooze(Exception):
+    """Raised by a handler: not now, run again in ``seconds``; no retry is used up."""
+
+    def __init__(self, seconds: float, message: str = "snoozed by the handler") -> None:
+        check_delay(seconds)
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class Fail(Exception):
+    """Raised by a handler: a retry is useless, the job ends ``failed``."""
+
+
+class Cancel(Exception):
+    """Raised by a handler: the job calls itself off and ends ``canceled``."""
+
+
+class TimedOut(Exception):
+    """The attempt ran past its deadline."""
+
+
+class Stopped(Exception):
+    """The worker is stopping and the handler gave way: the job goes back to its place, uncharged."""
+
+
+class ChildDied(Exception):
+    """The child process that ran the attempt ended without a report."""
+
+
+class Claim(NamedTuple):
+    """One leased attempt as the claim reads it. ``attempt`` counts every run and only grows: the fencing token."""
+
+    job_id: int
+    queue: str
+    priority: int
+    attempt: int
+    retries: int
+    crashes: int
+    suspect: int
+    task: str
+    args: str
+    max_retries: int
+    backoff: str | None
+    timeout: float | None
+    unique_key: str | None
+    worker_id: int
+    claimed_at: int
+
+
+class Outcome(NamedTuple):
+    """How an attempt ended (``kind``, the word in its history) and where the job goes.
+
+    ``delay`` is in seconds and set exactly where ``state`` is delayed; ``charge`` says which budget the attempt used.
+    """
+
+    kind: str
+    state: JobState
+    delay: float = 0.0
+    result: str | None = None
+    error: str | None = None
+    summary: str | None = None
+    charge: str | None = None
+    files: tuple[tuple[str, str], ...] = ()
+
+
+def completed(result: Any, files: tuple[tuple[str, str], ...] = ()) -> Outcome:
+    return Outcome("completed", JobState.COMPLETED, result=encode_result(result), files=files)
+
+
+def released(summary: str = "the worker stopped") -> Outcome:
+    return Outcome("released", JobState.PENDING, summary=summary)
+
+
+def ended_by(claim: Claim, error: BaseException, *, cancel_asked: bool = False) -> Outcome:
+    """Decide what ``error`` means for the job. A cancel that was asked for wins over a retry, never over a success."""
+    if cancel_asked and not isinstance(error, Cancel):
+        return Outcome("canceled", JobState.CANCELED, error=describe(error), summary="canceled while it ran")
+    summary = summarize(error)
+    match error:
+        case Stopped():
+            outcome = released()
+        case Cancel():
+            outcome = Outcome("canceled", JobState.CANCELED, summary=summary)
+        case Snooze():
+            outcome = Outcome("snoozed", JobState.SCHEDULED, delay=error.seconds, summary=summary)
+        case Fail():
+            outcome = Outcome("failed", JobState.FAILED, error=describe(error), summary=summary)
+        case ChildDied():
+            outcome = crashed(claim, summary)
+        case _:
+            outcome = _failed(claim, error, summary)
+    return outcome
+
+
+def _failed(claim: Claim, error: BaseException, summary: str) -> Outcome:
+    kind = "timed_out" if isinstance(error, TimedOut) else "failed"
+    if claim.retries >= claim.max_retries:
+        return Outcome(kind, JobState.UNPROCESSABLE, error=describe(error), summary=summary, charge="retries")
+    after = error.after if isinstance(error, Retry) else None
+    delay = delay_before(claim.retries + 1, _backoff(claim)) if after is None else after
+    return Outcome(kind, JobState.RETRYING, delay=delay, error=describe(error), summary=summary, charge="retries")
+
+
+MAX_CRASHES = 3
+
+
+def crashed(claim: Claim, summary: str) -> Outcome:
+    """An attempt that ended without a report: back to its place, or quarantined after ``MAX_CRASHES`` of them."""
+    last = claim.crashes + 1 >= MAX_CRASHES
+    state = JobState.UNPROCESSABLE if last else JobState.PENDING
+    return Outcome("crashed", state, error=summary, summary=f"crashed: {summary}", charge="crashes")
+
+
+def summarize(error: BaseException) -> str:
+    """``error`` in one line of at most 200 characters, fit for a table."""
+    text = " ".join(f"{type(error).__name__}: {_message(error)}".split())
+    return clean_text(text)[:MAX_SUMMARY_CHARS].rstrip(": ")
+
+
+def describe(error: BaseException) -> str:
+    """The traceback as text that any database can hold."""
+    try:
+        return clean_text("".join(traceback.format_exception(error)))
+    except Exception:  # noqa: BLE001 - an exception whose own __str__ raises must still end its attempt
+        return summarize(error)
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - see describe
+        return "(no message)"
+
+
+def _backoff(claim: Claim) -> list[float] | tuple[float, ...]:
+    return json.loads(claim.backoff) if claim.backoff else DEFAULT_BACKOFF

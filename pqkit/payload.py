@@ -1,0 +1,128 @@
+"""What may be stored: JSON within bounds. Arguments are refused when they break a rule, errors and results are mended.
+
+The bounds (256 KiB, depth 32, finite numbers, 64-bit integers, no NUL, no lone surrogate) are what SQLite, PostgreSQL's
+JSONB and every JSON reader can all hold; a value outside them would be refused by one of them when it is too late.
+"""
+
+import json
+import math
+import re
+from typing import Any
+
+from pqkit.errors import PqkitError
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 32
+INT_MIN, INT_MAX = -(2**63), 2**63 - 1
+MAX_ERROR_CHARS = 16_000
+_BAD_TEXT = re.compile("[\x00\ud800-\udfff]")
+
+
+class PayloadError(PqkitError, ValueError):
+    """Arguments or a result that cannot be stored; the message names the place and the rule."""
+
+
+def encode_args(args: dict[str, Any]) -> str:
+    """``args`` as compact JSON. Raises PayloadError for anything but an object within the bounds."""
+    if not isinstance(args, dict):
+        raise PayloadError(f"arguments must be a JSON object, not {type(args).__name__}")
+    return _encode(args, "args")
+
+
+def encode_result(value: Any) -> str | None:
+    """A handler's result as JSON, mended rather than refused: the work is done, and its finish must stand.
+
+    None stays None; what JSON cannot hold becomes text; a result beyond the size limit is replaced by a note.
+    """
+    if value is None:
+        return None
+    text = json.dumps(_mend(value), ensure_ascii=False, separators=(",", ":"))
+    size = len(text.encode())
+    return text if size <= MAX_BYTES else json.dumps({"not_kept": f"the result took {size} bytes as JSON"})
+
+
+def decode(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
+
+
+def clean_text(text: str, limit: int = MAX_ERROR_CHARS) -> str:
+    """Text that any database takes: NUL and lone surrogates replaced, the middle cut out beyond ``limit``."""
+    text = _BAD_TEXT.sub("\ufffd", text)
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
+
+
+def _encode(value: Any, where: str) -> str:
+    _check(value, where, 1)
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except TypeError as error:
+        raise PayloadError(f"{where}: {error}") from None
+    size = len(text.encode())
+    if size > MAX_BYTES:
+        raise PayloadError(f"{where} takes {size} bytes as JSON; at most {MAX_BYTES} are stored")
+    return text
+
+
+def _check(value: Any, where: str, depth: int) -> None:
+    match value:
+        case dict():
+            _check_depth(where, depth)
+            for key, item in value.items():
+                _check_key(key, where)
+                _check(item, f"{where}.{key:.80}", depth + 1)
+        case list() | tuple():
+            _check_depth(where, depth)
+            for index, item in enumerate(value):
+                _check(item, f"{where}[{index}]", depth + 1)
+        case _:
+            _check_leaf(value, where)
+
+
+def _check_leaf(value: Any, where: str) -> None:
+    match value:
+        case str() if _BAD_TEXT.search(value):
+            raise PayloadError(f"{where} has a NUL or a lone surrogate, which databases refuse")
+        case int() if not INT_MIN <= value <= INT_MAX:
+            raise PayloadError(f"{where} is an integer beyond 64 bits")
+        case float() if not math.isfinite(value):
+            raise PayloadError(f"{where} is {value}, which JSON cannot hold")
+        case str() | int() | float() | None:
+            return
+    raise PayloadError(f"{where} is a {type(value).__name__}, which JSON cannot hold")
+
+
+def _check_key(key: Any, where: str) -> None:
+    if not isinstance(key, str):
+        raise PayloadError(f"{where} has the key {key!r}; JSON keys are text")
+    _check_leaf(key, f"{where} (a key)")
+
+
+def _check_depth(where: str, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise PayloadError(f"{where[:80]} is nested deeper than {MAX_DEPTH} levels")
+
+
+def _mend(value: Any, depth: int = 1) -> Any:
+    match value:
+        case bool() | None:
+            return value
+        case int() if INT_MIN <= value <= INT_MAX:
+            return int(value)
+        case float() if math.isfinite(value):
+            return float(value)
+        case dict() if depth <= MAX_DEPTH:
+            return {_mend_text(key): _mend(item, depth + 1) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset() if depth <= MAX_DEPTH:
+            return [_mend(item, depth + 1) for item in value]
+        case _:
+            return _mend_text(value)
+
+
+def _mend_text(value: Any) -> str:
+    try:
+        return _BAD_TEXT.sub("\ufffd", str(value))
+    except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything, and the finish must not fail for it
+        return f"<{type(value).__name__}>"

@@ -1,0 +1,61 @@
+"""All reads of a queue, as questions: consoles, command line and notebooks ask these and write no SQL of their own.
+
+Times are integers, microseconds since 1970 UTC, as they are stored. Every function takes a ``Database`` first.
+"""
+
+from pqkit.queries.system import (
+    QueueView,
+    Rates,
+    Unserved,
+    WorkerView,
+    counts,
+    misplaced,
+    queues,
+    rates,
+    stopped_writer,
+    unserved,
+    workers,
+)
+from pqkit.queries.views import (
+    ActionView,
+    AttemptView,
+    JobDetail,
+    JobView,
+    LineView,
+    ProgressView,
+    arguments_of,
+    ids,
+    job,
+    jobs,
+    listed,
+    tally,
+)
+from pqkit.queries.walk import Filter, Key
+
+__all__ = [
+    "ActionView",
+    "AttemptView",
+    "Filter",
+    "JobDetail",
+    "JobView",
+    "Key",
+    "LineView",
+    "ProgressView",
+    "QueueView",
+    "Rates",
+    "Unserved",
+    "WorkerView",
+    "arguments_of",
+    "counts",
+    "ids",
+    "job",
+    "jobs",
+    "listed",
+    "misplaced",
+    "queues",
+    "rates",
+    "stopped_writer",
+    "tally",
+    "unserved",
+    "workers",
+]

@@ -1,0 +1,210 @@
+"""Questions about the whole: how many jobs are where, what queues and workers do, whether the law holds."""
+
+import json
+from collections import defaultdict
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Executable, func, literal, select, union_all
+
+from pqkit.db import Database
+from pqkit.db.holder import write_lock_holder
+from pqkit.models import table
+from pqkit.states import JobState
+
+JOB, READY, DELAYED, LEASE, CLOSED = (table(name) for name in ("job", "ready", "delayed", "lease", "closed"))
+QUEUE, WORKER, WORKER_TASK = (table(name) for name in ("queue", "worker", "worker_task"))
+ENDED_WORKERS = 200
+
+
+class QueueView(NamedTuple):
+    """A queue: its jobs by state, the age in seconds of the longest-waiting pending one, and its pause if it has one.
+
+    A pause whose ``paused_until`` has passed is over; its columns stay until somebody resumes or pauses again.
+    """
+
+    name: str
+    pending: int
+    scheduled: int
+    retrying: int
+    processing: int
+    oldest_pending_age: float | None
+    paused_at: int | None
+    paused_until: int | None
+    paused_by: str | None
+    pause_reason: str | None
+
+
+class WorkerView(NamedTuple):
+    """A worker's life. ``heartbeat_age`` is in seconds of the lease clock, None for a life before the machine's last
+    start; ``memory`` in bytes; no ``queues`` means all of them."""
+
+    id: int
+    name: str
+    host: str
+    pid: int
+    slots: int
+    running: int
+    queues: list[str]
+    tasks: list[str]
+    started_at: int
+    heartbeat_age: float | None
+    memory: int
+    stopping: bool
+    ended_at: int | None
+    end_reason: str | None
+
+
+class Rates(NamedTuple):
+    """Jobs per minute that ended ``completed``, and those that ended ``failed`` or ``unprocessable``."""
+
+    finished: float
+    failed: float
+
+
+class Unserved(NamedTuple):
+    """Pending jobs of one task that no living worker may take; ``assigned_to`` names the missing one where one is."""
+
+    queue: str
+    task: str
+    assigned_to: str | None
+    jobs: int
+
+
+def counts(database: Database) -> dict[JobState, int]:
+    """How many jobs are in each of the eight states."""
+    places = union_all(
+        select(literal(str(JobState.PENDING)), func.count()).select_from(READY),
+        select(literal(str(JobState.PROCESSING)), func.count()).select_from(LEASE),
+        select(DELAYED.c.state, func.count()).group_by(DELAYED.c.state),
+        select(CLOSED.c.state, func.count()).group_by(CLOSED.c.state),
+    )
+    with database.look() as connection:
+        return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in connection.execute(places)}
+
+
+def queues(database: Database) -> list[QueueView]:
+    """Every queue that has a row or unfinished jobs, by name."""
+    now = database.now()
+    with database.look() as connection:
+        found = _unfinished(connection)
+        oldest = _oldest_pending(connection)
+        rows = {row.name: row for row in connection.execute(select(QUEUE))}
+    views = []
+    for name in sorted(rows.keys() | {queue for queue, _ in found}):
+        age = (now - oldest[name]) / 1_000_000 if name in oldest else None
+        row = rows.get(name)
+        pause = (row.paused_at, row.paused_until, row.paused_by, row.pause_reason) if row else (None,) * 4
+        views.append(QueueView._make((name, *(found[name, state] for state in _UNFINISHED), age, *pause)))
+    return views
+
+
+_UNFINISHED = (JobState.PENDING, JobState.SCHEDULED, JobState.RETRYING, JobState.PROCESSING)
+
+
+def _unfinished(connection: Connection) -> dict[tuple[str, JobState], int]:
+    delayed = DELAYED.join(JOB, JOB.c.id == DELAYED.c.job_id)
+    held = LEASE.join(JOB, JOB.c.id == LEASE.c.job_id)
+    found = union_all(
+        select(READY.c.queue, literal(str(JobState.PENDING)), func.count()).group_by(READY.c.queue),
+        select(JOB.c.queue, DELAYED.c.state, func.count()).select_from(delayed).group_by(JOB.c.queue, DELAYED.c.state),
+        select(JOB.c.queue, literal(str(JobState.PROCESSING)), func.count()).select_from(held).group_by(JOB.c.queue),
+    )
+    rows = connection.execute(found)
+    return defaultdict(int, {(queue, JobState(state)): count for queue, state, count in rows})
+
+
+def _oldest_pending(connection: Connection) -> dict[str, int]:
+    oldest = select(READY.c.queue, func.min(READY.c.job_id).label("job_id")).group_by(READY.c.queue).subquery()
+    ages = select(oldest.c.queue, JOB.c.created_at).join_from(oldest, JOB, JOB.c.id == oldest.c.job_id)
+    return dict(connection.execute(ages).all())
+
+
+def workers(database: Database, *, living: bool = True) -> list[WorkerView]:
+    """The workers that have not ended, by name; with ``living=False`` also the 200 that ended last, latest first."""
+    alive = select(WORKER).where(WORKER.c.ended_at.is_(None)).order_by(WORKER.c.name, WORKER.c.started_at)
+    ended = select(WORKER).where(WORKER.c.ended_at.is_not(None)).order_by(WORKER.c.ended_at.desc()).limit(ENDED_WORKERS)
+    with database.look() as connection:
+        boot, beat = database.lease_clock()
+        rows = [*connection.execute(alive), *([] if living else connection.execute(ended))]
+        held = select(LEASE.c.worker_id, func.count()).group_by(LEASE.c.worker_id)
+        running: dict[int, int] = dict(connection.execute(held).all())
+        tasks = defaultdict(list)
+        for worker_id, name in connection.execute(select(WORKER_TASK).order_by(WORKER_TASK.c.task)):
+            tasks[worker_id].append(name)
+    return [
+        WorkerView(
+            row.id,
+            row.name,
+            row.host,
+            row.pid,
+            row.slots,
+            running.get(row.id, 0),
+            json.loads(row.queues) if row.queues else [],
+            tasks[row.id],
+            row.started_at,
+            max(0.0, (beat - row.beat) / 1_000_000) if row.boot_id == boot else None,
+            row.memory,
+            row.stopping_at is not None,
+            row.ended_at,
+            row.end_reason,
+        )
+        for row in rows
+    ]
+
+
+def rates(database: Database, seconds: float = 60) -> Rates:
+    """How many jobs ended well and badly in the last ``seconds``, per minute."""
+    since = database.now() - round(seconds * 1_000_000)
+    ended = select(CLOSED.c.state, func.count()).where(CLOSED.c.finished_at >= since).group_by(CLOSED.c.state)
+    ended = ended.where(CLOSED.c.state.in_(_ENDED_BY_RUNNING))
+    with database.look() as connection:
+        found: dict[str, int] = dict(connection.execute(ended).all())
+    return Rates(*(sum(found.get(state, 0) for state in states) * 60 / seconds for states in (_WELL, _BADLY)))
+
+
+_WELL, _BADLY = (JobState.COMPLETED,), (JobState.FAILED, JobState.UNPROCESSABLE)
+_ENDED_BY_RUNNING = (*_WELL, *_BADLY)
+
+
+def misplaced(database: Database) -> list[int]:
+    """The conservation law: the ids of jobs that do not stand in exactly one of the four places, and of places that
+    hold no job. Empty is good. It reads every job."""
+    jobs, places = (
+        select(JOB.c.id, literal(1).label("jobs"), literal(0).label("places")),
+        (READY, DELAYED, LEASE, CLOSED),
+    )
+    standing = union_all(jobs, *(select(place.c.job_id, literal(0), literal(1)) for place in places)).subquery()
+    wrong = (
+        select(standing.c.id)
+        .group_by(standing.c.id)
+        .having((func.sum(standing.c.jobs) != 1) | (func.sum(standing.c.places) != 1))
+        .order_by(standing.c.id)
+    )
+    with database.look() as connection:
+        return list(connection.scalars(wrong))
+
+
+def stopped_writer(database: Database) -> str | None:
+    """A process that was stopped while it held the write lock, in words: every other writer waits for it."""
+    holder = write_lock_holder(database.path)
+    return str(holder) if holder and holder.stopped else None
+
+
+def unserved(database: Database) -> list[Unserved]:
+    """Pending jobs that wait for nobody: no living worker knows their task, serves their queue and may take them.
+
+    It reads every pending job."""
+    with database.look() as connection:
+        waiting = [Unserved._make(row) for row in connection.execute(_waiting())]
+    living = workers(database)
+    return [group for group in waiting if not any(_serves(worker, group) for worker in living)]
+
+
+def _waiting() -> Executable:
+    group = (READY.c.queue, JOB.c.task, READY.c.assigned_to)
+    return select(*group, func.count()).join_from(READY, JOB, JOB.c.id == READY.c.job_id).group_by(*group)
+
+
+def _serves(worker: WorkerView, group: Unserved) -> bool:
+    knows = group.task in worker.tasks and (not worker.queues or group.queue in worker.queues)
+    return knows and group.assigned_to in {None, worker.name}

@@ -1,0 +1,201 @@
+"""Questions about jobs: a page of them, their ids, one of them with all that is known."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Executable, Table, and_, func, select
+
+from pqkit.db import Database
+from pqkit.errors import NotFound
+from pqkit.models import job_state, table
+from pqkit.queries.walk import Filter, Found, Key, find
+from pqkit.states import JobState
+
+ATTEMPT, WORKER = table("attempt"), table("worker")
+ACTION, PROGRESS, LOG = table("action"), table("progress"), table("job_log")
+SHORT_ERROR = 200
+CHUNK = 500  # bound parameters in one statement
+ALL = Filter()
+
+
+class JobView(NamedTuple):
+    """One job in a list. ``worker`` is the one that holds it or ran it last; ``error`` its last error in one line."""
+
+    id: int
+    queue: str
+    task: str
+    state: JobState
+    priority: int
+    attempt: int
+    retries: int
+    crashes: int
+    max_retries: int
+    args: str
+    created_at: int
+    due_at: int | None
+    claimed_at: int | None
+    finished_at: int | None
+    worker: str | None
+    cancel_requested_at: int | None
+    assigned_to: str | None
+    error: str | None
+    key: Key
+
+
+class AttemptView(NamedTuple):
+    """One run that has ended; ``outcome`` is the word of its history, ``error`` the traceback or None."""
+
+    attempt: int
+    worker: str | None
+    claimed_at: int
+    started_at: int | None
+    ended_at: int
+    outcome: str
+    error: str | None
+
+
+class LineView(NamedTuple):
+    """A line that the handler kept with the job."""
+
+    attempt: int
+    at: int
+    line: str
+
+
+class ProgressView(NamedTuple):
+    """The last progress that a run reported; ``fraction`` is 0 to 1."""
+
+    attempt: int
+    at: int
+    fraction: float
+    note: str
+
+
+class ActionView(NamedTuple):
+    """What an operator did to the job; ``detail`` is a JSON object."""
+
+    at: int
+    who: str
+    verb: str
+    reason: str | None
+    detail: str
+
+
+class JobDetail(NamedTuple):
+    """Everything about one job, oldest first. ``result`` and ``backoff`` are JSON, ``timeout`` is in seconds."""
+
+    job: JobView
+    backoff: str | None
+    timeout: float | None
+    unique_key: str | None
+    result: str | None
+    progress: ProgressView | None
+    attempts: list[AttemptView]
+    lines: list[LineView]
+    actions: list[ActionView]
+
+
+def jobs(database: Database, filter: Filter = ALL, *, limit: int = 50, before: Key | None = None) -> list[JobView]:  # noqa: A002 - it reads best at the call
+    """A page of jobs, the newest first; ``before`` is the ``key`` of the last job of the page before it.
+
+    Without states that is the order of ids. With states the page goes place by place (processing, pending, delayed,
+    ended), down the index of each: pending jobs by queue and priority, delayed ones by when they are due, ended ones by
+    when they ended. Only so is the first page as fast with a million jobs as with ten.
+    """
+    with database.look() as connection:
+        return _views(connection, find(connection, filter, database.now(), limit, before))
+
+
+def ids(database: Database, filter: Filter, limit: int) -> list[int]:  # noqa: A002 - see jobs
+    """The ids of up to ``limit`` jobs, in the order of ``jobs``."""
+    with database.look() as connection:
+        return [found.id for found in find(connection, filter, database.now(), limit)]
+
+
+def listed(database: Database, job_ids: Sequence[int]) -> list[JobView]:
+    """These jobs, in this order, without those that are not there."""
+    with database.look() as connection:
+        return _views(connection, [Found(job_id, Key(None, (job_id,))) for job_id in job_ids])
+
+
+def tally(database: Database, job_ids: Sequence[int]) -> dict[JobState, int]:
+    """How many of these jobs are in which state; states with none, and jobs that are not there, are left out."""
+    found: Counter[JobState] = Counter()
+    with database.look() as connection:
+        for start in range(0, len(job_ids), CHUNK):
+            chunk = job_ids[start : start + CHUNK]
+            states = (
+                select(job_state.c.state, func.count()).where(job_state.c.id.in_(chunk)).group_by(job_state.c.state)
+            )
+            found.update({JobState(state): count for state, count in connection.execute(states)})
+    return {state: found[state] for state in JobState if state in found}
+
+
+def arguments_of(database: Database, task: str) -> list[str]:
+    """The arguments, as JSON text, of every job of a task. It reads every job."""
+    with database.look() as connection:
+        return list(connection.scalars(select(table("job").c.args).where(table("job").c.task == task)))
+
+
+def job(database: Database, job_id: int) -> JobDetail:
+    """Everything about one job. Raises NotFound when there is none of that id."""
+    with database.look() as connection:
+        views = _views(connection, [Found(job_id, Key(None, (job_id,)))])
+        if not views:
+            raise NotFound(f"there is no job {job_id}")
+        rest = (job_state.c.backoff, job_state.c.timeout, job_state.c.unique_key, job_state.c.result)
+        backoff, timeout, unique_key, result = connection.execute(select(*rest).where(job_state.c.id == job_id)).one()
+        progress = connection.execute(_about(PROGRESS, ProgressView._fields, job_id)).one_or_none()
+        return JobDetail(
+            views[0],
+            backoff,
+            timeout,
+            unique_key,
+            result,
+            ProgressView._make(progress) if progress else None,
+            [AttemptView._make(row) for row in connection.execute(_attempts(job_id))],
+            [LineView._make(row) for row in connection.execute(_about(LOG, LineView._fields, job_id))],
+            [ActionView._make(row) for row in connection.execute(_about(ACTION, ActionView._fields, job_id))],
+        )
+
+
+def _views(connection: Connection, found: Sequence[Found]) -> list[JobView]:
+    rows = {row.id: row for row in connection.execute(view_statement([job.id for job in found]))}
+    return [_view(tuple(rows[job.id]), job.key) for job in found if job.id in rows]
+
+
+_stated = [job_state.c[name] for name in JobView._fields if name not in {"worker", "key"}]
+_worker_place = JobView._fields.index("worker")
+
+
+def view_statement(job_ids: Sequence[int]) -> Executable:
+    """The columns of ``JobView``, in its order, of these jobs."""
+    last_run = and_(ATTEMPT.c.job_id == job_state.c.id, ATTEMPT.c.attempt == job_state.c.attempt)
+    holder = func.coalesce(job_state.c.worker_id, ATTEMPT.c.worker_id)
+    columns = [*_stated[:_worker_place], WORKER.c.name, *_stated[_worker_place:]]
+    source = job_state.outerjoin(ATTEMPT, last_run).outerjoin(WORKER, WORKER.c.id == holder)
+    return select(*columns).select_from(source).where(job_state.c.id.in_(job_ids))
+
+
+def _about(about: Table, columns: Sequence[str], job_id: int) -> Executable:
+    return select(*(about.c[name] for name in columns)).where(about.c.job_id == job_id).order_by(*about.primary_key)
+
+
+def _view(row: tuple[object, ...], key: Key) -> JobView:
+    view = JobView._make((*row, key))
+    return view._replace(state=JobState(view.state), error=_short(view.error))
+
+
+def _short(error: str | None) -> str | None:
+    if error is None:
+        return None
+    line = " ".join(error.split())
+    return line if len(line) <= SHORT_ERROR else f"{line[: SHORT_ERROR - 1]}…"
+
+
+def _attempts(job_id: int) -> Executable:
+    columns = [ATTEMPT.c[name] for name in AttemptView._fields if name != "worker"]
+    source = ATTEMPT.outerjoin(WORKER, WORKER.c.id == ATTEMPT.c.worker_id)
+    columns.insert(AttemptView._fields.index("worker"), WORKER.c.name)
+    return select(*columns).select_from(source).where(ATTEMPT.c.job_id == job_id).order_by(ATTEMPT.c.attempt)

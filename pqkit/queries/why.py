@@ -1,0 +1,124 @@
+"""Why a job is not running, in words; asked with the claim's own conditions, so that the two cannot drift apart."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Row, func, literal, select, tuple_
+
+from pqkit.db import Database
+from pqkit.queries.system import JOB, READY, WORKER, queues, workers
+from pqkit.queries.views import JobView, job
+from pqkit.statements import allowed, paused, served
+from pqkit.states import JobState
+
+MOST_AHEAD = 100_000
+
+
+class _Taker(NamedTuple):
+    """A living worker, and what the claim's conditions say of this job for it."""
+
+    name: str
+    queues: list[str]
+    knows: bool
+    may: bool
+
+
+def why(database: Database, job_id: int) -> str:
+    """One line: what the job waits for, who runs it, or how it ended. Raises NotFound."""
+    view = job(database, job_id).job
+    now = database.now()
+    match view.state:
+        case JobState.PENDING:
+            return _why_pending(database, view, now)
+        case JobState.SCHEDULED:
+            return f"it is not due yet: {_due(view, now)}"
+        case JobState.RETRYING:
+            return f"attempt {view.attempt} failed ({view.error}); the next is set: {_due(view, now)}"
+        case JobState.PROCESSING:
+            asked = ", and is asked to stop" if view.cancel_requested_at else ""
+            return (
+                f"it is running: {view.worker or 'a worker that is gone'} has it {_since(view.claimed_at, now)}{asked}"
+            )
+        case _:
+            return f"it has ended: {view.state} {_since(view.finished_at, now)}" + (
+                f" ({view.error})" if view.error else ""
+            )
+
+
+def _why_pending(database: Database, view: JobView, now: int) -> str:
+    with database.look() as connection:
+        is_paused, suspect = connection.execute(
+            select(paused(READY.c.queue, literal(now)), READY.c.suspect).where(READY.c.job_id == view.id)
+        ).one()
+        ahead = _ahead(connection, view)
+        takers = _takers(connection, database, view)
+    if is_paused:
+        return _pause_in_words(database, view.queue, now)
+    nobody = _nobody(view, takers)
+    if nobody:
+        return nobody
+    if suspect:
+        return "it was running when a worker died: it waits for a worker with nothing else to do, to run alone"
+    if ahead:
+        return f"{ahead}{'+' if ahead == MOST_AHEAD else ''} jobs of its queue are ahead of it"
+    return "it is the next of its queue: it waits for a free slot"
+
+
+def _takers(connection: Connection, database: Database, view: JobView) -> list[_Taker]:
+    living = {worker.id: worker for worker in workers(database) if not worker.stopping}
+    asked = (
+        select(WORKER.c.id, served(WORKER.c.id), allowed(WORKER.c.name))
+        .select_from(READY.join(JOB, JOB.c.id == READY.c.job_id).join(WORKER, WORKER.c.ended_at.is_(None)))
+        .where(READY.c.job_id == view.id)
+    )
+    rows: list[Row[int, bool, bool]] = list(connection.execute(asked))
+    return [_Taker(living[i].name, living[i].queues, knows, may) for i, knows, may in rows if i in living]
+
+
+def _nobody(view: JobView, takers: list[_Taker]) -> str | None:
+    """The first condition that no living worker meets."""
+    if not takers:
+        return "no worker is running"
+    if not any(taker.may for taker in takers):
+        return f"it is assigned to {view.assigned_to}, and no worker of that name is running"
+    if not any(taker.knows for taker in takers):
+        return f"no running worker knows the task {view.task}"
+    if not any(taker.knows and taker.may and (not taker.queues or view.queue in taker.queues) for taker in takers):
+        return f"no running worker that may take it serves the queue {view.queue}"
+    return None
+
+
+def _ahead(connection: Connection, view: JobView) -> int:
+    before = (
+        select(READY.c.job_id)
+        .where(READY.c.queue == view.queue, tuple_(READY.c.priority, READY.c.job_id) < (view.priority, view.id))
+        .limit(MOST_AHEAD)
+    )
+    return connection.execute(select(func.count()).select_from(before.subquery())).scalar_one()
+
+
+def _pause_in_words(database: Database, name: str, now: int) -> str:
+    queue = next(queue for queue in queues(database) if queue.name == name)
+    until = f", for {_span(queue.paused_until - now)} more" if queue.paused_until else ""
+    reason = f": {queue.pause_reason}" if queue.pause_reason else ""
+    return f"its queue {name} is paused by {queue.paused_by} {_since(queue.paused_at, now)}{until}{reason}"
+
+
+def _due(view: JobView, now: int) -> str:
+    left = (view.due_at or now) - now
+    return (
+        f"due in {_span(left)}"
+        if left > 0
+        else f"due for {_span(-left)}; maintenance, which any worker does, stages it"
+    )
+
+
+def _since(moment: int | None, now: int) -> str:
+    return "since a moment ago" if moment is None else f"for {_span(now - moment)}"
+
+
+def _span(microseconds: int) -> str:
+    seconds = max(0, round(microseconds / 1_000_000))
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,202 @@
+"""All writes to a queue, as verbs: for producers here, for workers, maintenance and operators in the files beside."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache
+from typing import Any, TypedDict, Unpack
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from pqkit import statements as sql
+from pqkit.db import Database, Durability, Transaction, connect
+from pqkit.db.schema import check, ensure
+from pqkit.db.wake import SETTLE
+from pqkit.errors import NotFound
+from pqkit.queue.job import Job
+from pqkit.queue.leases import Leases
+from pqkit.queue.operate import Done, Operator
+from pqkit.queue.order import Order, check_name, make_order
+from pqkit.queue.settle import Finished
+from pqkit.queue.upkeep import Upkeep
+from pqkit.settings import settings
+from pqkit.states import JobState
+from pqkit.tasks import Task
+
+__all__ = ["Done", "Finished", "Job", "Leases", "Operator", "Options", "Queue", "Upkeep", "get_queue"]
+
+MANY = 5_000
+
+
+class Options(TypedDict, total=False):
+    """What an enqueue may say beside task and arguments; what it does not say, the task's declaration does.
+
+    ``delay`` and ``timeout`` are seconds, ``backoff`` the seconds before each retry; a lower ``priority`` goes first.
+    """
+
+    queue: str | None
+    priority: int
+    run_at: datetime | None
+    delay: float | None
+    unique_key: str | None
+    max_retries: int | None
+    backoff: Sequence[float] | None
+    timeout: float | None
+
+
+class Queue:
+    """A queue in one database; get it from ``get_queue``. Safe to share between threads."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._known: set[str] = set()
+
+    @property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine of the queue's database, for sessions that ``session=`` joins."""
+        return self.database.engine
+
+    def session(self) -> Session:
+        """A SQLModel session on the queue's own database; it takes the write lock with its first statement."""
+        return self.database.session()
+
+    def enqueue(
+        self,
+        task: Task[..., Any] | str,
+        args: dict[str, Any] | None = None,
+        /,
+        *,
+        session: Session | None = None,
+        **options: Unpack[Options],
+    ) -> Job:
+        """Queue one call; when this returns it is on disk, or joined to the caller's ``session`` and commits with it.
+
+        Raises ArgumentError or PayloadError for arguments that do not fit, BadOrder for options that make no sense.
+        A ``unique_key`` that an unfinished job of the queue holds returns that job, with ``existing`` set.
+        """
+        order = make_order(task, now=self.database.now(), **options)
+        text = order.encode({} if args is None else args)
+        if session is not None:
+            return self._insert(self.database.join(session), order, text)
+        with self.database.write() as tx:
+            job = self._insert(tx, order, text)
+        self._known.add(order.queue)
+        return job
+
+    def enqueue_many(
+        self,
+        task: Task[..., Any] | str,
+        calls: Iterable[dict[str, Any]],
+        /,
+        **options: Unpack[Options],
+    ) -> list[int]:
+        """Queue many calls of one task, all or none, and return their job ids in order. No ``unique_key`` here."""
+        if options.get("unique_key") is not None:
+            raise TypeError("unique_key holds for one job: enqueue such jobs one at a time")
+        order = make_order(task, now=self.database.now(), **options)
+        texts = [order.encode(args) for args in calls]
+        with self.database.write() as tx:
+            ids = self._insert_many(tx, order, texts)
+        self._known.add(order.queue)
+        return ids
+
+    def job(self, job_id: int) -> Job:
+        """The job of that id; NotFound when there is none."""
+        self.state(job_id)
+        return Job(job_id, self)
+
+    def state(self, job_id: int) -> JobState:
+        with self.database.read() as tx:
+            row = tx.row(sql.PLACES_OF, job_id)
+        if row is None:
+            raise NotFound(f"there is no job {job_id}")
+        return JobState(row[3])
+
+    def ending(self, job_id: int) -> tuple[JobState, str | None, str | None] | None:
+        """(state, result as JSON, error) of a job that has ended and whose files are in place; None until then."""
+        with self.database.read() as tx:
+            row = tx.row(sql.RESULT_OF, job_id)
+            if row is None and tx.row(sql.JOB_EXISTS, job_id) is None:
+                raise NotFound(f"there is no job {job_id}")
+        if row is None or row[3]:
+            return None
+        return JobState(row[0]), row[1], row[2]
+
+    @contextmanager
+    def listen(self) -> Iterator[Callable[[float], None]]:
+        """A function that waits up to so many seconds for somebody's commit."""
+        wake = self.database.wake()
+
+        def wait(seconds: float) -> None:
+            seen = self.database.data_version()
+            if wake.sees_commits and wake.wait(seconds) == "timeout":
+                return
+            # The log is written before the commit can be seen; without inotify these are the polls.
+            for pause in SETTLE:
+                if self.database.data_version() != seen:
+                    return
+                wake.wait_for_set(pause)
+
+        try:
+            yield wait
+        finally:
+            wake.close()
+
+    def operator(self, who: str | None = None) -> Operator:
+        """The operators' verbs in the name of ``who`` (default: the system user)."""
+        return Operator(self.database, who)
+
+    def upkeep(self) -> Upkeep:
+        """The maintenance verbs."""
+        return Upkeep(self.database)
+
+    def leases(self, name: str, slots: int, tasks: Iterable[str], queues: Sequence[str] = ()) -> Leases:
+        """The leases of a worker life that begins now."""
+        return Leases(self.database, name, slots, tasks, [check_name("queue", queue) for queue in queues])
+
+    def close(self) -> None:
+        self.database.close()
+
+    def _insert(self, tx: Transaction, order: Order, text: str) -> Job:
+        self._enter_queue(tx, order)
+        if order.unique_key is not None:
+            holder = tx.row(sql.HOLDER, order.queue, order.unique_key)
+            if holder is not None:
+                return Job(holder[0], self, existing=True)
+        job_id: int = tx.row(sql.INSERT_JOB, *order.row(text, self.database.now()))[0]
+        if order.unique_key is not None:
+            tx.run(sql.INSERT_HOLD, order.queue, order.unique_key, job_id)
+        tx.run(sql.INSERT_READY if order.due_at is None else sql.INSERT_DELAYED, *order.place(job_id))
+        return Job(job_id, self)
+
+    def _insert_many(self, tx: Transaction, order: Order, texts: Sequence[str]) -> list[int]:
+        self._enter_queue(tx, order)
+        now, ids = self.database.now(), tx.next_job_ids(len(texts))
+        place = sql.INSERT_READY if order.due_at is None else sql.INSERT_DELAYED
+        tx.run_many(sql.INSERT_JOB_WITH_ID, [(i, *order.row(t, now)) for i, t in zip(ids, texts, strict=True)])
+        tx.run_many(place, [order.place(job_id) for job_id in ids])
+        return list(ids)
+
+    def _enter_queue(self, tx: Transaction, order: Order) -> None:
+        if order.queue not in self._known and tx.row(sql.KNOWN_QUEUE, order.queue) is None:
+            tx.run(sql.INSERT_QUEUE, order.queue, self.database.now())
+
+
+@cache
+def _queue(url: str, durability: Durability) -> Queue:
+    return Queue(connect(url, durability))
+
+
+def get_queue(url: str | None = None, *, durability: Durability | None = None, create: bool = True) -> Queue:
+    """The queue behind ``url`` (default: the setting ``url``): the one place where a back end is chosen.
+
+    A missing or older database is created or brought up to date, unless ``create`` is False: then SchemaError says
+    what to run. A newer one is refused.
+    """
+    queue = _queue(url or settings().url, durability or settings().durability)
+    if create:
+        ensure(queue.database)
+    else:
+        check(queue.database)
+    return queue

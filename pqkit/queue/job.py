@@ -1,0 +1,51 @@
+"""A job as its producer holds it: an id, and ways to ask and to wait."""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pqkit.errors import JobFailed
+from pqkit.payload import decode
+from pqkit.states import JobState
+
+if TYPE_CHECKING:
+    from pqkit.queue import Queue
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One enqueued call. ``existing`` is True where its unique key was taken and this is the job that has it."""
+
+    id: int
+    queue: "Queue"
+    existing: bool = False
+
+    @property
+    def state(self) -> JobState:
+        """The job's state now. Raises NotFound when it has been deleted."""
+        return self.queue.state(self.id)
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait until the job has ended and return what its handler returned.
+
+        Raises JobFailed when it ended otherwise, TimeoutError after ``timeout`` seconds, NotFound when it is deleted.
+        """
+        deadline = float("inf") if timeout is None else time.monotonic() + timeout
+        with self.queue.listen() as wake:
+            while (ended := self.queue.ending(self.id)) is None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError(f"job {self.id} is {self.state} after {timeout:g} s")
+                wake(min(left, 0.5))
+        state, result, error = ended
+        if state is not JobState.COMPLETED:
+            raise JobFailed(self.id, state, error)
+        return decode(result)
+
+    def cancel(self, reason: str | None = None) -> bool:
+        """Call the job off; a running one is asked to stop. False when there was nothing to call off any more."""
+        return bool(self.queue.operator().cancel([self.id], reason=reason).changed)
+
+    def resubmit(self, reason: str | None = None) -> bool:
+        """Run the job again with a fresh budget of retries; False in a state that does not allow it."""
+        return bool(self.queue.operator().resubmit([self.id], reason=reason).changed)

@@ -1,0 +1,185 @@
+"""What one worker's life asks of the queue: register, exchange, beat, end. Every write is under the fence."""
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from pqkit import statements as sql
+from pqkit.db import Database, Transaction, clock
+from pqkit.outcome import Claim
+from pqkit.queue.settle import Finished, SomeRefused, settle, settle_each
+from pqkit.version import VERSION
+
+
+class Turn(NamedTuple):
+    """What an exchange brought: the new claims, and the finishes that the fence refused."""
+
+    claims: list[Claim]
+    refused: list[Finished]
+
+
+class Beat(NamedTuple):
+    """The answer to a heartbeat: whether the registry still has this worker, and which jobs were asked to cancel."""
+
+    registered: bool
+    cancel: frozenset[int]
+
+
+class Report(NamedTuple):
+    """A line or a progress note of a running attempt; ``fraction`` is None for a line."""
+
+    claim: Claim
+    at: int
+    fraction: float | None
+    text: str
+
+
+class Leases:
+    """The leases of one worker process. ``id`` is random, so no later life can be taken for this one."""
+
+    def __init__(
+        self, database: Database, name: str, slots: int, tasks: Iterable[str], queues: Sequence[str] = ()
+    ) -> None:
+        self.id = secrets.randbits(63)
+        self.name, self.slots, self.queues = name, slots, tuple(queues)
+        self._database, self._tasks = database, tuple(tasks)
+        self._last_queue = ""
+        self._has_suspect = False
+
+    def register(self) -> None:
+        """Enter this worker and its tasks into the registry."""
+        pid, now = os.getpid(), self._database.now()
+        boot, beat = self._database.lease_clock()
+        me = (
+            self.id,
+            self.name,
+            socket.gethostname(),
+            pid,
+            clock.process_start(pid) or 0,
+            clock.pid_space(),
+            boot,
+            beat,
+        )
+        with self._database.write() as tx:
+            tx.run(
+                sql.INSERT_WORKER,
+                *me,
+                self.slots,
+                json.dumps(self.queues) if self.queues else None,
+                VERSION,
+                now,
+                now,
+                clock.memory(),
+            )
+            tx.run_many(sql.INSERT_WORKER_TASK, [(self.id, name) for name in self._tasks])
+
+    def exchange(
+        self, finished: Sequence[Finished], demand: int, *, alone: bool, reports: Sequence[Report] = ()
+    ) -> Turn:
+        """Finish what is done and claim up to ``demand`` jobs, in one transaction.
+
+        ``alone`` says that nothing else runs here: only then is a suspect claimed, and nothing beside it or while it
+        runs. ``reports`` are what the finished attempts said last.
+        """
+        try:
+            with self._database.write() as tx:
+                self._keep(tx, reports)
+                if finished:
+                    settle(tx, finished)
+                return Turn(self._claim(tx, demand, alone=alone), [])
+        except SomeRefused:
+            with self._database.write() as tx:
+                self._keep(tx, reports)
+                refused = settle_each(tx, finished)
+                return Turn(self._claim(tx, demand, alone=alone), refused)
+
+    def renamed(self, files: Sequence[tuple[int, str]]) -> None:
+        """Forget the file intents (job id, staged path) that have been carried out."""
+        with self._database.write() as tx:
+            tx.run_many(sql.DELETE_INTENT, files)
+
+    def waiting(self) -> bool:
+        """Whether there is a job that this worker could claim now; takes no write lock."""
+        now = self._database.now()
+        with self._database.read() as tx:
+            return any(
+                tx.row(head, name, now, self.name, self.id, 1)
+                for name in self._queue_names(tx)
+                for head in (sql.HEAD, sql.SUSPECT_HEAD)
+            )
+
+    def beat(self, reports: Sequence[Report] = (), *, stopping: bool = False) -> Beat:
+        """Renew every lease of this worker in one row, hand in reports, learn what was asked to cancel."""
+        boot, now_clock = self._database.lease_clock()
+        now, memory = self._database.now(), clock.memory()
+        with self._database.write() as tx:
+            alive = tx.run(sql.BEAT, boot, now_clock, now, memory, now if stopping else None, self.id)
+            self._keep(tx, reports)
+            asked = tx.rows(sql.CANCEL_ASKED, self.id)
+        return Beat(bool(alive), frozenset(job_id for (job_id,) in asked))
+
+    def end(self, reason: str) -> None:
+        """Leave the registry; the row stays as the history of this life."""
+        with self._database.write() as tx:
+            tx.run(sql.END_WORKER, self._database.now(), reason, self.id)
+            tx.run(sql.DELETE_WORKER_TASKS, self.id)
+
+    def _claim(self, tx: Transaction, demand: int, *, alone: bool) -> list[Claim]:
+        self._has_suspect = self._has_suspect and not alone
+        # What ran beside a suspect would be a suspect itself, and the guilty one never found.
+        if demand <= 0 or self._has_suspect:
+            return []
+        now = self._database.now()
+        claims: list[Claim] = []
+        names = self._queue_names(tx)
+        for name in names:
+            suspects = tx.rows(sql.SUSPECT_HEAD, name, now, self.name, self.id, 1)
+            if suspects and not alone:
+                return self._lease(tx, claims)  # let what runs here run out, so that the suspect can be alone
+            if suspects and not claims:
+                self._has_suspect = True
+                return self._lease(tx, [Claim._make((*suspects[0], self.id, now))])
+            rows = tx.rows(sql.HEAD, name, now, self.name, self.id, demand - len(claims))
+            claims += [Claim._make((*row, self.id, now)) for row in rows]
+            if rows:
+                self._last_queue = name
+            if len(claims) == demand:
+                break
+        return self._lease(tx, claims)
+
+    def _lease(self, tx: Transaction, claims: list[Claim]) -> list[Claim]:
+        if claims:
+            tx.run_many(sql.DELETE_READY, [(c.queue, c.priority, c.job_id) for c in claims])
+            tx.run_many(
+                sql.INSERT_LEASE,
+                [(c.job_id, c.attempt, c.retries, c.crashes, c.suspect, c.worker_id, c.claimed_at) for c in claims],
+            )
+        return claims
+
+    def _queue_names(self, tx: Transaction) -> list[str]:
+        """The queues to look into, beginning after the one served last, so that a full one starves no other."""
+        names = list(self.queues) or _queues_with_work(tx)
+        later = [name for name in names if name > self._last_queue]
+        return later + [name for name in names if name <= self._last_queue]
+
+    @staticmethod
+    def _keep(tx: Transaction, reports: Sequence[Report]) -> None:
+        for claim, at, fraction, text in reports:
+            held = (claim.job_id, claim.attempt, claim.worker_id)
+            if fraction is None:
+                tx.run(sql.REPORT_LINE, at, text, *held)
+            else:
+                tx.run(sql.DELETE_PROGRESS, claim.job_id)
+                tx.run(sql.REPORT_PROGRESS, at, fraction, text, *held)
+
+
+def _queues_with_work(tx: Transaction) -> list[str]:
+    """Each queue that has ready jobs, by one index look-up each, however many jobs there are."""
+    names, name = [], tx.row(sql.NEXT_QUEUE, "")[0]
+    while name is not None:
+        names.append(name)
+        name = tx.row(sql.NEXT_QUEUE, name)[0]
+    return names

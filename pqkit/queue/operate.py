@@ -1,0 +1,216 @@
+"""What operators do to jobs and queues. Each verb checks the state inside its transaction and leaves an action row."""
+
+import getpass
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import Any, NamedTuple
+
+from pqkit import statements as sql
+from pqkit.db import Database, Transaction
+from pqkit.errors import Refused
+from pqkit.queue.order import check_name
+from pqkit.states import JobState, Place, allows
+
+BATCH = 500
+PAST = {
+    "resubmit": "resubmitted",
+    "cancel": "canceled",
+    "mark_failed": "marked failed",
+    "assign": "assigned",
+    "delete": "deleted",
+}
+
+
+class Standing(NamedTuple):
+    """Where a job stands now, as the operators' verbs read it."""
+
+    job_id: int
+    queue: str
+    priority: int
+    state: JobState
+    attempt: int
+    retries: int
+    crashes: int
+    due_at: int | None
+    unique_key: str | None
+    assigned_to: str | None
+
+
+class Done(NamedTuple):
+    """What a verb did: the jobs it changed, and why it left the others alone (job id to one line)."""
+
+    changed: list[int]
+    refused: dict[int, str]
+
+
+class Deed(NamedTuple):
+    """What goes on record: the verb, why, and what else is worth knowing of it."""
+
+    verb: str
+    reason: str | None = None
+    detail: dict[str, Any] = {}  # noqa: RUF012 - never changed, only replaced
+
+
+Step = Callable[[Transaction, Standing, int], str | None]
+
+
+class Operator:
+    """The verbs of one person, whose name goes on record with each of them."""
+
+    def __init__(self, database: Database, who: str | None = None) -> None:
+        self._database, self._who = database, who
+
+    @cached_property
+    def who(self) -> str:
+        return self._who or getpass.getuser()
+
+    def resubmit(self, job_ids: Iterable[int], *, reason: str | None = None) -> Done:
+        """Run these jobs again, now, with a fresh budget of retries; their history and their place in line are kept."""
+        return self._apply(Deed("resubmit", reason), job_ids, _resubmit)
+
+    def cancel(self, job_ids: Iterable[int], *, reason: str | None = None) -> Done:
+        """Call jobs off. A waiting job is canceled at once, a running one is asked to stop."""
+        error = self._note("canceled", reason)
+
+        def step(tx: Transaction, job: Standing, now: int) -> str | None:
+            if job.state is JobState.PROCESSING:
+                return None if tx.run(sql.ASK_CANCEL, now, job.job_id) else "it was asked to cancel already"
+            return _close(tx, job, JobState.CANCELED, now, error)
+
+        return self._apply(Deed("cancel", reason), job_ids, step)
+
+    def mark_failed(self, job_ids: Iterable[int], *, reason: str | None = None) -> Done:
+        """End waiting jobs as ``failed``."""
+        error = self._note("marked failed", reason)
+        return self._apply(
+            Deed("mark_failed", reason), job_ids, lambda tx, job, now: _close(tx, job, JobState.FAILED, now, error)
+        )
+
+    def assign(self, job_ids: Iterable[int], worker: str | None, *, reason: str | None = None) -> Done:
+        """Let only the worker of that name take these pending jobs next; None gives them back to all."""
+        if worker is not None:
+            check_name("worker", worker)
+
+        def step(tx: Transaction, job: Standing, _now: int) -> str | None:
+            tx.run(sql.ASSIGN, worker, job.queue, job.priority, job.job_id)
+            return None
+
+        return self._apply(Deed("assign", reason, {"worker": worker}), job_ids, step)
+
+    def delete(self, job_ids: Iterable[int], *, reason: str | None = None) -> Done:
+        """Delete jobs that have ended, with their history."""
+
+        def step(tx: Transaction, job: Standing, _now: int) -> str | None:
+            tx.run(sql.DELETE_JOB, job.job_id)
+            return None
+
+        return self._apply(Deed("delete", reason), job_ids, step)
+
+    def create_queue(self, name: str) -> bool:
+        """Enter a queue; False when it is there already."""
+        check_name("queue", name)
+        with self._database.write() as tx:
+            if tx.row(sql.KNOWN_QUEUE, name):
+                return False
+            now = self._database.now()
+            tx.run(sql.INSERT_QUEUE, name, now)
+            self._record(tx, now, Deed("create_queue", detail={"queue": name}))
+        return True
+
+    def delete_queue(self, name: str, *, reason: str | None = None) -> None:
+        """Forget a queue and its settings. Refused while jobs wait or run in it; finished ones keep its name."""
+        with self._database.write() as tx:
+            waiting = tx.row(sql.WAITING_IN_QUEUE, name)[0]
+            if waiting:
+                raise Refused(f"queue {name} has unfinished jobs ({waiting}): cancel them or let them end")
+            if not tx.run(sql.DELETE_QUEUE, name):
+                raise Refused(f"there is no queue {name}")
+            self._record(tx, self._database.now(), Deed("delete_queue", reason, {"queue": name}))
+
+    def pause(self, name: str, *, reason: str | None = None, until: int | None = None) -> None:
+        """Stop claims from a queue, optionally until a moment (microseconds UTC); what runs, runs on."""
+        deed = Deed("pause", reason, {"queue": name, "until": until})
+        self._set_pause(deed, name, self._database.now(), until, self.who)
+
+    def resume(self, name: str, *, reason: str | None = None) -> None:
+        """Take claims from a paused queue again."""
+        self._set_pause(Deed("resume", reason, {"queue": name}), name, None, None, None)
+
+    def _set_pause(self, deed: Deed, name: str, at: int | None, until: int | None, who: str | None) -> None:
+        check_name("queue", name)
+        with self._database.write() as tx:
+            now = self._database.now()
+            if not tx.row(sql.KNOWN_QUEUE, name):
+                tx.run(sql.INSERT_QUEUE, name, now)
+            tx.run(sql.PAUSE, at, until, who, deed.reason if at else None, name)
+            self._record(tx, now, deed)
+
+    def _apply(self, deed: Deed, job_ids: Iterable[int], step: Step) -> Done:
+        done = Done([], {})
+        for batch in _batches(dict.fromkeys(job_ids)):
+            with self._database.write() as tx:
+                now = self._database.now()
+                for job_id in batch:
+                    problem = self._apply_one(tx, deed, job_id, step, now)
+                    if problem is None:
+                        done.changed.append(job_id)
+                    else:
+                        done.refused[job_id] = problem
+        return done
+
+    def _apply_one(self, tx: Transaction, deed: Deed, job_id: int, step: Step, now: int) -> str | None:
+        row = tx.row(sql.PLACES_OF, job_id)
+        if row is None:
+            return "there is no such job"
+        job = Standing(*row)._replace(state=JobState(row[3]))
+        if not allows(job.state, deed.verb):
+            return f"it is {job.state}, so it cannot be {PAST[deed.verb]}"
+        problem = step(tx, job, now)
+        if problem is None:
+            self._record(tx, now, deed._replace(detail={"from": job.state, **deed.detail}), job_id)
+        return problem
+
+    def _record(self, tx: Transaction, now: int, deed: Deed, job_id: int | None = None) -> None:
+        tx.run(sql.INSERT_ACTION, now, self.who, deed.verb, job_id, deed.reason, json.dumps(deed.detail))
+
+    def _note(self, what: str, reason: str | None) -> str:
+        return f"{what} by {self.who}" + (f": {reason}" if reason else "")
+
+
+def _resubmit(tx: Transaction, job: Standing, _now: int) -> str | None:
+    if job.unique_key is not None and job.state.final:
+        holder = tx.row(sql.HOLDER, job.queue, job.unique_key)
+        if holder:
+            return f"its unique key is held by job {holder[0]}"
+        tx.run(sql.INSERT_HOLD, job.queue, job.unique_key, job.job_id)
+    _leave(tx, job)
+    tx.run(sql.INSERT_READY, job.queue, job.priority, job.job_id, job.attempt, 0, 0, 0, job.assigned_to)
+    return None
+
+
+def _close(tx: Transaction, job: Standing, state: JobState, now: int, error: str) -> str | None:
+    _leave(tx, job)
+    tx.run(sql.INSERT_CLOSED, job.job_id, state, now, job.attempt, job.retries, job.crashes, None, error)
+    if job.unique_key is not None:
+        tx.run(sql.DELETE_HOLD, job.job_id)
+    return None
+
+
+def _leave(tx: Transaction, job: Standing) -> None:
+    match job.state.place:
+        case Place.READY:
+            tx.run(sql.DELETE_READY, job.queue, job.priority, job.job_id)
+        case Place.DELAYED:
+            tx.run(sql.DELETE_DELAYED, job.due_at, job.job_id)
+        case Place.CLOSED:
+            tx.run(sql.DELETE_CLOSED, job.job_id)
+        case Place.LEASE:
+            raise AssertionError("only the fence ends a lease")
+
+
+def _batches(job_ids: Iterable[int]) -> Iterator[Sequence[int]]:
+    ids = iter(job_ids)
+    while batch := list(islice(ids, BATCH)):
+        yield batch

@@ -1,0 +1,115 @@
+"""What a producer asks for, checked and brought into the columns of ``job``."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from pqkit.errors import PqkitError
+from pqkit.retry import check_delay, check_policy
+from pqkit.states import JobState
+from pqkit.tasks import Policy, Task, encode_backoff, encode_unregistered, find
+
+PRIORITIES = range(-32_768, 32_768)
+MAX_NAME = 200
+
+
+class BadOrder(PqkitError, ValueError):
+    """An option of an enqueue that makes no sense."""
+
+
+class Order(NamedTuple):
+    """One kind of enqueue: everything but the arguments. ``due_at`` (microseconds UTC) is None for now."""
+
+    task: str
+    declared: Task[..., Any] | None
+    queue: str
+    priority: int
+    max_retries: int
+    backoff: str | None
+    timeout: float | None
+    unique_key: str | None
+    due_at: int | None
+
+    def encode(self, args: dict[str, Any]) -> str:
+        return self.declared.encode(args) if self.declared else encode_unregistered(args)
+
+    def row(self, args: str, now: int) -> tuple[Any, ...]:
+        return (
+            self.queue,
+            self.task,
+            args,
+            self.priority,
+            self.max_retries,
+            self.backoff,
+            self.timeout,
+            self.unique_key,
+            now,
+        )
+
+    def place(self, job_id: int) -> tuple[Any, ...]:
+        """The row of ``ready`` or ``delayed`` that makes the job claimable."""
+        if self.due_at is None:
+            return self.queue, self.priority, job_id, 0, 0, 0, 0, None
+        return self.due_at, job_id, JobState.SCHEDULED, 0, 0, 0, None, None
+
+
+def make_order(
+    task: Task[..., Any] | str,
+    *,
+    now: int,
+    queue: str | None = None,
+    priority: int = 0,
+    run_at: datetime | None = None,
+    delay: float | None = None,
+    unique_key: str | None = None,
+    max_retries: int | None = None,
+    backoff: Sequence[float] | None = None,
+    timeout: float | None = None,
+) -> Order:
+    """Check the options and fill in the task's own policy. Raises BadOrder or ValueError with one line."""
+    name, declared = (task.name, task) if isinstance(task, Task) else (task, find(task))
+    policy = declared.policy if declared else Policy()
+    max_retries = policy.max_retries if max_retries is None else max_retries
+    backoff = policy.backoff if backoff is None else backoff
+    check_policy(max_retries, backoff)
+    timeout = policy.timeout if timeout is None else timeout
+    if timeout is not None and not (isinstance(timeout, (int, float)) and timeout > 0):
+        raise BadOrder(f"timeout must be more than 0 seconds, not {timeout!r}")
+    if not isinstance(priority, int) or priority not in PRIORITIES:
+        raise BadOrder(f"priority must be {PRIORITIES.start} to {PRIORITIES.stop - 1}, not {priority!r}")
+    if unique_key is not None:
+        check_name("unique_key", unique_key)
+    return Order(
+        check_name("task", name),
+        declared,
+        check_name("queue", policy.queue if queue is None else queue),
+        int(priority),
+        max_retries,
+        encode_backoff(backoff),
+        timeout,
+        unique_key,
+        _due(run_at, delay, now),
+    )
+
+
+def check_name(what: str, name: str) -> str:
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
+        raise BadOrder(f"{what} must be 1 to {MAX_NAME} printable characters without spaces around, not {name!r}")
+    return name
+
+
+def _due(run_at: datetime | None, delay: float | None, now: int) -> int | None:
+    if run_at is not None and delay is not None:
+        raise BadOrder("give run_at or delay, not both")
+    if run_at is not None:
+        if not isinstance(run_at, datetime):
+            raise BadOrder(f"run_at must be a datetime, not {run_at!r}")
+        if run_at.tzinfo is None:
+            raise BadOrder(f"run_at needs a time zone: {run_at.isoformat()} could be any of 24 hours")
+        due = round(run_at.timestamp() * 1_000_000)
+    elif delay is not None:
+        check_delay(delay)
+        due = now + round(delay * 1_000_000)
+    else:
+        return None
+    return due if due > now else None

@@ -1,0 +1,120 @@
+"""Writing outcomes under the fence: the one way by which a lease ends, for workers and for rescue alike."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlmodel import Session
+
+from pqkit import statements as sql
+from pqkit.db import Database, Transaction
+from pqkit.errors import LeaseLost
+from pqkit.outcome import Claim, Outcome
+from pqkit.states import JobState, Place
+
+
+class Finished(NamedTuple):
+    """An attempt that has ended; times in microseconds UTC, ``started_at`` None where it never started."""
+
+    claim: Claim
+    outcome: Outcome
+    started_at: int | None
+    ended_at: int
+
+
+class SomeRefused(Exception):
+    """At least one of the leases was gone; the transaction is to be rolled back and done again one by one."""
+
+
+def settle(tx: Transaction, finished: Sequence[Finished]) -> None:
+    """Write all of ``finished``; raises SomeRefused unless every lease was still held."""
+    rows = [(f.claim.job_id, f.claim.attempt, f.claim.worker_id) for f in finished]
+    if tx.run_many(sql.DELETE_LEASE, rows) != len(finished):
+        raise SomeRefused
+    _write(tx, finished)
+
+
+def settle_each(tx: Transaction, finished: Sequence[Finished]) -> list[Finished]:
+    """Write those of ``finished`` whose lease is still held; record and return the others."""
+    held: list[Finished] = []
+    refused: list[Finished] = []
+    for f in finished:
+        won = tx.run(sql.DELETE_LEASE, f.claim.job_id, f.claim.attempt, f.claim.worker_id)
+        (held if won else refused).append(f)
+    _write(tx, held)
+    tx.run_many(
+        sql.INSERT_REFUSAL,
+        [(f.ended_at, f.claim.job_id, f.claim.attempt, f.claim.worker_id, f.outcome.kind) for f in refused],
+    )
+    return refused
+
+
+def finish_in(database: Database, session: Session, finished: Finished) -> None:
+    """Finish inside the handler's own transaction. Raises LeaseLost when the fence refuses it."""
+    try:
+        settle(database.join(session), [finished])
+    except SomeRefused:
+        raise LeaseLost(f"job {finished.claim.job_id} is no longer this worker's") from None
+
+
+def _write(tx: Transaction, finished: Sequence[Finished]) -> None:
+    tx.run_many(sql.INSERT_ATTEMPT, [_history(f) for f in finished])
+    closed = [f for f in finished if f.outcome.state.final]
+    tx.run_many(sql.INSERT_CLOSED, [_closed(f) for f in closed])
+    keyed = [(f.claim.job_id,) for f in closed if f.claim.unique_key is not None]
+    if keyed:
+        tx.run_many(sql.DELETE_HOLD, keyed)
+    if len(closed) < len(finished):
+        _write_unfinished(tx, finished)
+    files = [(f.claim.job_id, *pair) for f in closed for pair in f.outcome.files]
+    if files:
+        tx.run_many(sql.INSERT_INTENT, files)
+
+
+def _write_unfinished(tx: Transaction, finished: Sequence[Finished]) -> None:
+    delayed = [_delayed(f) for f in finished if f.outcome.state.place is Place.DELAYED]
+    ready = [_ready(f) for f in finished if f.outcome.state is JobState.PENDING]
+    if delayed:
+        tx.run_many(sql.INSERT_DELAYED, delayed)
+    if ready:
+        tx.run_many(sql.INSERT_READY, ready)
+
+
+def _history(f: Finished) -> tuple[object, ...]:
+    claim, outcome = f.claim, f.outcome
+    error = outcome.error or (None if outcome.kind == "completed" else outcome.summary)
+    return (
+        claim.job_id,
+        claim.attempt,
+        claim.worker_id,
+        claim.claimed_at,
+        f.started_at,
+        f.ended_at,
+        outcome.kind,
+        error,
+        _due(f) if outcome.state.place is Place.DELAYED else None,
+    )
+
+
+def _due(f: Finished) -> int:
+    return f.ended_at + round(f.outcome.delay * 1_000_000)
+
+
+def _budget(f: Finished) -> tuple[int, int]:
+    charge = f.outcome.charge
+    return f.claim.retries + (charge == "retries"), f.claim.crashes + (charge == "crashes")
+
+
+def _closed(f: Finished) -> tuple[object, ...]:
+    claim, outcome = f.claim, f.outcome
+    return claim.job_id, outcome.state, f.ended_at, claim.attempt, *_budget(f), outcome.result, outcome.summary
+
+
+def _delayed(f: Finished) -> tuple[object, ...]:
+    claim, outcome = f.claim, f.outcome
+    return _due(f), claim.job_id, outcome.state, claim.attempt, *_budget(f), outcome.summary, None
+
+
+def _ready(f: Finished) -> tuple[object, ...]:
+    claim = f.claim
+    suspect = int(f.outcome.kind == "crashed") or claim.suspect
+    return claim.queue, claim.priority, claim.job_id, claim.attempt, *_budget(f), suspect, None

@@ -1,0 +1,225 @@
+"""What maintenance does to the queue: stage, rescue, prune; idempotent, in bounded batches, safe to run twice."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pqkit import statements as sql
+from pqkit.db import Database, Transaction, clock
+from pqkit.files import put_in_place
+from pqkit.outcome import Claim, Outcome, crashed
+from pqkit.queue.settle import Finished, settle_each
+from pqkit.states import JobState
+
+BATCH = 500
+DUTY_SECONDS = 5.0
+LEFT_BEHIND = "it left leases behind"
+
+
+class Living(NamedTuple):
+    """A registry row of a worker that has not ended, as the look for the dead reads it."""
+
+    id: int
+    name: str
+    pid: int
+    process_start: int
+    pid_space: str
+    boot_id: str
+    beat: int
+
+
+class Rescued(NamedTuple):
+    """A worker found dead, why, and what became of the jobs it held."""
+
+    worker: str
+    reason: str
+    requeued: list[int]
+    quarantined: list[int]
+
+
+class Renamed(NamedTuple):
+    """How many staged files were put in place, and a line for each that could not be."""
+
+    files: int
+    refused: list[str]
+
+
+class Deed(NamedTuple):
+    """What an operator did, as it stands on record; ``detail`` is a JSON object."""
+
+    id: int
+    who: str
+    verb: str
+    job_id: int | None
+    reason: str | None
+    detail: str
+
+
+class Upkeep:
+    """The maintenance verbs. Whoever calls them takes the duty first; being two by accident does no harm."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def take_duty(self, worker_id: int, name: str = "maintenance") -> bool:
+        """Take or renew the duty for a few seconds of the lease clock; False while a living other holds it."""
+        boot, now = self._database.lease_clock()
+        with self._database.read() as tx:
+            if _held_by_other(tx, name, worker_id, (boot, now)):
+                return False
+        with self._database.write() as tx:
+            if _held_by_other(tx, name, worker_id, (boot, now)):
+                return False
+            tx.run(sql.DELETE_DUTY, name)
+            tx.run(sql.INSERT_DUTY, name, worker_id, boot, now + round(DUTY_SECONDS * 1_000_000))
+        return True
+
+    def drop_duty(self, worker_id: int, name: str = "maintenance") -> None:
+        """Give the duty up, so that another takes it at once."""
+        with self._database.write() as tx:
+            held = tx.row(sql.DUTY_HELD, name)
+            if held and held[0] == worker_id:
+                tx.run(sql.DELETE_DUTY, name)
+
+    def next_due(self) -> int | None:
+        """When the next delayed job is due, in microseconds UTC."""
+        with self._database.read() as tx:
+            due: int | None = tx.row(sql.NEXT_DUE)[0]
+            return due
+
+    def stage(self, now: int | None = None) -> int:
+        """Bring due jobs to ``ready``; the number of jobs."""
+        now = self._database.now() if now is None else now
+        count = 0
+        while True:
+            with self._database.write() as tx:
+                due = tx.rows(sql.DUE, now, BATCH)
+                tx.run_many(sql.DELETE_DELAYED, [row[:2] for row in due])
+                tx.run_many(sql.INSERT_READY, [_ready(*row) for row in due])
+            count += len(due)
+            if len(due) < BATCH:
+                return count
+
+    def rescue(self, stale_after: float | None) -> list[Rescued]:
+        """Put back what dead workers held. ``stale_after`` seconds without a beat count as death; None asks only
+        whether the process is gone."""
+        with self._database.read() as tx:
+            living = [Living(*row) for row in tx.rows(sql.LIVING)]
+            orphaned = [row[0] for row in tx.rows(sql.ORPHANED_WORKERS, BATCH)]
+        clock_now = self._database.lease_clock()
+        dead = [(worker, reason) for worker in living if (reason := _death(worker, clock_now, stale_after))]
+        rescued = [self._bury(worker, reason) for worker, reason in dead]
+        rescued += [self._free(worker, Rescued(f"worker {worker}", LEFT_BEHIND, [], [])) for worker in orphaned]
+        return [found for found in rescued if found]
+
+    def finish_files(self) -> Renamed:
+        """Carry out the renames that a worker died before; what the file system refuses is left for the next time."""
+        with self._database.read() as tx:
+            intents = tx.rows(sql.INTENTS, BATCH)
+        done, refused = [], []
+        for job_id, staged, target in intents:
+            try:
+                put_in_place(staged, target)
+                done.append((job_id, staged))
+            except OSError as error:
+                refused.append(f"job {job_id}: {target}: {error.strerror}")
+        if done:
+            with self._database.write() as tx:
+                tx.run_many(sql.DELETE_INTENT, done)
+        return Renamed(len(done), refused)
+
+    def last_action(self) -> int:
+        """The id of the newest action on record; 0 when there is none."""
+        with self._database.read() as tx:
+            return int(tx.row(sql.LAST_ACTION)[0])
+
+    def actions_since(self, action_id: int) -> list[Deed]:
+        """What operators did after that action, oldest first, at most a batch."""
+        with self._database.read() as tx:
+            return [Deed(*row) for row in tx.rows(sql.ACTIONS_SINCE, action_id, BATCH)]
+
+    def prune(self, state: JobState, before: int) -> int:
+        """Delete jobs that ended in ``state`` before that moment (microseconds UTC), with their history."""
+        count = 0
+        while True:
+            with self._database.write() as tx:
+                expired = tx.rows(sql.EXPIRED, state, before, BATCH)
+                tx.run_many(sql.DELETE_JOB, expired)
+            count += len(expired)
+            if len(expired) < BATCH:
+                return count
+
+    def _bury(self, worker: Living, reason: str) -> Rescued | None:
+        found = Rescued(worker.name, reason, [], [])
+        with self._database.write() as tx:
+            if not tx.run(sql.BURY_WORKER, self._database.now(), reason, worker.id, worker.beat):
+                return None  # it has beaten since the look: alive after all
+            tx.run(sql.DELETE_WORKER_TASKS, worker.id)
+            # In one transaction: whose end is on record has nothing left that it could finish.
+            more = self._free_some(tx, worker.id, found)
+        return self._free(worker.id, found) if more else found
+
+    def _free(self, worker_id: int, found: Rescued) -> Rescued:
+        more = True
+        while more:
+            with self._database.write() as tx:
+                more = self._free_some(tx, worker_id, found)
+        return found
+
+    def _free_some(self, tx: Transaction, worker_id: int, found: Rescued) -> bool:
+        """Put back a batch of what the worker held and add it to ``found``; whether there may be more."""
+        leases = tx.rows(sql.LEASES_OF, worker_id, BATCH)
+        alone = len(leases) == 1 and not (found.requeued or found.quarantined)
+        for finished in self._settle_lost(tx, leases, found.reason, alone=alone):
+            target = found.requeued if finished.outcome.state is JobState.PENDING else found.quarantined
+            target.append(finished.claim.job_id)
+        return len(leases) == BATCH
+
+    def _settle_lost(
+        self, tx: Transaction, leases: Sequence[tuple[object, ...]], reason: str, *, alone: bool
+    ) -> list[Finished]:
+        now = self._database.now()
+        lost = [
+            Finished(c, _lost(c, asked, reason, alone=alone), None, now) for c, asked in map(_claim_and_wish, leases)
+        ]
+        settle_each(tx, lost)
+        return lost
+
+
+def _held_by_other(tx: Transaction, name: str, worker_id: int, now: tuple[str, int]) -> bool:
+    """Whether another has the duty: its time is not over, and its process is not known to be gone."""
+    holder, boot, until = tx.row(sql.DUTY_HELD, name) or (worker_id, "", 0)
+    if holder == worker_id or boot != now[0] or until <= now[1]:
+        return False
+    living = (Living(*row) for row in tx.rows(sql.LIVING))
+    return not any(worker.id == holder and _death(worker, now, None) for worker in living)
+
+
+def _ready(_due: int, job_id: int, queue: str, priority: int, *rest: object) -> tuple[object, ...]:
+    attempt, retries, crashes, assigned_to = rest
+    return queue, priority, job_id, attempt, retries, crashes, 0, assigned_to
+
+
+def _claim_and_wish(row: tuple[object, ...]) -> tuple[Claim, object]:
+    return Claim._make(row[:-1]), row[-1]
+
+
+def _lost(claim: Claim, cancel_asked: object, reason: str, *, alone: bool) -> Outcome:
+    """A lease whose worker died. Alone in its worker it is charged; beside others each is only a suspect."""
+    summary = f"its worker died ({reason})"
+    if cancel_asked is not None:
+        return Outcome("crashed", JobState.CANCELED, error=summary, summary="canceled; its worker died meanwhile")
+    if alone:
+        return crashed(claim, summary)
+    return Outcome("crashed", JobState.PENDING, error=summary, summary=summary)
+
+
+def _death(worker: Living, now: tuple[str, int], stale_after: float | None) -> str | None:
+    boot, microseconds = now
+    if worker.boot_id != boot:
+        return "its machine was started anew"
+    if worker.pid_space == clock.pid_space() and clock.process_start(worker.pid) != worker.process_start:
+        return "its process is gone"
+    silent = (microseconds - worker.beat) / 1_000_000
+    if stale_after is not None and silent > stale_after:
+        return f"no heartbeat for {silent:.0f} s"
+    return None

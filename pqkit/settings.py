@@ -1,0 +1,99 @@
+"""Settings from the environment (``PQKIT_URL`` …), ``.env`` and ``[tool.pqkit]`` in pyproject.toml, checked once."""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, PyprojectTomlConfigSettingsSource
+from pydantic_settings import SettingsConfigDict as Config
+
+from pqkit.errors import PqkitError
+
+BEATS_PER_LEASE = 3
+
+
+class Settings(BaseSettings):
+    """Every setting with its default; the environment wins over ``.env``, which wins over pyproject.toml."""
+
+    model_config = Config(
+        env_prefix="PQKIT_",
+        env_file=".env",
+        pyproject_toml_table_header=("tool", "pqkit"),
+        extra="ignore",
+        allow_inf_nan=False,
+    )
+
+    url: str = Field("sqlite:///data/queue.db", description="where the queue lives")
+    durability: Literal["full", "normal"] = Field(
+        "full", description="`full` survives power loss; `normal` is faster and may lose the last commits at power loss"
+    )
+    tasks: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="modules that declare your tasks, comma-separated; a worker imports them from the working folder",
+    )
+    slots: int = Field(8, ge=1, le=10_000, description="jobs that one worker runs at once")
+    heartbeat: float = Field(1.0, gt=0, description="seconds between a worker's heartbeats")
+    rescue_after: float = Field(
+        30.0, gt=0, description="seconds without a heartbeat after which a worker counts as dead"
+    )
+    rescue_every: float = Field(1.0, gt=0, description="seconds between looks for dead workers")
+    grace: float = Field(15.0, ge=0, description="seconds that handlers get to end when their worker is told to stop")
+    workers: int = Field(4, ge=0, description="worker processes that `pqkit up` starts")
+    max_workers: int = Field(32, ge=1, le=500, description="worker processes that `pqkit workers scale` may reach")
+    files: Path = Field(Path("data/files"), description="the folder of the demo's files; tasks touch no file outside")
+    logs: Path = Field(Path("logs"), description="the folder of the log files that `pqkit up` keeps")
+    log_format: Literal["console", "json"] = Field("console", description="how log lines look")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="the least level that is logged"
+    )
+    host: str = Field("127.0.0.1", description="the address that the consoles listen on")
+    manager_port: int = Field(8501, ge=1, le=65535, description="port of the manager console")
+    ops_port: int = Field(8502, ge=1, le=65535, description="port of the ops console")
+    producer_every: float = Field(5.0, gt=0, description="seconds between the demo producer's files")
+
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def split_names(cls, value: object) -> object:
+        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("rescue_after")
+    @classmethod
+    def check_beats(cls, value: float, info: ValidationInfo) -> float:
+        if value < BEATS_PER_LEASE * info.data.get("heartbeat", 0.0):
+            words = "must be at least {beats} heartbeats, or living workers count as dead"
+            raise PydanticCustomError("too_few_beats", words, {"beats": BEATS_PER_LEASE})
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings, PyprojectTomlConfigSettingsSource(settings_cls)
+
+
+class SettingsError(PqkitError, ValueError):
+    """A setting that does not fit; the message names it and where it may come from."""
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return load()
+
+
+def load() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(step) for step in first["loc"])
+        raise SettingsError(f"setting {name} (PQKIT_{name.upper()}): {first['msg']}") from None
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"settings: pyproject.toml or .env cannot be read: {error}") from None

@@ -1,0 +1,69 @@
+"""supervisord as a child that never outlives its parent, in a session of its own, and the end of what it leaves."""
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from pqkit.process import die_with_parent
+
+
+def start(config: Path, environment: Mapping[str, str], output: IO[bytes]) -> "subprocess.Popen[bytes]":
+    """Start supervisord; what it says before its log is open goes to ``output``. Its files are private to the user."""
+    return subprocess.Popen(
+        [sys.executable, "-m", __name__, str(os.getpid()), str(config)],
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,  # Ctrl+C reaches `pqkit up` alone, which stops the others in order
+        umask=0o077,
+    )
+
+
+def members(session: int) -> list[psutil.Process]:
+    """The living processes of a session, without its leader."""
+    found = []
+    for pid in psutil.pids():
+        with suppress(OSError, psutil.Error):
+            if pid != session and os.getsid(pid) == session:
+                process = psutil.Process(pid)
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+    return found
+
+
+def end_members(session: int, patience: float) -> list[int]:
+    """Tell what is left of a session to stop and kill what has not after ``patience`` seconds; the pids ended."""
+    left = members(session)
+    _signal(left, signal.SIGTERM)
+    end = time.monotonic() + patience
+    while members(session) and time.monotonic() < end:
+        time.sleep(0.05)
+    while survivors := members(session):
+        _signal(survivors, signal.SIGKILL)
+        time.sleep(0.05)
+    return [process.pid for process in left]
+
+
+def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(psutil.Error):
+            process.send_signal(number)
+
+
+def main(parent: int, config: str) -> None:
+    die_with_parent(signal.SIGTERM, parent)
+    importlib.import_module("supervisor.supervisord").main(["-c", config])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,208 @@
+"""Tasks: functions registered by name, with the policy of their jobs and a check of their arguments."""
+
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import update_wrapper
+from typing import Any, Generic, Literal, NotRequired, ParamSpec, Protocol, TypeVar, get_type_hints, overload
+
+from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from pqkit.errors import PqkitError
+from pqkit.payload import PayloadError, encode_args
+from pqkit.retry import DEFAULT_BACKOFF, DEFAULT_MAX_RETRIES, check_policy
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Isolation = Literal["thread", "process"]
+CONTEXT_PARAMETER = "ctx"
+
+
+class ArgumentError(PqkitError, ValueError):
+    """A call that does not fit the task's signature; the message names the argument."""
+
+
+class Enqueuer(Protocol):
+    """The part of a queue that a task needs to queue a call of itself."""
+
+    def enqueue(self, task: Any, args: dict[str, Any], /) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a task says of its jobs: where they go, how often they are tried, how long one run may take (seconds)."""
+
+    queue: str = "default"
+    max_retries: int = DEFAULT_MAX_RETRIES
+    backoff: tuple[float, ...] = DEFAULT_BACKOFF
+    timeout: float | None = None
+    isolation: Isolation = "thread"
+
+    def __post_init__(self) -> None:
+        check_policy(self.max_retries, self.backoff)
+        if self.timeout is not None and not self.timeout > 0:
+            raise ValueError(f"timeout must be more than 0 seconds, not {self.timeout}")
+        if self.isolation not in {"thread", "process"}:
+            raise ValueError(f"isolation is 'thread' or 'process', not {self.isolation!r}")
+
+
+@dataclass(eq=False)
+class Task(Generic[P, R]):
+    """A registered function. Calling it is an ordinary call; ``enqueue`` queues the call."""
+
+    name: str
+    function: Callable[P, R]
+    policy: Policy
+    wants_context: bool = field(init=False)
+    is_async: bool = field(init=False)
+    _arguments: TypeAdapter[dict[str, Any]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        update_wrapper(self, self.function)
+        self.is_async = inspect.iscoroutinefunction(self.function)
+        self.wants_context = CONTEXT_PARAMETER in inspect.signature(self.function).parameters
+        self._arguments = _arguments_of(self.function, self.name)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    def enqueue(self, *args: Any, **kwargs: Any) -> Any:
+        """Queue one call on the default queue of ``get_queue()`` and return its ``Job``."""
+        signature = inspect.signature(self.function)
+        free = [p for p in signature.parameters.values() if p.name != CONTEXT_PARAMETER]
+        try:
+            bound = signature.replace(parameters=free).bind_partial(*args)
+        except TypeError as error:
+            raise ArgumentError(f"{self.name}: {error}") from None
+        return default_queue().enqueue(self, {**bound.arguments, **kwargs})
+
+    def encode(self, args: dict[str, Any]) -> str:
+        """``args`` checked against the signature, as the JSON text to store. Raises ArgumentError or PayloadError."""
+        if not isinstance(args, dict):
+            raise PayloadError(f"{self.name}: arguments must be a JSON object, not {type(args).__name__}")
+        try:
+            checked = self._arguments.validate_python(args)
+        except ValidationError as error:
+            raise ArgumentError(f"{self.name}: {_in_words(error)}") from None
+        return encode_args(self._arguments.dump_python(checked, mode="json", warnings=False))
+
+    def decode(self, text: str) -> dict[str, Any]:
+        """Keyword arguments for the function from stored JSON. Raises ArgumentError when the code has moved on."""
+        try:
+            return self._arguments.validate_json(text)
+        except ValidationError as error:
+            raise ArgumentError(f"{self.name}: {_in_words(error)}") from None
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of the arguments."""
+        return self._arguments.json_schema()
+
+
+registry: dict[str, Task[..., Any]] = {}
+
+
+def find(name: str) -> Task[..., Any] | None:
+    return registry.get(name)
+
+
+@overload
+def task(name: Callable[P, R], /) -> Task[P, R]: ...
+@overload
+def task(
+    name: str | None = None,
+    /,
+    *,
+    queue: str = ...,
+    max_retries: int = ...,
+    backoff: Sequence[float] = ...,
+    timeout: float | None = ...,
+    isolation: Isolation = ...,
+) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(
+    name: Callable[..., Any] | str | None = None,
+    /,
+    *,
+    queue: str = "default",
+    max_retries: int = DEFAULT_MAX_RETRIES,
+    backoff: Sequence[float] = DEFAULT_BACKOFF,
+    timeout: float | None = None,
+    isolation: Isolation = "thread",
+) -> Any:
+    """Register a sync or async function as a task, by its own name or by ``name``.
+
+    ``backoff`` holds the seconds before each retry (the last repeats), ``timeout`` the seconds one run may take;
+    ``isolation="process"`` runs it in a child process, which can be killed at its deadline.
+    """
+    policy = Policy(queue, max_retries, tuple(backoff), timeout, isolation)
+    if callable(name):
+        return _register(Task(name.__name__, name, policy))
+    return lambda function: _register(Task(name or function.__name__, function, policy))
+
+
+def _register(new: Task[P, R]) -> Task[P, R]:
+    old = registry.get(new.name)
+    if old is not None and _origin(old.function) != _origin(new.function):
+        raise ValueError(f"two functions want the task name {new.name!r}: {_origin(old.function)} has it already")
+    registry[new.name] = new
+    return new
+
+
+def _origin(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def _no_default_queue() -> Enqueuer:
+    raise RuntimeError("no queue is set up; import get_queue from pqkit")
+
+
+_default: list[Callable[[], Enqueuer]] = [_no_default_queue]
+
+
+def default_queue() -> Enqueuer:
+    """The queue that ``Task.enqueue`` uses; the floor above says which (imports go down only)."""
+    return _default[-1]()
+
+
+def set_default_queue(find_queue: Callable[[], Enqueuer]) -> None:
+    _default[:] = [find_queue]
+
+
+def _arguments_of(function: Callable[..., Any], name: str) -> TypeAdapter[dict[str, Any]]:
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise TypeError(f"task {name}: the annotation of an argument cannot be found: {error}") from None
+    fields: dict[str, Any] = {}
+    extra: Literal["forbid", "allow"] = "forbid"
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            extra = "allow"
+        elif parameter.kind in {parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY}:
+            raise TypeError(f"task {name}: arguments are passed by name, so {parameter} is not possible")
+        elif parameter.name != CONTEXT_PARAMETER:
+            hint = hints.get(parameter.name, Any)
+            fields[parameter.name] = hint if parameter.default is parameter.empty else NotRequired[hint]
+    make: Any = TypedDict  # a type checker wants its fields written out; these come from a signature
+    shape = make(f"{name} arguments", fields)
+    shape.__pydantic_config__ = ConfigDict(extra=extra, arbitrary_types_allowed=False)
+    try:
+        return TypeAdapter(shape)
+    except (PydanticSchemaGenerationError, PydanticUserError) as error:
+        raise TypeError(f"task {name}: an argument's type cannot be stored as JSON: {error.message}") from None
+
+
+def _in_words(error: ValidationError) -> str:
+    parts = [f"argument '{'.'.join(str(step) for step in e['loc'])}': {e['msg']}" for e in error.errors()]
+    return "; ".join(parts)
+
+
+def encode_unregistered(args: Mapping[str, Any]) -> str:
+    """Arguments for a task that this process does not know: only the storage rules are checked."""
+    return encode_args(dict(args) if isinstance(args, Mapping) else args)
+
+
+def encode_backoff(backoff: Sequence[float]) -> str | None:
+    """The stored form of a backoff; None for the default, so that most rows stay narrow."""
+    return None if tuple(backoff) == DEFAULT_BACKOFF else json.dumps(list(backoff))

@@ -1,0 +1,78 @@
+"""One attempt with all that belongs to it: context, handler, and the commit of the handler's own session."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from pqkit.context import Context
+from pqkit.db import Database
+from pqkit.errors import LeaseLost
+from pqkit.executor import Run
+from pqkit.files import sync_file
+from pqkit.outcome import Claim, Outcome
+from pqkit.queue.settle import Finished, finish_in
+from pqkit.states import JobState
+
+Report = Callable[[Claim, float | None, str], None]
+Execute = Callable[[Run, Context], Outcome]
+
+
+def make_context(database: Database, run: Run, report: Report) -> Context:
+    claim = run.claim
+    return Context(
+        claim.job_id,
+        claim.attempt,
+        claim.task,
+        report_progress=lambda fraction, note: report(claim, fraction, note),
+        report_line=lambda line: report(claim, None, line),
+        stop_asked=run.should_stop,
+        open_session=database.session,
+    )
+
+
+def attempt(database: Database, run: Run, execute: Execute, report: Report) -> tuple[Outcome, bool]:
+    """Run the handler; (outcome, whether it is committed already, with the handler's session)."""
+    ctx = make_context(database, run, report)
+    return conclude(database, run, ctx, execute(run, ctx))
+
+
+def conclude(database: Database, run: Run, ctx: Context, outcome: Outcome) -> tuple[Outcome, bool]:
+    """Make the handler's effects ready: staged files on disk, its session committed together with the finish."""
+    written = False
+    try:
+        outcome = outcome._replace(files=_kept(ctx)) if ctx.staged else outcome
+        if ctx.opened is not None:
+            written = _commit(database, run, ctx, outcome)
+    except (OSError, SQLAlchemyError, LeaseLost) as error:
+        outcome = run.outcome_of(error)
+    if outcome.state is not JobState.COMPLETED:
+        drop_staged(ctx.staged)
+    if ctx.opened is not None:
+        ctx.opened.close()
+    return outcome, written
+
+
+def drop_staged(files: Sequence[tuple[str, str]]) -> None:
+    """Remove what an attempt staged and will not be put in place."""
+    for staged, _ in files:
+        Path(staged).unlink(missing_ok=True)
+
+
+def _kept(ctx: Context) -> tuple[tuple[str, str], ...]:
+    """The staged files that the handler did write, on disk."""
+    kept = tuple(pair for pair in ctx.staged if Path(pair[0]).exists())
+    for staged, _ in kept:
+        sync_file(Path(staged))
+    return kept
+
+
+def _commit(database: Database, run: Run, ctx: Context, outcome: Outcome) -> bool:
+    assert ctx.opened is not None
+    if outcome.state is not JobState.COMPLETED:
+        ctx.opened.rollback()
+        return False
+    ctx.opened.flush()
+    finish_in(database, ctx.opened, Finished(run.claim, outcome, run.started_at, database.now()))
+    ctx.opened.commit()
+    return True

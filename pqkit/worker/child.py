@@ -1,0 +1,95 @@
+"""Child processes for tasks with ``isolation="process"``: one job at a time each, killed at a deadline, replaced after.
+
+Parent and child talk in JSON lines over a socket pair: claims and wishes go down, reports and outcomes come up.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from pqkit.executor import Run
+from pqkit.outcome import ChildDied, Outcome
+from pqkit.process import exit_words
+from pqkit.states import JobState
+
+Report = Callable[[float | None, str], None]
+START_WITHIN = 60.0
+
+
+class Child:
+    """A child process as its parent sees it."""
+
+    def __init__(self, modules: Sequence[str], url: str) -> None:
+        mine, theirs = socket.socketpair()
+        self._socket = mine
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "pqkit.worker.inside", str(theirs.fileno()), str(os.getpid()), url, *modules],
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # a Ctrl+C is for the worker, and what the handler leaves is ended with it
+            )
+        self._lines = mine.makefile("r", encoding="utf-8")
+        mine.settimeout(START_WITHIN)
+        with suppress(OSError):  # whether it came up shows when it is given work
+            self._lines.readline()
+
+    def execute(self, run: Run, report: Report) -> tuple[Outcome, bool]:
+        """Run one attempt; (outcome, whether the child has committed it already). The child may be dead afterwards."""
+        run.start_clock()
+        run.hear, run.force = lambda _wish: self._send({"stop": True}), self.kill
+        try:
+            self._send({"claim": list(run.claim)})
+            return self._listen(report, run.deadline)
+        except (OSError, ValueError) as error:
+            if isinstance(error, TimeoutError):
+                run.timed_out = True
+            return run.outcome_of(ChildDied(self._end_words())), False
+        finally:
+            run.hear = run.force = None
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End the child and everything in its process group, and wait for it."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def close(self) -> None:
+        self.kill()
+        self._lines.close()
+        self._socket.close()
+
+    def _listen(self, report: Report, deadline: float | None) -> tuple[Outcome, bool]:
+        while True:
+            self._socket.settimeout(None if deadline is None else max(0.001, deadline - time.monotonic()))
+            line = self._lines.readline()
+            if not line:
+                raise ConnectionResetError
+            message: dict[str, Any] = json.loads(line)
+            if "outcome" in message:
+                return _outcome(message["outcome"]), message["written"]
+            report(message["fraction"], message["text"])
+
+    def _send(self, message: dict[str, Any]) -> None:
+        with suppress(BrokenPipeError):
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
+
+    def _end_words(self) -> str:
+        self.kill()  # with what a dead child has left in its process group
+        return f"the child process ended by {exit_words(self._process.wait())}"
+
+
+def _outcome(fields: list[Any]) -> Outcome:
+    outcome = Outcome(*fields)
+    files = tuple((staged, target) for staged, target in outcome.files)
+    return outcome._replace(state=JobState(outcome.state), files=files)

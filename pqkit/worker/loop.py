@@ -1,0 +1,262 @@
+"""The worker's loop: exchange what is done for new claims, start them, wait for something to happen."""
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from pqkit.db import Database
+from pqkit.db.wake import SETTLE
+from pqkit.errors import DatabaseUnavailable
+from pqkit.executor import Run
+from pqkit.files import put_in_place
+from pqkit.log import get_logger
+from pqkit.maintain import Maintainer
+from pqkit.outcome import Claim, Stopped, released
+from pqkit.queue import Finished, Queue
+from pqkit.settings import Settings
+from pqkit.worker.attempt import drop_staged
+from pqkit.worker.child import Child
+from pqkit.worker.heart import Heart, Ill
+from pqkit.worker.pace import Pace
+from pqkit.worker.slots import Ended, Slots
+from pqkit.worker.words import Teller
+
+FLUSH = 0.01
+IDLE = 1.0
+QUEUED_AT_MOST = 1.0
+RETRY_AFTER = 1.0
+
+
+class Worker:
+    """One life of a worker: from its registration to its end. ``run`` returns why it must begin anew, or None."""
+
+    def __init__(
+        self, queue: Queue, settings: Settings, tasks: Sequence[str], *, name: str, queues: Sequence[str] = ()
+    ) -> None:
+        self._database: Database = queue.database
+        self._settings = settings
+        self._leases = queue.leases(name, settings.slots, tasks, queues)
+        self._wake = self._database.wake()
+        self._heart = Heart(
+            self._leases,
+            self._database,
+            self._runs,
+            self._fall_ill,
+            every=settings.heartbeat,
+            lease=settings.rescue_after,
+            grace=settings.grace,
+        )
+        self._slots = Slots(settings.slots, self._database, self._wake, self._heart.report, self._spawn_child)
+        self._maintainer = Maintainer(
+            self._database,
+            self._leases.id,
+            rescue_after=settings.rescue_after,
+            rescue_every=settings.rescue_every,
+        )
+        self._pace = Pace(settings.slots)
+        self._stopping = 0
+        self._ill: Ill | None = None
+        self._queued_since: float | None = None
+        self._log = get_logger("worker")
+        self._tell = Teller(self._log)
+
+    def stop(self) -> None:
+        """Begin the graceful stop; the second call ends the wait for running handlers. Safe in a signal handler."""
+        self._stopping += 1
+        self._wake.set()
+
+    def run(self) -> Ill | None:
+        """Work until told to stop or ill."""
+        if not self._register():
+            return None
+        self._heart.start()
+        self._maintainer.start()
+        self._log.info("worker ready", worker=self._leases.name, slots=self._slots.size, pid=os.getpid())
+        while not self._stopping and self._ill is None:
+            self._turn()
+            self._pause()
+        self._end()
+        return self._ill
+
+    def _register(self) -> bool:
+        """Enter the registry, however long the database cannot be written yet; False when told to stop before."""
+        while not self._stopping:
+            try:
+                self._leases.register()
+            except DatabaseUnavailable as error:
+                self._log.error("waiting for the database", error=str(error))
+                self._wake.wait_for_set(RETRY_AFTER)
+            else:
+                return True
+        return False
+
+    def _turn(self) -> None:
+        try:
+            self._exchange()
+            self._release_hoarded()
+        except DatabaseUnavailable as error:
+            self._log.error("waiting for the database", error=str(error))
+            self._wake.wait_for_set(RETRY_AFTER)
+
+    def _exchange(self) -> None:
+        """Finish what is done and claim anew, in one transaction; no transaction when there is neither."""
+        ended = self._slots.take()
+        demand = self._pace.target() - self._slots.held
+        if not ended and not (demand > 0 and self._leases.waiting()):
+            return
+        reports = self._heart.take_reports()
+        try:
+            turn = self._leases.exchange(_unwritten(ended), demand, alone=self._slots.held == 0, reports=reports)
+        except BaseException:
+            self._slots.give_back(ended)
+            self._heart.give_back(reports)
+            raise
+        self._settle(ended, turn.refused)
+        if turn.claims:
+            self._tell.claimed(turn.claims)
+            self._slots.start(turn.claims)
+
+    def _pause(self) -> None:
+        """Wait until a slot reports, a commit arrives or a second is over; then let the slots gather a batch."""
+        if not self._slots.any_ended:
+            if self._slots.held >= self._pace.target():
+                self._wake.wait_for_set(IDLE)
+            elif self._wake.wait(IDLE) == "commit":
+                self._await_visible()
+        end = time.monotonic() + FLUSH
+        while self._slots.any_ended and not self._slots.starved and (left := end - time.monotonic()) > 0:
+            self._wake.wait_for_set(left)
+
+    def _await_visible(self) -> None:
+        """The log is written before its commit can be seen: look again for a moment."""
+        for pause in SETTLE:
+            if self._waiting() or self._wake.wait_for_set(pause):
+                return
+
+    def _waiting(self) -> bool:
+        try:
+            return self._leases.waiting()
+        except DatabaseUnavailable:
+            return True  # the exchange will say so
+
+    def _settle(self, ended: Sequence[Ended], refused: Sequence[Finished]) -> None:
+        """After the commit: put files in place, learn the pace, say what happened."""
+        lost = {f.claim.job_id for f in refused}
+        kept = [e.finished for e in ended if e.finished.claim.job_id not in lost]
+        for finished in refused:
+            drop_staged(finished.outcome.files)
+        self._put_files_in_place(kept)
+        self._pace.saw([(f.ended_at - f.started_at) / 1e6 for f in kept if f.started_at is not None])
+        self._tell.ended(kept)
+        self._tell.refused(refused)
+
+    def _put_files_in_place(self, finished: Sequence[Finished]) -> None:
+        done = []
+        for job_id, staged, target in [(f.claim.job_id, *pair) for f in finished for pair in f.outcome.files]:
+            try:
+                put_in_place(staged, target)
+                done.append((job_id, staged))
+            except OSError as error:
+                self._log.error("cannot put a file in place, maintenance tries again", job=job_id, error=str(error))
+        if done:
+            self._leases.renamed(done)
+
+    def _release_hoarded(self) -> None:
+        """Give back claims that have waited here behind slow jobs, for others to take."""
+        now = time.monotonic()
+        if self._slots.starved:
+            self._queued_since = None
+        elif self._queued_since is None:
+            self._queued_since = now
+        elif now - self._queued_since > QUEUED_AT_MOST:
+            self._queued_since = None
+            self._release(self._slots.take_queued(), "they waited behind slow jobs")
+
+    def _release(self, claims: Sequence[Claim], why: str) -> None:
+        if not claims:
+            return
+        now = self._database.now()
+        self._leases.exchange([Finished(c, released(why), None, now) for c in claims], 0, alone=False)
+        self._log.info("released jobs, uncharged", jobs=len(claims), why=why)
+
+    def _end(self) -> None:
+        """Stop claiming, tell the handlers, wait out the grace, release what is left, leave the registry."""
+        self._heart.stopping = True
+        if self._ill is not Ill.SILENT:  # a database that does not answer is not asked again
+            with suppress(DatabaseUnavailable):
+                self._wind_up()
+        self._slots.close()
+        self._database.close()
+        self._log.info("worker ended", worker=self._leases.name, why=str(self._ill or "stopped"))
+
+    def _wind_up(self) -> None:
+        self._release(self._slots.take_queued(), "the worker stopped")
+        for run in self._runs():
+            run.ask("stop_asked", time.monotonic())
+        self._await_handlers()
+        self._force_handlers()
+        self._flush()
+        self._give_up_running()
+        for thread in (self._maintainer, self._heart):
+            thread.stop()
+            thread.join(timeout=5)
+        self._leases.end(str(self._ill or "stopped"))
+
+    def _patience(self, begun: float) -> bool:
+        """Whether running handlers still get time."""
+        if self._ill is Ill.DISOWNED:
+            return False
+        only_stuck = self._ill is Ill.STUCK and all(self._overdue(run) for run in self._runs())
+        return self._stopping < 2 and not only_stuck and time.monotonic() - begun < self._settings.grace
+
+    def _overdue(self, run: Run) -> bool:
+        asked = (run.timed_out or run.cancel_asked) and run.asked_at is not None
+        return bool(asked) and time.monotonic() - (run.asked_at or 0) > self._settings.grace
+
+    def _await_handlers(self) -> None:
+        begun = time.monotonic()
+        while self._runs() and self._patience(begun):
+            self._wake.wait_for_set(0.05)
+            self._flush()
+
+    def _force_handlers(self) -> None:
+        """End what can be ended from outside: children and async handlers."""
+        forced = [run for run in self._runs() if run.force is not None]
+        for run in forced:
+            run.ask("stop_asked", time.monotonic())
+            if run.force is not None:
+                run.force()
+        begun = time.monotonic()
+        while any(run in forced for run in self._runs()) and time.monotonic() - begun < 5:
+            self._wake.wait_for_set(0.05)
+
+    def _give_up_running(self) -> None:
+        """Handlers in threads that did not give way: write how their attempts ended; the process ends right after."""
+        now = self._database.now()
+        left = [Finished(run.claim, run.outcome_of(Stopped()), run.started_at, now) for run in self._runs()]
+        if left:
+            self._leases.exchange(left, 0, alone=False)
+            self._tell.ended(left)
+
+    def _flush(self) -> None:
+        ended = self._slots.take()
+        if ended:
+            turn = self._leases.exchange(_unwritten(ended), 0, alone=False, reports=self._heart.take_reports())
+            self._settle(ended, turn.refused)
+
+    def _runs(self) -> list[Run]:
+        return list(self._slots.running.values())
+
+    def _fall_ill(self, ill: Ill) -> None:
+        if self._ill is None:
+            self._ill = ill
+            self._log.error("this worker begins anew under another identity", why=str(ill))
+            self._wake.set()
+
+    def _spawn_child(self) -> Child:
+        return Child(self._settings.tasks, self._settings.url)
+
+
+def _unwritten(ended: Sequence[Ended]) -> list[Finished]:
+    return [e.finished for e in ended if not e.written]

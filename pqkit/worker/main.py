@@ -1,0 +1,55 @@
+"""From the command line to a running worker: wait for the database, obey signals, begin anew when ill."""
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+
+from pqkit.errors import DatabaseUnavailable
+from pqkit.log import get_logger
+from pqkit.process import die_with_supervisor
+from pqkit.queue import Queue, get_queue
+from pqkit.settings import Settings
+from pqkit.worker.loop import Worker
+from pqkit.worker.tasks import import_tasks
+
+LONGEST_WAIT = 5.0
+
+
+def run_worker(settings: Settings, *, name: str | None = None, queues: Sequence[str] = ()) -> None:
+    """Run a worker until SIGTERM or SIGINT; does not return.
+
+    Raises TasksMissing, SchemaError or UnsupportedUrl at once; a database that cannot be reached yet is waited for.
+    """
+    die_with_supervisor()
+    tasks = import_tasks(settings.tasks)
+    worker = Worker(_wait_for_queue(settings), settings, tasks, name=name or default_name(), queues=queues)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        worker.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    ill = worker.run()
+    sys.stdout.flush()
+    if ill is not None:
+        os.execv(sys.executable, [sys.executable, "-m", "pqkit", *sys.argv[1:]])  # noqa: S606 - its own command line
+    os._exit(0)  # a handler's thread that does not end must not hold the process
+
+
+def default_name() -> str:
+    return os.environ.get("SUPERVISOR_PROCESS_NAME") or f"{socket.gethostname()}-{os.getpid()}"
+
+
+def _wait_for_queue(settings: Settings) -> Queue:
+    pause = 0.25
+    while True:
+        try:
+            return get_queue(settings.url, durability=settings.durability)
+        except DatabaseUnavailable as error:
+            get_logger("worker").warning("waiting for the database", error=str(error))
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_WAIT)

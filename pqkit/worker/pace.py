@@ -1,0 +1,28 @@
+"""How many claims a worker holds: hundreds of short jobs, or one job of a second for each slot and no more."""
+
+SLICE = 0.03
+MOST = 500
+UNKNOWN = 1.0
+WEIGHT = 0.3
+
+
+class Pace:
+    """Adapts the batch to how long jobs take: each slot is to hold about 30 ms of work."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._typical = UNKNOWN
+
+    def saw(self, seconds: list[float]) -> None:
+        """Learn from runs that ended: at once that they are slow, by and by that they are short.
+
+        One slow run outweighs many short ones, because a hoarded job costs more than a turn.
+        """
+        if seconds:
+            seen = max(sum(seconds) / len(seconds), max(seconds) / 10)
+            self._typical = max(seen, self._typical + WEIGHT * (seen - self._typical))
+
+    def target(self) -> int:
+        """Claims to hold, running ones included; never less than the slots."""
+        depth = max(1, round(SLICE / max(self._typical, 1e-6)))
+        return max(self._slots, min(depth * self._slots, MOST))

@@ -1,0 +1,162 @@
+"""The slots of a worker: threads for sync tasks, an event loop for async ones, a child per thread for isolated ones."""
+
+import asyncio
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from pqkit.db import Database, Wake
+from pqkit.executor import Run, Wish, execute, execute_async
+from pqkit.outcome import Claim, Outcome
+from pqkit.queue import Finished
+from pqkit.tasks import find
+from pqkit.worker.attempt import Report, attempt, conclude, make_context
+from pqkit.worker.child import Child
+
+Spawn = Callable[[], Child]
+
+
+class Ended(NamedTuple):
+    """A finished attempt; ``written`` says that the handler's own session has committed it already."""
+
+    finished: Finished
+    written: bool
+
+
+class Slots:
+    """Runs claims, several at once; what has ended waits in a deque until ``take``. ``wake`` is set when it should."""
+
+    def __init__(self, size: int, database: Database, wake: Wake, report: Report, spawn: Spawn) -> None:
+        self.size = size
+        self.running: dict[int, Run] = {}
+        self._held = 0
+        self._database, self._wake, self._report, self._spawn = database, wake, report, spawn
+        self._queued: queue.SimpleQueue[Claim | None] = queue.SimpleQueue()
+        self._ended: deque[Ended] = deque()
+        self._threads: list[threading.Thread] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._own = threading.local()
+
+    @property
+    def held(self) -> int:
+        """Claims that are running or queued here, or ended and not yet taken."""
+        return self._held
+
+    @property
+    def any_ended(self) -> bool:
+        return bool(self._ended)
+
+    @property
+    def starved(self) -> bool:
+        """No claim waits for a slot."""
+        return self._queued.empty()
+
+    def start(self, claims: Sequence[Claim]) -> None:
+        """Run these claims as slots come free."""
+        self._held += len(claims)
+        for claim in claims:
+            task = find(claim.task)
+            if task is not None and task.is_async and task.policy.isolation == "thread":
+                self._start_async(claim)
+            else:
+                self._queued.put(claim)
+        while len(self._threads) < min(self.size, self._queued.qsize() + len(self.running)):
+            self._add_thread()
+
+    def take(self) -> list[Ended]:
+        """What has ended since the last take."""
+        taken = []
+        while self._ended:
+            taken.append(self._ended.popleft())
+        self._held -= len(taken)
+        return taken
+
+    def give_back(self, ended: Sequence[Ended]) -> None:
+        """Put back what could not be written yet."""
+        self._held += len(ended)
+        self._ended.extendleft(reversed(ended))
+
+    def take_queued(self) -> list[Claim]:
+        """The claims that have not started; they are no longer this pool's."""
+        claims = []
+        try:
+            while (claim := self._queued.get_nowait()) is not None:
+                claims.append(claim)
+        except queue.Empty:
+            pass
+        self._held -= len(claims)
+        return claims
+
+    def close(self) -> None:
+        """Let idle threads end and end the children; threads inside a handler are left to the end of the process."""
+        for _ in self._threads:
+            self._queued.put(None)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _add_thread(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"slot-{len(self._threads)}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _work(self) -> None:
+        while (claim := self._queued.get()) is not None:
+            run = self._begin(claim)
+            self._end(run, *self._run(run))
+        child: Child | None = getattr(self._own, "child", None)
+        if child is not None:
+            child.close()
+
+    def _run(self, run: Run) -> tuple[Outcome, bool]:
+        task = find(run.claim.task)
+        if task is not None and task.policy.isolation == "process":
+            claim = run.claim
+            return self._child().execute(run, lambda fraction, text: self._report(claim, fraction, text))
+        return attempt(self._database, run, execute, self._report)
+
+    def _child(self) -> Child:
+        child: Child | None = getattr(self._own, "child", None)
+        if child is None or not child.alive:
+            if child is not None:
+                child.close()
+            child = self._own.child = self._spawn()
+        return child
+
+    def _start_async(self, claim: Claim) -> None:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(target=self._loop.run_forever, name="event-loop", daemon=True).start()
+        asyncio.run_coroutine_threadsafe(self._run_async(claim), self._loop)
+
+    async def _run_async(self, claim: Claim) -> None:
+        run = self._begin(claim)
+        ctx = make_context(self._database, run, self._report)
+        handler = asyncio.ensure_future(execute_async(run, ctx))
+        loop = asyncio.get_running_loop()
+
+        def cancel() -> None:
+            loop.call_soon_threadsafe(handler.cancel)
+
+        def hear(wish: Wish) -> None:
+            if wish != "stop_asked":
+                cancel()
+
+        run.force, run.hear = cancel, hear
+        outcome = await handler
+        if ctx.opened is not None or ctx.staged:
+            self._end(run, *await asyncio.to_thread(conclude, self._database, run, ctx, outcome))
+        else:
+            self._end(run, outcome, written=False)
+
+    def _begin(self, claim: Claim) -> Run:
+        run = self.running[claim.job_id] = Run(claim, self._database.now())
+        return run
+
+    def _end(self, run: Run, outcome: Outcome, written: bool) -> None:
+        del self.running[run.claim.job_id]
+        first = not self._ended
+        self._ended.append(Ended(Finished(run.claim, outcome, run.started_at, self._database.now()), written))
+        if first or self._queued.empty():
+            self._wake.set()

@@ -1,0 +1,66 @@
+"""Every command once as the real program, in one folder, as a user would go through them."""
+
+import pytest
+
+from pqkit.cli import app
+
+STEPS = [
+    ("db init", 0, "is now at schema"),
+    ("db upgrade", 0, "already"),
+    ("queues create images", 0, "created"),
+    ("enqueue add --queue images --arg n=1", 0, "job 1 queued"),
+    ("enqueue add --queue images --lines", 0, "2 jobs queued"),
+    ("jobs list --state pending --queue images --json", 0, '"id": 3'),
+    ("jobs show 1", 0, '{"n":1}'),
+    ("jobs assign 1 --worker w1 --yes", 0, "1 job changed"),
+    ("jobs mark-failed 1 --yes", 0, "1 job changed"),
+    ("jobs failed", 0, "marked failed by"),
+    ("jobs resubmit 1 --yes", 0, "1 job changed"),
+    ("jobs cancel 1 2 --yes", 0, "2 jobs changed"),
+    ("jobs delete 1 3 --yes", 1, "1 job changed, 1 refused"),
+    ("queues pause images --reason full", 0, "paused"),
+    ("queues list", 0, "full"),
+    ("queues resume images", 0, "resumed"),
+    ("queues delete images --yes", 2, "has unfinished jobs"),
+    ("workers list", 0, "worker"),
+    ("workers scale 2", 2, "no `pqkit up` runs"),
+    ("workers stop worker_01", 2, "no `pqkit up` runs"),
+    ("workers restart worker_01", 2, "no `pqkit up` runs"),
+    ("monitor --once", 0, "no worker lives"),
+    ("producer --count 1", 0, ""),
+    ("files clean --older-than 1h", 0, "nothing to clean"),
+    ("db check", 0, "is sound"),
+    ("db backup copy.db", 0, "checked"),
+    ("why 2", 0, "job 2: it has ended: canceled"),
+    ("audit", 0, "finished once        kept"),
+    ("doctor", 0, "every job is in exactly one place"),
+    ("lab contention --seconds 0.2 --writers 2", 0, "contention: 2 writers, 0.2 s"),
+    ("lab crash --task nowhere:handler", 2, "cannot import the tasks in nowhere"),
+    ("init ops", 0, ""),
+]
+# They run until stopped, or long, and have tests of their own.
+PROOFS = {f"lab {name}" for name in ("recovery", "poison", "system", "powercut", "syscalls", "simulate", "mutants")}
+ELSEWHERE = {"up", "worker", "dashboards"} | PROOFS
+
+
+@pytest.mark.timeout(300)
+def test_every_command_does_its_work_as_a_real_program(program):
+    for line, code, said in STEPS:
+        done = program(*line.split(), stdin=b'{"n": 2}\n{"n": 3}\n')
+        assert done.code == code, (line, done)
+        assert said in done.out + done.err, (line, done)
+        assert "Traceback" not in done.out + done.err
+
+
+def test_no_command_is_left_out_of_these_steps():
+    groups = {group.name: group.typer_instance for group in app.registered_groups}
+    commands = {name_of(command) for command in app.registered_commands}
+    commands |= {
+        f"{name} {name_of(command)}" for name, group in groups.items() for command in group.registered_commands
+    }
+    tried = {name for name in commands for line, _, _ in STEPS if f"{line} ".startswith(f"{name} ")}
+    assert commands - tried == ELSEWHERE
+
+
+def name_of(command) -> str:
+    return command.name or command.callback.__name__.replace("_", "-")

@@ -1,0 +1,29 @@
+import math
+
+import pytest
+
+from pqkit.context import Context
+from pqkit.outcome import Stopped
+
+
+def test_progress_is_kept_between_0_and_1_and_is_always_a_number() -> None:
+    said: list[float] = []
+    ctx = Context(1, 1, "t", report_progress=lambda fraction, _note: said.append(fraction))
+    for fraction in (-1, 0.5, 7, math.inf, -math.inf, math.nan):
+        ctx.progress(fraction)
+    assert said == [0, 0.5, 1, 1, 0, 0]
+
+
+def test_outside_a_worker_a_handler_may_report_and_stage_but_has_no_session() -> None:
+    ctx = Context(7, 2, "t")
+    ctx.log("a line")
+    ctx.give_way()
+    assert ctx.token == (7, 2)
+    assert ctx.stage("a/b.txt").name == ".b.txt.7-2.staged"
+    with pytest.raises(RuntimeError, match="only while a worker"):
+        assert ctx.session
+
+
+def test_a_handler_gives_way_when_it_is_asked_to() -> None:
+    with pytest.raises(Stopped):
+        Context(1, 1, "t", stop_asked=lambda: True).give_way()

@@ -1,0 +1,89 @@
+"""The documentation cannot lie: generated parts are fresh, examples run, and everything there is has its line."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from pqkit.settings import Settings
+from pqkit.states import JobState
+from pqkit.version import VERSION
+
+REPO = Path(__file__).parent.parent
+README = (REPO / "README.md").read_text()
+EXAMPLE = re.compile(r"<!-- file: (?P<name>\S+) -->\n```python\n(?P<code>.*?)```", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", REPO / "docs" / "generate.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_generated_parts_are_fresh(generate: ModuleType) -> None:
+    assert generate.generated(README) == README, "run make docs"
+
+
+def test_a_stale_part_is_found(generate: ModuleType) -> None:
+    assert generate.generated(README.replace("`retrying`", "`resting`")) != README.replace("`retrying`", "`resting`")
+
+
+def test_every_command_state_and_setting_has_its_line(generate: ModuleType) -> None:
+    for state in JobState:
+        assert f"| `{state}` |" in README
+    for name in Settings.model_fields:
+        assert f"| `{name}` | `PQKIT_{name.upper()}` |" in README
+    helped = subprocess.run([sys.executable, "-m", "pqkit", "--help"], capture_output=True, text=True, check=True)
+    for command in re.findall(r"^│ ([a-z]+)  ", helped.stdout, re.MULTILINE):
+        assert f"| `pqkit {command}" in README, command
+
+
+def test_the_examples_run_as_they_stand(tmp_path: Path) -> None:
+    names = []
+    for example in EXAMPLE.finditer(README):
+        (tmp_path / example["name"]).write_text(example["code"])
+        names.append(example["name"])
+    assert names == ["mytasks.py", "produce.py"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    (command,) = re.findall(r"^pqkit (worker .*)$", README, re.MULTILINE)
+    (enqueue,) = re.findall(r"^pqkit (enqueue .*)$", README, re.MULTILINE)
+    (listing,) = re.findall(r"^pqkit (jobs list .*)$", README, re.MULTILINE)
+    pqkit = [sys.executable, "-m", "pqkit"]
+    with (tmp_path / "worker.log").open("w") as log:
+        worker = subprocess.Popen([*pqkit, *command.split()], cwd=tmp_path, env=environment, stdout=log, stderr=log)
+    try:
+        done = subprocess.run(
+            [sys.executable, "produce.py"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.stdout.strip() == "{'path': 'a.png', 'width': 200}", done.stderr
+        for arguments in (enqueue, listing):
+            subprocess.run([*pqkit, *arguments.split()], cwd=tmp_path, env=environment, check=True, timeout=60)
+    finally:
+        worker.terminate()
+        worker.wait(30)
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    (newest, *_) = re.findall(r"^## (\S+)", (REPO / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest == VERSION
+
+
+def test_links_and_pictures_lead_somewhere() -> None:
+    for page in (REPO / "README.md", REPO / "docs" / "design.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"

@@ -1,0 +1,124 @@
+"""A worker that lost its lease writes nothing, however it lost it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pqkit import JobState, Queue
+from pqkit.db import clock
+from pqkit.errors import LeaseLost
+from pqkit.outcome import Claim, Stopped, ended_by
+from pqkit.queue import Finished, Leases
+from pqkit.queue.leases import Report
+from pqkit.queue.settle import finish_in
+from tests.conftest import a_worker
+from tests.verbs import claim, claim_one, complete, end, fail, sql
+
+pytestmark = pytest.mark.usefixtures("add")
+
+
+def lose_the_lease(queue: Queue, worker: Leases) -> None:
+    """The worker is judged dead, as after a long freeze."""
+    sql(queue, f"UPDATE worker SET boot_id = 'another boot' WHERE id = {worker.id}")
+    (rescued,) = queue.upkeep().rescue(None)
+    assert rescued.requeued
+
+
+@pytest.mark.parametrize("late", [complete, fail], ids=["finish", "fail"])
+def test_a_zombie_finishes_nothing_and_its_refusal_is_recorded(
+    queue: Queue, add: Any, worker: Leases, late: Callable[..., bool]
+) -> None:
+    job = queue.enqueue(add, {"a": 1})
+    stale = claim_one(worker)
+    lose_the_lease(queue, worker)
+    assert not late(worker, queue, stale)
+    assert job.state is JobState.PENDING
+    assert sql(queue, "SELECT job_id, attempt FROM refusal") == [(job.id, 1)]
+    assert not worker.beat().registered, "it learns that it is to begin anew"
+
+
+def test_a_zombie_cannot_finish_the_attempt_that_replaced_its_own(queue: Queue, add: Any, worker: Leases) -> None:
+    job = queue.enqueue(add, {"a": 1})
+    stale = claim_one(worker)
+    lose_the_lease(queue, worker)
+    other = a_worker(queue, "w2")
+    fresh = claim_one(other)
+    assert fresh.attempt == stale.attempt + 1, "the token only grows"
+    assert not complete(worker, queue, stale, "stale")
+    assert complete(other, queue, fresh, "fresh")
+    assert not complete(worker, queue, stale, "stale")
+    assert job.result(0) == "fresh"
+
+
+def test_an_old_attempt_of_the_same_worker_is_refused_too(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.enqueue(add, {"a": 1})
+    old = claim_one(worker)
+    end(worker, queue, old, ended_by(old, Stopped()))
+    new = claim_one(worker)
+    assert not complete(worker, queue, old)
+    assert complete(worker, queue, new)
+
+
+def test_one_refused_finish_does_not_hold_up_the_others_of_its_batch(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.enqueue_many(add, [{"a": n} for n in range(3)])
+    claims = claim(worker, 3)
+    stale = claims[1]._replace(attempt=7)
+    now = queue.database.now()
+    batch = [Finished(c, ended_by(c, ValueError("x")), now, now) for c in (claims[0], stale, claims[2])]
+    turn = worker.exchange(batch, 0, alone=False)
+    assert [f.claim for f in turn.refused] == [stale]
+    assert sql(queue, "SELECT count(*) FROM delayed") == [(2,)]
+    assert sql(queue, "SELECT job_id FROM lease") == [(claims[1].job_id,)]
+
+
+def test_reports_of_a_lost_attempt_are_not_kept(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.enqueue(add, {"a": 1})
+    held = claim_one(worker)
+    reports = [Report(held, 1, None, "a line"), Report(held, 1, 0.5, "half")]
+    worker.beat(reports)
+    assert sql(queue, "SELECT line FROM job_log") == [("a line",)]
+    assert sql(queue, "SELECT fraction, note FROM progress") == [(0.5, "half")]
+    lost = held._replace(attempt=9)
+    worker.beat([report._replace(claim=lost) for report in reports])
+    assert sql(queue, "SELECT count(*) FROM job_log") == [(1,)]
+
+
+def test_effects_in_the_jobs_session_stand_or_fall_with_its_finish(queue: Queue, add: Any, worker: Leases) -> None:
+    sql(queue, "CREATE TABLE effect (job INTEGER)")
+    queue.enqueue(add, {"a": 1})
+    held = claim_one(worker)
+    _finish_with_effect(queue, held)
+    assert sql(queue, "SELECT count(*) FROM effect") == [(1,)]
+    with pytest.raises(LeaseLost):
+        _finish_with_effect(queue, held)
+    assert sql(queue, "SELECT count(*) FROM effect") == [(1,)], "the second run left nothing"
+
+
+def _finish_with_effect(queue: Queue, held: Claim) -> None:
+    now = queue.database.now()
+    from pqkit.outcome import completed
+
+    with queue.session() as session:
+        session.connection().exec_driver_sql("INSERT INTO effect VALUES (1)")
+        finish_in(queue.database, session, Finished(held, completed(None), now, now))
+        session.commit()
+
+
+def test_a_beat_between_the_look_and_the_rescue_saves_the_worker(
+    queue: Queue, add: Any, worker: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = queue.enqueue(add, {"a": 1})
+    claim_one(worker)
+    looked = queue.database.lease_clock()
+    later = (looked[0], looked[1] + 3_600_000_000)
+
+    def an_hour_later() -> tuple[str, int]:
+        monkeypatch.undo()
+        worker.beat()  # the race: it beats after it was looked at
+        return later
+
+    monkeypatch.setattr(queue.database, "lease_clock", an_hour_later)
+    assert queue.upkeep().rescue(30) == []
+    assert job.state is JobState.PROCESSING
+    assert clock.boot_id() == looked[0]

@@ -1,0 +1,126 @@
+"""The house: imports go down only, and the heavy libraries stay out of the worker's way."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "pqkit"
+
+# A room may import rooms of lower floors, and the rooms of its own floor that are named beside it.
+FLOORS: list[dict[str, set[str]]] = [
+    {
+        "errors": set(),
+        "states": set(),
+        "version": set(),
+        "retry": {"errors"},
+        "payload": {"errors"},
+        "outcome": {"payload", "retry", "states"},
+        "context": {"outcome"},
+        "tasks": {"errors", "payload", "retry"},
+        "audit": {"outcome", "states"},
+    },
+    {"models": set(), "settings": set(), "kit": set()},
+    {
+        "sql": set(),
+        "db": {"sql", "files", "log"},
+        "files": set(),
+        "process": set(),
+        "statements": {"sql"},
+        "log": set(),
+    },
+    {"queue": set(), "queries": set()},
+    {
+        "executor": set(),
+        "maintain": set(),
+        "supervise": set(),
+        "demo": set(),
+        "worker": {"executor", "maintain"},
+        "lab": {"worker", "executor", "maintain", "supervise"},
+    },
+    {"cli": set(), "__main__": {"cli"}, "__init__": set()},
+]
+HEAVY = {"panel", "holoviews", "bokeh", "pandas", "papermill", "alembic", "IPython", "supervisor"}
+
+
+def room_of(file: Path) -> str:
+    part = file.relative_to(PACKAGE).parts[0]
+    return part.removesuffix(".py")
+
+
+def imports(file: Path) -> set[str]:
+    """The modules that a file imports when it runs, wherever in it; what only a type checker sees does not count."""
+    tree = ast.parse(file.read_text())
+    hidden = {id(node) for guard in ast.walk(tree) if _for_types(guard) for node in ast.walk(guard)}
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in hidden:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def _for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def rooms_above(file: Path, floors: list[dict[str, set[str]]] = FLOORS) -> set[str]:
+    """The rooms that a file imports although they are not below its own."""
+    room = room_of(file)
+    height = next(number for number, floor in enumerate(floors) if room in floor)
+    allowed = {name for floor in floors[:height] for name in floor} | floors[height][room] | {room}
+    wanted = {name.split(".")[1] for name in imports(file) if name.startswith("pqkit.")}
+    known = {name for floor in floors for name in floor}
+    return {name for name in wanted if name in known and name not in allowed}
+
+
+FILES = sorted(file for file in PACKAGE.rglob("*.py") if "kit" not in file.relative_to(PACKAGE).parts[:-1])
+
+
+def test_every_room_has_a_floor() -> None:
+    assert {room_of(file) for file in FILES} <= {name for floor in FLOORS for name in floor}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_imports_go_down_only(file: Path) -> None:
+    if room_of(file) == "__init__":
+        return
+    assert rooms_above(file) == set()
+
+
+def test_an_import_upwards_is_found() -> None:
+    upside_down = [{"queue": set[str](), "worker": set[str]()}, *FLOORS[:3]]
+    assert rooms_above(PACKAGE / "worker" / "loop.py", upside_down)
+
+
+def test_only_the_database_room_names_a_dialect() -> None:
+    """``postgresql_where`` beside ``sqlite_where`` is how Core says a partial index for both."""
+    for file in FILES:
+        if room_of(file) in {"db", "models", "settings", "sql", "cli"}:
+            continue
+        names = {n.id for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Name)}
+        assert not {name for name in names if "sqlite" in name.lower() or "postgres" in name.lower()}, file
+
+
+def test_the_executor_touches_no_database() -> None:
+    assert not {name for name in imports(PACKAGE / "executor.py") if "sql" in name or name.startswith("pqkit.db")}
+
+
+def test_dashboards_hold_no_sql() -> None:
+    for file in (PACKAGE.parent / "dashboards").glob("*.py"):
+        wanted = imports(file)
+        assert not {name for name in wanted if name.split(".")[0] in {"sqlalchemy", "sqlmodel", "sqlite3"}}, file
+        ours = {name.split(".")[1] for name in wanted if name.startswith("pqkit.")}
+        assert not ours & {"db", "statements", "models", "sql"}, file
+
+
+def test_a_worker_imports_nothing_heavy() -> None:
+    code = "import sys, pqkit.worker, pqkit.log; print(*{name.split('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "sqlalchemy" in loaded
+    assert not HEAVY & set(loaded)

@@ -1,0 +1,103 @@
+import importlib.util
+import stat
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from pqkit import Queue, get_queue, models
+from pqkit.db import connect, schema
+from pqkit.errors import DatabaseUnavailable, SchemaError
+from tests.verbs import sql
+
+VERSIONS = Path(schema.__file__).parent / "migrations" / "versions"
+
+
+def test_the_migrations_lead_to_the_models(queue: Queue) -> None:
+    with queue.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), models.metadata) == []
+
+
+def test_the_comparison_finds_a_difference(queue: Queue) -> None:
+    sql(queue, "ALTER TABLE queue ADD COLUMN odd TEXT")
+    with queue.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), models.metadata) != []
+
+
+def test_the_view_has_the_columns_that_the_models_say(queue: Queue) -> None:
+    names = {row[1] for row in sql(queue, "PRAGMA table_info(job_state)")}
+    assert names == set(models.job_state.c.keys())
+
+
+def test_the_known_versions_are_the_migrations_in_order() -> None:
+    found = {}
+    for file in VERSIONS.glob("0*.py"):
+        spec = importlib.util.spec_from_file_location(file.stem, file)
+        assert spec
+        assert spec.loader
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        found[module.revision] = module.down_revision
+    assert tuple(sorted(found)) == schema.VERSIONS
+    assert [found[v] for v in schema.VERSIONS] == [None, *schema.VERSIONS[:-1]]
+
+
+def test_a_newer_schema_is_refused_in_one_line_and_nothing_is_changed(queue: Queue, url: str) -> None:
+    sql(queue, "UPDATE alembic_version SET version_num = '9999'")
+    for create in (True, False):
+        with pytest.raises(SchemaError, match="upgrade pqkit") as refused:
+            get_queue(url, create=create)
+        assert "\n" not in str(refused.value)
+    assert sql(queue, "SELECT version_num FROM alembic_version") == [("9999",)]
+
+
+def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    path.touch()
+    database = connect(f"sqlite:///{path}")
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE theirs (x)")
+    with pytest.raises(SchemaError, match="something else"):
+        get_queue(f"sqlite:///{path}")
+
+
+def test_a_file_that_is_no_database_is_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, and long enough to be read as one" * 20)
+    with pytest.raises(DatabaseUnavailable, match="not a database"):
+        get_queue(f"sqlite:///{path}")
+    assert path.read_text().startswith("not a database")
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DatabaseUnavailable, match="cannot create"):
+        get_queue(f"sqlite:///{tmp_path}/file/queue.db")
+
+
+def test_folder_and_files_are_for_their_owner_only(queue: Queue) -> None:
+    path = queue.database.path
+    sql(queue, "INSERT INTO queue VALUES ('x', 0, NULL, NULL, NULL, NULL)")
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    for file in path.parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name
+
+
+def test_many_first_starts_at_once_make_one_schema(url: str) -> None:
+    with get_context("spawn").Pool(4) as pool:
+        made = pool.map(_ensure, [url] * 4)
+    assert sorted(made) == [False, False, False, True]
+
+
+def _ensure(url: str) -> bool:
+    return schema.ensure(connect(url))
+
+
+def test_full_durability_and_foreign_keys_are_on(queue: Queue, tmp_path: Path) -> None:
+    for text, value in (("synchronous", 2), ("foreign_keys", 1)):
+        assert sql(queue, f"PRAGMA {text}") == [(value,)]
+    assert sql(queue, "PRAGMA journal_mode") == [("wal",)]
+    fast = get_queue(f"sqlite:///{tmp_path}/fast.db", durability="normal")
+    assert sql(fast, "PRAGMA synchronous") == [(1,)]

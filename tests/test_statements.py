@@ -1,0 +1,79 @@
+"""Every statement compiles for both databases, and those that run all day never scan."""
+
+import pytest
+from sqlalchemy.dialects import postgresql
+
+from pqkit import Queue, statements
+from pqkit.models import table
+from pqkit.sql import Statement
+
+ALL = {name: value for name, value in vars(statements).items() if isinstance(value, Statement)}
+# What a full look at is fine: one row per living worker, or per queue and duty.
+SMALL = {"worker", "queue", "duty", "file_intent"}
+ALL_DAY = [
+    "INSERT_JOB",
+    "INSERT_READY",
+    "HEAD",
+    "SUSPECT_HEAD",
+    "DELETE_READY",
+    "NEXT_QUEUE",
+    "DELETE_LEASE",
+    "CANCEL_ASKED",
+    "BEAT",
+    "DUE",
+    "DELETE_DELAYED",
+    "NEXT_DUE",
+    "LEASES_OF",
+    "EXPIRED",
+    "PLACES_OF",
+    "RESULT_OF",
+    "HOLDER",
+    "DELETE_HOLD",
+    "DELETE_PROGRESS",
+    "REPORT_PROGRESS",
+    "DELETE_JOB",
+    "ASSIGN",
+    "ASK_CANCEL",
+]
+
+
+def plan(queue: Queue, text: str, values: int) -> list[str]:
+    with queue.engine.connect() as connection:
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", (1,) * values)
+        return [row[3] for row in rows]
+
+
+def scans(steps: list[str]) -> list[str]:
+    """The steps that read a whole table or sort what an index should have sorted."""
+    full = [step for step in steps if step.startswith("SCAN") and step.split()[1] not in SMALL | {"CONSTANT"}]
+    # min(due_at) reads the first row of the key.
+    return [step for step in full if step != "SCAN delayed"] + [step for step in steps if "TEMP B-TREE" in step]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_it_compiles_for_postgresql_as_well(name: str) -> None:
+    ALL[name].compile(postgresql.psycopg.dialect(paramstyle="format"))  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("name", ALL_DAY)
+def test_it_never_scans(queue: Queue, name: str) -> None:
+    text = queue.database.compiled(ALL[name]).text
+    assert scans(plan(queue, text, text.count("?"))) == []
+
+
+def test_the_look_at_plans_finds_a_scan(queue: Queue) -> None:
+    assert scans(plan(queue, "SELECT * FROM job WHERE task = ?", 1))
+    assert scans(plan(queue, "SELECT * FROM ready WHERE queue = ? ORDER BY job_id", 1))
+
+
+def test_a_declaration_that_does_not_fit_its_statement_is_found(queue: Queue) -> None:
+    wrong = Statement(statements.DELETE_LEASE.core, ("the_job_id", "the_attempt"))
+    with pytest.raises(TypeError, match="the statement takes"):
+        wrong.compile(queue.engine.dialect)
+
+
+def test_every_worker_side_write_names_the_whole_fence() -> None:
+    for name in ("DELETE_LEASE", "REPORT_PROGRESS", "REPORT_LINE"):
+        assert {"the_job_id", "the_attempt", "the_worker_id"} <= set(ALL[name].params), name
+    lease_writes = {n for n, s in ALL.items() if getattr(s.core, "table", None) is table("lease")}
+    assert lease_writes == {"INSERT_LEASE", "DELETE_LEASE", "ASK_CANCEL"}

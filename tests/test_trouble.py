@@ -1,0 +1,115 @@
+"""The disk fills, files vanish, databases break: one clear line, nothing lost, and back to work when it is mended."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pqkit import Queue, get_queue
+from pqkit.db import connect
+from pqkit.errors import DatabaseUnavailable
+from pqkit.queries.history import audit
+from pqkit.settings import Settings
+from pqkit.worker import Worker
+from tests import handlers
+from tests.fleet import Fleet
+from tests.support import wait_until
+from tests.test_database import HOLDER, script
+from tests.verbs import sql
+
+PATIENCE = 30
+
+
+def test_a_worker_whose_disk_is_full_waits_and_loses_nothing(queue: Queue, fleet: Fleet) -> None:
+    """The kernel refuses the worker every byte beyond what is there, as a full disk would; then there is room again."""
+    worker = fleet.start()
+    assert queue.enqueue(handlers.double, {"n": 1}).result(PATIENCE) == 2
+    pid, unlimited = worker.process.pid, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    jobs = [queue.enqueue(handlers.double, {"n": n}) for n in range(20)]
+    with pytest.raises(TimeoutError):
+        jobs[0].result(timeout=3)
+    assert worker.process.poll() is None
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
+    assert [job.result(PATIENCE) for job in jobs] == [2 * n for n in range(20)]
+    assert worker.process.poll() is None
+    assert audit(queue.database).clean
+
+
+def test_a_worker_that_starts_while_nothing_can_be_written_waits_until_it_can(queue: Queue) -> None:
+    """As on a read-only disk: the database opens, and refuses every write."""
+    worker = Worker(queue, Settings(), [handlers.double.name], name="w1")
+    connections: list[Any] = []
+
+    def run() -> None:
+        connections.append(queue.database.connection())
+        connections[0].execute("PRAGMA query_only=ON")
+        worker.run()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    job = queue.enqueue(handlers.double, {"n": 1})
+    try:
+        with pytest.raises(TimeoutError):
+            job.result(timeout=2)
+        assert thread.is_alive()
+        connections[0].execute("PRAGMA query_only=OFF")
+        assert job.result(PATIENCE) == 2
+    finally:
+        worker.stop()
+        thread.join(PATIENCE)
+
+
+def test_a_worker_whose_database_was_moved_away_begins_anew_on_what_is_there(
+    queue: Queue, url: str, fleet: Fleet, tmp_path: Path
+) -> None:
+    worker = fleet.start(heartbeat="0.2")
+    assert queue.enqueue(handlers.double, {"n": 1}).result(PATIENCE) == 2
+    shutil.move(queue.database.path.parent, tmp_path / "elsewhere")
+    wait_until(lambda: "moved, removed or restored" in worker.log, PATIENCE, "its insight")
+    wait_until(lambda: worker.log.count("worker ready") == 2, PATIENCE, "its next life")
+    queue.close()
+    assert get_queue(url).enqueue(handlers.double, {"n": 4}).result(PATIENCE) == 8
+    kept = get_queue(f"sqlite:///{tmp_path}/elsewhere/queue.db")
+    assert sql(kept, "SELECT count(*) FROM closed") == [(1,)]
+
+
+def test_no_empty_database_is_made_where_one_was_moved_away(queue: Queue, tmp_path: Path) -> None:
+    there = connect(f"sqlite:///{tmp_path}/none.db")
+    with pytest.raises(DatabaseUnavailable, match="cannot open"), there.write():
+        pass
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_broken_database_is_named_and_check_finds_it(queue: Queue, url: str) -> None:
+    queue.enqueue_many("t", [{"text": "x" * 500}] * 200)
+    queue.close()
+    path = queue.database.path
+    with path.open("r+b") as file:
+        file.seek(12_288)
+        file.write(b"\xff" * 40_000)
+    checked = subprocess.run(
+        [sys.executable, "-m", "pqkit", "--url", url, "db", "check"], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode in {1, 2}
+    assert "Traceback" not in checked.stderr
+    assert "damaged" in checked.stdout or "malformed" in checked.stderr + checked.stdout
+
+
+def test_the_doctor_names_a_process_that_was_stopped_while_it_held_the_write_lock(queue: Queue, url: str) -> None:
+    with script(HOLDER, url) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        os.kill(holder.pid, signal.SIGSTOP)
+        said = subprocess.run(
+            [sys.executable, "-m", "pqkit", "--url", url, "doctor"], capture_output=True, text=True, check=False
+        )
+    assert said.returncode == 1
+    assert f"process {holder.pid}" in said.stdout

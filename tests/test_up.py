@@ -1,0 +1,236 @@
+"""`pqkit up` as its user meets it: real processes, from the first line to the last one gone."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.request import urlopen
+
+import psutil
+import pytest
+
+from pqkit.demo.tasks import STAMP
+from pqkit.supervise import place
+from tests.support import wait_until
+
+MARK = "PQKIT_TEST_MARK"
+
+
+class Project:
+    """A working folder, and `pqkit` commands in it whose processes carry a mark in their environment."""
+
+    def __init__(self, folder: Path, program: Sequence[str | Path] = (sys.executable, "-m", "pqkit")) -> None:
+        self.folder, self.program, self.mark = folder, program, uuid.uuid4().hex
+        self.ports = free_ports(2)
+        self.environment = os.environ | {
+            MARK: self.mark,
+            "PQKIT_WORKERS": "2",
+            "PQKIT_MAX_WORKERS": "4",
+            "PQKIT_PRODUCER_EVERY": "0.3",
+            "PQKIT_OPS_PORT": str(self.ports[0]),
+            "PQKIT_MANAGER_PORT": str(self.ports[1]),
+        }
+        self.running: subprocess.Popen[bytes] | None = None
+
+    def up(self, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
+        with self.output.open("wb") as output:
+            self.running = subprocess.Popen(
+                [*self.program, "up", *arguments],
+                cwd=self.folder,
+                env=self.environment | environment,
+                stdout=output,
+                stderr=output,
+            )
+        return self.running
+
+    def wait_for(self, words: str) -> None:
+        wait_until(lambda: words in self.said(), 60, f"{words!r} in what `pqkit up` says")
+
+    def pqkit(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*self.program, *arguments],
+            cwd=self.folder,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "output"
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def processes(self) -> list[psutil.Process]:
+        """Every living process that was started by this project's commands."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def named(self, words: str) -> list[psutil.Process]:
+        return [process for process in self.processes() if words in " ".join(process.cmdline())]
+
+    def stamped(self) -> list[str]:
+        files = (self.folder / "data" / "files").glob("*.txt")
+        return [path.name for path in files if STAMP.match(path.read_bytes())]
+
+    def kill(self) -> None:
+        for process in self.processes():
+            process.kill()
+        if self.running is not None:
+            self.running.wait()
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            return process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == self.mark
+        except psutil.Error:
+            return False
+
+
+def free_ports(count: int) -> list[int]:
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports: list[int] = [listener.getsockname()[1] for listener in held]
+    for listener in held:
+        listener.close()
+    return ports
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    folder = tmp_path / "a project"
+    folder.mkdir()
+    made = Project(folder)
+    yield made
+    made.kill()
+    place._remove(folder / place.RUN / place.SOCKET)  # with the short folder behind it, which a killed `up` leaves
+
+
+def test_the_demo_stamps_files_and_ctrl_c_leaves_no_process(project: Project) -> None:
+    up = project.up("--demo", "--no-consoles")
+    wait_until(lambda: len(project.stamped()) >= 2, 30, "stamped files")
+    project.wait_for("stop             Ctrl+C")
+    assert len(project.processes()) == 5  # itself, supervisord, two workers, the producer
+
+    second = project.pqkit("up", "--demo", "--no-consoles")
+    assert second.returncode == 2
+    assert f"runs in this folder already (pid {up.pid})" in second.stderr
+    assert len((second.stdout + second.stderr).strip().splitlines()) == 1
+
+    assert "worker_02, worker_03" in project.pqkit("workers", "scale", "4").stdout.replace(" and", ",")
+    wait_until(lambda: len(project.named("--name worker_")) == 4, what="four workers")
+    victim = project.named("--name worker_01")[0]
+    victim.kill()
+    project.wait_for(" worker_01 ")  # how it is said depends on when Supervisor was asked
+
+    up.send_signal(signal.SIGINT)
+    assert up.wait(30) == 0
+    assert project.processes() == []
+    assert project.said().strip().endswith("Stopped.")
+    assert not [path for path in (project.folder / "data").iterdir() if path.name.startswith("supervisor")]
+
+
+def test_both_consoles_answer_and_end_even_when_all_above_them_is_killed(project: Project) -> None:
+    up = project.up("--demo")
+    project.wait_for("stop             Ctrl+C")
+    for name, port in zip(("ops", "manager"), project.ports, strict=True):
+        address = f"http://127.0.0.1:{port}"
+        assert f"{name} console".ljust(17) + address in project.said()
+        with urlopen(address, timeout=30) as page:
+            assert page.status == 200
+    supervisord = project.named("pqkit.supervise.daemon")[0]
+    up.kill()
+    supervisord.kill()
+    up.wait()
+    wait_until(lambda: not project.processes(), 30, "the end of all processes")
+
+
+def test_a_taken_port_is_one_line_that_names_the_setting(project: Project) -> None:
+    with socket.create_server(("127.0.0.1", project.ports[0])):
+        refused = project.pqkit("up", "--demo")
+    assert refused.returncode == 2
+    assert refused.stderr.strip() == (
+        f"pqkit: port {project.ports[0]} on 127.0.0.1 is taken: "
+        "end what listens there or set PQKIT_OPS_PORT to another port"
+    )
+    assert project.processes() == []
+
+
+def test_up_recovers_after_everything_was_killed(project: Project) -> None:
+    project.up("--demo", "--no-consoles")
+    project.wait_for("stop             Ctrl+C")
+    project.kill()
+    up = project.up("--demo", "--no-consoles")
+    before = len(project.stamped())
+    project.wait_for("stop             Ctrl+C")
+    assert "removed data/supervisor.sock, left by a `pqkit up` that was killed" in project.said()
+    wait_until(lambda: len(project.stamped()) > before, what="more stamped files")
+    up.send_signal(signal.SIGINT)
+    assert up.wait(30) == 0
+
+
+def test_up_ends_what_is_left_when_supervisord_dies(project: Project) -> None:
+    up = project.up("--demo", "--no-consoles")
+    project.wait_for("stop             Ctrl+C")
+    project.named("pqkit.supervise.daemon")[0].kill()
+    assert up.wait(30) == 2
+    assert "supervisord has died" in project.said()
+    assert project.processes() == []
+
+
+def test_nothing_is_left_when_up_itself_is_killed(project: Project) -> None:
+    up = project.up("--demo", "--no-consoles")
+    project.wait_for("stop             Ctrl+C")
+    up.kill()
+    up.wait()
+    wait_until(lambda: not project.processes(), 30, "the end of all processes")
+
+
+def test_workers_that_cannot_start_are_one_line_with_the_reason(project: Project) -> None:
+    up = project.up("--no-consoles", PQKIT_TASKS="no_such_module")
+    assert up.wait(60) == 2
+    last = project.said().strip().splitlines()[-1]
+    assert last.startswith("pqkit: no worker starts: ")
+    assert "no_such_module" in last
+    assert project.processes() == []
+
+
+def test_a_second_ctrl_c_ends_what_drains_and_its_job_goes_back(project: Project) -> None:
+    (project.folder / "slow.py").write_text(
+        "import pathlib, time\nfrom pqkit import task\n\n\n@task\ndef slow() -> None:\n"
+        "    pathlib.Path('begun').touch()\n    time.sleep(600)\n"
+    )
+    up = project.up("--no-consoles", PQKIT_TASKS="slow", PQKIT_GRACE="300")
+    project.wait_for("stop             Ctrl+C")
+    project.pqkit("enqueue", "slow")
+    wait_until((project.folder / "begun").exists, what="the slow job's start")
+    up.send_signal(signal.SIGINT)
+    project.wait_for("Ctrl+C again ends them at once")
+    up.send_signal(signal.SIGINT)
+    assert up.wait(30) == 0
+    assert project.processes() == []
+    assert '"pending"' in project.pqkit("jobs", "list", "--json").stdout
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        ({"PQKIT_WORKERS": "5"}, "5 workers are more than PQKIT_MAX_WORKERS allows (4)"),
+        ({"PQKIT_LOGS": "output/logs"}, "output/logs cannot be written"),
+        ({"PQKIT_URL": "mysql://somewhere/db"}, "mysql"),
+        ({"PQKIT_OPS_PORT": "web"}, "PQKIT_OPS_PORT"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line_and_starts_nothing(
+    project: Project, spoil: dict[str, str], words: str
+) -> None:
+    project.output.touch()
+    refused = project.pqkit("up", **spoil)
+    assert refused.returncode == 2
+    assert words in refused.stderr
+    assert len((refused.stdout + refused.stderr).strip().splitlines()) == 1
+    assert project.processes() == []

@@ -1,0 +1,198 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pqkit import JobState, Queue
+from pqkit.db import clock
+from pqkit.outcome import MAX_CRASHES, completed
+from pqkit.queries import misplaced
+from pqkit.queue import Leases
+from tests.conftest import a_worker
+from tests.verbs import SECOND, claim, claim_one, complete, end, fail, sql, wait_out
+
+pytestmark = pytest.mark.usefixtures("add")
+
+ENOUGH = 1_200
+
+
+def seem_dead(queue: Queue, worker: Leases) -> None:
+    sql(queue, f"UPDATE worker SET process_start = process_start + 1 WHERE id = {worker.id}")
+
+
+def test_staging_goes_through_more_than_one_batch(queue: Queue, add: Any) -> None:
+    queue.enqueue_many(add, [{"a": n} for n in range(ENOUGH)], delay=5)
+    assert queue.upkeep().stage() == 0
+    assert queue.upkeep().stage(queue.database.now() + 6 * SECOND) == ENOUGH
+    assert misplaced(queue.database) == []
+
+
+def test_a_worker_that_beats_is_left_alone(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.enqueue(add, {"a": 1})
+    claim_one(worker)
+    assert queue.upkeep().rescue(30) == []
+
+
+def test_a_silent_worker_loses_its_jobs_and_they_keep_their_place(queue: Queue, add: Any, worker: Leases) -> None:
+    first, second = queue.enqueue_many(add, [{"a": 1}, {"a": 2}])
+    claim_one(worker)
+    sql(queue, f"UPDATE worker SET beat = beat - {31 * SECOND}")
+    assert queue.upkeep().rescue(None) == [], "its process is there; only the silence speaks against it"
+    (rescued,) = queue.upkeep().rescue(30)
+    assert rescued.requeued == [first]
+    assert "no heartbeat for 31 s" in rescued.reason
+    other = a_worker(queue, "w2")
+    assert [claim_one(other).job_id, claim_one(other).job_id] == [first, second]
+
+
+def test_a_gone_process_is_found_without_waiting_for_silence(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.enqueue(add, {"a": 1})
+    claim_one(worker)
+    seem_dead(queue, worker)
+    (rescued,) = queue.upkeep().rescue(None)
+    assert rescued.reason == "its process is gone"
+    assert queue.upkeep().rescue(None) == [], "once is enough"
+
+
+def test_another_boot_means_dead_at_once(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.enqueue(add, {"a": 1})
+    claim_one(worker)
+    sql(queue, "UPDATE worker SET boot_id = 'the boot before'")
+    assert queue.upkeep().rescue(None)[0].reason == "its machine was started anew"
+
+
+def test_pids_of_another_container_are_not_looked_up_here(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.enqueue(add, {"a": 1})
+    claim_one(worker)
+    sql(queue, "UPDATE worker SET pid_space = 'elsewhere', process_start = 1")
+    assert queue.upkeep().rescue(None) == []
+
+
+def test_leases_whose_worker_has_no_registry_row_are_rescued(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.enqueue_many(add, [{"a": n} for n in range(ENOUGH)])
+    claim(worker, ENOUGH)
+    sql(queue, "DELETE FROM worker")
+    (rescued,) = queue.upkeep().rescue(None)
+    assert len(rescued.requeued) == ENOUGH
+    assert misplaced(queue.database) == []
+
+
+def test_a_wall_clock_that_steps_an_hour_rescues_nobody(
+    queue: Queue, add: Any, worker: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue.enqueue(add, {"a": 1})
+    claim_one(worker)
+    for step in (3_600, -3_600):
+        monkeypatch.setattr(clock, "wall", lambda step=step: clock.time.time_ns() // 1000 + step * SECOND)
+        assert queue.upkeep().rescue(30) == []
+
+
+def test_the_job_that_kills_its_workers_is_set_aside_and_its_neighbours_are_not_charged(queue: Queue, add: Any) -> None:
+    """A worker dies while it holds five jobs; job 3 kills every worker that runs it."""
+    ids = queue.enqueue_many(add, [{"a": n} for n in range(5)])
+    guilty = ids[2]
+    deaths = 0
+    for life in range(20):
+        worker = a_worker(queue, f"w{life}")
+        while claims := claim(worker, 5):
+            if any(c.job_id == guilty for c in claims):
+                deaths += 1
+                seem_dead(queue, worker)
+                queue.upkeep().rescue(None)
+                break
+            for c in claims:
+                complete(worker, queue, c)
+    assert queue.state(guilty) is JobState.UNPROCESSABLE
+    assert deaths == MAX_CRASHES + 1, "once among others, then alone until the limit"
+    assert {queue.state(i) for i in ids if i != guilty} == {JobState.COMPLETED}
+    assert sql(queue, "SELECT job_id FROM closed WHERE crashes > 0") == [(guilty,)]
+
+
+def test_a_suspect_waits_until_it_can_be_alone(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.enqueue_many(add, [{"a": n} for n in range(3)])
+    claim(worker, 2)
+    seem_dead(queue, worker)
+    queue.upkeep().rescue(None)
+    other = a_worker(queue, "w2")
+    assert other.exchange([], 9, alone=False).claims == []
+    first = claim(other, 9)
+    assert len(first) == 1, "nothing is claimed beside a suspect"
+    fail(other, queue, first[0])
+    wait_out(queue, 2)
+    clean = claim(other, 9)
+    assert len(clean) == 1
+    complete(other, queue, clean[0])
+    assert len(claim(other, 9)) == 2, "both are clean now: one reported, one was never suspected"
+
+
+def test_a_cancel_asked_of_a_job_whose_worker_died_is_carried_out(queue: Queue, add: Any, worker: Leases) -> None:
+    job = queue.enqueue(add, {"a": 1})
+    claim_one(worker)
+    job.cancel()
+    seem_dead(queue, worker)
+    queue.upkeep().rescue(None)
+    assert job.state is JobState.CANCELED
+
+
+def test_one_worker_at_a_time_has_the_duty(queue: Queue, worker: Leases, monkeypatch: pytest.MonkeyPatch) -> None:
+    upkeep, other = queue.upkeep(), a_worker(queue, "w2")
+    assert upkeep.take_duty(worker.id)
+    assert not upkeep.take_duty(other.id)
+    assert upkeep.take_duty(worker.id), "the holder renews it"
+    boot, now = queue.database.lease_clock()
+    monkeypatch.setattr(queue.database, "lease_clock", lambda: (boot, now + 6 * SECOND))
+    assert upkeep.take_duty(other.id), "a holder that stopped renewing loses it"
+    upkeep.drop_duty(worker.id)
+    assert not upkeep.take_duty(worker.id), "who does not hold it cannot drop it"
+    monkeypatch.setattr(queue.database, "lease_clock", lambda: ("another boot", 0))
+    assert upkeep.take_duty(worker.id)
+
+
+def test_the_duty_of_a_worker_whose_process_is_gone_is_taken_at_once(queue: Queue, worker: Leases) -> None:
+    other = a_worker(queue, "w2")
+    assert queue.upkeep().take_duty(worker.id)
+    sql(queue, f"UPDATE worker SET process_start = 1 WHERE id = {worker.id}")
+    assert queue.upkeep().take_duty(other.id)
+
+
+def test_a_staged_file_left_by_a_crash_is_put_in_place(queue: Queue, add: Any, worker: Leases, tmp_path: Path) -> None:
+    staged, target = tmp_path / ".a.staged", tmp_path / "a"
+    staged.write_text("new")
+    target.write_text("old")
+    job = queue.enqueue(add, {"a": 1})
+    end(worker, queue, claim_one(worker), completed(None, ((str(staged), str(target)),)))
+    with pytest.raises(TimeoutError):
+        job.result(timeout=0)  # finished, but its file is not in place yet
+    assert queue.upkeep().finish_files() == (1, [])
+    assert target.read_text() == "new"
+    assert job.result(timeout=0) is None
+    assert queue.upkeep().finish_files() == (0, [])
+
+
+def test_a_file_that_cannot_be_put_in_place_holds_up_no_other(
+    queue: Queue, add: Any, worker: Leases, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    for target in ("folder", "fine"):
+        staged = tmp_path / f".{target}.staged"
+        staged.write_text("new")
+        queue.enqueue(add, {"a": 1})
+        end(worker, queue, claim_one(worker), completed(None, ((str(staged), str(tmp_path / target)),)))
+    files, refused = queue.upkeep().finish_files()
+    assert files == 1
+    assert len(refused) == 1
+    assert (tmp_path / "fine").read_text() == "new"
+    (tmp_path / "folder").rmdir()
+    assert queue.upkeep().finish_files() == (1, [])
+
+
+def test_pruning_deletes_old_jobs_of_one_state_with_their_history(queue: Queue, add: Any, worker: Leases) -> None:
+    done, canceled = queue.enqueue(add, {"a": 1}), queue.enqueue(add, {"a": 1}, delay=9)
+    complete(worker, queue, claim_one(worker))
+    canceled.cancel()
+    upkeep, now = queue.upkeep(), queue.database.now()
+    assert upkeep.prune(JobState.COMPLETED, now - SECOND * 60) == 0
+    assert upkeep.prune(JobState.COMPLETED, now + SECOND) == 1
+    assert sql(queue, "SELECT count(*) FROM attempt") == [(0,)]
+    assert canceled.state is JobState.CANCELED
+    assert sql(queue, f"SELECT count(*) FROM job WHERE id = {done.id}") == [(0,)]

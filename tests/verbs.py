@@ -1,0 +1,43 @@
+"""Verbs that tests of the queue share: what a worker and the clock would do, said in one call."""
+
+from typing import Any
+
+from pqkit.outcome import Claim, Outcome, completed, ended_by
+from pqkit.queue import Finished, Leases, Queue
+
+SECOND = 1_000_000
+
+
+def claim(worker: Leases, demand: int = 1) -> list[Claim]:
+    return worker.exchange([], demand, alone=True).claims
+
+
+def claim_one(worker: Leases) -> Claim:
+    (claimed,) = claim(worker)
+    return claimed
+
+
+def end(worker: Leases, queue: Queue, claimed: Claim, outcome: Outcome) -> bool:
+    """Finish one claim; whether the fence let it pass."""
+    now = queue.database.now()
+    return not worker.exchange([Finished(claimed, outcome, now, now)], 0, alone=True).refused
+
+
+def complete(worker: Leases, queue: Queue, claimed: Claim, result: Any = None) -> bool:
+    return end(worker, queue, claimed, completed(result))
+
+
+def fail(worker: Leases, queue: Queue, claimed: Claim, error: BaseException | None = None) -> bool:
+    return end(worker, queue, claimed, ended_by(claimed, error or ValueError("no")))
+
+
+def wait_out(queue: Queue, seconds: float) -> None:
+    """Stage what is due so many seconds from now."""
+    queue.upkeep().stage(queue.database.now() + round(seconds * SECOND))
+
+
+def sql(queue: Queue, text: str) -> list[tuple[Any, ...]]:
+    """Run SQL as a stranger to pqkit would, in a transaction of its own."""
+    with queue.engine.begin() as connection:
+        result = connection.exec_driver_sql(text)
+        return [tuple(row) for row in result] if result.returns_rows else []
