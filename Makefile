@@ -10,7 +10,7 @@ export UV_SYSTEM_CERTS = true
 export UV_NATIVE_TLS = true
 LOCKED_UV = awk '/^uv==/ { found = 1 } found { print } found && !/\\$$/ { exit }' requirements.lock
 
-.PHONY: help setup up test lint browser lock wheel docs docs-pictures clean
+.PHONY: help setup up test lint browser lock wheel sql docs docs-pictures clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,10 @@ lock: setup ## bring requirements.lock up to date with pyproject.toml
 
 wheel: setup ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation
+
+sql: setup ## write the statements' texts anew from their declarations
+	$(BIN)/python -m pqkit.statements.generate
+	$(BIN)/ruff format -q pqkit/sql/compiled.py
 
 docs: setup ## write the generated parts of README.md anew
 	$(BIN)/python docs/generate.py

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from pqkit import Queue, queries, statements
+from pqkit import Queue, queries
 from pqkit.db import write
 from pqkit.db.holder import write_lock_holder
 from pqkit.db.wake import Wake
 from pqkit.errors import DatabaseUnavailable
+from pqkit.sql import compiled
 from tests.support import wait_until
 from tests.verbs import sql
 
@@ -108,7 +109,7 @@ def test_a_write_waits_for_the_one_before_it(queue: Queue, url: str) -> None:
 
 def test_a_failed_write_leaves_nothing_behind(queue: Queue) -> None:
     with contextlib.suppress(RuntimeError), queue.database.write() as tx:
-        tx.run(statements.INSERT_QUEUE, "half", 0)
+        tx.run(compiled.INSERT_QUEUE, "half", 0)
         raise RuntimeError
     assert sql(queue, "SELECT count(*) FROM queue") == [(0,)]
 

@@ -12,14 +12,14 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 from sqlalchemy import bindparam, delete
 
 from pqkit import get_queue
-from pqkit import statements as sql
 from pqkit.db import Transaction, clock
 from pqkit.db.driver import sqlite
 from pqkit.outcome import MAX_CRASHES, Cancel, Claim, Fail, Snooze, Stopped, ended_by
 from pqkit.queries import misplaced
 from pqkit.queue import Finished, Leases, leases, operate, settle, upkeep
 from pqkit.retry import delay_before
-from pqkit.sql import Statement
+from pqkit.statements.declare import Declared
+from pqkit.statements.tables import LEASE
 from pqkit.states import JobState as S
 from pqkit.states import allows
 from tests.verbs import SECOND, complete
@@ -185,7 +185,7 @@ TestQueueMachine.settings = settings(
 
 
 def _fence_by_job_id_only(patch: pytest.MonkeyPatch) -> None:
-    by_id = Statement(delete(sql.LEASE).where(sql.LEASE.c.job_id == bindparam("the_job_id")), ("the_job_id",))
+    by_id = Declared(delete(LEASE).where(LEASE.c.job_id == bindparam("the_job_id")), ("the_job_id",)).compile()
 
     def settle_each(tx: Transaction, finished: Sequence[Finished]) -> list[Finished]:
         refused = [f for f in finished if not tx.run(by_id, f.claim.job_id)]

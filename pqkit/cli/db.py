@@ -59,7 +59,7 @@ def backup(target: Annotated[Path, typer.Argument(help="The file to write; it mu
     there = database()
     schema.check(there)
     _copy(there, target)
-    copy = Database(there.url.set(database=str(target)), there.durability)
+    copy = Database(target, there.durability)
     schema.check(copy)
     troubles = inspect(copy)
     count = _count(copy)

@@ -1,16 +1,14 @@
 """One database: its engine for people's questions, and a kept connection per thread for the hot path."""
 
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
-
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError as BadUrl
-from sqlmodel import Session
 
 from pqkit.db import clock
 from pqkit.db.driver import is_unavailable, sqlite
@@ -18,22 +16,29 @@ from pqkit.db.transaction import Transaction
 from pqkit.db.wake import Wake
 from pqkit.db.write import BUSY_TIMEOUT, WAIT, Write
 from pqkit.errors import DatabaseUnavailable, ForeignSession, UnsupportedUrl
-from pqkit.sql import Compiled, Statement
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+    from sqlmodel import Session
 
 Durability = Literal["full", "normal"]
 READ_ONLY = "pqkit_read_only"
+_URL = re.compile(r"sqlite(?:\+pysqlite)?:///(?P<path>[^?]+)")
 
 
 class Database:
     """SQLite in WAL mode. Every write is one ``BEGIN IMMEDIATE``; durability ``full`` syncs at each commit."""
 
-    def __init__(self, url: URL, durability: Durability = "full") -> None:
-        self.url, self.durability = url, durability
-        self.path = Path(url.database or "").absolute()
+    def __init__(self, path: Path, durability: Durability = "full") -> None:
+        self.path, self.durability = path.absolute(), durability
+        self.url = f"sqlite:///{self.path}"
         self._kept = threading.local()
         self._first_file: tuple[int, int] | None = None
-        self._compiled: dict[Statement, Compiled] = {}
-        self.engine = self._make_engine()
+
+    @cached_property
+    def engine(self) -> "Engine":
+        """The SQLAlchemy engine, for people's questions and sessions; the hot path never makes it."""
+        return _make_engine(self)
 
     def write(self) -> Write:
         """``with database.write() as tx``: one write transaction, begun at once, committed at the end."""
@@ -45,21 +50,23 @@ class Database:
         connection = self.connection()
         connection.execute("BEGIN")
         try:
-            yield Transaction(self, connection.cursor())
+            yield Transaction(connection.cursor())
         finally:
             connection.execute("ROLLBACK")
 
     @contextmanager
-    def look(self) -> Iterator[Connection]:
+    def look(self) -> "Iterator[Connection]":
         """A SQLAlchemy connection for a question; it cannot write."""
         with _in_words(self), self.engine.connect().execution_options(**{READ_ONLY: True}) as connection:
             yield connection
 
-    def session(self) -> Session:
+    def session(self) -> "Session":
         """A SQLModel session on this database; it takes the write lock with its first statement."""
+        from sqlmodel import Session  # noqa: PLC0415 - a third of a worker's start, for workers that never open one
+
         return Session(self.engine)
 
-    def join(self, session: Session) -> Transaction:
+    def join(self, session: "Session") -> Transaction:
         """Statements inside the caller's own transaction. ForeignSession where it is on another database."""
         fairy = session.connection().connection
         connection: Any = fairy.driver_connection
@@ -71,13 +78,7 @@ class Database:
         files = connection.execute("PRAGMA database_list").fetchall()
         if not any(name and Path(name).samefile(self.path) for _, _, name in files):
             raise ForeignSession(f"session= is on another database than the queue's {self.path}")
-        return Transaction(self, connection.cursor())
-
-    def compiled(self, statement: Statement) -> Compiled:
-        found = self._compiled.get(statement)
-        if found is None:
-            found = self._compiled[statement] = statement.compile(self.engine.dialect)
-        return found
+        return Transaction(connection.cursor())
 
     def now(self) -> int:
         """Microseconds since 1970 UTC, for due times and history."""
@@ -116,7 +117,8 @@ class Database:
         connection = self._kept.__dict__.pop("connection", None)
         if connection is not None:
             connection.close()
-        self.engine.dispose()
+        if "engine" in self.__dict__:
+            self.engine.dispose()
 
     def connection(self) -> Any:
         """This thread's kept connection of the driver, in autocommit mode."""
@@ -141,27 +143,31 @@ class Database:
     def _connect(self) -> Any:
         self._first_file = self._first_file or self._file()
         try:
-            return self._open()
+            return self.open()
         except sqlite.DatabaseError as error:
             raise DatabaseUnavailable(f"cannot open {self.path}: {error}") from error
 
-    def _open(self) -> Any:
+    def open(self) -> Any:
+        """A new connection of the driver."""
         # mode=rw: SQLite must not make an empty file where somebody has moved the database away.
         file = f"file:{quote(str(self.path))}?mode=rw"
         connection = sqlite.connect(file, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
         _prepare(connection, self.durability)
         return connection
 
-    def _make_engine(self) -> Engine:
-        engine = create_engine(self.url, module=sqlite, creator=self._open)
 
-        @event.listens_for(engine, "begin")
-        def begun(connection: Connection) -> None:
-            # IMMEDIATE: a read that turns into a write fails at once when another writer was faster.
-            read_only = connection.get_execution_options().get(READ_ONLY)
-            connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+def _make_engine(database: Database) -> "Engine":
+    from sqlalchemy import create_engine, event  # noqa: PLC0415 - see Database.session
 
-        return engine
+    engine = create_engine(database.url, module=sqlite, creator=database.open)
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: "Connection") -> None:
+        # IMMEDIATE: a read that turns into a write fails at once when another writer was faster.
+        read_only = connection.get_execution_options().get(READ_ONLY)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
 
 
 def _prepare(connection: Any, durability: Durability) -> None:
@@ -189,16 +195,19 @@ def _in_words(database: Database) -> Iterator[None]:
 
 def connect(url: str, durability: Durability = "full") -> Database:
     """The database behind ``url``. Raises UnsupportedUrl for anything but a SQLite file."""
-    try:
-        parsed = make_url(url)
-    except BadUrl:
-        raise UnsupportedUrl(f"{url!r} is not a database URL; one looks like sqlite:///data/queue.db") from None
-    if parsed.get_backend_name() != "sqlite":
-        raise UnsupportedUrl(
-            f"pqkit has no back end for {parsed.get_backend_name()!r}; this version works on sqlite:///path/to/file.db"
-        )
-    if not parsed.database or parsed.database == ":memory:" or parsed.query:
-        raise UnsupportedUrl("the queue must live in a file, without options: sqlite:///path/to/file.db")
+    found = _URL.fullmatch(url)
+    if found is None or found["path"] == ":memory:":
+        raise UnsupportedUrl(_what_is_wrong(url))
     if durability not in {"full", "normal"}:
         raise UnsupportedUrl(f"durability is 'full' or 'normal', not {durability!r}")
-    return Database(parsed, durability)
+    return Database(Path(found["path"]), durability)
+
+
+def _what_is_wrong(url: str) -> str:
+    kind, separator, _ = url.partition(":")
+    if not separator or not re.fullmatch(r"[a-z0-9+]+", kind):
+        return f"{url!r} is not a database URL; one looks like sqlite:///data/queue.db"
+    kind = kind.split("+")[0]
+    if kind != "sqlite":
+        return f"pqkit has no back end for {kind!r}; this version works on sqlite:///path/to/file.db"
+    return "the queue must live in a file, without options: sqlite:///path/to/file.db"

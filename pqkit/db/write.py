@@ -40,7 +40,7 @@ class Write:
             self._begin_patiently(error)
         finally:
             self._connection.execute(WAIT)
-        return Transaction(self._database, self._connection.cursor())
+        return Transaction(self._connection.cursor())
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         if error is None:

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, insert
 
-from pqkit import statements as sql
 from pqkit.db import clock
 from pqkit.errors import NotFound
 from pqkit.models import table
 from pqkit.queue import Leases, settle
-from pqkit.sql import Statement
+from pqkit.sql import compiled as sql
+from pqkit.statements import attempt as declared
+from pqkit.statements.declare import Declared
 from pqkit.worker import loop
 from pqkit.worker.slots import Slots
 
@@ -63,10 +64,9 @@ def _without_fence() -> None:
     lease, attempt = table("lease"), table("attempt")
     whoever = [bindparam(f"the_{name}").is_not(None) for name in ("attempt", "worker_id")]
     core = delete(lease).where(lease.c.job_id == bindparam("the_job_id"), *whoever)
-    sql.DELETE_LEASE = Statement(core, sql.DELETE_LEASE.params)
-    columns = sql.INSERT_ATTEMPT.columns
-    assert columns
-    sql.INSERT_ATTEMPT = Statement(insert(attempt).prefix_with("OR REPLACE"), columns, columns)
+    sql.DELETE_LEASE = Declared(core, declared.DELETE_LEASE.params).compile()
+    columns = declared.INSERT_ATTEMPT.params
+    sql.INSERT_ATTEMPT = Declared(insert(attempt).prefix_with("OR REPLACE"), columns, columns).compile()
 
 
 def _with_strange_pids() -> None:

@@ -9,8 +9,6 @@ from types import SimpleNamespace
 from typing import TypeVar
 from unittest.mock import patch
 
-from sqlalchemy import make_url
-
 from pqkit import tasks
 from pqkit.db import Database, Transaction, clock, schema
 from pqkit.db.write import Write
@@ -84,7 +82,7 @@ class SimulatedDatabase(Database):
     """A real database on a simulated machine. ``gap`` is called between transactions, where a process may die."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(make_url(f"sqlite:///{path}"), "normal")
+        super().__init__(path, "normal")
         schema.ensure(self)
         self.machine = Machine()
         self.gap: Callable[[bool], None] = _nothing
@@ -112,6 +110,19 @@ class SimulatedDatabase(Database):
         return _WriteWithGaps(self)
 
 
+class GappedTransaction(Transaction):
+    """Knows the gap between transactions, for the mutants that split one in two."""
+
+    __slots__ = ("gap",)
+    gap: Callable[[bool], None]
+
+    def begin_another(self) -> None:
+        """End the open transaction and begin the next, with a gap between them in which the process may die."""
+        self.cursor.execute("COMMIT")
+        self.gap(False)
+        self.cursor.execute("BEGIN IMMEDIATE")
+
+
 class _WriteWithGaps(Write):
     """Others may act before a transaction begins; its process may die before it and right after it."""
 
@@ -123,7 +134,9 @@ class _WriteWithGaps(Write):
 
     def __enter__(self) -> Transaction:
         self._gap(True)
-        return super().__enter__()
+        tx = GappedTransaction(super().__enter__().cursor)
+        tx.gap = self._gap
+        return tx
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         super().__exit__(kind, error, trace)

@@ -13,17 +13,20 @@ from unittest.mock import patch
 from sqlalchemy import bindparam, delete, update
 
 from pqkit import outcome
-from pqkit import statements as sql
 from pqkit.db import Transaction
 from pqkit.executor import Run
-from pqkit.lab.machine import SimulatedDatabase
+from pqkit.lab.machine import GappedTransaction, SimulatedDatabase
 from pqkit.lab.result import Progress, Result, silent
 from pqkit.lab.simulation import simulator
 from pqkit.lab.verdict import Finding
 from pqkit.lab.witness import DRAINED, EFFECTS, LIVING_KEEP, NEIGHBOURS, POISON
 from pqkit.outcome import Claim, Outcome
 from pqkit.queue import Finished, Leases, Queue, leases, operate, settle, upkeep
-from pqkit.sql import Statement
+from pqkit.sql import compiled as sql
+from pqkit.statements import attempt as declared
+from pqkit.statements import claim, workers
+from pqkit.statements.declare import Declared
+from pqkit.statements.tables import ATTEMPT, LEASE, WORKER
 from pqkit.states import JobState
 from pqkit.worker import attempt
 
@@ -62,7 +65,7 @@ def hunt(mutant: Mutant, most: int = SEEDS) -> Caught:
 
 def _fence_removed() -> AbstractContextManager[object]:
     """The lease is deleted by the job's id alone."""
-    by_id = Statement(delete(sql.LEASE).where(sql.LEASE.c.job_id == bindparam("the_job_id")), ("the_job_id",))
+    by_id = Declared(delete(LEASE).where(LEASE.c.job_id == bindparam("the_job_id")), ("the_job_id",)).compile()
 
     def settle_each(tx: Transaction, finished: Sequence[Finished]) -> list[Finished]:
         refused = [f for f in finished if not tx.run(by_id, f.claim.job_id)]
@@ -76,19 +79,18 @@ def _fence_and_history_removed() -> AbstractContextManager[object]:
     """As before, and the history takes a second row for an attempt, so that the table's key does not stop it."""
     stack = ExitStack()
     stack.enter_context(_fence_removed())
-    again = Statement(
-        sql.ATTEMPT.insert().prefix_with("OR REPLACE"), sql.INSERT_ATTEMPT.params, sql.INSERT_ATTEMPT.params
-    )
+    columns = declared.INSERT_ATTEMPT.params
+    again = Declared(ATTEMPT.insert().prefix_with("OR REPLACE"), columns, columns).compile()
     stack.enter_context(patch.object(sql, "INSERT_ATTEMPT", again))
     return stack
 
 
 def _rescue_by_id() -> AbstractContextManager[object]:
     """A worker is buried although it has beaten since the look."""
-    worker = sql.WORKER.c
-    buried = update(sql.WORKER).where(worker.id == bindparam("worker"), bindparam("seen_beat").is_not(None))
+    worker = WORKER.c
+    buried = update(WORKER).where(worker.id == bindparam("worker"), bindparam("seen_beat").is_not(None))
     buried = buried.values(ended_at=bindparam("now"), end_reason=bindparam("why"))
-    return patch.object(sql, "BURY_WORKER", Statement(buried, sql.BURY_WORKER.params))
+    return patch.object(sql, "BURY_WORKER", Declared(buried, workers.BURY_WORKER.params).compile())
 
 
 def _counted_at_failure() -> AbstractContextManager[object]:
@@ -118,12 +120,8 @@ def _effects_outside() -> AbstractContextManager[object]:
 
 
 def _begin_another(tx: Transaction) -> None:
-    """End the open transaction and begin the next, with a gap between them in which the process may die."""
-    database = tx._database
-    assert isinstance(database, SimulatedDatabase)
-    tx._cursor.execute("COMMIT")
-    database.gap(False)
-    tx._cursor.execute("BEGIN IMMEDIATE")
+    assert isinstance(tx, GappedTransaction)
+    tx.begin_another()
 
 
 def _finish_split() -> AbstractContextManager[object]:
@@ -155,8 +153,8 @@ def _acknowledged_early() -> AbstractContextManager[object]:
 
     def insert_many(self: Queue, tx: Transaction, order: Any, texts: Sequence[str]) -> list[int]:
         ids = honest(self, tx, order, texts)
-        tx._cursor.execute("ROLLBACK")
-        tx._cursor.execute("BEGIN IMMEDIATE")
+        tx.cursor.execute("ROLLBACK")
+        tx.cursor.execute("BEGIN IMMEDIATE")
         return ids
 
     honest = Queue._insert_many
@@ -166,8 +164,8 @@ def _acknowledged_early() -> AbstractContextManager[object]:
 @contextmanager
 def _pause_ignored() -> Iterator[None]:
     """The claim does not ask whether its queue is paused."""
-    with patch.object(sql, "paused", lambda _queue, now: now < 0):
-        head, suspect = sql._head("0"), sql._head("1")
+    with patch.object(claim, "paused", lambda _queue, now: now < 0):
+        head, suspect = (claim._head(which).compile() for which in ("0", "1"))
     with patch.object(sql, "HEAD", head), patch.object(sql, "SUSPECT_HEAD", suspect):
         yield
 

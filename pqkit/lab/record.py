@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
-from pqkit import statements as sql
 from pqkit.lab import Scratch
 from pqkit.lab.ledger import entries, read_diaries
 from pqkit.lab.verdict import Evidence
@@ -16,6 +15,7 @@ from pqkit.models import job_state, table
 from pqkit.queries import misplaced, workers
 from pqkit.queries.history import audit
 from pqkit.queue import Queue
+from pqkit.sql import compiled as sql
 from pqkit.states import JobState
 
 STAMPS, DIARIES = "stamps", "told-*"

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, func, literal, select, tuple_
 from pqkit.db import Database
 from pqkit.queries.system import JOB, READY, WORKER, queues, workers
 from pqkit.queries.views import JobView, job
-from pqkit.statements import allowed, paused, served
+from pqkit.statements.claim import allowed, paused, served
 from pqkit.states import JobState
 
 MOST_AHEAD = 100_000

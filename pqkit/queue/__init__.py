@@ -4,12 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from sqlalchemy import Engine
-from sqlmodel import Session
-
-from pqkit import statements as sql
 from pqkit.db import Database, Durability, Transaction, connect
 from pqkit.db.schema import check, ensure
 from pqkit.db.wake import SETTLE
@@ -21,8 +17,13 @@ from pqkit.queue.order import Order, check_name, make_order
 from pqkit.queue.settle import Finished
 from pqkit.queue.upkeep import Upkeep
 from pqkit.settings import settings
+from pqkit.sql import compiled as sql
 from pqkit.states import JobState
 from pqkit.tasks import Task
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlmodel import Session
 
 __all__ = ["Done", "Finished", "Job", "Leases", "Operator", "Options", "Queue", "Upkeep", "get_queue"]
 
@@ -53,11 +54,11 @@ class Queue:
         self._known: set[str] = set()
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> "Engine":
         """The SQLAlchemy engine of the queue's database, for sessions that ``session=`` joins."""
         return self.database.engine
 
-    def session(self) -> Session:
+    def session(self) -> "Session":
         """A SQLModel session on the queue's own database; it takes the write lock with its first statement."""
         return self.database.session()
 
@@ -67,7 +68,7 @@ class Queue:
         args: dict[str, Any] | None = None,
         /,
         *,
-        session: Session | None = None,
+        session: "Session | None" = None,
         **options: Unpack[Options],
     ) -> Job:
         """Queue one call; when this returns it is on disk, or joined to the caller's ``session`` and commits with it.

@@ -7,10 +7,10 @@ import socket
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pqkit import statements as sql
 from pqkit.db import Database, Transaction, clock
 from pqkit.outcome import Claim
 from pqkit.queue.settle import Finished, SomeRefused, settle, settle_each
+from pqkit.sql import compiled as sql
 from pqkit.version import VERSION
 
 

@@ -7,10 +7,10 @@ from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple
 
-from pqkit import statements as sql
 from pqkit.db import Database, Transaction
 from pqkit.errors import Refused
 from pqkit.queue.order import check_name
+from pqkit.sql import compiled as sql
 from pqkit.states import JobState, Place, allows
 
 BATCH = 500

@@ -1,15 +1,16 @@
 """Writing outcomes under the fence: the one way by which a lease ends, for workers and for rescue alike."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlmodel import Session
-
-from pqkit import statements as sql
 from pqkit.db import Database, Transaction
 from pqkit.errors import LeaseLost
 from pqkit.outcome import Claim, Outcome
+from pqkit.sql import compiled as sql
 from pqkit.states import JobState, Place
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
 
 
 class Finished(NamedTuple):
@@ -48,7 +49,7 @@ def settle_each(tx: Transaction, finished: Sequence[Finished]) -> list[Finished]
     return refused
 
 
-def finish_in(database: Database, session: Session, finished: Finished) -> None:
+def finish_in(database: Database, session: "Session", finished: Finished) -> None:
     """Finish inside the handler's own transaction. Raises LeaseLost when the fence refuses it."""
     try:
         settle(database.join(session), [finished])

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pqkit import statements as sql
 from pqkit.db import Database, Transaction, clock
 from pqkit.files import put_in_place
 from pqkit.outcome import Claim, Outcome, crashed
 from pqkit.queue.settle import Finished, settle_each
+from pqkit.sql import compiled as sql
 from pqkit.states import JobState
 
 BATCH = 500

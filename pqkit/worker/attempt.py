@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from pqkit.context import Context
 from pqkit.db import Database
 from pqkit.errors import LeaseLost
@@ -44,13 +42,21 @@ def conclude(database: Database, run: Run, ctx: Context, outcome: Outcome) -> tu
         outcome = outcome._replace(files=_kept(ctx)) if ctx.staged else outcome
         if ctx.opened is not None:
             written = _commit(database, run, ctx, outcome)
-    except (OSError, SQLAlchemyError, LeaseLost) as error:
+    except _errors(ctx) as error:
         outcome = run.outcome_of(error)
     if outcome.state is not JobState.COMPLETED:
         drop_staged(ctx.staged)
     if ctx.opened is not None:
         ctx.opened.close()
     return outcome, written
+
+
+def _errors(ctx: Context) -> tuple[type[Exception], ...]:
+    if ctx.opened is None:
+        return OSError, LeaseLost
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - there already, where a session is open
+
+    return OSError, LeaseLost, SQLAlchemyError
 
 
 def drop_staged(files: Sequence[tuple[str, str]]) -> None:

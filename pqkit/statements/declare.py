@@ -1,63 +1,55 @@
-"""Statements as values: written in SQLAlchemy Core, compiled once for a dialect, run with tuples.
+"""Declaring statements in SQLAlchemy Core, with their parameters in the order in which callers pass them.
 
 Core's executemany with dictionaries costs three times the driver's own; what is lost by going past it (type
 conversion) is not needed, because every stored value is an integer, a float or text.
 """
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Table, bindparam, delete, insert
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.elements import ClauseElement, ColumnElement
 
-Values = tuple[Any, ...]
+from pqkit.sql.text import Statement, Text, Values
+
+SQLITE = sqlite.dialect(paramstyle="qmark")
+POSTGRESQL = postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, eq=False)
-class Statement:
-    """``core`` with its parameters in the order in which callers pass them. Compared by identity."""
+class Declared:
+    """``core`` with its parameters in the order in which callers pass them."""
 
     core: ClauseElement
     params: tuple[str, ...] = ()
     columns: tuple[str, ...] | None = None
 
-    def compile(self, dialect: Dialect) -> "Compiled":
+    def compile(self) -> Statement:
+        """The texts for both databases. Raises TypeError where ``params`` is not what the statement takes."""
+        return Statement(*(Text(*self.written(dialect)) for dialect in (SQLITE, POSTGRESQL)))
+
+    def written(self, dialect: Dialect) -> tuple[str, tuple[int, ...] | None, Values]:
+        """(text, order, fixed values) as ``Text`` takes them."""
         compiled = self.core.compile(dialect=dialect, column_keys=self.columns)
         places: list[str] = compiled.positiontup or []  # type: ignore[attr-defined]
         if tuple(places) == self.params:
-            return Compiled(str(compiled), None)
+            return str(compiled), None, ()
         constants = {name: value for name, value in compiled.params.items() if name not in self.params}
         if set(self.params) - set(places) or None in constants.values():
             raise TypeError(f"the statement takes {places}, its declaration says {self.params}: {compiled}")
-        names, fixed = (*self.params, *constants), tuple(constants.values())
-        order = [names.index(name) for name in places]
-        return Compiled(str(compiled), lambda values: tuple([(values + fixed)[at] for at in order]))
+        names = (*self.params, *constants)
+        return str(compiled), tuple(names.index(name) for name in places), tuple(constants.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """SQL text in the driver's own parameter style, and how to bring the values into its order (None: as they are)."""
-
-    text: str
-    order: Callable[[Values], Values] | None
-
-    def bind(self, values: Values) -> Values:
-        return values if self.order is None else self.order(values)
-
-    def bind_all(self, rows: Iterable[Values]) -> Iterable[Values]:
-        return rows if self.order is None else map(self.order, rows)
-
-
-def insert_row(table: Table, *columns: str) -> Statement:
+def insert_row(table: Table, *columns: str) -> Declared:
     """Insert one row; the parameters are the columns, in the order given."""
-    return Statement(insert(table), columns, columns)
+    return Declared(insert(table), columns, columns)
 
 
-def delete_by(table: Table, *columns: str) -> Statement:
+def delete_by(table: Table, *columns: str) -> Declared:
     """Delete the rows where each column equals its parameter."""
-    return Statement(delete(table).where(*equal(table, *columns)), tuple(f"the_{name}" for name in columns))
+    return Declared(delete(table).where(*equal(table, *columns)), tuple(f"the_{name}" for name in columns))
 
 
 def equal(table: Table, *columns: str) -> list[ColumnElement[bool]]:

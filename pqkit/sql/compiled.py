@@ -1,0 +1,650 @@
+"""All statements as the databases take them. Written by ``make sql``: do not edit."""
+
+from pqkit.sql.text import Statement, Text
+
+INSERT_JOB = Statement(
+    Text(
+        "INSERT INTO job (queue, task, args, priority, max_retries, backoff, timeout, unique_key, created_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+    ),
+    Text(
+        "INSERT INTO job (queue, task, args, priority, max_retries, backoff, timeout, unique_key, created_at) "
+        "VALUES (%s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::INTEGER, %s::INTEGER, %s::VARCHAR, %s, "
+        "%s::VARCHAR, %s::BIGINT) RETURNING job.id",
+    ),
+)
+
+INSERT_JOB_WITH_ID = Statement(
+    Text(
+        "INSERT INTO job (id, queue, task, args, priority, max_retries, backoff, timeout, unique_key, "
+        "created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO job (id, queue, task, args, priority, max_retries, backoff, timeout, unique_key, "
+        "created_at) VALUES (%s::BIGINT, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::INTEGER, %s::INTEGER, "
+        "%s::VARCHAR, %s, %s::VARCHAR, %s::BIGINT)",
+    ),
+)
+
+INSERT_READY = Statement(
+    Text(
+        "INSERT INTO ready (queue, priority, job_id, attempt, retries, crashes, suspect, assigned_to) VALUES "
+        "(?, ?, ?, ?, ?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO ready (queue, priority, job_id, attempt, retries, crashes, suspect, assigned_to) VALUES "
+        "(%s::VARCHAR, %s::INTEGER, %s::BIGINT, %s::INTEGER, %s::INTEGER, %s::INTEGER, %s::INTEGER, "
+        "%s::VARCHAR)",
+    ),
+)
+
+INSERT_DELAYED = Statement(
+    Text(
+        "INSERT INTO delayed (due_at, job_id, state, attempt, retries, crashes, error, assigned_to) VALUES "
+        "(?, ?, ?, ?, ?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO delayed (due_at, job_id, state, attempt, retries, crashes, error, assigned_to) VALUES "
+        "(%s::BIGINT, %s::BIGINT, %s::VARCHAR, %s::INTEGER, %s::INTEGER, %s::INTEGER, %s::VARCHAR, "
+        "%s::VARCHAR)",
+    ),
+)
+
+HOLDER = Statement(
+    Text(
+        "SELECT unique_hold.job_id FROM unique_hold WHERE unique_hold.queue = ? AND unique_hold.unique_key = ?",
+    ),
+    Text(
+        "SELECT unique_hold.job_id FROM unique_hold WHERE unique_hold.queue = %s::VARCHAR AND "
+        "unique_hold.unique_key = %s::VARCHAR",
+    ),
+)
+
+INSERT_HOLD = Statement(
+    Text(
+        "INSERT INTO unique_hold (queue, unique_key, job_id) VALUES (?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO unique_hold (queue, unique_key, job_id) VALUES (%s::VARCHAR, %s::VARCHAR, %s::BIGINT)",
+    ),
+)
+
+DELETE_HOLD = Statement(
+    Text(
+        "DELETE FROM unique_hold WHERE unique_hold.job_id = ?",
+    ),
+    Text(
+        "DELETE FROM unique_hold WHERE unique_hold.job_id = %s::BIGINT",
+    ),
+)
+
+KNOWN_QUEUE = Statement(
+    Text(
+        "SELECT queue.name FROM queue WHERE queue.name = ?",
+    ),
+    Text(
+        "SELECT queue.name FROM queue WHERE queue.name = %s::VARCHAR",
+    ),
+)
+
+INSERT_QUEUE = Statement(
+    Text(
+        "INSERT INTO queue (name, created_at) VALUES (?, ?)",
+    ),
+    Text(
+        "INSERT INTO queue (name, created_at) VALUES (%s::VARCHAR, %s::BIGINT)",
+    ),
+)
+
+HEAD = Statement(
+    Text(
+        "SELECT ready.job_id, ready.queue, ready.priority, ready.attempt + ? AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, job.task, job.args, job.max_retries, job.backoff, job.timeout, "
+        "job.unique_key FROM ready JOIN job ON job.id = ready.job_id WHERE ready.queue = ? AND ready.suspect "
+        "= 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND queue.paused_at IS NOT NULL AND "
+        "(queue.paused_until IS NULL OR queue.paused_until > ?))) AND (ready.assigned_to IS NULL OR "
+        "ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE worker_task.worker_id = ? AND "
+        "worker_task.task = job.task)) ORDER BY ready.priority, ready.job_id LIMIT ? OFFSET ?",
+        (5, 0, 0, 1, 2, 3, 4, 6),
+        (1, 0),
+    ),
+    Text(
+        "SELECT ready.job_id, ready.queue, ready.priority, ready.attempt + %s::INTEGER AS anon_1, "
+        "ready.retries, ready.crashes, ready.suspect, job.task, job.args, job.max_retries, job.backoff, "
+        "job.timeout, job.unique_key FROM ready JOIN job ON job.id = ready.job_id WHERE ready.queue = "
+        "%s::VARCHAR AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = "
+        "%s::VARCHAR AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > "
+        "%s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR) AND (EXISTS (SELECT "
+        "* FROM worker_task WHERE worker_task.worker_id = %s::BIGINT AND worker_task.task = job.task)) ORDER "
+        "BY ready.priority, ready.job_id LIMIT %s FOR UPDATE OF ready SKIP LOCKED",
+        (5, 0, 0, 1, 2, 3, 4),
+        (1,),
+    ),
+)
+
+SUSPECT_HEAD = Statement(
+    Text(
+        "SELECT ready.job_id, ready.queue, ready.priority, ready.attempt + ? AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, job.task, job.args, job.max_retries, job.backoff, job.timeout, "
+        "job.unique_key FROM ready JOIN job ON job.id = ready.job_id WHERE ready.queue = ? AND ready.suspect "
+        "= 1 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND queue.paused_at IS NOT NULL AND "
+        "(queue.paused_until IS NULL OR queue.paused_until > ?))) AND (ready.assigned_to IS NULL OR "
+        "ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE worker_task.worker_id = ? AND "
+        "worker_task.task = job.task)) ORDER BY ready.priority, ready.job_id LIMIT ? OFFSET ?",
+        (5, 0, 0, 1, 2, 3, 4, 6),
+        (1, 0),
+    ),
+    Text(
+        "SELECT ready.job_id, ready.queue, ready.priority, ready.attempt + %s::INTEGER AS anon_1, "
+        "ready.retries, ready.crashes, ready.suspect, job.task, job.args, job.max_retries, job.backoff, "
+        "job.timeout, job.unique_key FROM ready JOIN job ON job.id = ready.job_id WHERE ready.queue = "
+        "%s::VARCHAR AND ready.suspect = 1 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = "
+        "%s::VARCHAR AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > "
+        "%s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR) AND (EXISTS (SELECT "
+        "* FROM worker_task WHERE worker_task.worker_id = %s::BIGINT AND worker_task.task = job.task)) ORDER "
+        "BY ready.priority, ready.job_id LIMIT %s FOR UPDATE OF ready SKIP LOCKED",
+        (5, 0, 0, 1, 2, 3, 4),
+        (1,),
+    ),
+)
+
+DELETE_READY = Statement(
+    Text(
+        "DELETE FROM ready WHERE ready.queue = ? AND ready.priority = ? AND ready.job_id = ?",
+    ),
+    Text(
+        "DELETE FROM ready WHERE ready.queue = %s::VARCHAR AND ready.priority = %s::INTEGER AND ready.job_id "
+        "= %s::BIGINT",
+    ),
+)
+
+INSERT_LEASE = Statement(
+    Text(
+        "INSERT INTO lease (job_id, attempt, retries, crashes, suspect, worker_id, claimed_at) VALUES (?, ?, "
+        "?, ?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO lease (job_id, attempt, retries, crashes, suspect, worker_id, claimed_at) VALUES "
+        "(%s::BIGINT, %s::INTEGER, %s::INTEGER, %s::INTEGER, %s::INTEGER, %s::BIGINT, %s::BIGINT)",
+    ),
+)
+
+NEXT_QUEUE = Statement(
+    Text(
+        "SELECT min(ready.queue) AS min_1 FROM ready WHERE ready.queue > ?",
+    ),
+    Text(
+        "SELECT min(ready.queue) AS min_1 FROM ready WHERE ready.queue > %s::VARCHAR",
+    ),
+)
+
+DELETE_LEASE = Statement(
+    Text(
+        "DELETE FROM lease WHERE lease.job_id = ? AND lease.attempt = ? AND lease.worker_id = ?",
+    ),
+    Text(
+        "DELETE FROM lease WHERE lease.job_id = %s::BIGINT AND lease.attempt = %s::INTEGER AND "
+        "lease.worker_id = %s::BIGINT",
+    ),
+)
+
+INSERT_ATTEMPT = Statement(
+    Text(
+        "INSERT INTO attempt (job_id, attempt, worker_id, claimed_at, started_at, ended_at, outcome, error, "
+        "next_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO attempt (job_id, attempt, worker_id, claimed_at, started_at, ended_at, outcome, error, "
+        "next_at) VALUES (%s::BIGINT, %s::INTEGER, %s::BIGINT, %s::BIGINT, %s::BIGINT, %s::BIGINT, "
+        "%s::VARCHAR, %s::VARCHAR, %s::BIGINT)",
+    ),
+)
+
+INSERT_CLOSED = Statement(
+    Text(
+        "INSERT INTO closed (job_id, state, finished_at, attempt, retries, crashes, result, error) VALUES (?, "
+        "?, ?, ?, ?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO closed (job_id, state, finished_at, attempt, retries, crashes, result, error) VALUES "
+        "(%s::BIGINT, %s::VARCHAR, %s::BIGINT, %s::INTEGER, %s::INTEGER, %s::INTEGER, %s::VARCHAR, "
+        "%s::VARCHAR)",
+    ),
+)
+
+INSERT_REFUSAL = Statement(
+    Text(
+        "INSERT INTO refusal (at, job_id, attempt, worker_id, outcome) VALUES (?, ?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO refusal (at, job_id, attempt, worker_id, outcome) VALUES (%s::BIGINT, %s::BIGINT, "
+        "%s::INTEGER, %s::BIGINT, %s::VARCHAR) RETURNING refusal.id",
+    ),
+)
+
+INSERT_INTENT = Statement(
+    Text(
+        "INSERT INTO file_intent (job_id, staged, target) VALUES (?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO file_intent (job_id, staged, target) VALUES (%s::BIGINT, %s::VARCHAR, %s::VARCHAR)",
+    ),
+)
+
+DELETE_INTENT = Statement(
+    Text(
+        "DELETE FROM file_intent WHERE file_intent.job_id = ? AND file_intent.staged = ?",
+    ),
+    Text(
+        "DELETE FROM file_intent WHERE file_intent.job_id = %s::BIGINT AND file_intent.staged = %s::VARCHAR",
+    ),
+)
+
+INTENTS = Statement(
+    Text(
+        "SELECT file_intent.job_id, file_intent.staged, file_intent.target FROM file_intent LIMIT ? OFFSET ?",
+        (0, 1),
+        (0,),
+    ),
+    Text(
+        "SELECT file_intent.job_id, file_intent.staged, file_intent.target FROM file_intent LIMIT %s",
+    ),
+)
+
+DELETE_PROGRESS = Statement(
+    Text(
+        "DELETE FROM progress WHERE progress.job_id = ?",
+    ),
+    Text(
+        "DELETE FROM progress WHERE progress.job_id = %s::BIGINT",
+    ),
+)
+
+REPORT_PROGRESS = Statement(
+    Text(
+        "INSERT INTO progress (job_id, attempt, at, fraction, note) SELECT ? AS anon_1, ? AS anon_2, ? AS "
+        "anon_3, ? AS anon_4, ? AS anon_5 WHERE EXISTS (SELECT * FROM lease WHERE lease.job_id = ? AND "
+        "lease.attempt = ? AND lease.worker_id = ?)",
+        (3, 4, 0, 1, 2, 3, 4, 5),
+        (),
+    ),
+    Text(
+        "INSERT INTO progress (job_id, attempt, at, fraction, note) SELECT %s AS anon_1, %s AS anon_2, %s AS "
+        "anon_3, %s AS anon_4, %s AS anon_5 WHERE EXISTS (SELECT * FROM lease WHERE lease.job_id = %s::BIGINT "
+        "AND lease.attempt = %s::INTEGER AND lease.worker_id = %s::BIGINT)",
+        (3, 4, 0, 1, 2, 3, 4, 5),
+        (),
+    ),
+)
+
+REPORT_LINE = Statement(
+    Text(
+        "INSERT INTO job_log (job_id, attempt, at, line) SELECT ? AS anon_1, ? AS anon_2, ? AS anon_3, ? AS "
+        "anon_4 WHERE (EXISTS (SELECT * FROM lease WHERE lease.job_id = ? AND lease.attempt = ? AND "
+        "lease.worker_id = ?)) OR (EXISTS (SELECT * FROM attempt WHERE attempt.job_id = ? AND attempt.attempt "
+        "= ? AND attempt.worker_id = ? AND attempt.outcome = ?))",
+        (2, 3, 0, 1, 2, 3, 4, 2, 3, 4, 5),
+        ("completed",),
+    ),
+    Text(
+        "INSERT INTO job_log (job_id, attempt, at, line) SELECT %s AS anon_1, %s AS anon_2, %s AS anon_3, %s "
+        "AS anon_4 WHERE (EXISTS (SELECT * FROM lease WHERE lease.job_id = %s::BIGINT AND lease.attempt = "
+        "%s::INTEGER AND lease.worker_id = %s::BIGINT)) OR (EXISTS (SELECT * FROM attempt WHERE "
+        "attempt.job_id = %s::BIGINT AND attempt.attempt = %s::INTEGER AND attempt.worker_id = %s::BIGINT AND "
+        "attempt.outcome = %s::VARCHAR))",
+        (2, 3, 0, 1, 2, 3, 4, 2, 3, 4, 5),
+        ("completed",),
+    ),
+)
+
+INSERT_WORKER = Statement(
+    Text(
+        "INSERT INTO worker (id, name, host, pid, process_start, pid_space, boot_id, beat, slots, queues, "
+        "version, started_at, heartbeat_at, memory) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO worker (id, name, host, pid, process_start, pid_space, boot_id, beat, slots, queues, "
+        "version, started_at, heartbeat_at, memory) VALUES (%s::BIGINT, %s::VARCHAR, %s::VARCHAR, "
+        "%s::INTEGER, %s::BIGINT, %s::VARCHAR, %s::VARCHAR, %s::BIGINT, %s::INTEGER, %s::VARCHAR, "
+        "%s::VARCHAR, %s::BIGINT, %s::BIGINT, %s::BIGINT)",
+    ),
+)
+
+INSERT_WORKER_TASK = Statement(
+    Text(
+        "INSERT INTO worker_task (worker_id, task) VALUES (?, ?)",
+    ),
+    Text(
+        "INSERT INTO worker_task (worker_id, task) VALUES (%s::BIGINT, %s::VARCHAR)",
+    ),
+)
+
+DELETE_WORKER_TASKS = Statement(
+    Text(
+        "DELETE FROM worker_task WHERE worker_task.worker_id = ?",
+    ),
+    Text(
+        "DELETE FROM worker_task WHERE worker_task.worker_id = %s::BIGINT",
+    ),
+)
+
+BEAT = Statement(
+    Text(
+        "UPDATE worker SET boot_id=?, beat=?, heartbeat_at=?, memory=?, stopping_at=CASE WHEN (? IS NULL) "
+        "THEN worker.stopping_at ELSE ? END WHERE worker.id = ? AND worker.ended_at IS NULL",
+        (0, 1, 2, 3, 4, 4, 5),
+        (),
+    ),
+    Text(
+        "UPDATE worker SET boot_id=%s::VARCHAR, beat=%s::BIGINT, heartbeat_at=%s::BIGINT, memory=%s::BIGINT, "
+        "stopping_at=CASE WHEN (%s IS NULL) THEN worker.stopping_at ELSE %s END WHERE worker.id = %s::BIGINT "
+        "AND worker.ended_at IS NULL",
+        (0, 1, 2, 3, 4, 4, 5),
+        (),
+    ),
+)
+
+CANCEL_ASKED = Statement(
+    Text(
+        "SELECT lease.job_id FROM lease WHERE lease.worker_id = ? AND lease.cancel_requested_at IS NOT NULL",
+    ),
+    Text(
+        "SELECT lease.job_id FROM lease WHERE lease.worker_id = %s::BIGINT AND lease.cancel_requested_at IS NOT NULL",
+    ),
+)
+
+END_WORKER = Statement(
+    Text(
+        "UPDATE worker SET ended_at=?, end_reason=? WHERE worker.id = ? AND worker.ended_at IS NULL",
+    ),
+    Text(
+        "UPDATE worker SET ended_at=%s::BIGINT, end_reason=%s::VARCHAR WHERE worker.id = %s::BIGINT AND "
+        "worker.ended_at IS NULL",
+    ),
+)
+
+BURY_WORKER = Statement(
+    Text(
+        "UPDATE worker SET ended_at=?, end_reason=? WHERE worker.id = ? AND worker.ended_at IS NULL AND "
+        "worker.beat = ?",
+    ),
+    Text(
+        "UPDATE worker SET ended_at=%s::BIGINT, end_reason=%s::VARCHAR WHERE worker.id = %s::BIGINT AND "
+        "worker.ended_at IS NULL AND worker.beat = %s::BIGINT",
+    ),
+)
+
+LIVING = Statement(
+    Text(
+        "SELECT worker.id, worker.name, worker.pid, worker.process_start, worker.pid_space, worker.boot_id, "
+        "worker.beat FROM worker WHERE worker.ended_at IS NULL",
+    ),
+    Text(
+        "SELECT worker.id, worker.name, worker.pid, worker.process_start, worker.pid_space, worker.boot_id, "
+        "worker.beat FROM worker WHERE worker.ended_at IS NULL",
+    ),
+)
+
+DUE = Statement(
+    Text(
+        "SELECT delayed.due_at, delayed.job_id, job.queue, job.priority, delayed.attempt, delayed.retries, "
+        "delayed.crashes, delayed.assigned_to FROM delayed JOIN job ON job.id = delayed.job_id WHERE "
+        "delayed.due_at <= ? ORDER BY delayed.due_at, delayed.job_id LIMIT ? OFFSET ?",
+        (0, 1, 2),
+        (0,),
+    ),
+    Text(
+        "SELECT delayed.due_at, delayed.job_id, job.queue, job.priority, delayed.attempt, delayed.retries, "
+        "delayed.crashes, delayed.assigned_to FROM delayed JOIN job ON job.id = delayed.job_id WHERE "
+        "delayed.due_at <= %s::BIGINT ORDER BY delayed.due_at, delayed.job_id LIMIT %s FOR UPDATE OF delayed "
+        "SKIP LOCKED",
+    ),
+)
+
+DELETE_DELAYED = Statement(
+    Text(
+        "DELETE FROM delayed WHERE delayed.due_at = ? AND delayed.job_id = ?",
+    ),
+    Text(
+        "DELETE FROM delayed WHERE delayed.due_at = %s::BIGINT AND delayed.job_id = %s::BIGINT",
+    ),
+)
+
+NEXT_DUE = Statement(
+    Text(
+        "SELECT min(delayed.due_at) AS min_1 FROM delayed",
+    ),
+    Text(
+        "SELECT min(delayed.due_at) AS min_1 FROM delayed",
+    ),
+)
+
+LEASES_OF = Statement(
+    Text(
+        "SELECT lease.job_id, job.queue, job.priority, lease.attempt, lease.retries, lease.crashes, "
+        "lease.suspect, job.task, '' AS args, job.max_retries, job.backoff, job.timeout, job.unique_key, "
+        "lease.worker_id, lease.claimed_at, lease.cancel_requested_at FROM lease JOIN job ON job.id = "
+        "lease.job_id WHERE lease.worker_id = ? ORDER BY lease.job_id LIMIT ? OFFSET ?",
+        (0, 1, 2),
+        (0,),
+    ),
+    Text(
+        "SELECT lease.job_id, job.queue, job.priority, lease.attempt, lease.retries, lease.crashes, "
+        "lease.suspect, job.task, '' AS args, job.max_retries, job.backoff, job.timeout, job.unique_key, "
+        "lease.worker_id, lease.claimed_at, lease.cancel_requested_at FROM lease JOIN job ON job.id = "
+        "lease.job_id WHERE lease.worker_id = %s::BIGINT ORDER BY lease.job_id LIMIT %s",
+    ),
+)
+
+ORPHANED_WORKERS = Statement(
+    Text(
+        "SELECT DISTINCT lease.worker_id FROM lease WHERE NOT (EXISTS (SELECT * FROM worker WHERE worker.id = "
+        "lease.worker_id AND worker.ended_at IS NULL)) LIMIT ? OFFSET ?",
+        (0, 1),
+        (0,),
+    ),
+    Text(
+        "SELECT DISTINCT lease.worker_id FROM lease WHERE NOT (EXISTS (SELECT * FROM worker WHERE worker.id = "
+        "lease.worker_id AND worker.ended_at IS NULL)) LIMIT %s",
+    ),
+)
+
+DUTY_HELD = Statement(
+    Text(
+        "SELECT duty.worker_id, duty.boot_id, duty.until FROM duty WHERE duty.name = ?",
+    ),
+    Text(
+        "SELECT duty.worker_id, duty.boot_id, duty.until FROM duty WHERE duty.name = %s::VARCHAR",
+    ),
+)
+
+DELETE_DUTY = Statement(
+    Text(
+        "DELETE FROM duty WHERE duty.name = ?",
+    ),
+    Text(
+        "DELETE FROM duty WHERE duty.name = %s::VARCHAR",
+    ),
+)
+
+INSERT_DUTY = Statement(
+    Text(
+        "INSERT INTO duty (name, worker_id, boot_id, until) VALUES (?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO duty (name, worker_id, boot_id, until) VALUES (%s::VARCHAR, %s::BIGINT, %s::VARCHAR, %s::BIGINT)",
+    ),
+)
+
+EXPIRED = Statement(
+    Text(
+        "SELECT closed.job_id FROM closed WHERE closed.state = ? AND closed.finished_at < ? ORDER BY "
+        "closed.finished_at LIMIT ? OFFSET ?",
+        (0, 1, 2, 3),
+        (0,),
+    ),
+    Text(
+        "SELECT closed.job_id FROM closed WHERE closed.state = %s::VARCHAR AND closed.finished_at < "
+        "%s::BIGINT ORDER BY closed.finished_at LIMIT %s",
+    ),
+)
+
+INSERT_ACTION = Statement(
+    Text(
+        "INSERT INTO action (at, who, verb, job_id, reason, detail) VALUES (?, ?, ?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO action (at, who, verb, job_id, reason, detail) VALUES (%s::BIGINT, %s::VARCHAR, "
+        "%s::VARCHAR, %s::BIGINT, %s::VARCHAR, %s::VARCHAR) RETURNING action.id",
+    ),
+)
+
+LAST_ACTION = Statement(
+    Text(
+        "SELECT coalesce(max(action.id), ?) AS coalesce_1 FROM action",
+        (0,),
+        (0,),
+    ),
+    Text(
+        "SELECT coalesce(max(action.id), %s::INTEGER) AS coalesce_1 FROM action",
+        (0,),
+        (0,),
+    ),
+)
+
+ACTIONS_SINCE = Statement(
+    Text(
+        "SELECT action.id, action.who, action.verb, action.job_id, action.reason, action.detail FROM action "
+        "WHERE action.id > ? ORDER BY action.id LIMIT ? OFFSET ?",
+        (0, 1, 2),
+        (0,),
+    ),
+    Text(
+        "SELECT action.id, action.who, action.verb, action.job_id, action.reason, action.detail FROM action "
+        "WHERE action.id > %s::BIGINT ORDER BY action.id LIMIT %s",
+    ),
+)
+
+PLACES_OF = Statement(
+    Text(
+        "SELECT job.id, job.queue, job.priority, CASE WHEN (ready.job_id IS NOT NULL) THEN ? WHEN "
+        "(lease.job_id IS NOT NULL) THEN ? ELSE coalesce(delayed.state, closed.state) END AS state, "
+        "coalesce(ready.attempt, lease.attempt, delayed.attempt, closed.attempt) AS coalesce_1, "
+        "coalesce(ready.retries, lease.retries, delayed.retries, closed.retries) AS coalesce_2, "
+        "coalesce(ready.crashes, lease.crashes, delayed.crashes, closed.crashes) AS coalesce_3, "
+        "delayed.due_at, job.unique_key, coalesce(ready.assigned_to, delayed.assigned_to) AS coalesce_4 FROM "
+        "job LEFT OUTER JOIN ready ON ready.queue = job.queue AND ready.priority = job.priority AND "
+        "ready.job_id = job.id LEFT OUTER JOIN lease ON lease.job_id = job.id LEFT OUTER JOIN delayed ON "
+        "delayed.job_id = job.id LEFT OUTER JOIN closed ON closed.job_id = job.id WHERE job.id = ?",
+        (1, 2, 0),
+        ("pending", "processing"),
+    ),
+    Text(
+        "SELECT job.id, job.queue, job.priority, CASE WHEN (ready.job_id IS NOT NULL) THEN %s::VARCHAR WHEN "
+        "(lease.job_id IS NOT NULL) THEN %s::VARCHAR ELSE coalesce(delayed.state, closed.state) END AS state, "
+        "coalesce(ready.attempt, lease.attempt, delayed.attempt, closed.attempt) AS coalesce_1, "
+        "coalesce(ready.retries, lease.retries, delayed.retries, closed.retries) AS coalesce_2, "
+        "coalesce(ready.crashes, lease.crashes, delayed.crashes, closed.crashes) AS coalesce_3, "
+        "delayed.due_at, job.unique_key, coalesce(ready.assigned_to, delayed.assigned_to) AS coalesce_4 FROM "
+        "job LEFT OUTER JOIN ready ON ready.queue = job.queue AND ready.priority = job.priority AND "
+        "ready.job_id = job.id LEFT OUTER JOIN lease ON lease.job_id = job.id LEFT OUTER JOIN delayed ON "
+        "delayed.job_id = job.id LEFT OUTER JOIN closed ON closed.job_id = job.id WHERE job.id = %s::BIGINT",
+        (1, 2, 0),
+        ("pending", "processing"),
+    ),
+)
+
+DELETE_CLOSED = Statement(
+    Text(
+        "DELETE FROM closed WHERE closed.job_id = ?",
+    ),
+    Text(
+        "DELETE FROM closed WHERE closed.job_id = %s::BIGINT",
+    ),
+)
+
+DELETE_JOB = Statement(
+    Text(
+        "DELETE FROM job WHERE job.id = ?",
+    ),
+    Text(
+        "DELETE FROM job WHERE job.id = %s::BIGINT",
+    ),
+)
+
+ASK_CANCEL = Statement(
+    Text(
+        "UPDATE lease SET cancel_requested_at=? WHERE lease.job_id = ? AND lease.cancel_requested_at IS NULL",
+    ),
+    Text(
+        "UPDATE lease SET cancel_requested_at=%s::BIGINT WHERE lease.job_id = %s::BIGINT AND "
+        "lease.cancel_requested_at IS NULL",
+    ),
+)
+
+ASSIGN = Statement(
+    Text(
+        "UPDATE ready SET assigned_to=? WHERE ready.queue = ? AND ready.priority = ? AND ready.job_id = ?",
+    ),
+    Text(
+        "UPDATE ready SET assigned_to=%s::VARCHAR WHERE ready.queue = %s::VARCHAR AND ready.priority = "
+        "%s::INTEGER AND ready.job_id = %s::BIGINT",
+    ),
+)
+
+PAUSE = Statement(
+    Text(
+        "UPDATE queue SET paused_at=?, paused_until=?, paused_by=?, pause_reason=? WHERE queue.name = ?",
+    ),
+    Text(
+        "UPDATE queue SET paused_at=%s::BIGINT, paused_until=%s::BIGINT, paused_by=%s::VARCHAR, "
+        "pause_reason=%s::VARCHAR WHERE queue.name = %s::VARCHAR",
+    ),
+)
+
+WAITING_IN_QUEUE = Statement(
+    Text(
+        "SELECT (SELECT count(*) AS count_1 FROM ready WHERE ready.queue = ?) + (SELECT count(*) AS count_2 "
+        "FROM delayed JOIN job ON job.id = delayed.job_id WHERE job.queue = ?) + (SELECT count(*) AS count_3 "
+        "FROM lease JOIN job ON job.id = lease.job_id WHERE job.queue = ?) AS anon_1",
+        (0, 0, 0),
+        (),
+    ),
+    Text(
+        "SELECT (SELECT count(*) AS count_1 FROM ready WHERE ready.queue = %s::VARCHAR) + (SELECT count(*) AS "
+        "count_2 FROM delayed JOIN job ON job.id = delayed.job_id WHERE job.queue = %s::VARCHAR) + (SELECT "
+        "count(*) AS count_3 FROM lease JOIN job ON job.id = lease.job_id WHERE job.queue = %s::VARCHAR) AS "
+        "anon_1",
+        (0, 0, 0),
+        (),
+    ),
+)
+
+DELETE_QUEUE = Statement(
+    Text(
+        "DELETE FROM queue WHERE queue.name = ?",
+    ),
+    Text(
+        "DELETE FROM queue WHERE queue.name = %s::VARCHAR",
+    ),
+)
+
+RESULT_OF = Statement(
+    Text(
+        "SELECT closed.state, closed.result, closed.error, EXISTS (SELECT * FROM file_intent WHERE "
+        "file_intent.job_id = closed.job_id) AS files_pending FROM closed WHERE closed.job_id = ?",
+    ),
+    Text(
+        "SELECT closed.state, closed.result, closed.error, EXISTS (SELECT * FROM file_intent WHERE "
+        "file_intent.job_id = closed.job_id) AS files_pending FROM closed WHERE closed.job_id = %s::BIGINT",
+    ),
+)
+
+JOB_EXISTS = Statement(
+    Text(
+        "SELECT job.id FROM job WHERE job.id = ?",
+    ),
+    Text(
+        "SELECT job.id FROM job WHERE job.id = %s::BIGINT",
+    ),
+)

@@ -1,0 +1,33 @@
+"""SQL texts in a driver's own parameter style, and the order in which they take their values."""
+
+from collections.abc import Callable, Iterable
+from operator import itemgetter
+from typing import Any
+
+Values = tuple[Any, ...]
+
+
+class Text:
+    """One text. ``order`` says where each place takes its value from, among those passed and then the ``fixed`` ones;
+    None: as they are passed."""
+
+    __slots__ = ("_fixed", "_pick", "text")
+
+    def __init__(self, text: str, order: tuple[int, ...] | None = None, fixed: Values = ()) -> None:
+        self.text, self._fixed = text, fixed
+        self._pick: Callable[[Values], Values] | None = itemgetter(*order, order[0]) if order else None
+
+    def bind(self, values: Values) -> Values:
+        return values if self._pick is None else self._pick(values + self._fixed)[:-1]
+
+    def bind_all(self, rows: Iterable[Values]) -> Iterable[Values]:
+        return rows if self._pick is None else map(self.bind, rows)
+
+
+class Statement:
+    """One statement for each database; compared by identity."""
+
+    __slots__ = ("postgresql", "sqlite")
+
+    def __init__(self, sqlite: Text, postgresql: Text) -> None:
+        self.sqlite, self.postgresql = sqlite, postgresql

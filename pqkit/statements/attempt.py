@@ -1,0 +1,41 @@
+"""How attempts end and what they report: always under the fence."""
+
+from sqlalchemy import bindparam, exists, or_, select
+from sqlalchemy.sql.elements import BindParameter
+
+from pqkit.statements.declare import Declared, delete_by, equal, insert_row
+from pqkit.statements.tables import ATTEMPT, CLOSED, INTENT, LEASE, LOG, PROGRESS, REFUSAL
+
+# Finish: deleting the lease is the permission for everything else in the transaction.
+
+HELD = ("job_id", "attempt", "worker_id")
+DELETE_LEASE = delete_by(LEASE, *HELD)
+INSERT_ATTEMPT = insert_row(
+    ATTEMPT, "job_id", "attempt", "worker_id", "claimed_at", "started_at", "ended_at", "outcome", "error", "next_at"
+)
+INSERT_CLOSED = insert_row(CLOSED, "job_id", "state", "finished_at", "attempt", "retries", "crashes", "result", "error")
+INSERT_REFUSAL = insert_row(REFUSAL, "at", "job_id", "attempt", "worker_id", "outcome")
+INSERT_INTENT = insert_row(INTENT, "job_id", "staged", "target")
+DELETE_INTENT = delete_by(INTENT, "job_id", "staged")
+INTENTS = Declared(select(INTENT.c.job_id, INTENT.c.staged, INTENT.c.target).limit(bindparam("most")), ("most",))
+# What an attempt reports; its lease decides whether it may. A handler whose session was its finish has let go of the
+# lease already: its last lines are taken because that finish stands.
+
+_held = exists().where(*equal(LEASE, *HELD))
+_stands = exists().where(*equal(ATTEMPT, *HELD), ATTEMPT.c.outcome == "completed")
+_reported: tuple[BindParameter[int], ...] = (bindparam("the_job_id"), bindparam("the_attempt"), bindparam("at"))
+_held_params = tuple(f"the_{name}" for name in HELD)
+DELETE_PROGRESS = delete_by(PROGRESS, "job_id")
+REPORT_PROGRESS = Declared(
+    PROGRESS.insert().from_select(
+        ["job_id", "attempt", "at", "fraction", "note"],
+        select(*_reported, bindparam("part"), bindparam("words")).where(_held),
+    ),
+    ("at", "part", "words", *_held_params),
+)
+REPORT_LINE = Declared(
+    LOG.insert().from_select(
+        ["job_id", "attempt", "at", "line"], select(*_reported, bindparam("words")).where(or_(_held, _stands))
+    ),
+    ("at", "words", *_held_params),
+)

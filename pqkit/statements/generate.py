@@ -1,0 +1,42 @@
+"""Writes ``pqkit/sql/compiled.py`` from the declarations: ``python -m pqkit.statements.generate``."""
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+from pqkit.statements import attempt, claim, operate, produce, upkeep, workers
+from pqkit.statements.declare import POSTGRESQL, SQLITE, Declared
+
+TARGET = Path(__file__).parent.parent / "sql" / "compiled.py"
+ROOMS = (produce, claim, attempt, workers, upkeep, operate)
+HEAD = '''"""All statements as the databases take them. Written by ``make sql``: do not edit."""
+
+from pqkit.sql.text import Statement, Text
+'''
+
+
+def declared() -> Iterator[tuple[str, Declared]]:
+    """Every statement with its name."""
+    for room in ROOMS:
+        for name, value in vars(room).items():
+            if isinstance(value, Declared) and not name.startswith("_"):
+                yield name, value
+
+
+def source() -> str:
+    return HEAD + "".join(f"\n{name} = Statement(\n{_texts(it)})\n" for name, it in declared())
+
+
+def _texts(it: Declared) -> str:
+    return "".join(f"    Text(\n{_arguments(*it.written(dialect))}    ),\n" for dialect in (SQLITE, POSTGRESQL))
+
+
+def _arguments(text: str, order: tuple[int, ...] | None, fixed: tuple[object, ...]) -> str:
+    lines = textwrap.wrap(" ".join(text.split()), 100, break_long_words=False, break_on_hyphens=False)
+    quoted = [f"        {line + ' '!r}\n" for line in lines[:-1]] + [f"        {lines[-1]!r},\n"]
+    plain = tuple(str(value) if isinstance(value, str) else value for value in fixed)
+    return "".join(quoted) + (f"        {order},\n        {plain},\n" if order is not None else "")
+
+
+if __name__ == "__main__":
+    TARGET.write_text(source())

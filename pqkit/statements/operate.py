@@ -1,0 +1,93 @@
+"""The operators' verbs."""
+
+from sqlalchemy import and_, bindparam, case, exists, func, literal, select, update
+
+from pqkit.statements.declare import Declared, delete_by, equal, insert_row
+from pqkit.statements.tables import ACTION, CLOSED, DELAYED, INTENT, JOB, LEASE, QUEUE, READY
+
+INSERT_ACTION = insert_row(ACTION, "at", "who", "verb", "job_id", "reason", "detail")
+LAST_ACTION = Declared(select(func.coalesce(func.max(ACTION.c.id), 0)))
+ACTIONS_SINCE = Declared(
+    select(ACTION.c.id, ACTION.c.who, ACTION.c.verb, ACTION.c.job_id, ACTION.c.reason, ACTION.c.detail)
+    .where(ACTION.c.id > bindparam("after"))
+    .order_by(ACTION.c.id)
+    .limit(bindparam("most")),
+    ("after", "most"),
+)
+PLACES_OF = Declared(
+    select(
+        JOB.c.id,
+        JOB.c.queue,
+        JOB.c.priority,
+        case(
+            (READY.c.job_id.is_not(None), literal("pending")),
+            (LEASE.c.job_id.is_not(None), literal("processing")),
+            else_=func.coalesce(DELAYED.c.state, CLOSED.c.state),
+        ).label("state"),
+        func.coalesce(READY.c.attempt, LEASE.c.attempt, DELAYED.c.attempt, CLOSED.c.attempt),
+        func.coalesce(READY.c.retries, LEASE.c.retries, DELAYED.c.retries, CLOSED.c.retries),
+        func.coalesce(READY.c.crashes, LEASE.c.crashes, DELAYED.c.crashes, CLOSED.c.crashes),
+        DELAYED.c.due_at,
+        JOB.c.unique_key,
+        func.coalesce(READY.c.assigned_to, DELAYED.c.assigned_to),
+    )
+    .select_from(
+        JOB.outerjoin(
+            READY,
+            and_(READY.c.queue == JOB.c.queue, READY.c.priority == JOB.c.priority, READY.c.job_id == JOB.c.id),
+        )
+        .outerjoin(LEASE, LEASE.c.job_id == JOB.c.id)
+        .outerjoin(DELAYED, DELAYED.c.job_id == JOB.c.id)
+        .outerjoin(CLOSED, CLOSED.c.job_id == JOB.c.id)
+    )
+    .where(*equal(JOB, "id")),
+    ("the_id",),
+)
+DELETE_CLOSED = delete_by(CLOSED, "job_id")
+DELETE_JOB = delete_by(JOB, "id")
+ASK_CANCEL = Declared(
+    update(LEASE)
+    .where(*equal(LEASE, "job_id"), LEASE.c.cancel_requested_at.is_(None))
+    .values(cancel_requested_at=bindparam("now")),
+    ("now", "the_job_id"),
+)
+ASSIGN = Declared(
+    update(READY).where(*equal(READY, "queue", "priority", "job_id")).values(assigned_to=bindparam("to")),
+    ("to", "the_queue", "the_priority", "the_job_id"),
+)
+PAUSE = Declared(
+    update(QUEUE)
+    .where(*equal(QUEUE, "name"))
+    .values(
+        paused_at=bindparam("now"),
+        paused_until=bindparam("until"),
+        paused_by=bindparam("who"),
+        pause_reason=bindparam("why"),
+    ),
+    ("now", "until", "who", "why", "the_name"),
+)
+WAITING_IN_QUEUE = Declared(
+    select(
+        select(func.count()).select_from(READY).where(READY.c.queue == bindparam("in_queue")).scalar_subquery()
+        + select(func.count())
+        .select_from(DELAYED.join(JOB, JOB.c.id == DELAYED.c.job_id))
+        .where(JOB.c.queue == bindparam("in_queue"))
+        .scalar_subquery()
+        + select(func.count())
+        .select_from(LEASE.join(JOB, JOB.c.id == LEASE.c.job_id))
+        .where(JOB.c.queue == bindparam("in_queue"))
+        .scalar_subquery()
+    ),
+    ("in_queue",),
+)
+DELETE_QUEUE = delete_by(QUEUE, "name")
+RESULT_OF = Declared(
+    select(
+        CLOSED.c.state,
+        CLOSED.c.result,
+        CLOSED.c.error,
+        exists().where(INTENT.c.job_id == CLOSED.c.job_id).label("files_pending"),
+    ).where(*equal(CLOSED, "job_id")),
+    ("the_job_id",),
+)
+JOB_EXISTS = Declared(select(JOB.c.id).where(*equal(JOB, "id")), ("the_id",))

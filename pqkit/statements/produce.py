@@ -1,0 +1,31 @@
+"""What producers write."""
+
+from sqlalchemy import select
+
+from pqkit.statements.declare import Declared, delete_by, equal, insert_row
+from pqkit.statements.tables import DELAYED, HOLD, JOB, QUEUE, READY
+
+JOB_COLUMNS = (
+    "queue",
+    "task",
+    "args",
+    "priority",
+    "max_retries",
+    "backoff",
+    "timeout",
+    "unique_key",
+    "created_at",
+)
+INSERT_JOB = Declared(JOB.insert().returning(JOB.c.id), JOB_COLUMNS, JOB_COLUMNS)
+INSERT_JOB_WITH_ID = insert_row(JOB, "id", *JOB_COLUMNS)
+INSERT_READY = insert_row(
+    READY, "queue", "priority", "job_id", "attempt", "retries", "crashes", "suspect", "assigned_to"
+)
+INSERT_DELAYED = insert_row(
+    DELAYED, "due_at", "job_id", "state", "attempt", "retries", "crashes", "error", "assigned_to"
+)
+HOLDER = Declared(select(HOLD.c.job_id).where(*equal(HOLD, "queue", "unique_key")), ("the_queue", "the_unique_key"))
+INSERT_HOLD = insert_row(HOLD, "queue", "unique_key", "job_id")
+DELETE_HOLD = delete_by(HOLD, "job_id")
+KNOWN_QUEUE = Declared(select(QUEUE.c.name).where(*equal(QUEUE, "name")), ("the_name",))
+INSERT_QUEUE = insert_row(QUEUE, "name", "created_at")

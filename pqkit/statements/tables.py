@@ -1,0 +1,8 @@
+"""The tables, as the statements name them."""
+
+from pqkit.models import table
+
+JOB, READY, DELAYED, LEASE, CLOSED = (table(name) for name in ("job", "ready", "delayed", "lease", "closed"))
+ATTEMPT, REFUSAL, HOLD, INTENT = (table(name) for name in ("attempt", "refusal", "unique_hold", "file_intent"))
+WORKER, WORKER_TASK, QUEUE = (table(name) for name in ("worker", "worker_task", "queue"))
+DUTY, ACTION, PROGRESS, LOG = (table(name) for name in ("duty", "action", "progress", "job_log"))

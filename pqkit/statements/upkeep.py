@@ -1,0 +1,70 @@
+"""What maintenance looks for and moves."""
+
+from sqlalchemy import bindparam, exists, func, literal_column, select
+
+from pqkit.statements.declare import Declared, delete_by, equal, insert_row
+from pqkit.statements.tables import CLOSED, DELAYED, DUTY, JOB, LEASE, WORKER
+
+DUE = Declared(
+    select(
+        DELAYED.c.due_at,
+        DELAYED.c.job_id,
+        JOB.c.queue,
+        JOB.c.priority,
+        DELAYED.c.attempt,
+        DELAYED.c.retries,
+        DELAYED.c.crashes,
+        DELAYED.c.assigned_to,
+    )
+    .join_from(DELAYED, JOB, JOB.c.id == DELAYED.c.job_id)
+    .where(DELAYED.c.due_at <= bindparam("now"))
+    .order_by(DELAYED.c.due_at, DELAYED.c.job_id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True, of=DELAYED),
+    ("now", "most"),
+)
+DELETE_DELAYED = delete_by(DELAYED, "due_at", "job_id")
+NEXT_DUE = Declared(select(func.min(DELAYED.c.due_at)))
+LEASES_OF = Declared(
+    select(
+        LEASE.c.job_id,
+        JOB.c.queue,
+        JOB.c.priority,
+        LEASE.c.attempt,
+        LEASE.c.retries,
+        LEASE.c.crashes,
+        LEASE.c.suspect,
+        JOB.c.task,
+        literal_column("''").label("args"),
+        JOB.c.max_retries,
+        JOB.c.backoff,
+        JOB.c.timeout,
+        JOB.c.unique_key,
+        LEASE.c.worker_id,
+        LEASE.c.claimed_at,
+        LEASE.c.cancel_requested_at,
+    )
+    .join_from(LEASE, JOB, JOB.c.id == LEASE.c.job_id)
+    .where(*equal(LEASE, "worker_id"))
+    .order_by(LEASE.c.job_id)
+    .limit(bindparam("most")),
+    ("the_worker_id", "most"),
+)
+# A lease whose worker has no living registry row: ended, or never written.
+ORPHANED_WORKERS = Declared(
+    select(LEASE.c.worker_id)
+    .distinct()
+    .where(~exists().where(WORKER.c.id == LEASE.c.worker_id, WORKER.c.ended_at.is_(None)))
+    .limit(bindparam("most")),
+    ("most",),
+)
+DUTY_HELD = Declared(select(DUTY.c.worker_id, DUTY.c.boot_id, DUTY.c.until).where(*equal(DUTY, "name")), ("the_name",))
+DELETE_DUTY = delete_by(DUTY, "name")
+INSERT_DUTY = insert_row(DUTY, "name", "worker_id", "boot_id", "until")
+EXPIRED = Declared(
+    select(CLOSED.c.job_id)
+    .where(*equal(CLOSED, "state"), CLOSED.c.finished_at < bindparam("before"))
+    .order_by(CLOSED.c.finished_at)
+    .limit(bindparam("most")),
+    ("the_state", "before", "most"),
+)

@@ -1,0 +1,64 @@
+"""The registry of workers."""
+
+from sqlalchemy import bindparam, case, select, update
+
+from pqkit.statements.declare import Declared, delete_by, equal, insert_row
+from pqkit.statements.tables import LEASE, WORKER, WORKER_TASK
+
+WORKER_COLUMNS = (
+    "id",
+    "name",
+    "host",
+    "pid",
+    "process_start",
+    "pid_space",
+    "boot_id",
+    "beat",
+    "slots",
+    "queues",
+    "version",
+    "started_at",
+    "heartbeat_at",
+    "memory",
+)
+INSERT_WORKER = insert_row(WORKER, *WORKER_COLUMNS)
+INSERT_WORKER_TASK = insert_row(WORKER_TASK, "worker_id", "task")
+DELETE_WORKER_TASKS = delete_by(WORKER_TASK, "worker_id")
+_alive = (WORKER.c.id == bindparam("worker"), WORKER.c.ended_at.is_(None))
+BEAT = Declared(
+    update(WORKER)
+    .where(*_alive)
+    .values(
+        boot_id=bindparam("boot"),
+        beat=bindparam("clock"),
+        heartbeat_at=bindparam("now"),
+        memory=bindparam("rss"),
+        stopping_at=case((bindparam("stops").is_(None), WORKER.c.stopping_at), else_=bindparam("stops")),
+    ),
+    ("boot", "clock", "now", "rss", "stops", "worker"),
+)
+CANCEL_ASKED = Declared(
+    select(LEASE.c.job_id).where(*equal(LEASE, "worker_id"), LEASE.c.cancel_requested_at.is_not(None)),
+    ("the_worker_id",),
+)
+END_WORKER = Declared(
+    update(WORKER).where(*_alive).values(ended_at=bindparam("now"), end_reason=bindparam("why")),
+    ("now", "why", "worker"),
+)
+BURY_WORKER = Declared(
+    update(WORKER)
+    .where(*_alive, WORKER.c.beat == bindparam("seen_beat"))
+    .values(ended_at=bindparam("now"), end_reason=bindparam("why")),
+    ("now", "why", "worker", "seen_beat"),
+)
+LIVING = Declared(
+    select(
+        WORKER.c.id,
+        WORKER.c.name,
+        WORKER.c.pid,
+        WORKER.c.process_start,
+        WORKER.c.pid_space,
+        WORKER.c.boot_id,
+        WORKER.c.beat,
+    ).where(WORKER.c.ended_at.is_(None)),
+)
