@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from unittest.mock import patch
 
 from pqkit import tasks
@@ -14,6 +14,9 @@ from pqkit.db import Database, Transaction, clock, schema
 from pqkit.db.write import Write
 from pqkit.models import metadata
 from pqkit.queue import Queue, leases
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
 
 T = TypeVar("T")
 SECOND = 1_000_000
@@ -109,17 +112,23 @@ class SimulatedDatabase(Database):
     def write(self) -> Write:
         return _WriteWithGaps(self)
 
+    def join(self, session: "Session") -> Transaction:
+        return GappedTransaction(super().join(session).cursor, self.gap)
+
 
 class GappedTransaction(Transaction):
     """Knows the gap between transactions, for the mutants that split one in two."""
 
-    __slots__ = ("gap",)
-    gap: Callable[[bool], None]
+    __slots__ = ("_gap",)
+
+    def __init__(self, cursor: Any, gap: Callable[[bool], None]) -> None:
+        super().__init__(cursor)
+        self._gap = gap
 
     def begin_another(self) -> None:
         """End the open transaction and begin the next, with a gap between them in which the process may die."""
         self.cursor.execute("COMMIT")
-        self.gap(False)
+        self._gap(False)
         self.cursor.execute("BEGIN IMMEDIATE")
 
 
@@ -134,9 +143,7 @@ class _WriteWithGaps(Write):
 
     def __enter__(self) -> Transaction:
         self._gap(True)
-        tx = GappedTransaction(super().__enter__().cursor)
-        tx.gap = self._gap
-        return tx
+        return GappedTransaction(super().__enter__().cursor, self._gap)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         super().__exit__(kind, error, trace)
