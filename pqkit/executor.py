@@ -29,16 +29,22 @@ class Run:
         "hear",
         "started_at",
         "stop_asked",
+        "task",
         "timed_out",
     )
 
     def __init__(self, claim: Claim, started_at: int) -> None:
         self.claim, self.started_at = claim, started_at
+        self.task = find(claim.task)
         self.start_clock()
         self.cancel_asked = self.timed_out = self.stop_asked = False
         self.asked_at: float | None = None
         self.hear: Callable[[Wish], None] | None = None
         self.force: Callable[[], None] | None = None
+
+    @property
+    def wants_context(self) -> bool:
+        return self.task is not None and self.task.wants_context
 
     def start_clock(self) -> None:
         """Count the timeout from now on."""
@@ -68,37 +74,40 @@ class Run:
         return ended_by(self.claim, error)
 
 
-def known(name: str) -> Task[..., Any]:
-    found = find(name)
-    if found is None:
-        raise NotFound(f"this worker does not know the task {name}")
-    return found
+def known(run: Run) -> Task[..., Any]:
+    if run.task is None:
+        raise NotFound(f"this worker does not know the task {run.claim.task}")
+    return run.task
 
 
-def execute(run: Run, ctx: Context) -> Outcome:
-    """Run a handler in this thread; whatever it raises becomes an outcome."""
+def execute(run: Run, ctx: Context | None) -> Outcome:
+    """Run a handler in this thread; whatever it raises becomes an outcome. ``ctx`` is None where it asks for none."""
     try:
-        task = known(run.claim.task)
+        task = known(run)
         if task.is_async:
             return asyncio.run(execute_async(run, ctx))
-        return completed(task.function(**_arguments(task, run.claim, ctx)), tuple(ctx.staged))
+        return completed(task.function(**_arguments(task, run.claim, ctx)), _staged(ctx))
     except BaseException as error:  # noqa: BLE001 - SystemExit from a handler ends its attempt, not its worker
         return run.outcome_of(error)
 
 
-async def execute_async(run: Run, ctx: Context) -> Outcome:
+async def execute_async(run: Run, ctx: Context | None) -> Outcome:
     """Run an async handler in the running event loop, up to its timeout."""
     try:
-        task = known(run.claim.task)
+        task = known(run)
         async with asyncio.timeout(run.claim.timeout) as limit:
             value = await task.function(**_arguments(task, run.claim, ctx))
-        return completed(value, tuple(ctx.staged))
+        return completed(value, _staged(ctx))
     except BaseException as error:  # noqa: BLE001 - see execute
         run.timed_out = run.timed_out or (isinstance(error, TimeoutError) and limit.expired())
         return run.outcome_of(error)
 
 
-def _arguments(task: Task[..., Any], claim: Claim, ctx: Context) -> dict[str, Any]:
+def _staged(ctx: Context | None) -> tuple[tuple[str, str], ...]:
+    return () if ctx is None else tuple(ctx.staged)
+
+
+def _arguments(task: Task[..., Any], claim: Claim, ctx: Context | None) -> dict[str, Any]:
     arguments = task.decode(claim.args)
     if task.wants_context:
         arguments["ctx"] = ctx

@@ -40,7 +40,8 @@ def _job_key() -> Column[int]:
 
 
 def _one_of(column: str, place: Place) -> str:
-    return f"{column} IN ({', '.join(repr(str(state)) for state in in_place(place))})"
+    # An OR and no IN, for which SQLite would build a set anew for each row.
+    return " OR ".join(f"{column} = '{state}'" for state in in_place(place))
 
 
 class JobRow(Row, table=True):
@@ -76,6 +77,7 @@ class ReadyRow(Row, table=True):
     __table_args__ = (
         Index(
             "ready_suspect",
+            "suspect",  # always 1, and the reason that SQLite prefers this index to the key
             "queue",
             "priority",
             "job_id",

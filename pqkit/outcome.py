@@ -2,6 +2,7 @@
 
 import json
 import traceback
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from pqkit.payload import clean_text, encode_result
@@ -53,21 +54,26 @@ class ChildDied(Exception):
 class Claim(NamedTuple):
     """One leased attempt as the claim reads it. ``attempt`` counts every run and only grows: the fencing token."""
 
-    job_id: int
     queue: str
     priority: int
+    job_id: int
     attempt: int
     retries: int
     crashes: int
     suspect: int
+    worker_id: int
+    claimed_at: int
     task: str
     args: str
     max_retries: int
     backoff: str | None
     timeout: float | None
     unique_key: str | None
-    worker_id: int
-    claimed_at: int
+
+
+# Parts of a claim that are whole rows of parameters; taken hundreds at a time.
+READY_KEY, LEASE = itemgetter(slice(0, 3)), itemgetter(slice(2, 9))
+HELD, HELD_SINCE = itemgetter(2, 3, 7), itemgetter(2, 3, 7, 8)
 
 
 class Outcome(NamedTuple):
@@ -86,7 +92,12 @@ class Outcome(NamedTuple):
     files: tuple[tuple[str, str], ...] = ()
 
 
+PLAIN = Outcome("completed", JobState.COMPLETED)
+
+
 def completed(result: Any, files: tuple[tuple[str, str], ...] = ()) -> Outcome:
+    if result is None and not files:
+        return PLAIN
     return Outcome("completed", JobState.COMPLETED, result=encode_result(result), files=files)
 
 

@@ -31,7 +31,7 @@ class JobState(StrEnum):
 
     @property
     def final(self) -> bool:
-        return self.place is Place.CLOSED
+        return self in FINAL
 
 
 PLACES: dict[JobState, Place] = {

@@ -75,6 +75,14 @@ def test_it_never_scans(queue: Queue, name: str) -> None:
     assert scans(plan(queue, text, text.count("?"))) == []
 
 
+def test_suspects_are_looked_for_in_their_own_index(queue: Queue) -> None:
+    """Every claim asks for them, and there are hardly ever any: a search through the queue would read all of it."""
+    text = compiled.SUSPECT_HEAD.sqlite.text
+    assert any("COVERING INDEX ready_suspect" in step for step in plan(queue, text, text.count("?")))
+    text = compiled.HEAD.sqlite.text
+    assert not any("ready_suspect" in step for step in plan(queue, text, text.count("?")))
+
+
 def test_the_look_at_plans_finds_a_scan(queue: Queue) -> None:
     assert scans(plan(queue, "SELECT * FROM job WHERE task = ?", 1))
     assert scans(plan(queue, "SELECT * FROM ready WHERE queue = ? ORDER BY job_id", 1))

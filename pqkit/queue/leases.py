@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pqkit.db import Database, Transaction, clock
-from pqkit.outcome import Claim
+from pqkit.outcome import LEASE, READY_KEY, Claim
 from pqkit.queue.settle import Finished, SomeRefused, settle, settle_each
 from pqkit.sql import compiled as sql
 from pqkit.version import VERSION
@@ -141,9 +141,9 @@ class Leases:
                 return self._lease(tx, claims)  # let what runs here run out, so that the suspect can be alone
             if suspects and not claims:
                 self._has_suspect = True
-                return self._lease(tx, [Claim._make((*suspects[0], self.id, now))])
+                return self._lease(tx, [Claim._make(suspects[0])])
             rows = tx.rows(sql.HEAD, name, now, self.name, self.id, demand - len(claims))
-            claims += [Claim._make((*row, self.id, now)) for row in rows]
+            claims += map(Claim._make, rows)
             if rows:
                 self._last_queue = name
             if len(claims) == demand:
@@ -152,11 +152,8 @@ class Leases:
 
     def _lease(self, tx: Transaction, claims: list[Claim]) -> list[Claim]:
         if claims:
-            tx.run_many(sql.DELETE_READY, [(c.queue, c.priority, c.job_id) for c in claims])
-            tx.run_many(
-                sql.INSERT_LEASE,
-                [(c.job_id, c.attempt, c.retries, c.crashes, c.suspect, c.worker_id, c.claimed_at) for c in claims],
-            )
+            tx.run_many(sql.DELETE_READY, map(READY_KEY, claims))
+            tx.run_many(sql.INSERT_LEASE, map(LEASE, claims))
         return claims
 
     def _queue_names(self, tx: Transaction) -> list[str]:

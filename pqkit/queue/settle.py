@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pqkit.db import Database, Transaction
 from pqkit.errors import LeaseLost
-from pqkit.outcome import Claim, Outcome
+from pqkit.outcome import HELD, HELD_SINCE, PLAIN, Claim, Outcome
 from pqkit.sql import compiled as sql
-from pqkit.states import JobState, Place
+from pqkit.states import FINAL, JobState, Place
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -28,8 +28,7 @@ class SomeRefused(Exception):
 
 def settle(tx: Transaction, finished: Sequence[Finished]) -> None:
     """Write all of ``finished``; raises SomeRefused unless every lease was still held."""
-    rows = [(f.claim.job_id, f.claim.attempt, f.claim.worker_id) for f in finished]
-    if tx.run_many(sql.DELETE_LEASE, rows) != len(finished):
+    if tx.run_many(sql.DELETE_LEASE, [HELD(f.claim) for f in finished]) != len(finished):
         raise SomeRefused
     _write(tx, finished)
 
@@ -39,12 +38,12 @@ def settle_each(tx: Transaction, finished: Sequence[Finished]) -> list[Finished]
     held: list[Finished] = []
     refused: list[Finished] = []
     for f in finished:
-        won = tx.run(sql.DELETE_LEASE, f.claim.job_id, f.claim.attempt, f.claim.worker_id)
+        won = tx.run(sql.DELETE_LEASE, *HELD(f.claim))
         (held if won else refused).append(f)
     _write(tx, held)
     tx.run_many(
         sql.INSERT_REFUSAL,
-        [(f.ended_at, f.claim.job_id, f.claim.attempt, f.claim.worker_id, f.outcome.kind) for f in refused],
+        [(f.ended_at, *HELD(f.claim), f.outcome.kind) for f in refused],
     )
     return refused
 
@@ -59,7 +58,7 @@ def finish_in(database: Database, session: "Session", finished: Finished) -> Non
 
 def _write(tx: Transaction, finished: Sequence[Finished]) -> None:
     tx.run_many(sql.INSERT_ATTEMPT, [_history(f) for f in finished])
-    closed = [f for f in finished if f.outcome.state.final]
+    closed = [f for f in finished if f.outcome.state in FINAL]
     tx.run_many(sql.INSERT_CLOSED, [_closed(f) for f in closed])
     keyed = [(f.claim.job_id,) for f in closed if f.claim.unique_key is not None]
     if keyed:
@@ -81,19 +80,12 @@ def _write_unfinished(tx: Transaction, finished: Sequence[Finished]) -> None:
 
 
 def _history(f: Finished) -> tuple[object, ...]:
-    claim, outcome = f.claim, f.outcome
+    claim, outcome, started_at, ended_at = f
+    if outcome is PLAIN:
+        return *HELD_SINCE(claim), started_at, ended_at, "completed", None, None
     error = outcome.error or (None if outcome.kind == "completed" else outcome.summary)
-    return (
-        claim.job_id,
-        claim.attempt,
-        claim.worker_id,
-        claim.claimed_at,
-        f.started_at,
-        f.ended_at,
-        outcome.kind,
-        error,
-        _due(f) if outcome.state.place is Place.DELAYED else None,
-    )
+    due = _due(f) if outcome.state.place is Place.DELAYED else None
+    return *HELD_SINCE(claim), started_at, ended_at, outcome.kind, error, due
 
 
 def _due(f: Finished) -> int:
@@ -106,13 +98,17 @@ def _budget(f: Finished) -> tuple[int, int]:
 
 
 def _closed(f: Finished) -> tuple[object, ...]:
-    claim, outcome = f.claim, f.outcome
-    return claim.job_id, outcome.state, f.ended_at, claim.attempt, *_budget(f), outcome.result, outcome.summary
+    claim, outcome, _, ended_at = f
+    if outcome is PLAIN:
+        return claim.job_id, "completed", ended_at, claim.attempt, claim.retries, claim.crashes, None, None
+    # The bare text: a driver looks for an adapter for each value of a str's subclass.
+    state = outcome.state.value
+    return claim.job_id, state, ended_at, claim.attempt, *_budget(f), outcome.result, outcome.summary
 
 
 def _delayed(f: Finished) -> tuple[object, ...]:
     claim, outcome = f.claim, f.outcome
-    return _due(f), claim.job_id, outcome.state, claim.attempt, *_budget(f), outcome.summary, None
+    return _due(f), claim.job_id, outcome.state.value, claim.attempt, *_budget(f), outcome.summary, None
 
 
 def _ready(f: Finished) -> tuple[object, ...]:

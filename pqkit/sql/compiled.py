@@ -98,53 +98,58 @@ INSERT_QUEUE = Statement(
 
 HEAD = Statement(
     Text(
-        "SELECT ready.job_id, ready.queue, ready.priority, ready.attempt + ? AS anon_1, ready.retries, "
-        "ready.crashes, ready.suspect, job.task, job.args, job.max_retries, job.backoff, job.timeout, "
-        "job.unique_key FROM ready JOIN job ON job.id = ready.job_id WHERE ready.queue = ? AND ready.suspect "
-        "= 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND queue.paused_at IS NOT NULL AND "
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, job.task, job.args, job.max_retries, "
+        "job.backoff, job.timeout, job.unique_key FROM ready JOIN job ON job.id = ready.job_id WHERE NOT "
+        "(EXISTS (SELECT * FROM queue WHERE queue.name = ? AND queue.paused_at IS NOT NULL AND "
         "(queue.paused_until IS NULL OR queue.paused_until > ?))) AND (ready.assigned_to IS NULL OR "
         "ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE worker_task.worker_id = ? AND "
-        "worker_task.task = job.task)) ORDER BY ready.priority, ready.job_id LIMIT ? OFFSET ?",
-        (5, 0, 0, 1, 2, 3, 4, 6),
-        (1, 0),
+        "worker_task.task = job.task)) AND ready.queue = ? AND ready.suspect = 0 ORDER BY ready.priority, "
+        "ready.job_id LIMIT ? OFFSET ?",
+        (3, 1, 0, 1, 2, 3, 0, 4, 5),
+        (0,),
     ),
     Text(
-        "SELECT ready.job_id, ready.queue, ready.priority, ready.attempt + %s::INTEGER AS anon_1, "
-        "ready.retries, ready.crashes, ready.suspect, job.task, job.args, job.max_retries, job.backoff, "
-        "job.timeout, job.unique_key FROM ready JOIN job ON job.id = ready.job_id WHERE ready.queue = "
-        "%s::VARCHAR AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = "
-        "%s::VARCHAR AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > "
-        "%s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR) AND (EXISTS (SELECT "
-        "* FROM worker_task WHERE worker_task.worker_id = %s::BIGINT AND worker_task.task = job.task)) ORDER "
-        "BY ready.priority, ready.job_id LIMIT %s FOR UPDATE OF ready SKIP LOCKED",
-        (5, 0, 0, 1, 2, 3, 4),
-        (1,),
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, %s AS anon_2, %s AS anon_3, job.task, job.args, job.max_retries, "
+        "job.backoff, job.timeout, job.unique_key FROM ready JOIN job ON job.id = ready.job_id WHERE NOT "
+        "(EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR AND queue.paused_at IS NOT NULL AND "
+        "(queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR "
+        "ready.assigned_to = %s::VARCHAR) AND (EXISTS (SELECT * FROM worker_task WHERE worker_task.worker_id "
+        "= %s::BIGINT AND worker_task.task = job.task)) AND ready.queue = %s::VARCHAR AND ready.suspect = 0 "
+        "ORDER BY ready.priority, ready.job_id LIMIT %s FOR UPDATE OF ready SKIP LOCKED",
+        (3, 1, 0, 1, 2, 3, 0, 4),
+        (),
     ),
 )
 
 SUSPECT_HEAD = Statement(
     Text(
-        "SELECT ready.job_id, ready.queue, ready.priority, ready.attempt + ? AS anon_1, ready.retries, "
-        "ready.crashes, ready.suspect, job.task, job.args, job.max_retries, job.backoff, job.timeout, "
-        "job.unique_key FROM ready JOIN job ON job.id = ready.job_id WHERE ready.queue = ? AND ready.suspect "
-        "= 1 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND queue.paused_at IS NOT NULL AND "
-        "(queue.paused_until IS NULL OR queue.paused_until > ?))) AND (ready.assigned_to IS NULL OR "
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, job.task, job.args, job.max_retries, "
+        "job.backoff, job.timeout, job.unique_key FROM ready AS found JOIN ready ON found.queue = ready.queue "
+        "AND found.priority = ready.priority AND found.job_id = ready.job_id JOIN job ON job.id = "
+        "ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND queue.paused_at IS NOT "
+        "NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND (ready.assigned_to IS NULL OR "
         "ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE worker_task.worker_id = ? AND "
-        "worker_task.task = job.task)) ORDER BY ready.priority, ready.job_id LIMIT ? OFFSET ?",
-        (5, 0, 0, 1, 2, 3, 4, 6),
-        (1, 0),
+        "worker_task.task = job.task)) AND found.queue = ? AND found.suspect = 1 ORDER BY found.priority, "
+        "found.job_id LIMIT ? OFFSET ?",
+        (3, 1, 0, 1, 2, 3, 0, 4, 5),
+        (0,),
     ),
     Text(
-        "SELECT ready.job_id, ready.queue, ready.priority, ready.attempt + %s::INTEGER AS anon_1, "
-        "ready.retries, ready.crashes, ready.suspect, job.task, job.args, job.max_retries, job.backoff, "
-        "job.timeout, job.unique_key FROM ready JOIN job ON job.id = ready.job_id WHERE ready.queue = "
-        "%s::VARCHAR AND ready.suspect = 1 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = "
-        "%s::VARCHAR AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > "
-        "%s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR) AND (EXISTS (SELECT "
-        "* FROM worker_task WHERE worker_task.worker_id = %s::BIGINT AND worker_task.task = job.task)) ORDER "
-        "BY ready.priority, ready.job_id LIMIT %s FOR UPDATE OF ready SKIP LOCKED",
-        (5, 0, 0, 1, 2, 3, 4),
-        (1,),
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, %s AS anon_2, %s AS anon_3, job.task, job.args, job.max_retries, "
+        "job.backoff, job.timeout, job.unique_key FROM ready AS found JOIN ready ON found.queue = ready.queue "
+        "AND found.priority = ready.priority AND found.job_id = ready.job_id JOIN job ON job.id = "
+        "ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR AND "
+        "queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT))) "
+        "AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR) AND (EXISTS (SELECT * FROM "
+        "worker_task WHERE worker_task.worker_id = %s::BIGINT AND worker_task.task = job.task)) AND "
+        "found.queue = %s::VARCHAR AND found.suspect = 1 ORDER BY found.priority, found.job_id LIMIT %s FOR "
+        "UPDATE OF ready SKIP LOCKED",
+        (3, 1, 0, 1, 2, 3, 0, 4),
+        (),
     ),
 )
 
@@ -421,17 +426,17 @@ NEXT_DUE = Statement(
 
 LEASES_OF = Statement(
     Text(
-        "SELECT lease.job_id, job.queue, job.priority, lease.attempt, lease.retries, lease.crashes, "
-        "lease.suspect, job.task, '' AS args, job.max_retries, job.backoff, job.timeout, job.unique_key, "
-        "lease.worker_id, lease.claimed_at, lease.cancel_requested_at FROM lease JOIN job ON job.id = "
+        "SELECT job.queue, job.priority, lease.job_id, lease.attempt, lease.retries, lease.crashes, "
+        "lease.suspect, lease.worker_id, lease.claimed_at, job.task, '' AS args, job.max_retries, "
+        "job.backoff, job.timeout, job.unique_key, lease.cancel_requested_at FROM lease JOIN job ON job.id = "
         "lease.job_id WHERE lease.worker_id = ? ORDER BY lease.job_id LIMIT ? OFFSET ?",
         (0, 1, 2),
         (0,),
     ),
     Text(
-        "SELECT lease.job_id, job.queue, job.priority, lease.attempt, lease.retries, lease.crashes, "
-        "lease.suspect, job.task, '' AS args, job.max_retries, job.backoff, job.timeout, job.unique_key, "
-        "lease.worker_id, lease.claimed_at, lease.cancel_requested_at FROM lease JOIN job ON job.id = "
+        "SELECT job.queue, job.priority, lease.job_id, lease.attempt, lease.retries, lease.crashes, "
+        "lease.suspect, lease.worker_id, lease.claimed_at, job.task, '' AS args, job.max_retries, "
+        "job.backoff, job.timeout, job.unique_key, lease.cancel_requested_at FROM lease JOIN job ON job.id = "
         "lease.job_id WHERE lease.worker_id = %s::BIGINT ORDER BY lease.job_id LIMIT %s",
     ),
 )

@@ -1,6 +1,8 @@
 """The claim: whom a ready job is for, and cutting off the head of its queue."""
 
-from sqlalchemy import bindparam, exists, func, literal_column, or_, select
+from typing import Any
+
+from sqlalchemy import Select, and_, bindparam, exists, func, literal_column, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from pqkit.statements.declare import Declared, delete_by, insert_row
@@ -26,28 +28,42 @@ def allowed(name: ColumnElement[str]) -> ColumnElement[bool]:
 _claim_params = ("in_queue", "now", "worker_name", "worker", "demand")
 
 
-def _head(suspect: str) -> Declared:
-    # A literal, not a parameter: SQLite takes a partial index only where it can see the index's own condition.
-    columns = (READY.c.retries, READY.c.crashes, READY.c.suspect, JOB.c.task, JOB.c.args, JOB.c.max_retries)
-    core = (
-        select(READY.c.job_id, READY.c.queue, READY.c.priority, READY.c.attempt + 1, *columns)
-        .add_columns(JOB.c.backoff, JOB.c.timeout, JOB.c.unique_key)
-        .join_from(READY, JOB, JOB.c.id == READY.c.job_id)
+def _head() -> Select[Any]:
+    key = (READY.c.queue, READY.c.priority, READY.c.job_id)
+    life = (READY.c.attempt + literal_column("1"), READY.c.retries, READY.c.crashes, READY.c.suspect)
+    return (
+        select(*key, *life, bindparam("worker"), bindparam("now"), JOB.c.task, JOB.c.args)
+        .add_columns(JOB.c.max_retries, JOB.c.backoff, JOB.c.timeout, JOB.c.unique_key)
         .where(
-            READY.c.queue == bindparam("in_queue"),
-            READY.c.suspect == literal_column(suspect),
             ~paused(bindparam("in_queue"), bindparam("now")),
             allowed(bindparam("worker_name")),
             served(bindparam("worker")),
         )
-        .order_by(READY.c.priority, READY.c.job_id)
         .limit(bindparam("demand"))
         .with_for_update(skip_locked=True, of=READY)
     )
-    return Declared(core, _claim_params)
 
 
-HEAD, SUSPECT_HEAD = _head("0"), _head("1")
+def _innocent_head() -> Declared:
+    mine = (READY.c.queue == bindparam("in_queue"), READY.c.suspect == literal_column("0"))
+    ordered = _head().where(*mine).order_by(READY.c.priority, READY.c.job_id)
+    return Declared(ordered.join_from(READY, JOB, JOB.c.id == READY.c.job_id), _claim_params)
+
+
+def _suspect_head() -> Declared:
+    # By the keys of the partial index: SQLite takes it only where it sees the index's own condition as a literal and
+    # needs no other column, and would otherwise read the whole queue.
+    found = READY.alias("found")
+    same = [found.c[name] == READY.c[name] for name in ("queue", "priority", "job_id")]
+    mine = (found.c.queue == bindparam("in_queue"), found.c.suspect == literal_column("1"))
+    ordered = _head().where(*mine).order_by(found.c.priority, found.c.job_id)
+    return Declared(
+        ordered.join_from(found, READY, and_(*same)).join(JOB, JOB.c.id == READY.c.job_id),
+        _claim_params,
+    )
+
+
+HEAD, SUSPECT_HEAD = _innocent_head(), _suspect_head()
 DELETE_READY = delete_by(READY, "queue", "priority", "job_id")
 INSERT_LEASE = insert_row(LEASE, "job_id", "attempt", "retries", "crashes", "suspect", "worker_id", "claimed_at")
 NEXT_QUEUE = Declared(select(func.min(READY.c.queue)).where(READY.c.queue > bindparam("after")), ("after",))

@@ -27,21 +27,21 @@ DELETE_DELAYED = delete_by(DELAYED, "due_at", "job_id")
 NEXT_DUE = Declared(select(func.min(DELAYED.c.due_at)))
 LEASES_OF = Declared(
     select(
-        LEASE.c.job_id,
         JOB.c.queue,
         JOB.c.priority,
+        LEASE.c.job_id,
         LEASE.c.attempt,
         LEASE.c.retries,
         LEASE.c.crashes,
         LEASE.c.suspect,
+        LEASE.c.worker_id,
+        LEASE.c.claimed_at,
         JOB.c.task,
         literal_column("''").label("args"),
         JOB.c.max_retries,
         JOB.c.backoff,
         JOB.c.timeout,
         JOB.c.unique_key,
-        LEASE.c.worker_id,
-        LEASE.c.claimed_at,
         LEASE.c.cancel_requested_at,
     )
     .join_from(LEASE, JOB, JOB.c.id == LEASE.c.job_id)

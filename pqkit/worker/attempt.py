@@ -13,7 +13,7 @@ from pqkit.queue.settle import Finished, finish_in
 from pqkit.states import JobState
 
 Report = Callable[[Claim, float | None, str], None]
-Execute = Callable[[Run, Context], Outcome]
+Execute = Callable[[Run, Context | None], Outcome]
 
 
 def make_context(database: Database, run: Run, report: Report) -> Context:
@@ -31,8 +31,9 @@ def make_context(database: Database, run: Run, report: Report) -> Context:
 
 def attempt(database: Database, run: Run, execute: Execute, report: Report) -> tuple[Outcome, bool]:
     """Run the handler; (outcome, whether it is committed already, with the handler's session)."""
-    ctx = make_context(database, run, report)
-    return conclude(database, run, ctx, execute(run, ctx))
+    ctx = make_context(database, run, report) if run.wants_context else None
+    outcome = execute(run, ctx)
+    return (outcome, False) if ctx is None else conclude(database, run, ctx, outcome)
 
 
 def conclude(database: Database, run: Run, ctx: Context, outcome: Outcome) -> tuple[Outcome, bool]:

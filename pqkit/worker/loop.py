@@ -142,8 +142,10 @@ class Worker:
 
     def _settle(self, ended: Sequence[Ended], refused: Sequence[Finished]) -> None:
         """After the commit: put files in place, learn the pace, say what happened."""
-        lost = {f.claim.job_id for f in refused}
-        kept = [e.finished for e in ended if e.finished.claim.job_id not in lost]
+        kept = [e.finished for e in ended]
+        if refused:
+            lost = {f.claim.job_id for f in refused}
+            kept = [f for f in kept if f.claim.job_id not in lost]
         for finished in refused:
             drop_staged(finished.outcome.files)
         self._put_files_in_place(kept)
@@ -153,7 +155,9 @@ class Worker:
 
     def _put_files_in_place(self, finished: Sequence[Finished]) -> None:
         done = []
-        for job_id, staged, target in [(f.claim.job_id, *pair) for f in finished for pair in f.outcome.files]:
+        for job_id, staged, target in [
+            (f.claim.job_id, *pair) for f in finished if f.outcome.files for pair in f.outcome.files
+        ]:
             try:
                 put_in_place(staged, target)
                 done.append((job_id, staged))

@@ -110,8 +110,7 @@ class Slots:
             child.close()
 
     def _run(self, run: Run) -> tuple[Outcome, bool]:
-        task = find(run.claim.task)
-        if task is not None and task.policy.isolation == "process":
+        if run.task is not None and run.task.policy.isolation == "process":
             claim = run.claim
             return self._child().execute(run, lambda fraction, text: self._report(claim, fraction, text))
         return attempt(self._database, run, execute, self._report)
@@ -132,7 +131,7 @@ class Slots:
 
     async def _run_async(self, claim: Claim) -> None:
         run = self._begin(claim)
-        ctx = make_context(self._database, run, self._report)
+        ctx = make_context(self._database, run, self._report) if run.wants_context else None
         handler = asyncio.ensure_future(execute_async(run, ctx))
         loop = asyncio.get_running_loop()
 
@@ -145,7 +144,7 @@ class Slots:
 
         run.force, run.hear = cancel, hear
         outcome = await handler
-        if ctx.opened is not None or ctx.staged:
+        if ctx is not None and (ctx.opened is not None or ctx.staged):
             self._end(run, *await asyncio.to_thread(conclude, self._database, run, ctx, outcome))
         else:
             self._end(run, outcome, written=False)

@@ -92,7 +92,7 @@ def upgrade() -> None:
     op.create_index(
         "ready_suspect",
         "ready",
-        ["queue", "priority", "job_id"],
+        ["suspect", "queue", "priority", "job_id"],
         unique=False,
         sqlite_where=sa.text("suspect = 1"),
         postgresql_where=sa.text("suspect = 1"),
@@ -163,7 +163,10 @@ def upgrade() -> None:
         sa.Column("crashes", sa.Integer(), nullable=False),
         sa.Column("result", sa.Text(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
-        sa.CheckConstraint("state IN ('completed', 'failed', 'unprocessable', 'canceled')", name="closed_state"),
+        sa.CheckConstraint(
+            "state = 'completed' OR state = 'failed' OR state = 'unprocessable' OR state = 'canceled'",
+            name="closed_state",
+        ),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id"),
     )
@@ -178,7 +181,7 @@ def upgrade() -> None:
         sa.Column("crashes", sa.Integer(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("assigned_to", sa.Text(), nullable=True),
-        sa.CheckConstraint("state IN ('scheduled', 'retrying')", name="delayed_state"),
+        sa.CheckConstraint("state = 'scheduled' OR state = 'retrying'", name="delayed_state"),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("due_at", "job_id"),
         sqlite_with_rowid=False,
