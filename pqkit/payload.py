@@ -16,6 +16,8 @@ MAX_DEPTH = 32
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 MAX_ERROR_CHARS = 16_000
 _BAD_TEXT = re.compile("[\x00\ud800-\udfff]")
+_DOUBTFUL = re.compile(r"\\u0000|[0-9]{19}|NaN|Infinity|[\ud800-\udfff]")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 class PayloadError(PqkitError, ValueError):
@@ -26,7 +28,18 @@ def encode_args(args: dict[str, Any]) -> str:
     """``args`` as compact JSON. Raises PayloadError for anything but an object within the bounds."""
     if not isinstance(args, dict):
         raise PayloadError(f"arguments must be a JSON object, not {type(args).__name__}")
-    return _encode(args, "args")
+    try:
+        text = _ENCODER.encode(args)
+    except (TypeError, ValueError, RecursionError):
+        return _encode(args, "args")
+    flat = text.count("{") == 1 and all(type(key) is str for key in args)
+    return text if flat and surely_fits(text) else _encode(args, "args")
+
+
+def surely_fits(text: str) -> bool:
+    """Whether a JSON text is within the bounds beyond doubt, at a glance; False asks for a closer look."""
+    short = len(text) <= MAX_BYTES // 4  # a character takes at most four bytes
+    return short and text.count("{") + text.count("[") <= MAX_DEPTH and _DOUBTFUL.search(text) is None
 
 
 def encode_result(value: Any) -> str | None:
@@ -57,7 +70,7 @@ def clean_text(text: str, limit: int = MAX_ERROR_CHARS) -> str:
 def _encode(value: Any, where: str) -> str:
     _check(value, where, 1)
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = _ENCODER.encode(value)
     except TypeError as error:
         raise PayloadError(f"{where}: {error}") from None
     size = len(text.encode())

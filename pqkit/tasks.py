@@ -3,15 +3,17 @@
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import update_wrapper
 from typing import Any, Generic, Literal, NotRequired, ParamSpec, Protocol, TypeVar, get_type_hints, overload
 
 from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 from typing_extensions import TypedDict
 
 from pqkit.errors import PqkitError
-from pqkit.payload import PayloadError, encode_args
+from pqkit.payload import PayloadError, encode_args, surely_fits
 from pqkit.retry import DEFAULT_BACKOFF, DEFAULT_MAX_RETRIES, check_policy
 
 P = ParamSpec("P")
@@ -86,6 +88,10 @@ class Task(Generic[P, R]):
             checked = self._arguments.validate_python(args)
         except ValidationError as error:
             raise ArgumentError(f"{self.name}: {_in_words(error)}") from None
+        with suppress(PydanticSerializationError):
+            text = self._arguments.dump_json(checked, warnings=False).decode()
+            if surely_fits(text):
+                return text
         return encode_args(self._arguments.dump_python(checked, mode="json", warnings=False))
 
     def decode(self, text: str) -> dict[str, Any]:
@@ -186,7 +192,7 @@ def _arguments_of(function: Callable[..., Any], name: str) -> TypeAdapter[dict[s
             fields[parameter.name] = hint if parameter.default is parameter.empty else NotRequired[hint]
     make: Any = TypedDict  # a type checker wants its fields written out; these come from a signature
     shape = make(f"{name} arguments", fields)
-    shape.__pydantic_config__ = ConfigDict(extra=extra, arbitrary_types_allowed=False)
+    shape.__pydantic_config__ = ConfigDict(extra=extra, arbitrary_types_allowed=False, ser_json_inf_nan="constants")
     try:
         return TypeAdapter(shape)
     except (PydanticSchemaGenerationError, PydanticUserError) as error:

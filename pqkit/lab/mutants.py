@@ -21,7 +21,8 @@ from pqkit.lab.simulation import simulator
 from pqkit.lab.verdict import Finding
 from pqkit.lab.witness import DRAINED, EFFECTS, LIVING_KEEP, NEIGHBOURS, POISON
 from pqkit.outcome import Claim, Outcome
-from pqkit.queue import Finished, Leases, Queue, leases, operate, settle, upkeep
+from pqkit.queue import Finished, Leases, leases, operate, settle, upkeep
+from pqkit.queue.insert import Inserter
 from pqkit.sql import compiled as sql
 from pqkit.statements import attempt as declared
 from pqkit.statements import claim, workers
@@ -151,14 +152,14 @@ def _claim_split() -> AbstractContextManager[object]:
 def _acknowledged_early() -> AbstractContextManager[object]:
     """An enqueue returns its ids although its transaction was undone."""
 
-    def insert_many(self: Queue, tx: Transaction, order: Any, texts: Sequence[str]) -> list[int]:
+    def insert_many(self: Inserter, tx: Transaction, order: Any, texts: Sequence[str]) -> list[int]:
         ids = honest(self, tx, order, texts)
         tx.cursor.execute("ROLLBACK")
         tx.cursor.execute("BEGIN IMMEDIATE")
         return ids
 
-    honest = Queue._insert_many
-    return patch.object(Queue, "_insert_many", insert_many)
+    honest = Inserter.insert_many
+    return patch.object(Inserter, "insert_many", insert_many)
 
 
 @contextmanager

@@ -6,10 +6,12 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from pqkit.db import Database, Durability, Transaction, connect
+from pqkit.db import Database, Durability, connect
 from pqkit.db.schema import check, ensure
 from pqkit.db.wake import SETTLE
 from pqkit.errors import NotFound
+from pqkit.queue.group import AsyncCommit, GroupCommit
+from pqkit.queue.insert import Call, Inserted, Inserter
 from pqkit.queue.job import Job
 from pqkit.queue.leases import Leases
 from pqkit.queue.operate import Done, Operator
@@ -51,7 +53,10 @@ class Queue:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._known: set[str] = set()
+        self._inserter = Inserter(database)
+        self._group = GroupCommit(database, self._inserter)
+        self._later: AsyncCommit | None = None
+        self._plain_orders: dict[Task[..., Any], Order] = {}
 
     @property
     def engine(self) -> "Engine":
@@ -76,14 +81,21 @@ class Queue:
         Raises ArgumentError or PayloadError for arguments that do not fit, BadOrder for options that make no sense.
         A ``unique_key`` that an unfinished job of the queue holds returns that job, with ``existing`` set.
         """
-        order = make_order(task, now=self.database.now(), **options)
-        text = order.encode({} if args is None else args)
+        order, text = self._order(task, args, options)
         if session is not None:
-            return self._insert(self.database.join(session), order, text)
-        with self.database.write() as tx:
-            job = self._insert(tx, order, text)
-        self._known.add(order.queue)
-        return job
+            return self._job(self._inserter.insert(self.database.join(session), order, text))
+        return self._job(self._group.insert([(order, text)])[0])
+
+    async def enqueue_async(
+        self, task: Task[..., Any] | str, args: dict[str, Any] | None = None, /, **options: Unpack[Options]
+    ) -> Job:
+        """``enqueue`` for coroutines: the event loop goes on meanwhile, and concurrent calls share a commit.
+
+        A call that is cancelled while it waits may have been queued.
+        """
+        if self._later is None:
+            self._later = AsyncCommit(self._group)
+        return self._job(await self._later.insert(self._order(task, args, options)))
 
     def enqueue_many(
         self,
@@ -98,8 +110,8 @@ class Queue:
         order = make_order(task, now=self.database.now(), **options)
         texts = [order.encode(args) for args in calls]
         with self.database.write() as tx:
-            ids = self._insert_many(tx, order, texts)
-        self._known.add(order.queue)
+            ids = self._inserter.insert_many(tx, order, texts)
+        self._inserter.committed([(order, "")])
         return ids
 
     def job(self, job_id: int) -> Job:
@@ -157,31 +169,19 @@ class Queue:
         return Leases(self.database, name, slots, tasks, [check_name("queue", queue) for queue in queues])
 
     def close(self) -> None:
+        if self._later is not None:
+            self._later.close()
         self.database.close()
 
-    def _insert(self, tx: Transaction, order: Order, text: str) -> Job:
-        self._enter_queue(tx, order)
-        if order.unique_key is not None:
-            holder = tx.row(sql.HOLDER, order.queue, order.unique_key)
-            if holder is not None:
-                return Job(holder[0], self, existing=True)
-        job_id: int = tx.row(sql.INSERT_JOB, *order.row(text, self.database.now()))[0]
-        if order.unique_key is not None:
-            tx.run(sql.INSERT_HOLD, order.queue, order.unique_key, job_id)
-        tx.run(sql.INSERT_READY if order.due_at is None else sql.INSERT_DELAYED, *order.place(job_id))
-        return Job(job_id, self)
+    def _order(self, task: Task[..., Any] | str, args: dict[str, Any] | None, options: Options) -> Call:
+        if options or isinstance(task, str):
+            order = make_order(task, now=self.database.now(), **options)
+        else:
+            order = self._plain_orders.get(task) or self._plain_orders.setdefault(task, make_order(task, now=0))
+        return order, order.encode({} if args is None else args)
 
-    def _insert_many(self, tx: Transaction, order: Order, texts: Sequence[str]) -> list[int]:
-        self._enter_queue(tx, order)
-        now, ids = self.database.now(), tx.next_job_ids(len(texts))
-        place = sql.INSERT_READY if order.due_at is None else sql.INSERT_DELAYED
-        tx.run_many(sql.INSERT_JOB_WITH_ID, [(i, *order.row(t, now)) for i, t in zip(ids, texts, strict=True)])
-        tx.run_many(place, [order.place(job_id) for job_id in ids])
-        return list(ids)
-
-    def _enter_queue(self, tx: Transaction, order: Order) -> None:
-        if order.queue not in self._known and tx.row(sql.KNOWN_QUEUE, order.queue) is None:
-            tx.run(sql.INSERT_QUEUE, order.queue, self.database.now())
+    def _job(self, inserted: Inserted) -> Job:
+        return Job(inserted.id, self, inserted.existing)
 
 
 @cache

@@ -1,0 +1,168 @@
+"""Group commit: whoever inserts at the same moment shares a transaction, and nobody returns before it is on disk."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from pqkit.db import Database
+from pqkit.errors import DatabaseUnavailable
+from pqkit.queue.insert import Call, Inserted, Inserter
+
+MOST_AT_ONCE = 1_000
+
+
+class _Waiting:
+    """What one thread wants inserted. Its lock is held until that is done, or until it is its turn to lead."""
+
+    __slots__ = ("calls", "error", "inserted", "leads", "lock")
+
+    def __init__(self, calls: Sequence[Call], *, leads: bool) -> None:
+        self.calls, self.leads = calls, leads
+        self.inserted: list[Inserted] | None = None
+        self.error: Exception | None = None
+        self.lock = threading.Lock()
+        self.lock.acquire()
+
+    @property
+    def done(self) -> bool:
+        return self.inserted is not None or self.error is not None
+
+    def answer(self) -> list[Inserted]:
+        if self.error is not None:
+            raise self.error
+        assert self.inserted is not None
+        return self.inserted
+
+
+class GroupCommit:
+    """Who comes while nobody commits, commits at once and alone. Who comes meanwhile waits, and the first of those
+    commits for all of them: the disk is asked once for a whole group.
+    """
+
+    _led: bool
+
+    def __init__(self, database: Database, inserter: Inserter) -> None:
+        self._database, self._inserter = database, inserter
+        self._begin_anew()
+
+    def insert(self, calls: Sequence[Call]) -> list[Inserted]:
+        """Insert and commit ``calls``, all or none. Raises what the database raises, for these alone."""
+        if self._pid != os.getpid():  # whoever led before a fork does not lead here
+            self._begin_anew()
+        with self._mutex:
+            mine = _Waiting(calls, leads=not self._led)
+            self._waiting.append(mine)
+            self._led = True
+        try:
+            if not mine.leads:
+                mine.lock.acquire()
+        except BaseException:
+            self._give_up(mine)
+            raise
+        if not mine.done:
+            self._lead()
+        return mine.answer()
+
+    def _begin_anew(self) -> None:
+        self._mutex, self._pid = threading.Lock(), os.getpid()
+        self._waiting: list[_Waiting] = []
+        self._led = False
+
+    def _lead(self) -> None:
+        with self._mutex:
+            group, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+        try:
+            self._commit(group)
+        finally:
+            with self._mutex:
+                self._hand_over()
+            for each in group:
+                each.lock.release()
+
+    def _hand_over(self) -> None:
+        self._led = bool(self._waiting)
+        if self._waiting:
+            self._waiting[0].leads = True
+            self._waiting[0].lock.release()
+
+    def _give_up(self, mine: _Waiting) -> None:
+        """The waiting thread was interrupted: take back what nobody has begun, and pass on its turn."""
+        with self._mutex:
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+                if mine.leads:
+                    self._hand_over()
+
+    def _commit(self, group: Sequence[_Waiting]) -> None:
+        try:
+            self._commit_together(group)
+        except DatabaseUnavailable as error:
+            _fail(group, str(error))
+        except Exception as error:  # noqa: BLE001 - what one call breaks must not fail the others: each on its own
+            for each in group if len(group) > 1 else ():
+                self._commit([each])
+            group[0].error = group[0].error if group[0].done else error
+        except BaseException:
+            _fail(group, "the commit was interrupted; whether the job is queued is not known")
+            raise
+
+    def _commit_together(self, group: Sequence[_Waiting]) -> None:
+        calls = [call for each in group for call in each.calls]
+        with self._database.write() as tx:
+            inserted = self._inserter.insert_all(tx, calls)
+        self._inserter.committed(calls)
+        at = 0
+        for each in group:
+            each.inserted = inserted[at : at + len(each.calls)]
+            at += len(each.calls)
+
+
+def _fail(group: Sequence[_Waiting], words: str) -> None:
+    for each in group:
+        each.error = DatabaseUnavailable(words)
+
+
+class AsyncCommit:
+    """Group commit for coroutines: those of one turn of the loop go together, through one thread of their own."""
+
+    def __init__(self, group: GroupCommit) -> None:
+        self._group = group
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="enqueue")
+        self._mutex = threading.Lock()
+        self._pending: list[tuple[Call, asyncio.Future[Inserted]]] = []
+
+    async def insert(self, call: Call) -> Inserted:
+        future = asyncio.get_running_loop().create_future()
+        with self._mutex:
+            self._pending.append((call, future))
+            first = len(self._pending) == 1
+        if first:
+            self._thread.submit(self._commit)
+        return await asyncio.shield(future)
+
+    def close(self) -> None:
+        self._thread.shutdown()
+
+    def _commit(self) -> None:
+        with self._mutex:
+            pending, self._pending = self._pending, []
+        try:
+            inserted = self._group.insert([call for call, _ in pending])
+        except Exception as error:  # noqa: BLE001 - it goes to whoever awaits
+            for _, future in pending:
+                future.get_loop().call_soon_threadsafe(_end, future, None, error)
+        else:
+            for (_, future), each in zip(pending, inserted, strict=True):
+                future.get_loop().call_soon_threadsafe(_end, future, each, None)
+
+
+def _end(future: "asyncio.Future[Inserted]", inserted: Inserted | None, error: Exception | None) -> None:
+    if future.done():
+        return
+    if inserted is not None:
+        future.set_result(inserted)
+    else:
+        assert error is not None
+        future.set_exception(error)
