@@ -22,6 +22,7 @@ WORDS = {
     "delete_queue": "deleted a queue",
 }
 EVERY_SECOND = 1.0
+EVERY_MINUTE = 60.0
 
 
 class Maintainer(threading.Thread):
@@ -40,6 +41,7 @@ class Maintainer(threading.Thread):
             _Timer(EVERY_SECOND, self._finish_files),
             _Timer(rescue_every, self._rescue),
             _Timer(EVERY_SECOND, self._tell_actions),
+            _Timer(EVERY_MINUTE, self._upkeep.merge_rollups),
         ]
         self._duty = _Timer(EVERY_SECOND, self._take_duty)
 

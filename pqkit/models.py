@@ -66,7 +66,8 @@ class JobRow(Row, table=True):
 
 
 class ReadyRow(Row, table=True):
-    """Due and waiting; a claim cuts off the head of its key. ``assigned_to`` names the one worker that may take it.
+    """Due and waiting since ``since``; a claim cuts off the head of its key. ``assigned_to`` names the one worker that
+    may take it.
 
     A ``suspect`` was running beside others when their worker died: it runs alone until it is found guilty or clean.
 
@@ -94,6 +95,7 @@ class ReadyRow(Row, table=True):
     crashes: int = 0
     suspect: int = 0
     assigned_to: str | None = Field(default=None, sa_type=Text)
+    since: int = Field(sa_type=BigInteger)
 
 
 class DelayedRow(Row, table=True):
@@ -166,6 +168,31 @@ class AttemptRow(Row, table=True):
     outcome: str = Field(sa_type=Text)
     error: str | None = Field(default=None, sa_type=Text)
     next_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class RollupRow(Row, table=True):
+    """How the runs ended that ended in the ``width`` seconds from ``at`` on: written once a second by each worker, and
+    merged into wider rows (``worker_id`` 0) by maintenance.
+
+    ``waited`` and ``ran`` are microseconds in all; ``waits`` and ``runs`` are histograms, JSON objects from the index
+    of a bucket (``pqkit.histogram``) to how many runs fell into it. The last second of a worker that was killed is not
+    in here; the attempts tell it.
+    """
+
+    __tablename__ = "rollup"
+    __table_args__ = (Index("rollup_by_width", "width", "at"),)
+    id: int | None = Field(default=None, sa_column=_key())
+    at: int = Field(sa_type=BigInteger)
+    width: int
+    queue: str = Field(sa_type=Text)
+    task: str = Field(sa_type=Text)
+    outcome: str = Field(sa_type=Text)
+    worker_id: int = Field(sa_type=BigInteger)
+    count: int
+    waited: int = Field(sa_type=BigInteger)
+    ran: int = Field(sa_type=BigInteger)
+    waits: str = Field(sa_type=Text)
+    runs: str = Field(sa_type=Text)
 
 
 class RefusalRow(Row, table=True):

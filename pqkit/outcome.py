@@ -52,7 +52,10 @@ class ChildDied(Exception):
 
 
 class Claim(NamedTuple):
-    """One leased attempt as the claim reads it. ``attempt`` counts every run and only grows: the fencing token."""
+    """One leased attempt as the claim reads it. ``attempt`` counts every run and only grows: the fencing token.
+
+    ``since`` is when the job became due, ``claimed_at`` when this lease began; microseconds UTC.
+    """
 
     queue: str
     priority: int
@@ -63,6 +66,7 @@ class Claim(NamedTuple):
     suspect: int
     worker_id: int
     claimed_at: int
+    since: int
     task: str
     args: str
     max_retries: int

@@ -21,6 +21,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "context": {"outcome"},
         "tasks": {"errors", "payload", "retry"},
         "audit": {"outcome", "states"},
+        "histogram": set(),
     },
     {"models": set(), "settings": set(), "kit": set()},
     {

@@ -19,7 +19,7 @@ from pqkit.states import JobState as S
 
 
 def claim(retries: int = 0, crashes: int = 0, max_retries: int = 3, backoff: str | None = None) -> Claim:
-    return Claim("default", 0, 1, 1, retries, crashes, 0, 7, 0, "add", "{}", max_retries, backoff, None, None)
+    return Claim("default", 0, 1, 1, retries, crashes, 0, 7, 0, 0, "add", "{}", max_retries, backoff, None, None)
 
 
 @pytest.mark.parametrize(

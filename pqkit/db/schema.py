@@ -7,7 +7,7 @@ from pqkit.db.driver import sqlite
 from pqkit.db.engine import Database
 from pqkit.errors import DatabaseUnavailable, SchemaError
 
-VERSIONS = ("0001",)
+VERSIONS = ("0001", "0002")
 HEAD = VERSIONS[-1]
 
 

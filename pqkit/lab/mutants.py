@@ -104,7 +104,7 @@ def _counted_at_failure() -> AbstractContextManager[object]:
             claim = Claim._make(row[:-1])
             tx.run(sql.DELETE_LEASE, claim.job_id, claim.attempt, claim.worker_id)
             place = (claim.queue, claim.priority, claim.job_id, claim.attempt - 1, claim.retries, claim.crashes)
-            tx.run(sql.INSERT_READY, *place, int(not alone), None)
+            tx.run(sql.INSERT_READY, *place, int(not alone), None, claim.claimed_at)
         return []
 
     return patch.object(upkeep.Upkeep, "_settle_lost", settle_lost)

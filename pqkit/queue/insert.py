@@ -32,18 +32,20 @@ class Inserter:
             holder = tx.row(sql.HOLDER, order.queue, order.unique_key)
             if holder is not None:
                 return Inserted(holder[0], existing=True)
-        job_id: int = tx.row(sql.INSERT_JOB, *order.row(text, self._database.now()))[0]
+        now = self._database.now()
+        job_id: int = tx.row(sql.INSERT_JOB, *order.row(text, now))[0]
         if order.unique_key is not None:
             tx.run(sql.INSERT_HOLD, order.queue, order.unique_key, job_id)
-        tx.run(_place_of(order), *order.place(job_id))
+        tx.run(_place_of(order), *order.place(job_id, now))
         return Inserted(job_id)
 
     def insert_many(self, tx: Transaction, order: Order, texts: Sequence[str]) -> list[int]:
         self._enter_queue(tx, order.queue)
-        ids, row = tx.next_job_ids(len(texts)), order.row("", self._database.now())
+        now = self._database.now()
+        ids, row = tx.next_job_ids(len(texts)), order.row("", now)
         before, after = row[:2], row[3:]
         tx.run_many(sql.INSERT_JOB_WITH_ID, [(i, *before, text, *after) for i, text in zip(ids, texts, strict=True)])
-        tx.run_many(_place_of(order), [order.place(job_id) for job_id in ids])
+        tx.run_many(_place_of(order), [order.place(job_id, now) for job_id in ids])
         return list(ids)
 
     def insert_all(self, tx: Transaction, calls: Sequence[Call]) -> list[Inserted]:
@@ -56,7 +58,7 @@ class Inserter:
         numbered = list(zip(ids, calls, strict=True))
         tx.run_many(sql.INSERT_JOB_WITH_ID, [(i, *order.row(text, now)) for i, (order, text) in numbered])
         for place in (sql.INSERT_READY, sql.INSERT_DELAYED):
-            rows = [order.place(i) for i, (order, _) in numbered if _place_of(order) is place]
+            rows = [order.place(i, now) for i, (order, _) in numbered if _place_of(order) is place]
             if rows:
                 tx.run_many(place, rows)
         return [Inserted(i) for i in ids]

@@ -4,11 +4,14 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from pqkit.db import Database, Transaction, clock
 from pqkit.outcome import LEASE, READY_KEY, Claim
+from pqkit.queue import rollup
+from pqkit.queue.rollup import Counted, Tally
 from pqkit.queue.settle import Finished, SomeRefused, settle, settle_each
 from pqkit.sql import compiled as sql
 from pqkit.version import VERSION
@@ -48,6 +51,7 @@ class Leases:
         self._database, self._tasks = database, tuple(tasks)
         self._last_queue = ""
         self._has_suspect = False
+        self._tally = Tally()
 
     def register(self) -> None:
         """Enter this worker and its tasks into the registry."""
@@ -84,17 +88,24 @@ class Leases:
         ``alone`` says that nothing else runs here: only then is a suspect claimed, and nothing beside it or while it
         runs. ``reports`` are what the finished attempts said last.
         """
+        refused: list[Finished] = []
         try:
             with self._database.write() as tx:
                 self._keep(tx, reports)
                 if finished:
                     settle(tx, finished)
-                return Turn(self._claim(tx, demand, alone=alone), [])
+                claims = self._claim(tx, demand, alone=alone)
         except SomeRefused:
             with self._database.write() as tx:
                 self._keep(tx, reports)
                 refused = settle_each(tx, finished)
-                return Turn(self._claim(tx, demand, alone=alone), refused)
+                claims = self._claim(tx, demand, alone=alone)
+        self.count([f for f in finished if f not in refused] if refused else finished)
+        return Turn(claims, refused)
+
+    def count(self, finished: Iterable[Finished]) -> None:
+        """Count accepted finishes for the roll-ups; ``exchange`` counts its own."""
+        self._tally.count(finished)
 
     def renamed(self, files: Sequence[tuple[int, str]]) -> None:
         """Forget the file intents (job id, staged path) that have been carried out."""
@@ -115,7 +126,8 @@ class Leases:
         """Renew every lease of this worker in one row, hand in reports, learn what was asked to cancel."""
         boot, now_clock = self._database.lease_clock()
         now, memory = self._database.now(), clock.memory()
-        with self._database.write() as tx:
+        with self._rolled_up() as counted, self._database.write() as tx:
+            rollup.write(tx, counted, self.id)
             alive = tx.run(sql.BEAT, boot, now_clock, now, memory, now if stopping else None, self.id)
             self._keep(tx, reports)
             asked = tx.rows(sql.CANCEL_ASKED, self.id)
@@ -123,9 +135,20 @@ class Leases:
 
     def end(self, reason: str) -> None:
         """Leave the registry; the row stays as the history of this life."""
-        with self._database.write() as tx:
+        with self._rolled_up() as counted, self._database.write() as tx:
+            rollup.write(tx, counted, self.id)
             tx.run(sql.END_WORKER, self._database.now(), reason, self.id)
             tx.run(sql.DELETE_WORKER_TASKS, self.id)
+
+    @contextmanager
+    def _rolled_up(self) -> Iterator[Counted]:
+        """What was counted; kept for later where its transaction fails."""
+        counted = self._tally.take()
+        try:
+            yield counted
+        except BaseException:
+            self._tally.give_back(counted)
+            raise
 
     def _claim(self, tx: Transaction, demand: int, *, alone: bool) -> list[Claim]:
         self._has_suspect = self._has_suspect and not alone

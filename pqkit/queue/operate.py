@@ -179,14 +179,14 @@ class Operator:
         return f"{what} by {self.who}" + (f": {reason}" if reason else "")
 
 
-def _resubmit(tx: Transaction, job: Standing, _now: int) -> str | None:
+def _resubmit(tx: Transaction, job: Standing, now: int) -> str | None:
     if job.unique_key is not None and job.state.final:
         holder = tx.row(sql.HOLDER, job.queue, job.unique_key)
         if holder:
             return f"its unique key is held by job {holder[0]}"
         tx.run(sql.INSERT_HOLD, job.queue, job.unique_key, job.job_id)
     _leave(tx, job)
-    tx.run(sql.INSERT_READY, job.queue, job.priority, job.job_id, job.attempt, 0, 0, 0, job.assigned_to)
+    tx.run(sql.INSERT_READY, job.queue, job.priority, job.job_id, job.attempt, 0, 0, 0, job.assigned_to, now)
     return None
 
 

@@ -46,10 +46,10 @@ class Order(NamedTuple):
             now,
         )
 
-    def place(self, job_id: int) -> tuple[Any, ...]:
+    def place(self, job_id: int, now: int) -> tuple[Any, ...]:
         """The row of ``ready`` or ``delayed`` that makes the job claimable."""
         if self.due_at is None:
-            return self.queue, self.priority, job_id, 0, 0, 0, 0, None
+            return self.queue, self.priority, job_id, 0, 0, 0, 0, None, now
         return self.due_at, job_id, JobState.SCHEDULED, 0, 0, 0, None, None
 
 

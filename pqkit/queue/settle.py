@@ -114,4 +114,4 @@ def _delayed(f: Finished) -> tuple[object, ...]:
 def _ready(f: Finished) -> tuple[object, ...]:
     claim = f.claim
     suspect = int(f.outcome.kind == "crashed") or claim.suspect
-    return claim.queue, claim.priority, claim.job_id, claim.attempt, *_budget(f), suspect, None
+    return claim.queue, claim.priority, claim.job_id, claim.attempt, *_budget(f), suspect, None, f.ended_at

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from pqkit.db import Database, Transaction, clock
 from pqkit.files import put_in_place
 from pqkit.outcome import Claim, Outcome, crashed
+from pqkit.queue.rollup import merge, write_crashes
 from pqkit.queue.settle import Finished, settle_each
 from pqkit.sql import compiled as sql
 from pqkit.states import JobState
@@ -182,7 +183,13 @@ class Upkeep:
             Finished(c, _lost(c, asked, reason, alone=alone), None, now) for c, asked in map(_claim_and_wish, leases)
         ]
         settle_each(tx, lost)
+        write_crashes(tx, lost)
         return lost
+
+    def merge_rollups(self, now: int | None = None) -> int:
+        """Bring roll-ups that have become old into wider rows and drop the oldest; how many rows fewer there are."""
+        with self._database.write() as tx:
+            return merge(tx, self._database.now() if now is None else now)
 
 
 def _held_by_other(tx: Transaction, name: str, worker_id: int, now: tuple[str, int]) -> bool:
@@ -194,9 +201,9 @@ def _held_by_other(tx: Transaction, name: str, worker_id: int, now: tuple[str, i
     return not any(worker.id == holder and _death(worker, now, None) for worker in living)
 
 
-def _ready(_due: int, job_id: int, queue: str, priority: int, *rest: object) -> tuple[object, ...]:
+def _ready(due: int, job_id: int, queue: str, priority: int, *rest: object) -> tuple[object, ...]:
     attempt, retries, crashes, assigned_to = rest
-    return queue, priority, job_id, attempt, retries, crashes, 0, assigned_to
+    return queue, priority, job_id, attempt, retries, crashes, 0, assigned_to, due
 
 
 def _claim_and_wish(row: tuple[object, ...]) -> tuple[Claim, object]:

@@ -28,13 +28,13 @@ INSERT_JOB_WITH_ID = Statement(
 
 INSERT_READY = Statement(
     Text(
-        "INSERT INTO ready (queue, priority, job_id, attempt, retries, crashes, suspect, assigned_to) VALUES "
-        "(?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO ready (queue, priority, job_id, attempt, retries, crashes, suspect, assigned_to, since) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     ),
     Text(
-        "INSERT INTO ready (queue, priority, job_id, attempt, retries, crashes, suspect, assigned_to) VALUES "
-        "(%s::VARCHAR, %s::INTEGER, %s::BIGINT, %s::INTEGER, %s::INTEGER, %s::INTEGER, %s::INTEGER, "
-        "%s::VARCHAR)",
+        "INSERT INTO ready (queue, priority, job_id, attempt, retries, crashes, suspect, assigned_to, since) "
+        "VALUES (%s::VARCHAR, %s::INTEGER, %s::BIGINT, %s::INTEGER, %s::INTEGER, %s::INTEGER, %s::INTEGER, "
+        "%s::VARCHAR, %s::BIGINT)",
     ),
 )
 
@@ -99,10 +99,10 @@ INSERT_QUEUE = Statement(
 HEAD = Statement(
     Text(
         "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
-        "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, job.task, job.args, job.max_retries, "
-        "job.backoff, job.timeout, job.unique_key FROM ready JOIN job ON job.id = ready.job_id WHERE NOT "
-        "(EXISTS (SELECT * FROM queue WHERE queue.name = ? AND queue.paused_at IS NOT NULL AND "
-        "(queue.paused_until IS NULL OR queue.paused_until > ?))) AND (ready.assigned_to IS NULL OR "
+        "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
+        "job.max_retries, job.backoff, job.timeout, job.unique_key FROM ready JOIN job ON job.id = "
+        "ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND queue.paused_at IS NOT "
+        "NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND (ready.assigned_to IS NULL OR "
         "ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE worker_task.worker_id = ? AND "
         "worker_task.task = job.task)) AND ready.queue = ? AND ready.suspect = 0 ORDER BY ready.priority, "
         "ready.job_id LIMIT ? OFFSET ?",
@@ -111,13 +111,14 @@ HEAD = Statement(
     ),
     Text(
         "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
-        "ready.crashes, ready.suspect, %s AS anon_2, %s AS anon_3, job.task, job.args, job.max_retries, "
-        "job.backoff, job.timeout, job.unique_key FROM ready JOIN job ON job.id = ready.job_id WHERE NOT "
-        "(EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR AND queue.paused_at IS NOT NULL AND "
-        "(queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR "
-        "ready.assigned_to = %s::VARCHAR) AND (EXISTS (SELECT * FROM worker_task WHERE worker_task.worker_id "
-        "= %s::BIGINT AND worker_task.task = job.task)) AND ready.queue = %s::VARCHAR AND ready.suspect = 0 "
-        "ORDER BY ready.priority, ready.job_id LIMIT %s FOR UPDATE OF ready SKIP LOCKED",
+        "ready.crashes, ready.suspect, %s AS anon_2, %s AS anon_3, ready.since, job.task, job.args, "
+        "job.max_retries, job.backoff, job.timeout, job.unique_key FROM ready JOIN job ON job.id = "
+        "ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR AND "
+        "queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT))) "
+        "AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR) AND (EXISTS (SELECT * FROM "
+        "worker_task WHERE worker_task.worker_id = %s::BIGINT AND worker_task.task = job.task)) AND "
+        "ready.queue = %s::VARCHAR AND ready.suspect = 0 ORDER BY ready.priority, ready.job_id LIMIT %s FOR "
+        "UPDATE OF ready SKIP LOCKED",
         (3, 1, 0, 1, 2, 3, 0, 4),
         (),
     ),
@@ -126,26 +127,26 @@ HEAD = Statement(
 SUSPECT_HEAD = Statement(
     Text(
         "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
-        "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, job.task, job.args, job.max_retries, "
-        "job.backoff, job.timeout, job.unique_key FROM ready AS found JOIN ready ON found.queue = ready.queue "
-        "AND found.priority = ready.priority AND found.job_id = ready.job_id JOIN job ON job.id = "
-        "ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND queue.paused_at IS NOT "
-        "NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND (ready.assigned_to IS NULL OR "
-        "ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE worker_task.worker_id = ? AND "
-        "worker_task.task = job.task)) AND found.queue = ? AND found.suspect = 1 ORDER BY found.priority, "
-        "found.job_id LIMIT ? OFFSET ?",
+        "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
+        "job.max_retries, job.backoff, job.timeout, job.unique_key FROM ready AS found JOIN ready ON "
+        "found.queue = ready.queue AND found.priority = ready.priority AND found.job_id = ready.job_id JOIN "
+        "job ON job.id = ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND "
+        "queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND "
+        "(ready.assigned_to IS NULL OR ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE "
+        "worker_task.worker_id = ? AND worker_task.task = job.task)) AND found.queue = ? AND found.suspect = "
+        "1 ORDER BY found.priority, found.job_id LIMIT ? OFFSET ?",
         (3, 1, 0, 1, 2, 3, 0, 4, 5),
         (0,),
     ),
     Text(
         "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
-        "ready.crashes, ready.suspect, %s AS anon_2, %s AS anon_3, job.task, job.args, job.max_retries, "
-        "job.backoff, job.timeout, job.unique_key FROM ready AS found JOIN ready ON found.queue = ready.queue "
-        "AND found.priority = ready.priority AND found.job_id = ready.job_id JOIN job ON job.id = "
-        "ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR AND "
-        "queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT))) "
-        "AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR) AND (EXISTS (SELECT * FROM "
-        "worker_task WHERE worker_task.worker_id = %s::BIGINT AND worker_task.task = job.task)) AND "
+        "ready.crashes, ready.suspect, %s AS anon_2, %s AS anon_3, ready.since, job.task, job.args, "
+        "job.max_retries, job.backoff, job.timeout, job.unique_key FROM ready AS found JOIN ready ON "
+        "found.queue = ready.queue AND found.priority = ready.priority AND found.job_id = ready.job_id JOIN "
+        "job ON job.id = ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR "
+        "AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > "
+        "%s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR) AND (EXISTS (SELECT "
+        "* FROM worker_task WHERE worker_task.worker_id = %s::BIGINT AND worker_task.task = job.task)) AND "
         "found.queue = %s::VARCHAR AND found.suspect = 1 ORDER BY found.priority, found.job_id LIMIT %s FOR "
         "UPDATE OF ready SKIP LOCKED",
         (3, 1, 0, 1, 2, 3, 0, 4),
@@ -427,17 +428,17 @@ NEXT_DUE = Statement(
 LEASES_OF = Statement(
     Text(
         "SELECT job.queue, job.priority, lease.job_id, lease.attempt, lease.retries, lease.crashes, "
-        "lease.suspect, lease.worker_id, lease.claimed_at, job.task, '' AS args, job.max_retries, "
-        "job.backoff, job.timeout, job.unique_key, lease.cancel_requested_at FROM lease JOIN job ON job.id = "
-        "lease.job_id WHERE lease.worker_id = ? ORDER BY lease.job_id LIMIT ? OFFSET ?",
+        "lease.suspect, lease.worker_id, lease.claimed_at, lease.claimed_at AS since, job.task, '' AS args, "
+        "job.max_retries, job.backoff, job.timeout, job.unique_key, lease.cancel_requested_at FROM lease JOIN "
+        "job ON job.id = lease.job_id WHERE lease.worker_id = ? ORDER BY lease.job_id LIMIT ? OFFSET ?",
         (0, 1, 2),
         (0,),
     ),
     Text(
         "SELECT job.queue, job.priority, lease.job_id, lease.attempt, lease.retries, lease.crashes, "
-        "lease.suspect, lease.worker_id, lease.claimed_at, job.task, '' AS args, job.max_retries, "
-        "job.backoff, job.timeout, job.unique_key, lease.cancel_requested_at FROM lease JOIN job ON job.id = "
-        "lease.job_id WHERE lease.worker_id = %s::BIGINT ORDER BY lease.job_id LIMIT %s",
+        "lease.suspect, lease.worker_id, lease.claimed_at, lease.claimed_at AS since, job.task, '' AS args, "
+        "job.max_retries, job.backoff, job.timeout, job.unique_key, lease.cancel_requested_at FROM lease JOIN "
+        "job ON job.id = lease.job_id WHERE lease.worker_id = %s::BIGINT ORDER BY lease.job_id LIMIT %s",
     ),
 )
 
@@ -491,6 +492,51 @@ EXPIRED = Statement(
     Text(
         "SELECT closed.job_id FROM closed WHERE closed.state = %s::VARCHAR AND closed.finished_at < "
         "%s::BIGINT ORDER BY closed.finished_at LIMIT %s",
+    ),
+)
+
+INSERT_ROLLUP = Statement(
+    Text(
+        "INSERT INTO rollup (at, width, queue, task, outcome, worker_id, count, waited, ran, waits, runs) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO rollup (at, width, queue, task, outcome, worker_id, count, waited, ran, waits, runs) "
+        "VALUES (%s::BIGINT, %s::INTEGER, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::BIGINT, %s::INTEGER, "
+        "%s::BIGINT, %s::BIGINT, %s::VARCHAR, %s::VARCHAR) RETURNING rollup.id",
+    ),
+)
+
+FINE_ROLLUPS = Statement(
+    Text(
+        "SELECT rollup.id, rollup.at, rollup.width, rollup.queue, rollup.task, rollup.outcome, "
+        "rollup.worker_id, rollup.count, rollup.waited, rollup.ran, rollup.waits, rollup.runs FROM rollup "
+        "WHERE rollup.width = ? AND rollup.at < ? ORDER BY rollup.at LIMIT ? OFFSET ?",
+        (0, 1, 2, 3),
+        (0,),
+    ),
+    Text(
+        "SELECT rollup.id, rollup.at, rollup.width, rollup.queue, rollup.task, rollup.outcome, "
+        "rollup.worker_id, rollup.count, rollup.waited, rollup.ran, rollup.waits, rollup.runs FROM rollup "
+        "WHERE rollup.width = %s::INTEGER AND rollup.at < %s::BIGINT ORDER BY rollup.at LIMIT %s",
+    ),
+)
+
+DELETE_ROLLUP = Statement(
+    Text(
+        "DELETE FROM rollup WHERE rollup.id = ?",
+    ),
+    Text(
+        "DELETE FROM rollup WHERE rollup.id = %s::BIGINT",
+    ),
+)
+
+FORGET_ROLLUPS = Statement(
+    Text(
+        "DELETE FROM rollup WHERE rollup.width = ? AND rollup.at < ?",
+    ),
+    Text(
+        "DELETE FROM rollup WHERE rollup.width = %s::INTEGER AND rollup.at < %s::BIGINT",
     ),
 )
 

@@ -32,8 +32,8 @@ def _head() -> Select[Any]:
     key = (READY.c.queue, READY.c.priority, READY.c.job_id)
     life = (READY.c.attempt + literal_column("1"), READY.c.retries, READY.c.crashes, READY.c.suspect)
     return (
-        select(*key, *life, bindparam("worker"), bindparam("now"), JOB.c.task, JOB.c.args)
-        .add_columns(JOB.c.max_retries, JOB.c.backoff, JOB.c.timeout, JOB.c.unique_key)
+        select(*key, *life, bindparam("worker"), bindparam("now"), READY.c.since)
+        .add_columns(JOB.c.task, JOB.c.args, JOB.c.max_retries, JOB.c.backoff, JOB.c.timeout, JOB.c.unique_key)
         .where(
             ~paused(bindparam("in_queue"), bindparam("now")),
             allowed(bindparam("worker_name")),

@@ -19,7 +19,7 @@ JOB_COLUMNS = (
 INSERT_JOB = Declared(JOB.insert().returning(JOB.c.id), JOB_COLUMNS, JOB_COLUMNS)
 INSERT_JOB_WITH_ID = insert_row(JOB, "id", *JOB_COLUMNS)
 INSERT_READY = insert_row(
-    READY, "queue", "priority", "job_id", "attempt", "retries", "crashes", "suspect", "assigned_to"
+    READY, "queue", "priority", "job_id", "attempt", "retries", "crashes", "suspect", "assigned_to", "since"
 )
 INSERT_DELAYED = insert_row(
     DELAYED, "due_at", "job_id", "state", "attempt", "retries", "crashes", "error", "assigned_to"

@@ -1,9 +1,9 @@
 """What maintenance looks for and moves."""
 
-from sqlalchemy import bindparam, exists, func, literal_column, select
+from sqlalchemy import bindparam, delete, exists, func, literal_column, select
 
 from pqkit.statements.declare import Declared, delete_by, equal, insert_row
-from pqkit.statements.tables import CLOSED, DELAYED, DUTY, JOB, LEASE, WORKER
+from pqkit.statements.tables import CLOSED, DELAYED, DUTY, JOB, LEASE, ROLLUP, WORKER
 
 DUE = Declared(
     select(
@@ -36,6 +36,7 @@ LEASES_OF = Declared(
         LEASE.c.suspect,
         LEASE.c.worker_id,
         LEASE.c.claimed_at,
+        LEASE.c.claimed_at.label("since"),
         JOB.c.task,
         literal_column("''").label("args"),
         JOB.c.max_retries,
@@ -67,4 +68,21 @@ EXPIRED = Declared(
     .order_by(CLOSED.c.finished_at)
     .limit(bindparam("most")),
     ("the_state", "before", "most"),
+)
+
+# Roll-ups
+
+ROLLUP_COLUMNS = ("at", "width", "queue", "task", "outcome", "worker_id", "count", "waited", "ran", "waits", "runs")
+INSERT_ROLLUP = insert_row(ROLLUP, *ROLLUP_COLUMNS)
+# The oldest rows of one width that ended before a moment, to be merged into wider ones.
+FINE_ROLLUPS = Declared(
+    select(ROLLUP.c.id, *(ROLLUP.c[name] for name in ROLLUP_COLUMNS))
+    .where(*equal(ROLLUP, "width"), ROLLUP.c.at < bindparam("before"))
+    .order_by(ROLLUP.c.at)
+    .limit(bindparam("most")),
+    ("the_width", "before", "most"),
+)
+DELETE_ROLLUP = delete_by(ROLLUP, "id")
+FORGET_ROLLUPS = Declared(
+    delete(ROLLUP).where(*equal(ROLLUP, "width"), ROLLUP.c.at < bindparam("before")), ("the_width", "before")
 )

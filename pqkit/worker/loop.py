@@ -142,6 +142,7 @@ class Worker:
 
     def _settle(self, ended: Sequence[Ended], refused: Sequence[Finished]) -> None:
         """After the commit: put files in place, learn the pace, say what happened."""
+        self._leases.count([e.finished for e in ended if e.written])
         kept = [e.finished for e in ended]
         if refused:
             lost = {f.claim.job_id for f in refused}

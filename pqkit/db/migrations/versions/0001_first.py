@@ -86,6 +86,7 @@ def upgrade() -> None:
         sa.Column("crashes", sa.Integer(), nullable=False),
         sa.Column("suspect", sa.Integer(), nullable=False),
         sa.Column("assigned_to", sa.Text(), nullable=True),
+        sa.Column("since", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("queue", "priority", "job_id"),
         sqlite_with_rowid=False,
     )

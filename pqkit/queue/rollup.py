@@ -1,0 +1,123 @@
+"""What a worker's runs came to, counted in memory and handed to the database once a second."""
+
+import json
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pqkit.db import Transaction
+from pqkit.histogram import add, bucket
+from pqkit.queue.settle import Finished
+from pqkit.sql import compiled as sql
+
+SECOND = 1_000_000
+MERGES = ((1, 60, 600), (60, 600, 86_400))
+KEEP = 90 * 86_400
+MOST = 5_000
+
+
+class Key(NamedTuple):
+    """The second (since 1970) in which runs ended, and of which kind they were."""
+
+    second: int
+    queue: str
+    task: str
+    outcome: str
+
+
+@dataclass(slots=True)
+class Sums:
+    """Runs of one key; microseconds in all, and histograms of them."""
+
+    count: int = 0
+    waited: int = 0
+    ran: int = 0
+    waits: dict[int, int] = field(default_factory=dict)
+    runs: dict[int, int] = field(default_factory=dict)
+
+    def add(self, waited: int, ran: int) -> None:
+        self.count += 1
+        self.waited += waited
+        self.ran += ran
+        waits, runs, wait, run = self.waits, self.runs, bucket(waited), bucket(ran)
+        waits[wait] = waits.get(wait, 0) + 1
+        runs[run] = runs.get(run, 0) + 1
+
+    def merged(self, other: "Sums") -> "Sums":
+        waits, runs = add([self.waits, other.waits]), add([self.runs, other.runs])
+        return Sums(self.count + other.count, self.waited + other.waited, self.ran + other.ran, waits, runs)
+
+
+Counted = dict[Key, Sums]
+
+
+class Tally:
+    """Counts the accepted finishes of one worker until its heart takes them along. Safe between threads."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._counted: Counted = {}
+
+    def count(self, finished: Iterable[Finished]) -> None:
+        """Count runs whose finish is committed; a claim that never ran (it was given back) is none."""
+        with self._mutex:
+            counted = self._counted
+            for claim, outcome, started_at, ended_at in finished:
+                if started_at is not None:
+                    key = Key(ended_at // SECOND, claim.queue, claim.task, outcome.kind)
+                    sums = counted.get(key) or counted.setdefault(key, Sums())
+                    sums.add(started_at - claim.since, ended_at - started_at)
+
+    def take(self) -> Counted:
+        """What was counted since the last take."""
+        with self._mutex:
+            taken, self._counted = self._counted, {}
+        return taken
+
+    def give_back(self, taken: Counted) -> None:
+        """Keep what could not be written yet."""
+        with self._mutex:
+            for key, sums in taken.items():
+                self._counted[key] = sums.merged(self._counted.get(key, Sums()))
+
+
+def write(tx: Transaction, counted: Counted, worker_id: int) -> None:
+    tx.run_many(sql.INSERT_ROLLUP, [_row(key, sums, worker_id) for key, sums in counted.items()])
+
+
+def write_crashes(tx: Transaction, lost: Sequence[Finished]) -> None:
+    """Count runs that ended without a report; how long they ran is not known."""
+    for f in lost:
+        key = Key(f.ended_at // SECOND, f.claim.queue, f.claim.task, f.outcome.kind)
+        tx.run(sql.INSERT_ROLLUP, *_row(key, Sums(count=1), f.claim.worker_id))
+
+
+def merge(tx: Transaction, now: int) -> int:
+    """Merge rows into wider ones: seconds that are ten minutes old into minutes, those of yesterday into ten minutes.
+
+    Rows of 90 days ago are dropped. A step takes a bounded number of rows; what is left is for the next time.
+    """
+    fewer = sum(_widen(tx, fine, wide, now - age * SECOND) for fine, wide, age in MERGES)
+    return fewer + tx.run(sql.FORGET_ROLLUPS, MERGES[-1][1], now - KEEP * SECOND)
+
+
+def _widen(tx: Transaction, fine: int, wide: int, before: int) -> int:
+    rows = tx.rows(sql.FINE_ROLLUPS, fine, before - before % (wide * SECOND), MOST)
+    merged: Counted = {}
+    for _, at, _, queue, task, outcome, _, count, waited, ran, waits, runs in rows:
+        key = Key(at // SECOND // wide * wide, queue, task, outcome)
+        merged[key] = Sums(count, waited, ran, _read(waits), _read(runs)).merged(merged.get(key, Sums()))
+    tx.run_many(sql.DELETE_ROLLUP, [row[:1] for row in rows])
+    tx.run_many(sql.INSERT_ROLLUP, [_row(key, sums, 0, wide) for key, sums in merged.items()])
+    return len(rows) - len(merged)
+
+
+def _read(histogram: str) -> dict[int, int]:
+    return {int(index): count for index, count in json.loads(histogram).items()}
+
+
+def _row(key: Key, sums: Sums, worker_id: int, width: int = 1) -> tuple[object, ...]:
+    histograms = (json.dumps(sums.waits), json.dumps(sums.runs))
+    place = (key.second * SECOND, width, key.queue, key.task, key.outcome, worker_id)
+    return *place, sums.count, sums.waited, sums.ran, *histograms
