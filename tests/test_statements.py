@@ -99,3 +99,10 @@ def test_every_worker_side_write_names_the_whole_fence() -> None:
         assert {"the_job_id", "the_attempt", "the_worker_id"} <= set(ALL[name].params), name
     lease_writes = {n for n, s in ALL.items() if getattr(s.core, "table", None) is table("lease")}
     assert lease_writes == {"INSERT_LEASE", "DELETE_LEASE", "ASK_CANCEL"}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_limit_is_a_bare_parameter(name: str) -> None:
+    """SQLite would plan such a statement anew at each run."""
+    assert "LIMIT ? " not in getattr(compiled, name).sqlite.text + " "
+    assert "LIMIT ? " in "SELECT 1 LIMIT ? OFFSET ?"

@@ -105,7 +105,7 @@ HEAD = Statement(
         "NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND (ready.assigned_to IS NULL OR "
         "ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE worker_task.worker_id = ? AND "
         "worker_task.task = job.task)) AND ready.queue = ? AND ready.suspect = 0 ORDER BY ready.priority, "
-        "ready.job_id LIMIT ? OFFSET ?",
+        "ready.job_id LIMIT ? + 0 OFFSET ?",
         (3, 1, 0, 1, 2, 3, 0, 4, 5),
         (0,),
     ),
@@ -117,8 +117,8 @@ HEAD = Statement(
         "queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT))) "
         "AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR) AND (EXISTS (SELECT * FROM "
         "worker_task WHERE worker_task.worker_id = %s::BIGINT AND worker_task.task = job.task)) AND "
-        "ready.queue = %s::VARCHAR AND ready.suspect = 0 ORDER BY ready.priority, ready.job_id LIMIT %s FOR "
-        "UPDATE OF ready SKIP LOCKED",
+        "ready.queue = %s::VARCHAR AND ready.suspect = 0 ORDER BY ready.priority, ready.job_id LIMIT "
+        "%s::INTEGER + 0 FOR UPDATE OF ready SKIP LOCKED",
         (3, 1, 0, 1, 2, 3, 0, 4),
         (),
     ),
@@ -134,7 +134,7 @@ SUSPECT_HEAD = Statement(
         "queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND "
         "(ready.assigned_to IS NULL OR ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE "
         "worker_task.worker_id = ? AND worker_task.task = job.task)) AND found.queue = ? AND found.suspect = "
-        "1 ORDER BY found.priority, found.job_id LIMIT ? OFFSET ?",
+        "1 ORDER BY found.priority, found.job_id LIMIT ? + 0 OFFSET ?",
         (3, 1, 0, 1, 2, 3, 0, 4, 5),
         (0,),
     ),
@@ -147,8 +147,8 @@ SUSPECT_HEAD = Statement(
         "AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > "
         "%s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR) AND (EXISTS (SELECT "
         "* FROM worker_task WHERE worker_task.worker_id = %s::BIGINT AND worker_task.task = job.task)) AND "
-        "found.queue = %s::VARCHAR AND found.suspect = 1 ORDER BY found.priority, found.job_id LIMIT %s FOR "
-        "UPDATE OF ready SKIP LOCKED",
+        "found.queue = %s::VARCHAR AND found.suspect = 1 ORDER BY found.priority, found.job_id LIMIT "
+        "%s::INTEGER + 0 FOR UPDATE OF ready SKIP LOCKED",
         (3, 1, 0, 1, 2, 3, 0, 4),
         (),
     ),
@@ -248,12 +248,12 @@ DELETE_INTENT = Statement(
 
 INTENTS = Statement(
     Text(
-        "SELECT file_intent.job_id, file_intent.staged, file_intent.target FROM file_intent LIMIT ? OFFSET ?",
+        "SELECT file_intent.job_id, file_intent.staged, file_intent.target FROM file_intent LIMIT ? + 0 OFFSET ?",
         (0, 1),
         (0,),
     ),
     Text(
-        "SELECT file_intent.job_id, file_intent.staged, file_intent.target FROM file_intent LIMIT %s",
+        "SELECT file_intent.job_id, file_intent.staged, file_intent.target FROM file_intent LIMIT %s::INTEGER + 0",
     ),
 )
 
@@ -395,15 +395,15 @@ DUE = Statement(
     Text(
         "SELECT delayed.due_at, delayed.job_id, job.queue, job.priority, delayed.attempt, delayed.retries, "
         "delayed.crashes, delayed.assigned_to FROM delayed JOIN job ON job.id = delayed.job_id WHERE "
-        "delayed.due_at <= ? ORDER BY delayed.due_at, delayed.job_id LIMIT ? OFFSET ?",
+        "delayed.due_at <= ? ORDER BY delayed.due_at, delayed.job_id LIMIT ? + 0 OFFSET ?",
         (0, 1, 2),
         (0,),
     ),
     Text(
         "SELECT delayed.due_at, delayed.job_id, job.queue, job.priority, delayed.attempt, delayed.retries, "
         "delayed.crashes, delayed.assigned_to FROM delayed JOIN job ON job.id = delayed.job_id WHERE "
-        "delayed.due_at <= %s::BIGINT ORDER BY delayed.due_at, delayed.job_id LIMIT %s FOR UPDATE OF delayed "
-        "SKIP LOCKED",
+        "delayed.due_at <= %s::BIGINT ORDER BY delayed.due_at, delayed.job_id LIMIT %s::INTEGER + 0 FOR "
+        "UPDATE OF delayed SKIP LOCKED",
     ),
 )
 
@@ -430,7 +430,7 @@ LEASES_OF = Statement(
         "SELECT job.queue, job.priority, lease.job_id, lease.attempt, lease.retries, lease.crashes, "
         "lease.suspect, lease.worker_id, lease.claimed_at, lease.claimed_at AS since, job.task, '' AS args, "
         "job.max_retries, job.backoff, job.timeout, job.unique_key, lease.cancel_requested_at FROM lease JOIN "
-        "job ON job.id = lease.job_id WHERE lease.worker_id = ? ORDER BY lease.job_id LIMIT ? OFFSET ?",
+        "job ON job.id = lease.job_id WHERE lease.worker_id = ? ORDER BY lease.job_id LIMIT ? + 0 OFFSET ?",
         (0, 1, 2),
         (0,),
     ),
@@ -438,20 +438,21 @@ LEASES_OF = Statement(
         "SELECT job.queue, job.priority, lease.job_id, lease.attempt, lease.retries, lease.crashes, "
         "lease.suspect, lease.worker_id, lease.claimed_at, lease.claimed_at AS since, job.task, '' AS args, "
         "job.max_retries, job.backoff, job.timeout, job.unique_key, lease.cancel_requested_at FROM lease JOIN "
-        "job ON job.id = lease.job_id WHERE lease.worker_id = %s::BIGINT ORDER BY lease.job_id LIMIT %s",
+        "job ON job.id = lease.job_id WHERE lease.worker_id = %s::BIGINT ORDER BY lease.job_id LIMIT "
+        "%s::INTEGER + 0",
     ),
 )
 
 ORPHANED_WORKERS = Statement(
     Text(
         "SELECT DISTINCT lease.worker_id FROM lease WHERE NOT (EXISTS (SELECT * FROM worker WHERE worker.id = "
-        "lease.worker_id AND worker.ended_at IS NULL)) LIMIT ? OFFSET ?",
+        "lease.worker_id AND worker.ended_at IS NULL)) LIMIT ? + 0 OFFSET ?",
         (0, 1),
         (0,),
     ),
     Text(
         "SELECT DISTINCT lease.worker_id FROM lease WHERE NOT (EXISTS (SELECT * FROM worker WHERE worker.id = "
-        "lease.worker_id AND worker.ended_at IS NULL)) LIMIT %s",
+        "lease.worker_id AND worker.ended_at IS NULL)) LIMIT %s::INTEGER + 0",
     ),
 )
 
@@ -485,13 +486,13 @@ INSERT_DUTY = Statement(
 EXPIRED = Statement(
     Text(
         "SELECT closed.job_id FROM closed WHERE closed.state = ? AND closed.finished_at < ? ORDER BY "
-        "closed.finished_at LIMIT ? OFFSET ?",
+        "closed.finished_at LIMIT ? + 0 OFFSET ?",
         (0, 1, 2, 3),
         (0,),
     ),
     Text(
         "SELECT closed.job_id FROM closed WHERE closed.state = %s::VARCHAR AND closed.finished_at < "
-        "%s::BIGINT ORDER BY closed.finished_at LIMIT %s",
+        "%s::BIGINT ORDER BY closed.finished_at LIMIT %s::INTEGER + 0",
     ),
 )
 
@@ -511,14 +512,14 @@ FINE_ROLLUPS = Statement(
     Text(
         "SELECT rollup.id, rollup.at, rollup.width, rollup.queue, rollup.task, rollup.outcome, "
         "rollup.worker_id, rollup.count, rollup.waited, rollup.ran, rollup.waits, rollup.runs FROM rollup "
-        "WHERE rollup.width = ? AND rollup.at < ? ORDER BY rollup.at LIMIT ? OFFSET ?",
+        "WHERE rollup.width = ? AND rollup.at < ? ORDER BY rollup.at LIMIT ? + 0 OFFSET ?",
         (0, 1, 2, 3),
         (0,),
     ),
     Text(
         "SELECT rollup.id, rollup.at, rollup.width, rollup.queue, rollup.task, rollup.outcome, "
         "rollup.worker_id, rollup.count, rollup.waited, rollup.ran, rollup.waits, rollup.runs FROM rollup "
-        "WHERE rollup.width = %s::INTEGER AND rollup.at < %s::BIGINT ORDER BY rollup.at LIMIT %s",
+        "WHERE rollup.width = %s::INTEGER AND rollup.at < %s::BIGINT ORDER BY rollup.at LIMIT %s::INTEGER + 0",
     ),
 )
 
@@ -566,13 +567,13 @@ LAST_ACTION = Statement(
 ACTIONS_SINCE = Statement(
     Text(
         "SELECT action.id, action.who, action.verb, action.job_id, action.reason, action.detail FROM action "
-        "WHERE action.id > ? ORDER BY action.id LIMIT ? OFFSET ?",
+        "WHERE action.id > ? ORDER BY action.id LIMIT ? + 0 OFFSET ?",
         (0, 1, 2),
         (0,),
     ),
     Text(
         "SELECT action.id, action.who, action.verb, action.job_id, action.reason, action.detail FROM action "
-        "WHERE action.id > %s::BIGINT ORDER BY action.id LIMIT %s",
+        "WHERE action.id > %s::BIGINT ORDER BY action.id LIMIT %s::INTEGER + 0",
     ),
 )
 

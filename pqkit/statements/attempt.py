@@ -3,7 +3,7 @@
 from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.sql.elements import BindParameter
 
-from pqkit.statements.declare import Declared, delete_by, equal, insert_row
+from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
 from pqkit.statements.tables import ATTEMPT, CLOSED, INTENT, LEASE, LOG, PROGRESS, REFUSAL
 
 # Finish: deleting the lease is the permission for everything else in the transaction.
@@ -17,7 +17,7 @@ INSERT_CLOSED = insert_row(CLOSED, "job_id", "state", "finished_at", "attempt", 
 INSERT_REFUSAL = insert_row(REFUSAL, "at", "job_id", "attempt", "worker_id", "outcome")
 INSERT_INTENT = insert_row(INTENT, "job_id", "staged", "target")
 DELETE_INTENT = delete_by(INTENT, "job_id", "staged")
-INTENTS = Declared(select(INTENT.c.job_id, INTENT.c.staged, INTENT.c.target).limit(bindparam("most")), ("most",))
+INTENTS = Declared(select(INTENT.c.job_id, INTENT.c.staged, INTENT.c.target).limit(up_to("most")), ("most",))
 # What an attempt reports; its lease decides whether it may. A handler whose session was its finish has let go of the
 # lease already: its last lines are taken because that finish stands.
 

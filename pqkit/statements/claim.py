@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Select, and_, bindparam, exists, func, literal_column, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from pqkit.statements.declare import Declared, delete_by, insert_row
+from pqkit.statements.declare import Declared, delete_by, insert_row, up_to
 from pqkit.statements.tables import JOB, LEASE, QUEUE, READY, WORKER_TASK
 
 
@@ -39,7 +39,7 @@ def _head() -> Select[Any]:
             allowed(bindparam("worker_name")),
             served(bindparam("worker")),
         )
-        .limit(bindparam("demand"))
+        .limit(up_to("demand"))
         .with_for_update(skip_locked=True, of=READY)
     )
 

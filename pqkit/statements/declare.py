@@ -6,7 +6,7 @@ conversion) is not needed, because every stored value is an integer, a float or 
 
 from dataclasses import dataclass
 
-from sqlalchemy import Table, bindparam, delete, insert
+from sqlalchemy import Integer, Table, bindparam, delete, insert, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.elements import ClauseElement, ColumnElement
@@ -55,3 +55,9 @@ def delete_by(table: Table, *columns: str) -> Declared:
 def equal(table: Table, *columns: str) -> list[ColumnElement[bool]]:
     """``column = :the_column`` for each; a bare column name would clash with an UPDATE's own parameters."""
     return [table.c[name] == bindparam(f"the_{name}") for name in columns]
+
+
+def up_to(parameter: str) -> ColumnElement[int]:
+    """A parameter as a LIMIT. SQLite plans a statement anew at each run whose limit is a bare parameter, which costs
+    more than to run it."""
+    return bindparam(parameter, type_=Integer) + literal_column("0")

@@ -2,7 +2,7 @@
 
 from sqlalchemy import and_, bindparam, case, exists, func, literal, select, update
 
-from pqkit.statements.declare import Declared, delete_by, equal, insert_row
+from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
 from pqkit.statements.tables import ACTION, CLOSED, DELAYED, INTENT, JOB, LEASE, QUEUE, READY
 
 INSERT_ACTION = insert_row(ACTION, "at", "who", "verb", "job_id", "reason", "detail")
@@ -11,7 +11,7 @@ ACTIONS_SINCE = Declared(
     select(ACTION.c.id, ACTION.c.who, ACTION.c.verb, ACTION.c.job_id, ACTION.c.reason, ACTION.c.detail)
     .where(ACTION.c.id > bindparam("after"))
     .order_by(ACTION.c.id)
-    .limit(bindparam("most")),
+    .limit(up_to("most")),
     ("after", "most"),
 )
 PLACES_OF = Declared(

@@ -2,7 +2,7 @@
 
 from sqlalchemy import bindparam, delete, exists, func, literal_column, select
 
-from pqkit.statements.declare import Declared, delete_by, equal, insert_row
+from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
 from pqkit.statements.tables import CLOSED, DELAYED, DUTY, JOB, LEASE, ROLLUP, WORKER
 
 DUE = Declared(
@@ -19,7 +19,7 @@ DUE = Declared(
     .join_from(DELAYED, JOB, JOB.c.id == DELAYED.c.job_id)
     .where(DELAYED.c.due_at <= bindparam("now"))
     .order_by(DELAYED.c.due_at, DELAYED.c.job_id)
-    .limit(bindparam("most"))
+    .limit(up_to("most"))
     .with_for_update(skip_locked=True, of=DELAYED),
     ("now", "most"),
 )
@@ -48,7 +48,7 @@ LEASES_OF = Declared(
     .join_from(LEASE, JOB, JOB.c.id == LEASE.c.job_id)
     .where(*equal(LEASE, "worker_id"))
     .order_by(LEASE.c.job_id)
-    .limit(bindparam("most")),
+    .limit(up_to("most")),
     ("the_worker_id", "most"),
 )
 # A lease whose worker has no living registry row: ended, or never written.
@@ -56,7 +56,7 @@ ORPHANED_WORKERS = Declared(
     select(LEASE.c.worker_id)
     .distinct()
     .where(~exists().where(WORKER.c.id == LEASE.c.worker_id, WORKER.c.ended_at.is_(None)))
-    .limit(bindparam("most")),
+    .limit(up_to("most")),
     ("most",),
 )
 DUTY_HELD = Declared(select(DUTY.c.worker_id, DUTY.c.boot_id, DUTY.c.until).where(*equal(DUTY, "name")), ("the_name",))
@@ -66,7 +66,7 @@ EXPIRED = Declared(
     select(CLOSED.c.job_id)
     .where(*equal(CLOSED, "state"), CLOSED.c.finished_at < bindparam("before"))
     .order_by(CLOSED.c.finished_at)
-    .limit(bindparam("most")),
+    .limit(up_to("most")),
     ("the_state", "before", "most"),
 )
 
@@ -79,7 +79,7 @@ FINE_ROLLUPS = Declared(
     select(ROLLUP.c.id, *(ROLLUP.c[name] for name in ROLLUP_COLUMNS))
     .where(*equal(ROLLUP, "width"), ROLLUP.c.at < bindparam("before"))
     .order_by(ROLLUP.c.at)
-    .limit(bindparam("most")),
+    .limit(up_to("most")),
     ("the_width", "before", "most"),
 )
 DELETE_ROLLUP = delete_by(ROLLUP, "id")
