@@ -248,6 +248,16 @@ def test_an_assigned_job_goes_to_that_worker_only(queue: Queue, add: Any, worker
     assert claim_one(a_worker(queue, "w2")).job_id == job.id
 
 
+def test_a_claim_takes_nothing_that_stands_between_its_jobs(queue: Queue, add: Any, worker: Leases) -> None:
+    """Jobs that follow each other are claimed as a range; others in it must stay where they are."""
+    ids = queue.enqueue_many(add, [{"a": n, "b": 0} for n in range(6)])
+    queue.operator().assign([ids[2]], "another")
+    assert [c.job_id for c in claim(worker, 3)] == [ids[0], ids[1], ids[3]]
+    assert [c.job_id for c in claim(worker, 9)] == ids[4:]
+    assert sql(queue, "SELECT job_id FROM ready") == [(ids[2],)]
+    assert sql(queue, "SELECT count(*), count(DISTINCT claimed_at) FROM lease") == [(5, 2)]
+
+
 def test_a_job_of_an_unknown_task_is_left_for_another_worker(queue: Queue, add: Any, worker: Leases) -> None:
     strange, mine = queue.enqueue("strange", {}), queue.enqueue(add, {"a": 1})
     assert [c.job_id for c in claim(worker, 5)] == [mine.id]

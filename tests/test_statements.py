@@ -20,6 +20,8 @@ ALL_DAY = [
     "HEAD",
     "SUSPECT_HEAD",
     "DELETE_READY",
+    "LEASE_RUN",
+    "DELETE_READY_RUN",
     "NEXT_QUEUE",
     "DELETE_LEASE",
     "CANCEL_ASKED",
@@ -100,7 +102,7 @@ def test_every_worker_side_write_names_the_whole_fence() -> None:
     for name in ("DELETE_LEASE", "REPORT_PROGRESS", "REPORT_LINE"):
         assert {"the_job_id", "the_attempt", "the_worker_id"} <= set(ALL[name].params), name
     lease_writes = {n for n, s in ALL.items() if getattr(s.core, "table", None) is table("lease")}
-    assert lease_writes == {"INSERT_LEASE", "DELETE_LEASE", "ASK_CANCEL"}
+    assert lease_writes == {"INSERT_LEASE", "LEASE_RUN", "DELETE_LEASE", "ASK_CANCEL"}
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -20,7 +20,8 @@ from pqkit.lab.result import Progress, Result, silent
 from pqkit.lab.simulation import simulator
 from pqkit.lab.verdict import Finding
 from pqkit.lab.witness import DRAINED, EFFECTS, LIVING_KEEP, NEIGHBOURS, POISON
-from pqkit.outcome import Claim, Outcome
+from pqkit.outcome import LEASE as LEASED
+from pqkit.outcome import READY_KEY, Claim, Outcome
 from pqkit.queue import Finished, Leases, leases, operate, settle, upkeep
 from pqkit.queue.insert import Inserter
 from pqkit.sql import compiled as sql
@@ -139,13 +140,13 @@ def _finish_split() -> AbstractContextManager[object]:
 def _claim_split() -> AbstractContextManager[object]:
     """A claim leaves ``ready`` in one transaction and takes its lease in another."""
 
-    def lease(self: Leases, tx: Transaction, claims: list[Claim]) -> list[Claim]:
-        tx.run_many(sql.DELETE_READY, [(c.queue, c.priority, c.job_id) for c in claims])
+    def lease(_self: Leases, tx: Transaction, claims: list[Claim]) -> list[Claim]:
+        tx.run_many(sql.DELETE_READY, map(READY_KEY, claims))
         if claims:
             _begin_another(tx)
-        return honest(self, tx, claims)
+        tx.run_many(sql.INSERT_LEASE, map(LEASED, claims))
+        return claims
 
-    honest = Leases._lease
     return patch.object(Leases, "_lease", lease)
 
 

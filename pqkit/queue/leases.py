@@ -174,9 +174,13 @@ class Leases:
         return self._lease(tx, claims)
 
     def _lease(self, tx: Transaction, claims: list[Claim]) -> list[Claim]:
-        if claims:
-            tx.run_many(sql.DELETE_READY, map(READY_KEY, claims))
+        if claims and _follow_each_other(claims):
+            run = (*claims[0][:2], claims[0].job_id, claims[-1].job_id)
+            tx.run(sql.LEASE_RUN, self.id, claims[0].claimed_at, *run)
+            tx.run(sql.DELETE_READY_RUN, *run)
+        elif claims:
             tx.run_many(sql.INSERT_LEASE, map(LEASE, claims))
+            tx.run_many(sql.DELETE_READY, map(READY_KEY, claims))
         return claims
 
     def _queue_names(self, tx: Transaction) -> list[str]:
@@ -194,6 +198,15 @@ class Leases:
             else:
                 tx.run(sql.DELETE_PROGRESS, claim.job_id)
                 tx.run(sql.REPORT_PROGRESS, at, fraction, text, *held)
+
+
+def _follow_each_other(claims: Sequence[Claim]) -> bool:
+    """Whether no other job can stand between the first and the last: one queue and priority, and no id left out.
+
+    Claims come ordered by priority and id within a queue, so that the ends tell about all.
+    """
+    first, last = claims[0], claims[-1]
+    return first[:2] == last[:2] and last.job_id - first.job_id == len(claims) - 1
 
 
 def _queues_with_work(tx: Transaction) -> list[str]:

@@ -175,6 +175,30 @@ INSERT_LEASE = Statement(
     ),
 )
 
+LEASE_RUN = Statement(
+    Text(
+        "INSERT INTO lease (job_id, attempt, retries, crashes, suspect, worker_id, claimed_at) SELECT "
+        "ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, ready.crashes, ready.suspect, ? AS anon_2, "
+        "? AS anon_3 FROM ready WHERE ready.queue = ? AND ready.priority = ? AND ready.job_id BETWEEN ? AND ?",
+    ),
+    Text(
+        "INSERT INTO lease (job_id, attempt, retries, crashes, suspect, worker_id, claimed_at) SELECT "
+        "ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, ready.crashes, ready.suspect, %s::BIGINT "
+        "AS anon_2, %s::BIGINT AS anon_3 FROM ready WHERE ready.queue = %s::VARCHAR AND ready.priority = "
+        "%s::INTEGER AND ready.job_id BETWEEN %s::BIGINT AND %s::BIGINT",
+    ),
+)
+
+DELETE_READY_RUN = Statement(
+    Text(
+        "DELETE FROM ready WHERE ready.queue = ? AND ready.priority = ? AND ready.job_id BETWEEN ? AND ?",
+    ),
+    Text(
+        "DELETE FROM ready WHERE ready.queue = %s::VARCHAR AND ready.priority = %s::INTEGER AND ready.job_id "
+        "BETWEEN %s::BIGINT AND %s::BIGINT",
+    ),
+)
+
 NEXT_QUEUE = Statement(
     Text(
         "SELECT min(ready.queue) AS min_1 FROM ready WHERE ready.queue > ?",

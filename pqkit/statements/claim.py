@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, exists, func, literal_column, or_, select
+from sqlalchemy import BigInteger, Select, and_, bindparam, delete, exists, func, literal_column, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from pqkit.statements.declare import Declared, delete_by, insert_row, up_to
+from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
 from pqkit.statements.tables import JOB, LEASE, QUEUE, READY, WORKER_TASK
 
 
@@ -66,4 +66,17 @@ def _suspect_head() -> Declared:
 HEAD, SUSPECT_HEAD = _innocent_head(), _suspect_head()
 DELETE_READY = delete_by(READY, "queue", "priority", "job_id")
 INSERT_LEASE = insert_row(LEASE, "job_id", "attempt", "retries", "crashes", "suspect", "worker_id", "claimed_at")
+# The same for jobs that follow each other in one queue, which are most of a backlog: rows of a range instead of keys.
+_run = (*equal(READY, "queue", "priority"), READY.c.job_id.between(bindparam("first"), bindparam("last")))
+_run_params = ("the_queue", "the_priority", "first", "last")
+LEASE_RUN = Declared(
+    LEASE.insert().from_select(
+        ["job_id", "attempt", "retries", "crashes", "suspect", "worker_id", "claimed_at"],
+        select(READY.c.job_id, READY.c.attempt + literal_column("1"), READY.c.retries, READY.c.crashes)
+        .add_columns(READY.c.suspect, bindparam("worker", type_=BigInteger), bindparam("now", type_=BigInteger))
+        .where(*_run),
+    ),
+    ("worker", "now", *_run_params),
+)
+DELETE_READY_RUN = Declared(delete(READY).where(*_run), _run_params)
 NEXT_QUEUE = Declared(select(func.min(READY.c.queue)).where(READY.c.queue > bindparam("after")), ("after",))
