@@ -1,11 +1,14 @@
 """Fixtures that all tests share."""
 
 import os
+import signal
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from pqkit.lab import Scratch
 from pqkit.queue import Leases, Queue, get_queue
@@ -15,13 +18,33 @@ from tests.fleet import Fleet, fleet_of
 PYTHON = sys.executable
 
 
+FAILED = pytest.StashKey[bool]()
+
+# The same examples each time, however slow the machine: --hypothesis-profile=default tries new ones.
+slow_but_sure = hypothesis_settings(
+    deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.register_profile("slow but sure", slow_but_sure)
+hypothesis_settings.load_profile("slow but sure")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so it is in a shell's background, and for all that is started
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """On CI everything that a test needs is there, so a skipped test is a failure."""
     report = yield  # changed here and not in logreport, where the session may have counted it already
     if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
+    if report.failed:
+        item.stash[FAILED] = True
     return report
+
+
+def has_failed(item: pytest.Item) -> bool:
+    """For a fixture at its end: whether the test has failed by then."""
+    return item.stash.get(FAILED, False)
 
 
 @pytest.fixture(autouse=True)

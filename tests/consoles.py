@@ -1,0 +1,206 @@
+"""The two consoles as a person meets them: a real server, a real browser, a real database.
+
+A live page replaces its elements at any moment. So every question to it is asked again until the answer fits
+(``wait_until``), and an element that has just been replaced answers with ``GONE``, which fits nothing.
+"""
+
+import math
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from playwright.sync_api import BrowserContext, Error, Locator, Page, Playwright, sync_playwright
+
+from pqkit.outcome import completed, ended_by
+from pqkit.queue import Finished, Leases, Queue, get_queue
+from pqkit.supervise import place
+from tests.support import PATIENCE, free_port, wait_until
+from tests.verbs import SECOND, sql
+
+HOSTILE = '<img src=x onerror="window.hit=1"><script>window.hit=1</script>'
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+GONE = math.nan
+WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+FIRST_SIGHT = {"ops": "canvas", "manager": ".tabulator-row"}
+
+
+class Consoles:
+    """A real `pqkit dashboards`, with both pages, on a database of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.queue: Queue = get_queue(f"sqlite:///{self.data}/queue.db")
+        self.ports = {"ops": free_port(), "manager": free_port()}
+        self.process = start(self.queue, folder, **self.ports)
+        wait_until(lambda: self._ended() or all(map(answers, self.ports.values())), what="the consoles' start")
+        assert not self._ended(), (folder / "output").read_text()
+
+    def url(self, page: str, theme: str = "default") -> str:
+        return f"http://127.0.0.1:{self.ports[page]}/?theme={theme}"
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(PATIENCE)
+        self.queue.close()
+
+    def _ended(self) -> bool:
+        return self.process.poll() is not None
+
+
+def start(queue: Queue, folder: Path, *words: str, ops: int, manager: int) -> "subprocess.Popen[bytes]":
+    """Start it on that queue; what it says goes to the files ``output`` and ``errors`` in the folder."""
+    ports = {"PQKIT_OPS_PORT": str(ops), "PQKIT_MANAGER_PORT": str(manager)}
+    with (folder / "output").open("wb") as output, (folder / "errors").open("wb") as errors:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pqkit", "dashboards", *words],
+            cwd=folder,
+            env={**os.environ, "PQKIT_URL": f"sqlite:///{queue.database.path}", **ports},
+            stdout=output,
+            stderr=errors,
+        )
+
+
+def answers(port: int) -> bool:
+    return place.listens("127.0.0.1", port)
+
+
+def fill(queue: Queue) -> None:
+    """120 done, one that failed for good, one held by a worker that is silent, two waiting; hostile words wherever a
+    user may put words."""
+    worker = queue.leases(HOSTILE, 4, [HOSTILE, "resize"])
+    worker.register()
+    queue.enqueue_many("resize", [{"path": f"photo-{n}.jpg"} for n in range(120)], queue="images")
+    _finish(queue, worker, 120, None)
+    queue.enqueue(HOSTILE, {"text": HOSTILE}, queue=HOSTILE, max_retries=0)
+    _finish(queue, worker, 1, ValueError(HOSTILE))
+    queue.enqueue("resize", {"path": "running.jpg"}, queue="images")
+    worker.exchange([], 1, alone=True)
+    queue.enqueue_many("resize", [{"path": "waiting.jpg"}] * 2, queue="images")
+    sql(queue, f"UPDATE worker SET beat = beat - {60 * SECOND}")
+
+
+def _finish(queue: Queue, worker: Leases, count: int, error: Exception | None) -> None:
+    turn, now = worker.exchange([], count, alone=True), queue.database.now()
+    outcomes = [completed({"ok": True}) if error is None else ended_by(claim, error) for claim in turn.claims]
+    worker.exchange([Finished(c, o, now, now) for c, o in zip(turn.claims, outcomes, strict=True)], 0, alone=True)
+
+
+class Browser:
+    """A Chromium, started when first asked; after a test that failed it is ended, and the next one gets a new one."""
+
+    def __init__(self, playwright: Playwright, chromium: str, consoles: Consoles) -> None:
+        self._playwright, self._chromium, self._consoles = playwright, chromium, consoles
+        self._context: BrowserContext | None = None
+        self._visits: dict[str, Visit] = {}
+
+    @property
+    def context(self) -> BrowserContext:
+        if self._context is None:
+            browser = self._playwright.chromium.launch(executable_path=self._chromium, args=FLAGS)
+            self._context = browser.new_context(viewport=WIDE)
+            self._context.set_default_timeout(1000 * PATIENCE)
+        return self._context
+
+    def console(self, name: str) -> "Visit":
+        """The page that the tests share."""
+        if name not in self._visits:
+            self._visits[name] = Visit(self.context, self._consoles.url(name), FIRST_SIGHT[name])
+        return self._visits[name]
+
+    def end(self) -> None:
+        self._visits.clear()
+        if self._context is not None and self._context.browser is not None:
+            with suppress(Error):  # it may have crashed
+                self._context.browser.close()
+        self._context = None
+
+
+@contextmanager
+def browser_for(consoles: Consoles, chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = Browser(playwright, chromium, consoles)
+        yield browser
+        browser.end()
+
+
+class Visit:
+    """One page, and the addresses that it asked for."""
+
+    def __init__(self, context: BrowserContext, url: str, wait_for: str) -> None:
+        self.page: Page = context.new_page()
+        self.asked: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(url)
+        self.page.locator(wait_for).first.wait_for()
+
+    def shows(self, *words: str) -> None:
+        """Wait until all these words are to be seen."""
+        for each in words:
+            self.page.get_by_text(each).first.wait_for()
+
+    def shows_no_more(self, words: str) -> None:
+        self.page.get_by_text(words).first.wait_for(state="hidden")
+
+    def tile(self, label: str) -> int:
+        """The number on a tile."""
+        tile = self.page.locator(".tile").filter(has=self.page.get_by_text(label, exact=True)).locator("b").first
+        return int(tile.inner_text().replace(",", ""))
+
+    def tile_becomes(self, label: str, number: int) -> None:
+        wait_until(lambda: self.tile(label) == number, what=f"{number} on the tile {label}")
+
+    def column(self, title: str) -> list[str]:
+        """What stands in a column of the table."""
+        return self.page.locator(f'.tabulator-row .tabulator-cell[tabulator-field="{title}"]').all_inner_texts()
+
+    def column_becomes(self, title: str, *words: str) -> None:
+        wait_until(lambda: set(self.column(title)) == set(words), what=f"{words} alone as {title}")
+
+    def jobs(self) -> list[int]:
+        return [int(job) for job in self.column("Job") if job.isdecimal()]
+
+    def cell(self, job: int) -> Locator:
+        cells = self.page.locator('.tabulator-row .tabulator-cell[tabulator-field="Job"]')
+        return cells.filter(has=self.page.get_by_text(str(job), exact=True)).first
+
+    def press(self, button: str) -> None:
+        self.page.get_by_role("button", name=button).click()
+
+    def fill(self, label: str, words: str) -> None:
+        self.page.get_by_label(label).fill(words)
+        self.page.get_by_label(label).press("Enter")
+
+    def choose(self, label: str, option: str) -> None:
+        """Choose in one of the page's menus, which have the label and its value in the accessible name."""
+        self.page.get_by_role("combobox", name=label).click()
+        self.page.get_by_role("menuitem", name=option, exact=True).click()
+
+    def close(self) -> None:
+        self.page.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def seen(element: Locator, expression: str) -> Any:
+    """The value of a script about the element ``it``; ``GONE`` where the page has just replaced it."""
+    value = element.first.evaluate(f"it => it.isConnected ? {expression} : null")
+    return GONE if value is None else value
+
+
+def brightness(element: Locator, what: str) -> float:
+    """Of its ``color`` or ``backgroundColor``, from 0 to 255."""
+    color = seen(element, f"getComputedStyle(it).{what}")
+    parts = [float(part) for part in re.findall(r"[\d.]+", str(color))[:3]]
+    return sum(parts) / 3 if len(parts) == 3 else GONE
