@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from pqkit.queries import workers
 from pqkit.queue import Queue
-from tests.support import wait_until
+from tests.support import PATIENCE, wait_until
 
 REPO = Path(__file__).parent.parent
 
@@ -37,16 +39,26 @@ class Process:
             )
 
     @property
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    @property
     def log(self) -> str:
         return self.log_file.read_text()
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    def stop(self, timeout: float = 30) -> int:
+    def stop(self) -> int:
         """SIGTERM, and the exit code."""
         self.signal(signal.SIGTERM)
-        return self.process.wait(timeout)
+        return self.process.wait(PATIENCE)
+
+    def freeze(self, queue: Queue) -> None:
+        """SIGSTOP, but not inside a write transaction, in which it would hold up everybody on the queue."""
+        with queue.database.write():
+            self.signal(signal.SIGSTOP)
+            wait_until(lambda: psutil.Process(self.process.pid).status() == psutil.STATUS_STOPPED, what="the stop")
 
     def kill(self) -> None:
         self.process.kill()
@@ -65,7 +77,8 @@ class Fleet:
         process = Process(self._url, self._folder, name, *options, **settings)
         self.processes.append(process)
         if ready:
-            wait_until(lambda: self.registered(name), 40, f"{name} in the registry")
+            wait_until(lambda: self.registered(name) or process.ended, what=f"{name} in the registry")
+            assert not process.ended, process.log
         return process
 
     def registered(self, name: str) -> bool:
