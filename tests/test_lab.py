@@ -28,7 +28,6 @@ DONE, POISONED = JobState.COMPLETED, JobState.UNPROCESSABLE
 
 
 @pytest.mark.fault
-@pytest.mark.timeout(600)
 def test_a_storm_of_kills_and_freezes_loses_nothing_and_accepts_nothing_twice(place: Scratch) -> None:
     result = crash(place, Plan(jobs=1_000, workers=4, kills=60, stops=3, seed=3))
     assert result.findings == [], result.smallest

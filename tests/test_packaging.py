@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import wait_until
+from tests.support import PATIENCE, wait_until
 from tests.test_up import Project
 
 REPOSITORY = Path(__file__).parent.parent
 
 
 def call(*command: str | Path, cwd: Path = REPOSITORY) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=150, check=False)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=5 * PATIENCE, check=False)
     assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}"
     return done.stdout
 
@@ -53,7 +53,7 @@ def test_a_new_project_from_the_bare_wheel_stamps_files(programs: Path, tmp_path
     project = Project(tmp_path / "ops", [programs / "pqkit"])
     try:
         up = project.up("--demo")
-        wait_until(project.stamped, 40, "a stamped file")
+        wait_until(project.stamped, what="a stamped file")
         project.wait_for("stop             Ctrl+C")
         assert "pip install 'pqkit[console]'" in project.said()
         assert str(project.folder / "supervisor") in " ".join(project.named("pqkit.supervise.daemon")[0].cmdline())
@@ -61,7 +61,7 @@ def test_a_new_project_from_the_bare_wheel_stamps_files(programs: Path, tmp_path
         greeted = ("jobs", "list", "--task", "greet", "--json")
         wait_until(lambda: '"completed"' in project.pqkit(*greeted).stdout, what="the sample task's end")
         up.send_signal(signal.SIGINT)
-        assert up.wait(30) == 0
+        assert up.wait(PATIENCE) == 0
         assert project.processes() == []
     finally:
         project.kill()
@@ -70,7 +70,11 @@ def test_a_new_project_from_the_bare_wheel_stamps_files(programs: Path, tmp_path
 def test_init_refuses_a_folder_with_something_in_it(tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
     refused = subprocess.run(
-        [sys.executable, "-m", "pqkit", "init", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "pqkit", "init", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert refused.returncode == 2
     assert refused.stderr.strip() == f"pqkit: {tmp_path} is not an empty folder: name a new one"

@@ -9,13 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from pqkit.cli.up import change
 from pqkit.errors import NotFound, Refused
 from pqkit.supervise import NoSupervisor, Process, Supervisor, daemon, place
-from tests.support import wait_until
+from tests.support import PATIENCE, free_port, lives, wait_until
 
 CONFIG = """
 [supervisord]
@@ -128,7 +127,7 @@ def test_without_a_supervisor_one_line_says_so(tmp_path: Path, monkeypatch: pyte
 def test_a_supervisor_that_is_shut_down_is_gone(supervisor: Supervisor, supervisord: "subprocess.Popen[bytes]") -> None:
     supervisor.scale(2)
     supervisor.shutdown()
-    assert supervisord.wait(20) == 0
+    assert supervisord.wait(PATIENCE) == 0
     assert daemon.members(supervisord.pid) == []
     with pytest.raises(NoSupervisor):
         supervisor.processes()
@@ -146,11 +145,7 @@ def test_supervisord_and_all_it_runs_end_when_its_parent_is_killed(folder: Path)
     assert len(everyone) == 4
     parent.kill()
     parent.communicate()
-    wait_until(lambda: not any(map(is_alive, everyone)), what="the end of supervisord and its processes")
-
-
-def is_alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    wait_until(lambda: not any(map(lives, everyone)), what="the end of supervisord and its processes")
 
 
 def test_what_a_killed_supervisord_leaves_is_ended(
@@ -166,8 +161,8 @@ def test_what_a_killed_supervisord_leaves_is_ended(
 
 
 def test_a_taken_port_is_refused_with_its_setting_and_a_free_one_is_not() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
         with pytest.raises(Refused, match=f"port {port} on 127.0.0.1 is taken.*PQKIT_OPS_PORT"):
             place.check_ports("127.0.0.1", {"PQKIT_OPS_PORT": port})
         assert place.listens("127.0.0.1", port)
@@ -176,8 +171,7 @@ def test_a_taken_port_is_refused_with_its_setting_and_a_free_one_is_not() -> Non
 
 
 def test_two_settings_with_one_port_are_refused() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     with pytest.raises(Refused, match="PQKIT_MANAGER_PORT"):
         place.check_ports("127.0.0.1", {"PQKIT_OPS_PORT": port, "PQKIT_MANAGER_PORT": port})
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -14,8 +15,10 @@ import psutil
 import pytest
 
 from pqkit.demo.tasks import STAMP
+from pqkit.queries import workers
+from pqkit.queue import get_queue
 from pqkit.supervise import place
-from tests.support import wait_until
+from tests.support import PATIENCE, free_port, wait_until
 
 MARK = "PQKIT_TEST_MARK"
 
@@ -25,7 +28,7 @@ class Project:
 
     def __init__(self, folder: Path, program: Sequence[str | Path] = (sys.executable, "-m", "pqkit")) -> None:
         self.folder, self.program, self.mark = folder, program, uuid.uuid4().hex
-        self.ports = free_ports(2)
+        self.ports = [free_port(), free_port()]
         self.environment = os.environ | {
             MARK: self.mark,
             "PQKIT_WORKERS": "2",
@@ -48,7 +51,9 @@ class Project:
         return self.running
 
     def wait_for(self, words: str) -> None:
-        wait_until(lambda: words in self.said(), 60, f"{words!r} in what `pqkit up` says")
+        """Wait until `pqkit up` has said that."""
+        wait_until(lambda: words in self.said() or self._ended(), what=f"{words!r} in what `pqkit up` says")
+        assert words in self.said(), self.said()
 
     def pqkit(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
@@ -57,7 +62,7 @@ class Project:
             env=self.environment | environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 
@@ -73,17 +78,31 @@ class Project:
         return [process for process in psutil.process_iter() if self._is_ours(process)]
 
     def named(self, words: str) -> list[psutil.Process]:
-        return [process for process in self.processes() if words in " ".join(process.cmdline())]
+        return [process for process in self.processes() if words in _command(process)]
+
+    def drains(self) -> bool:
+        """Whether each worker that is left has heard that it is to stop."""
+        queue = get_queue(f"sqlite:///{self.folder}/data/queue.db")
+        left = workers(queue.database)
+        queue.close()
+        return all(worker.stopping for worker in left)
 
     def stamped(self) -> list[str]:
         files = (self.folder / "data" / "files").glob("*.txt")
         return [path.name for path in files if STAMP.match(path.read_bytes())]
 
     def kill(self) -> None:
-        for process in self.processes():
-            process.kill()
+        """Everything at one moment: all are stopped first, so that none can still answer another's death."""
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for process in self.processes():
+                with suppress(psutil.Error):
+                    process.send_signal(number)
+        wait_until(lambda: not self.processes(), what="the end of all processes")
         if self.running is not None:
-            self.running.wait()
+            self.running.wait(PATIENCE)
+
+    def _ended(self) -> bool:
+        return self.running is not None and self.running.poll() is not None
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
@@ -92,12 +111,12 @@ class Project:
             return False
 
 
-def free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports: list[int] = [listener.getsockname()[1] for listener in held]
-    for listener in held:
-        listener.close()
-    return ports
+def _command(process: psutil.Process) -> str:
+    """Its command line; empty where it has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 @pytest.fixture
@@ -112,9 +131,9 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 def test_the_demo_stamps_files_and_ctrl_c_leaves_no_process(project: Project) -> None:
     up = project.up("--demo", "--no-consoles")
-    wait_until(lambda: len(project.stamped()) >= 2, 30, "stamped files")
+    wait_until(lambda: len(project.stamped()) >= 2, what="stamped files")
     project.wait_for("stop             Ctrl+C")
-    assert len(project.processes()) == 5  # itself, supervisord, two workers, the producer
+    wait_until(lambda: len(project.processes()) == 5, what="itself, supervisord, two workers, the producer")
 
     second = project.pqkit("up", "--demo", "--no-consoles")
     assert second.returncode == 2
@@ -128,7 +147,7 @@ def test_the_demo_stamps_files_and_ctrl_c_leaves_no_process(project: Project) ->
     project.wait_for(" worker_01 ")  # how it is said depends on when Supervisor was asked
 
     up.send_signal(signal.SIGINT)
-    assert up.wait(30) == 0
+    assert up.wait(PATIENCE) == 0
     assert project.processes() == []
     assert project.said().strip().endswith("Stopped.")
     assert not [path for path in (project.folder / "data").iterdir() if path.name.startswith("supervisor")]
@@ -140,13 +159,14 @@ def test_both_consoles_answer_and_end_even_when_all_above_them_is_killed(project
     for name, port in zip(("ops", "manager"), project.ports, strict=True):
         address = f"http://127.0.0.1:{port}"
         assert f"{name} console".ljust(17) + address in project.said()
-        with urlopen(address, timeout=30) as page:
+        with urlopen(address, timeout=PATIENCE) as page:
             assert page.status == 200
     supervisord = project.named("pqkit.supervise.daemon")[0]
     up.kill()
-    supervisord.kill()
-    up.wait()
-    wait_until(lambda: not project.processes(), 30, "the end of all processes")
+    with suppress(psutil.NoSuchProcess):  # the end of `pqkit up` may have ended it
+        supervisord.kill()
+    up.wait(PATIENCE)
+    wait_until(lambda: not project.processes(), what="the end of all processes")
 
 
 def test_a_taken_port_is_one_line_that_names_the_setting(project: Project) -> None:
@@ -170,14 +190,14 @@ def test_up_recovers_after_everything_was_killed(project: Project) -> None:
     assert "removed data/supervisor.sock, left by a `pqkit up` that was killed" in project.said()
     wait_until(lambda: len(project.stamped()) > before, what="more stamped files")
     up.send_signal(signal.SIGINT)
-    assert up.wait(30) == 0
+    assert up.wait(PATIENCE) == 0
 
 
 def test_up_ends_what_is_left_when_supervisord_dies(project: Project) -> None:
     up = project.up("--demo", "--no-consoles")
     project.wait_for("stop             Ctrl+C")
     project.named("pqkit.supervise.daemon")[0].kill()
-    assert up.wait(30) == 2
+    assert up.wait(PATIENCE) == 2
     assert "supervisord has died" in project.said()
     assert project.processes() == []
 
@@ -186,13 +206,13 @@ def test_nothing_is_left_when_up_itself_is_killed(project: Project) -> None:
     up = project.up("--demo", "--no-consoles")
     project.wait_for("stop             Ctrl+C")
     up.kill()
-    up.wait()
-    wait_until(lambda: not project.processes(), 30, "the end of all processes")
+    up.wait(PATIENCE)
+    wait_until(lambda: not project.processes(), what="the end of all processes")
 
 
 def test_workers_that_cannot_start_are_one_line_with_the_reason(project: Project) -> None:
     up = project.up("--no-consoles", PQKIT_TASKS="no_such_module")
-    assert up.wait(60) == 2
+    assert up.wait(PATIENCE) == 2
     last = project.said().strip().splitlines()[-1]
     assert last.startswith("pqkit: no worker starts: ")
     assert "no_such_module" in last
@@ -210,8 +230,9 @@ def test_a_second_ctrl_c_ends_what_drains_and_its_job_goes_back(project: Project
     wait_until((project.folder / "begun").exists, what="the slow job's start")
     up.send_signal(signal.SIGINT)
     project.wait_for("Ctrl+C again ends them at once")
+    wait_until(project.drains, what="a worker that knows that it is to stop")
     up.send_signal(signal.SIGINT)
-    assert up.wait(30) == 0
+    assert up.wait(PATIENCE) == 0
     assert project.processes() == []
     assert '"pending"' in project.pqkit("jobs", "list", "--json").stdout
 

@@ -237,7 +237,7 @@ class System:
         while busy := [process.name for process in supervisor.processes() if process.state in UP | {"stopping"}]:
             if self.asked > asked:
                 say("Ending them now; their jobs go back to their places.")
-                daemon.end_members(self.daemon.pid, patience=2)
+                daemon.end_members(self.daemon.pid, patience=SPARE_SECONDS)
             elif time.monotonic() - said_at > PROGRESS_SECONDS:
                 say(f"Stopping {', '.join(busy)}; Ctrl+C again ends them at once.")
                 said_at = time.monotonic()

@@ -1,7 +1,5 @@
 """Every command once as the real program, in one folder, as a user would go through them."""
 
-import pytest
-
 from pqkit.cli import app
 
 STEPS = [
@@ -43,7 +41,6 @@ PROOFS = {f"lab {name}" for name in ("recovery", "poison", "system", "powercut",
 ELSEWHERE = {"up", "worker", "dashboards"} | PROOFS
 
 
-@pytest.mark.timeout(300)
 def test_every_command_does_its_work_as_a_real_program(program):
     for line, code, said in STEPS:
         done = program(*line.split(), stdin=b'{"n": 2}\n{"n": 3}\n')
