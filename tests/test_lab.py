@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from pqkit.audit import Certificate
@@ -21,6 +22,7 @@ from pqkit.queries import workers
 from pqkit.queue import get_queue
 from pqkit.settings import Settings
 from pqkit.states import JobState
+from tests.support import PATIENCE
 from tests.verbs import sql
 
 SAME = "worker_id, claimed_at, started_at, ended_at, outcome, error, next_at"
@@ -70,23 +72,23 @@ def test_a_system_that_was_killed_whole_drains_after_one_command(place: Scratch)
 @pytest.mark.parametrize("fault", ["", "unfenced"])
 def test_a_worker_without_its_fence_is_caught(place: Scratch, fault: str) -> None:
     """The same freeze and thaw with the fence is clean: the judges see the difference and nothing else."""
-    with Fleet(place, **{**QUICK, "rescue_after": 1, "slots": 1}) as fleet:
+    with Fleet(place, **{**QUICK, "slots": 1}) as fleet:
         record.prepare(place, fleet.queue)
-        frozen = fleet.worker(fault=fault)
+        frozen = fleet.worker(fault=fault, rescue_after=600)  # however late its heart beats, it does not bury itself
         fleet.wait_ready([frozen])
         gate = place.folder / "gate"
         job = fleet.queue.enqueue("lab.hold", {"until": str(gate)})
         begun(fleet, job.id, 1)
         freeze(fleet, frozen)
-        other = fleet.worker(fault=fault)
+        other = fleet.worker(fault=fault, rescue_after=1)
         begun(fleet, job.id, 2)
         ended_since(fleet, frozen, seconds=3)
         freeze(fleet, other)
         gate.touch()
         frozen.signal(signal.SIGCONT)
-        wait_until(lambda: "begins anew" in frozen.log_file.read_text(), what="the zombie's insight")
+        wait_until(lambda: "begins anew" in frozen.log_file.read_text(), PATIENCE, "the zombie's insight")
         other.signal(signal.SIGCONT)
-        wait_until(lambda: job.state.final, 30, "the job's end")
+        wait_until(lambda: job.state.final, PATIENCE, "the job's end")
         fleet.stop()
         findings = verdict.judge(told_all(record.gather(place, fleet.queue)))
         refused = record.refusals(fleet.queue)
@@ -101,11 +103,14 @@ def freeze(fleet: Fleet, member: Member) -> None:
     """Stop it outside of any write transaction, where it would hold up everybody."""
     with fleet.queue.database.write():
         member.signal(signal.SIGSTOP)
+        wait_until(lambda: psutil.Process(member.pid).status() == psutil.STATUS_STOPPED, PATIENCE, "the stop")
 
 
 def begun(fleet: Fleet, job_id: int, attempt: int) -> None:
     wanted = (job_id, attempt, "begun")
-    wait_until(lambda: wanted in {(e.job_id, e.attempt, e.phase) for e in entries(fleet.ledger)}, 60, "the attempt")
+    wait_until(
+        lambda: wanted in {(e.job_id, e.attempt, e.phase) for e in entries(fleet.ledger)}, PATIENCE, "the attempt"
+    )
 
 
 def ended_since(fleet: Fleet, member: Member, seconds: float) -> None:
@@ -115,7 +120,7 @@ def ended_since(fleet: Fleet, member: Member, seconds: float) -> None:
         lives = [w for w in workers(fleet.queue.database, living=False) if w.pid == member.pid and w.ended_at]
         return bool(lives) and fleet.queue.database.now() - (lives[0].ended_at or 0) > seconds * 1_000_000
 
-    wait_until(long_since, what="the zombie's death in the registry")
+    wait_until(long_since, PATIENCE, "the zombie's death in the registry")
 
 
 def told_all(evidence: Evidence) -> Evidence:
@@ -201,7 +206,7 @@ def run_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scratch
         jobs = [fleet.queue.enqueue(task, arguments) for task, arguments in calls]
         fleet.worker()
         for job in jobs:
-            job.result(60)
+            job.result(PATIENCE)
         fleet.stop()
         yield place, fleet
 
@@ -220,18 +225,18 @@ def eventful(run_once: tuple[Scratch, Fleet], tmp_path: Path) -> Iterator[tuple[
 
 @pytest.mark.fault
 def test_a_worker_dies_in_the_gap_that_was_asked_for_and_its_job_completes(place: Scratch) -> None:
-    with Fleet(place, **QUICK) as fleet:
+    with Fleet(place, **{**QUICK, "rescue_after": 600}) as fleet:
         stamps = record.prepare(place, fleet.queue)
         jobs = {}
         for gap in ("after_claim", "before_finish", "inside_finish", "before_rename"):
             job = fleet.queue.enqueue("lab.stamp", {"folder": str(stamps)})
             jobs[gap] = job.id
             doomed = fleet.worker(fault=gap)
-            wait_until(lambda doomed=doomed: not doomed.alive, 60, "its death")
+            wait_until(lambda doomed=doomed: not doomed.alive, PATIENCE, "its death")
             assert (job.id in {entry.job_id for entry in entries(fleet.ledger)}) is (gap != "after_claim")
             fleet.bury()
             fleet.worker()
-            job.result(60)
+            job.result(PATIENCE)
             fleet.stop()
         evidence = told_all(record.gather(place, fleet.queue))
     assert verdict.judge(evidence) == []
@@ -250,7 +255,7 @@ def test_handlers_that_are_deaf_or_let_nobody_else_run_break_no_promise(place: S
         deaf = fleet.queue.enqueue("lab.deaf", timeout=1, max_retries=0)
         greedy = fleet.queue.enqueue("lab.hold_gil", {"letters": 23})
         fleet.wait_ready([fleet.worker(), fleet.worker()])
-        wait_until(lambda: deaf.state.final and greedy.state.final, 90, "their end")
+        wait_until(lambda: deaf.state.final and greedy.state.final, PATIENCE, "their end")
         assert deaf.state is POISONED
         fleet.stop()
         assert verdict.judge(told_all(record.gather(place, fleet.queue))) == []

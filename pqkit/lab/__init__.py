@@ -19,7 +19,7 @@ from pqkit.errors import NotFound
 __all__ = ["Scratch", "WorkerProcess", "load_tasks", "scratch", "start_worker", "wait_until"]
 
 T = TypeVar("T")
-GRACE = 20.0
+GRACE = 60.0
 
 
 class Scratch(NamedTuple):
@@ -103,7 +103,7 @@ def start_worker(here: Scratch, tasks: ModuleType, *, slots: int = 4, name: str 
     return worker
 
 
-def wait_until(condition: Callable[[], T], timeout: float = 20, what: str = "the condition") -> T:
+def wait_until(condition: Callable[[], T], timeout: float = 60, what: str = "the condition") -> T:
     """Ask until ``condition()`` is true and return its value. TimeoutError names ``what`` after ``timeout`` seconds."""
     end = time.monotonic() + timeout
     while not (found := condition()):

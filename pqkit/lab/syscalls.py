@@ -13,6 +13,7 @@ from pqkit.db.schema import ensure
 from pqkit.errors import DatabaseUnavailable
 from pqkit.lab import Scratch, strace, wait_until
 from pqkit.lab.client import read_told
+from pqkit.lab.fleet import START_SECONDS
 from pqkit.lab.result import Progress, Result, silent
 from pqkit.lab.verdict import Finding
 from pqkit.queries import misplaced
@@ -84,7 +85,7 @@ def _suffer(fault: Fault, folder: Path) -> tuple[int, int, list[str]]:
     }
     try:
         with suppress(subprocess.TimeoutExpired):
-            running["producer"].wait(2 * FAULTY_SECONDS)
+            running["producer"].wait(START_SECONDS + FAULTY_SECONDS)
     finally:
         for process in running.values():
             process.end()

@@ -27,5 +27,5 @@ if __name__ == "__main__":
     report, go = Path(sys.argv[1]), Path(sys.argv[2])
     shared = get_queue()
     report.touch()
-    wait_until(go.exists, 60, "the start")
+    wait_until(go.exists, 120, "the start")
     report.write_text(json.dumps(write(shared, float(sys.argv[3]))))
