@@ -76,6 +76,14 @@ def queue(url: str) -> Iterator[Queue]:
 
 
 @pytest.fixture
+def stopped_clocks(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the queue no time passes, however slow the machine is."""
+    now, lease_clock = queue.database.now(), queue.database.lease_clock()
+    monkeypatch.setattr(queue.database, "now", lambda: now)
+    monkeypatch.setattr(queue.database, "lease_clock", lambda: lease_clock)
+
+
+@pytest.fixture
 def add() -> Task[..., int]:
     """The task ``add``, which the tests' workers know."""
 

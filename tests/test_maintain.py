@@ -39,7 +39,11 @@ def test_a_dead_process_is_met_at_the_next_look(queue: Queue, add: Any, maintain
     assert job.state is JobState.PENDING
 
 
-def test_who_is_not_on_duty_does_nothing(queue: Queue, add: Any, maintainer: Maintainer) -> None:
+def test_who_is_not_on_duty_does_nothing(
+    queue: Queue, add: Any, maintainer: Maintainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = queue.database.lease_clock()
+    monkeypatch.setattr(queue.database, "lease_clock", lambda: moment)
     queue.upkeep().take_duty(a_worker(queue, "w2").id)
     job = queue.enqueue(add, {"a": 1}, delay=0.001)
     while queue.database.now() < sql(queue, "SELECT min(due_at) FROM delayed")[0][0]:

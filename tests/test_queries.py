@@ -193,10 +193,11 @@ def test_a_heartbeat_from_before_the_last_start_of_the_machine_has_no_age(queue)
 
 
 def test_rates_count_what_runs_ended_per_minute(queue):
-    assert queries.rates(queue.database, seconds=120) == (1.0, 1.0)
+    two_in_two_hours = pytest.approx(1 / 60)
+    assert queries.rates(queue.database, seconds=7_200) == (two_in_two_hours, two_in_two_hours)
     with queue.engine.begin() as connection:
         connection.execute(table("closed").update().values(finished_at=0))
-    assert queries.rates(queue.database, seconds=120) == (0.0, 0.0)
+    assert queries.rates(queue.database, seconds=7_200) == (0.0, 0.0)
 
 
 def test_pending_jobs_that_no_living_worker_may_take_are_unserved(queue):

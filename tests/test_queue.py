@@ -13,7 +13,7 @@ from pqkit.queries import misplaced
 from pqkit.queue import Leases
 from pqkit.settings import settings
 from tests.conftest import a_worker
-from tests.verbs import claim, claim_one, complete, fail, sql, wait_out
+from tests.verbs import SECOND, claim, claim_one, complete, fail, sql, wait_out
 
 pytestmark = pytest.mark.usefixtures("add")
 
@@ -59,13 +59,13 @@ def test_ids_are_never_used_again(queue: Queue, add: Any) -> None:
 
 
 def test_a_delayed_job_is_scheduled_until_it_is_due(queue: Queue, add: Any, worker: Leases) -> None:
-    job = queue.enqueue(add, {"a": 1}, delay=30)
-    at = queue.enqueue(add, {"a": 1}, run_at=datetime.now(UTC) + timedelta(seconds=20))
+    job = queue.enqueue(add, {"a": 1}, delay=3_000)
+    at = queue.enqueue(add, {"a": 1}, run_at=datetime.now(UTC) + timedelta(seconds=2_000))
     past = queue.enqueue(add, {"a": 1}, run_at=datetime.now(UTC) - timedelta(days=1))
     assert (job.state, at.state, past.state) == (JobState.SCHEDULED, JobState.SCHEDULED, JobState.PENDING)
-    wait_out(queue, 25)
+    wait_out(queue, 2_500)
     assert {c.job_id for c in claim(worker, 9)} == {at.id, past.id}
-    wait_out(queue, 31)
+    wait_out(queue, 3_001)
     assert claim_one(worker).job_id == job.id
 
 
@@ -153,16 +153,16 @@ def test_a_session_on_another_database_is_refused(queue: Queue, add: Any, tmp_pa
             queue.enqueue(add, {"a": 1}, session=session)
 
 
+@pytest.mark.usefixtures("stopped_clocks")
 def test_four_runs_at_0_1_3_and_7_seconds_then_unprocessable(queue: Queue, add: Any, worker: Leases) -> None:
     job = queue.enqueue(add, {"a": 1})
-    delays = []
+    delays, ended_at = [], queue.database.now()
     for _ in range(3):
         claimed = claim_one(worker)
-        ended_at = queue.database.now()
         fail(worker, queue, claimed)
         assert job.state is JobState.RETRYING
         ((due,),) = sql(queue, "SELECT due_at FROM delayed")
-        delays.append(round((due - ended_at) / 1e6))
+        delays.append((due - ended_at) / SECOND)
         assert claim(worker) == [], "not before it is due"
         wait_out(queue, delays[-1] + 1)
     fail(worker, queue, claim_one(worker))

@@ -21,9 +21,9 @@ def seem_dead(queue: Queue, worker: Leases) -> None:
 
 
 def test_staging_goes_through_more_than_one_batch(queue: Queue, add: Any) -> None:
-    queue.enqueue_many(add, [{"a": n} for n in range(ENOUGH)], delay=5)
+    queue.enqueue_many(add, [{"a": n} for n in range(ENOUGH)], delay=500)
     assert queue.upkeep().stage() == 0
-    assert queue.upkeep().stage(queue.database.now() + 6 * SECOND) == ENOUGH
+    assert queue.upkeep().stage(queue.database.now() + 501 * SECOND) == ENOUGH
     assert misplaced(queue.database) == []
 
 
@@ -33,6 +33,7 @@ def test_a_worker_that_beats_is_left_alone(queue: Queue, add: Any, worker: Lease
     assert queue.upkeep().rescue(30) == []
 
 
+@pytest.mark.usefixtures("stopped_clocks")
 def test_a_silent_worker_loses_its_jobs_and_they_keep_their_place(queue: Queue, add: Any, worker: Leases) -> None:
     first, second = queue.enqueue_many(add, [{"a": 1}, {"a": 2}])
     claim_one(worker)
@@ -134,6 +135,7 @@ def test_a_cancel_asked_of_a_job_whose_worker_died_is_carried_out(queue: Queue, 
     assert job.state is JobState.CANCELED
 
 
+@pytest.mark.usefixtures("stopped_clocks")
 def test_one_worker_at_a_time_has_the_duty(queue: Queue, worker: Leases, monkeypatch: pytest.MonkeyPatch) -> None:
     upkeep, other = queue.upkeep(), a_worker(queue, "w2")
     assert upkeep.take_duty(worker.id)

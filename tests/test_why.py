@@ -27,6 +27,7 @@ def test_nobody_is_there_to_run_it(queue: Queue, add: Any) -> None:
     assert "assigned to w9" in why(queue.database, job.id)
 
 
+@pytest.mark.usefixtures("stopped_clocks")
 def test_its_queue_is_paused(queue: Queue, add: Any, worker: Leases) -> None:
     job = queue.enqueue(add, {"a": 1})
     operator = queue.operator("ada")
@@ -45,6 +46,7 @@ def test_others_are_ahead_of_it(queue: Queue, add: Any, worker: Leases) -> None:
     assert why(queue.database, 5).startswith("4 jobs of its queue are ahead")
 
 
+@pytest.mark.usefixtures("stopped_clocks")
 def test_it_is_not_due_runs_or_has_ended(queue: Queue, add: Any, worker: Leases) -> None:
     later, job = queue.enqueue(add, {"a": 1}, delay=30), queue.enqueue(add, {"a": 1})
     assert why(queue.database, later.id) == "it is not due yet: due in 30 s"

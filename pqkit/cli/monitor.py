@@ -38,13 +38,10 @@ def monitor(once: Annotated[bool, typer.Option("--once", help="Print one picture
 def _watch(database: Database) -> None:
     from rich.live import Live  # noqa: PLC0415 - needed here only
 
-    with (
-        suppress(KeyboardInterrupt),
-        Live(frame(database), console=out.console(), screen=True, auto_refresh=False) as live,
-    ):
+    with suppress(KeyboardInterrupt), Live(console=out.console(), screen=True, auto_refresh=False) as live:
         while True:
-            time.sleep(EVERY)
             live.update(frame(database), refresh=True)
+            time.sleep(EVERY)
 
 
 def frame(database: Database) -> Group:

@@ -2,11 +2,14 @@
 
 import json
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests.support import PATIENCE
 
 PROGRAM = str(Path(sys.executable).with_name("pqkit"))
 
@@ -39,16 +42,17 @@ def run_program(folder: Path, *arguments: object, stdin: bytes = b"", **settings
         env={**os.environ, **{f"PQKIT_{name}": value for name, value in settings.items()}},
         input=stdin,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def read_screen(screen: int, shown: bytearray) -> bool:
-    """Add what a pseudo-terminal shows next; False when its other end is closed."""
+    """Add what a pseudo-terminal shows next, if it shows something now; False when its other end is closed."""
     try:
-        shown += os.read(screen, 65536)
+        if select.select([screen], [], [], 0)[0]:
+            shown += os.read(screen, 65536)
     except OSError:
         return False
     return True

@@ -12,7 +12,7 @@ from pqkit.queue import Finished
 from pqkit.states import JobState
 from tests.cli.support import PROGRAM, read_screen
 from tests.conftest import a_worker
-from tests.support import wait_until
+from tests.support import PATIENCE, wait_until
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_a_closed_pipe_ends_a_list_quietly(queue, tmp_path):
         [PROGRAM, "jobs", "list", "--limit", "1000"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     listing.stdout.close()  # long before it has anything to say
-    assert listing.wait(60) == 1
+    assert listing.wait(PATIENCE) == 1
     assert listing.stderr.read() == b""
     listing.stderr.close()
 

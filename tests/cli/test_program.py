@@ -1,7 +1,9 @@
-"""Every command once as the real program, in one folder, as a user would go through them."""
+"""Every command once, in one folder, as a user would go through them; some as the real program."""
 
 from pqkit.cli import app
+from tests.cli.support import Answer, Pqkit
 
+ANY = -1  # an experiment's verdict on this machine, which may be slow
 STEPS = [
     ("db init", 0, "is now at schema"),
     ("db upgrade", 0, "already"),
@@ -32,7 +34,7 @@ STEPS = [
     ("why 2", 0, "job 2: it has ended: canceled"),
     ("audit", 0, "finished once        kept"),
     ("doctor", 0, "every job is in exactly one place"),
-    ("lab contention --seconds 0.2 --writers 2", 0, "contention: 2 writers, 0.2 s"),
+    ("lab contention --seconds 0.2 --writers 2", ANY, "contention: 2 writers, 0.2 s"),
     ("lab crash --task nowhere:handler", 2, "cannot import the tasks in nowhere"),
     ("init ops", 0, ""),
 ]
@@ -41,10 +43,23 @@ PROOFS = {f"lab {name}" for name in ("recovery", "poison", "system", "powercut",
 ELSEWHERE = {"up", "worker", "dashboards"} | PROOFS
 
 
-def test_every_command_does_its_work_as_a_real_program(program):
+# The real program costs most of a second each time: here it writes, reads its input, answers in JSON, refuses.
+REAL = {
+    "db init",
+    "enqueue add --queue images --lines",
+    "jobs list --state pending --queue images --json",
+    "queues delete images --yes",
+    "producer --count 1",
+    "init ops",
+}
+
+
+def test_every_command_does_its_work(pqkit: Pqkit, program: Pqkit) -> None:
+    assert {line for line, _, _ in STEPS} >= REAL
     for line, code, said in STEPS:
-        done = program(*line.split(), stdin=b'{"n": 2}\n{"n": 3}\n')
-        assert done.code == code, (line, done)
+        run = program if line in REAL else pqkit
+        done: Answer = run(*line.split(), stdin=b'{"n": 2}\n{"n": 3}\n')
+        assert done.code == code or (code == ANY and done.code in {0, 1}), (line, done)
         assert said in done.out + done.err, (line, done)
         assert "Traceback" not in done.out + done.err
 
