@@ -14,6 +14,7 @@ from pqkit.lab import Scratch
 from pqkit.queue import Leases, Queue, get_queue
 from pqkit.tasks import Task, registry, task
 from tests.fleet import Fleet, fleet_of
+from tests.support import PATIENCE
 
 PYTHON = sys.executable
 
@@ -40,6 +41,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.failed:
         item.stash[FAILED] = True
     return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """nbval waits five seconds for a cell's outputs, which is not long on every machine."""
+    for item in items:
+        if hasattr(item.parent, "output_timeout"):
+            item.parent.output_timeout = PATIENCE
 
 
 def has_failed(item: pytest.Item) -> bool:

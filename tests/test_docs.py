@@ -13,6 +13,7 @@ import pytest
 from pqkit.settings import Settings
 from pqkit.states import JobState
 from pqkit.version import VERSION
+from tests.support import PATIENCE, wait_until
 
 REPO = Path(__file__).parent.parent
 README = (REPO / "README.md").read_text()
@@ -43,7 +44,9 @@ def test_every_command_state_and_setting_has_its_line(generate: ModuleType) -> N
     for name in Settings.model_fields:
         assert f"| `{name}` | `PQKIT_{name.upper()}` |" in README
     helped = subprocess.run([sys.executable, "-m", "pqkit", "--help"], capture_output=True, text=True, check=True)
-    for command in re.findall(r"^│ ([a-z]+)  ", helped.stdout, re.MULTILINE):
+    commands = re.findall(r"^│ ([a-z]+)  ", helped.stdout, re.MULTILINE)
+    assert len(commands) > 10
+    for command in commands:
         assert f"| `pqkit {command}" in README, command
 
 
@@ -61,21 +64,22 @@ def test_the_examples_run_as_they_stand(tmp_path: Path) -> None:
     with (tmp_path / "worker.log").open("w") as log:
         worker = subprocess.Popen([*pqkit, *command.split()], cwd=tmp_path, env=environment, stdout=log, stderr=log)
     try:
+        wait_until(lambda: "worker ready" in (tmp_path / "worker.log").read_text(), what="the worker's start")
         done = subprocess.run(
             [sys.executable, "produce.py"],
             cwd=tmp_path,
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         assert done.stdout.strip() == "{'path': 'a.png', 'width': 200}", done.stderr
         for arguments in (enqueue, listing):
-            subprocess.run([*pqkit, *arguments.split()], cwd=tmp_path, env=environment, check=True, timeout=60)
+            subprocess.run([*pqkit, *arguments.split()], cwd=tmp_path, env=environment, check=True, timeout=PATIENCE)
     finally:
         worker.terminate()
-        worker.wait(30)
+        worker.wait(PATIENCE)
 
 
 def test_the_changelog_begins_with_this_version() -> None:

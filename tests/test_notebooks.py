@@ -9,14 +9,13 @@ from typing import Any
 
 import nbformat
 import papermill
-import psutil
 import pytest
 
 from pqkit import lab
 from pqkit.queries import counts
 from pqkit.queue import get_queue
 from pqkit.states import JobState
-from tests.support import wait_until
+from tests.support import PATIENCE, lives, wait_until
 
 REPO = Path(__file__).parent.parent
 NOTEBOOKS = sorted((REPO / "notebooks").glob("*.ipynb"))
@@ -30,8 +29,9 @@ def code_of(notebook: Path) -> list[Any]:
 def run(notebook: Path, folder: Path, **parameters: object) -> list[Any]:
     """Execute a copy as a user would, from another folder, and return its code cells."""
     target = folder / notebook.name
+    limits = {"start_timeout": 300, "execution_timeout": 300}
     papermill.execute_notebook(
-        notebook, target, parameters, kernel_name="python3", execution_timeout=90, progress_bar=False, cwd=folder
+        notebook, target, parameters, kernel_name="python3", progress_bar=False, cwd=folder, **limits
     )
     return code_of(target)
 
@@ -99,7 +99,7 @@ def test_a_worker_of_the_lab_ends_with_its_with_block() -> None:
     (here.folder / "a.txt").write_text("one two")
     job = queue.enqueue(tasks.count_words, {"path": str(here.folder / "a.txt")})
     with lab.start_worker(here, tasks) as worker:
-        assert job.result(timeout=30) == {"words": 2, "lines": 1}
+        assert job.result(PATIENCE) == {"words": 2, "lines": 1}
     assert worker.process.poll() == 0
     assert counts(queue.database)[JobState.COMPLETED] == 1
     queue.close()
@@ -112,19 +112,14 @@ def test_a_worker_of_the_lab_ends_when_its_notebook_is_killed(tmp_path: Path) ->
     )
     command, place = [sys.executable, "-c", code], {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(command, cwd=REPO, env=place, stdout=subprocess.PIPE, text=True) as notebook:
-        assert notebook.stdout is not None
-        pid, folder = notebook.stdout.readline().split()
-        wait_until((Path(folder) / "queue.db").exists, what="the worker's start")
-        assert lives(int(pid))
-        notebook.kill()
+        try:
+            assert notebook.stdout is not None
+            pid, folder = notebook.stdout.readline().split()
+            wait_until((Path(folder) / "queue.db").exists, what="the worker's start")
+            assert lives(int(pid))
+        finally:
+            notebook.kill()
     wait_until(lambda: not lives(int(pid)), what="the worker's end")
-
-
-def lives(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_waiting_for_what_does_not_come_says_what_it_was() -> None:
