@@ -127,25 +127,29 @@ class System:
 
     def watch(self) -> None:
         """Say what changes, until somebody wants a stop. UpFailed when supervisord is gone."""
-        before = {process.name: process for process in self.supervisor.processes()}
+        before: dict[str, Process] = {}
         while not self.ending():
+            before = self._look(before)
             self.wake.wait(1.0)
-            try:
-                now = {process.name: process for process in self.supervisor.processes()}
-            except PqkitError:  # it stops, or is too busy to answer just now
-                if self.daemon.poll() is None or self.ending():
-                    continue
-                raise UpFailed(
-                    "supervisord has died, so the rest was ended too. No job is lost: run `pqkit up` again"
-                ) from None
-            for name, process in now.items():
-                if (line := change(before.get(name, process), process)) is not None:
-                    say(f"{time.strftime('%H:%M:%S')} {line}")
-            before = now
 
     def ending(self) -> bool:
         """True once somebody wants a stop."""
         return self.asked > 0
+
+    def _look(self, before: dict[str, Process]) -> dict[str, Process]:
+        """The processes by name; what has changed since ``before`` is said."""
+        try:
+            now = {process.name: process for process in self.supervisor.processes()}
+        except PqkitError:  # it stops, or is too busy to answer just now
+            if self.daemon.poll() is None or self.ending():
+                return before
+            raise UpFailed(
+                "supervisord has died, so the rest was ended too. No job is lost: run `pqkit up` again"
+            ) from None
+        for name, process in now.items():
+            if (line := change(before.get(name, process), process)) is not None:
+                say(f"{time.strftime('%H:%M:%S')} {line}")
+        return now
 
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
         self.asked += 1
