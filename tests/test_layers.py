@@ -40,6 +40,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "demo": set(),
         "worker": {"executor", "maintain"},
         "lab": {"worker", "executor", "maintain", "supervise"},
+        "bench": {"lab"},
     },
     {"cli": set(), "__main__": {"cli"}, "__init__": set()},
 ]

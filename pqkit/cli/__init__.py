@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from pqkit.cli import db, files, jobs, lab, proofs, queues, workers
+from pqkit.cli.bench import bench
 from pqkit.cli.dashboards import dashboards
 from pqkit.cli.doctor import doctor
 from pqkit.cli.enqueue import enqueue
@@ -42,6 +43,7 @@ app.command(rich_help_panel=OPERATE)(monitor)
 app.command(rich_help_panel=OPERATE)(why)
 app.command(rich_help_panel=OPERATE)(audit)
 app.command(rich_help_panel=OPERATE)(doctor)
+app.command(rich_help_panel=OPERATE)(bench)
 app.add_typer(workers.app, name="workers", rich_help_panel=OPERATE)
 app.add_typer(files.app, name="files", rich_help_panel=OPERATE)
 for proof in (powercut, syscalls, simulate, mutants):

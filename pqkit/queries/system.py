@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Executable, func, literal, select, union_all
+from sqlalchemy import Connection, Executable, exists, func, literal, select, union_all
 
 from pqkit.db import Database
 from pqkit.db.holder import write_lock_holder
@@ -80,6 +80,13 @@ def counts(database: Database) -> dict[JobState, int]:
     )
     with database.look() as connection:
         return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in connection.execute(places)}
+
+
+def at_rest(database: Database) -> bool:
+    """Whether no job is pending or processing; it looks at one row of each place, however many there are."""
+    anything = select(exists(select(READY.c.job_id)) | exists(select(LEASE.c.job_id)))
+    with database.look() as connection:
+        return not connection.execute(anything).scalar()
 
 
 def queues(database: Database) -> list[QueueView]:

@@ -34,6 +34,7 @@ STEPS = [
     ("why 2", 0, "job 2: it has ended: canceled"),
     ("audit", 0, "finished once        kept"),
     ("doctor", 0, "every job is in exactly one place"),
+    ("bench --quick --only enqueue --durability full", 0, "raw insert one"),
     ("lab contention --seconds 0.2 --writers 2", ANY, "contention: 2 writers, 0.2 s"),
     ("lab crash --task nowhere:handler", 2, "cannot import the tasks in nowhere"),
     ("init ops", 0, ""),

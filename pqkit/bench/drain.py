@@ -1,0 +1,21 @@
+"""How fast real workers run jobs that do nothing, with everything that pqkit keeps of them."""
+
+from itertools import count
+
+from pqkit.bench.crew import Crew, crew
+from pqkit.bench.figures import Sample
+from pqkit.bench.ground import Ground, Rounds
+
+
+def drain(ground: Ground) -> Rounds:
+    """One and two worker processes, each with 1, 8 and 100 slots."""
+    with crew(ground) as workers:
+        for turn in count():
+            yield [_drain(ground, workers, turn, number, slots) for number in (1, 2) for slots in (1, 8, 100)]
+
+
+def _drain(ground: Ground, workers: Crew, turn: int, number: int, slots: int) -> Sample:
+    name = f"drain, {number} worker{'s' * (number > 1)}, {slots} slot{'s' * (slots > 1)}"
+    with workers.working(number, "--slots", str(slots)):
+        workers.fill(ground.scale.jobs)
+        return ground.sample(turn, name, "raw exchange of 100", lambda: workers.drain(ground.scale.seconds))

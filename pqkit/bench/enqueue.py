@@ -1,0 +1,30 @@
+"""How fast jobs are queued."""
+
+import time
+from itertools import count
+
+from pqkit.bench.ground import Ground, Rounds
+from pqkit.bench.tasks import noop
+from pqkit.db.yardstick import rate
+from pqkit.queue import Queue
+
+
+def enqueue(ground: Ground) -> Rounds:
+    """One call after the other, each on disk when it returns; and one call for many jobs."""
+    scale = ground.scale
+    with ground.queue() as queue:
+        for turn in count():
+            yield [
+                ground.sample(turn, "enqueue one", "raw insert one", lambda: _one(queue, scale.seconds / 2)),
+                ground.sample(turn, "enqueue many", "raw bulk insert", lambda: _many(queue, scale.bulk)),
+            ]
+
+
+def _one(queue: Queue, seconds: float) -> float:
+    return rate(lambda: queue.enqueue(noop, {"n": 123}), seconds)
+
+
+def _many(queue: Queue, jobs: int) -> float:
+    begun = time.perf_counter()
+    queue.enqueue_many(noop, ({"n": n} for n in range(jobs)))
+    return jobs / (time.perf_counter() - begun)

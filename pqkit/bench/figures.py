@@ -1,0 +1,101 @@
+"""What was measured, summed up and held against the bars."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from pqkit.bench.bars import Bar, bar_of
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One measurement; ``base`` is what it is held against, measured right beside it, where there is such a thing."""
+
+    figure: str
+    durability: str
+    unit: str
+    value: float
+    against: str = ""
+    base: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        return None if self.base is None else self.value / self.base
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median, least and greatest over the rounds."""
+
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table: value, yardstick and ratio over all rounds, and the bar where one is set."""
+
+    name: str
+    durability: str
+    unit: str
+    rounds: int
+    value: Spread
+    against: str
+    base: Spread | None
+    ratio: Spread | None
+    bar: Bar | None
+
+    @property
+    def verdict(self) -> Literal["met", "missed", ""]:
+        """Judged by the median; empty where no bar is set."""
+        if self.bar is None:
+            return ""
+        judged = self.value if self.bar.of == "value" else self.ratio
+        return "met" if judged is not None and self.bar.holds(judged.median) else "missed"
+
+
+def figures(samples: Iterable[Sample]) -> list[Figure]:
+    """The samples of each figure as one, in the order in which the figures were first measured."""
+    groups: dict[tuple[str, str], list[Sample]] = {}
+    for sample in samples:
+        groups.setdefault((sample.figure, sample.durability), []).append(sample)
+    return [_figure(group) for group in groups.values()]
+
+
+def rows(found: Iterable[Figure]) -> list[dict[str, Any]]:
+    """The figures as flat rows: name, durability, unit, rounds, value, value_low, …, bar, aim, verdict."""
+    return [_row(figure) for figure in found]
+
+
+def _figure(group: Sequence[Sample]) -> Figure:
+    first = group[0]
+    bases = [sample.base for sample in group if sample.base is not None]
+    ratios = [sample.ratio for sample in group if sample.ratio is not None]
+    return Figure(
+        first.figure,
+        first.durability,
+        first.unit,
+        len(group),
+        _spread([sample.value for sample in group]),
+        first.against,
+        _spread(bases) if bases else None,
+        _spread(ratios) if ratios else None,
+        bar_of(first.figure, first.durability),
+    )
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(statistics.median(values), min(values), max(values))
+
+
+def _row(figure: Figure) -> dict[str, Any]:
+    row: dict[str, Any] = {"figure": figure.name, "durability": figure.durability, "unit": figure.unit}
+    row |= {"rounds": figure.rounds, "against": figure.against}
+    for name, spread in (("value", figure.value), ("base", figure.base), ("ratio", figure.ratio)):
+        parts = asdict(spread) if spread else dict.fromkeys(("median", "low", "high"))
+        row |= {name: parts["median"], f"{name}_low": parts["low"], f"{name}_high": parts["high"]}
+    bar = figure.bar
+    row |= {"bar": bar.words if bar else None, "aim": bar.aim if bar else None, "source": bar.source if bar else None}
+    return {**row, "verdict": figure.verdict}

@@ -1,0 +1,39 @@
+"""Every scenario in turn, round after round."""
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import NamedTuple
+
+from pqkit.bench.drain import drain
+from pqkit.bench.enqueue import enqueue
+from pqkit.bench.figures import Sample
+from pqkit.bench.ground import WHOLE, Ground, Rounds, Scale
+from pqkit.db import Durability
+from pqkit.db.site import Site
+from pqkit.lab.result import Progress, silent
+
+# Yields the samples of one round, as often as it is asked.
+Scenario = Callable[[Ground], Rounds]
+SCENARIOS: dict[str, Scenario] = {"enqueue": enqueue, "drain": drain}
+
+
+class Plan(NamedTuple):
+    """What to measure, how often, and at which durabilities."""
+
+    scenarios: tuple[str, ...] = tuple(SCENARIOS)
+    rounds: int = 5
+    durabilities: tuple[Durability, ...] = ("full", "normal")
+    scale: Scale = WHOLE
+
+
+def run(site: Site, plan: Plan, progress: Progress = silent) -> list[Sample]:
+    """Measure by plan on new databases of ``site``; takes minutes at full scale."""
+    steps = [(name, durability) for name in plan.scenarios for durability in plan.durabilities]
+    samples: list[Sample] = []
+    for number, (name, durability) in enumerate(steps):
+        with closing(SCENARIOS[name](Ground(site, durability, plan.scale))) as scenario:
+            for turn in range(plan.rounds):
+                part = (number + turn / plan.rounds) / len(steps)
+                progress(part, f"{name} at {durability}, round {turn + 1} of {plan.rounds}")
+                samples += next(scenario)
+    return samples

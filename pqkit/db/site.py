@@ -1,0 +1,39 @@
+"""Room for scratch databases where a database lives: for SQLite, a private folder on the same disk."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from pqkit.db.engine import connect
+from pqkit.errors import DatabaseUnavailable
+
+
+class Site:
+    """Hands out new places, each a folder and the URL of a database that is not there yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._numbers = count(1)
+
+    def new(self) -> tuple[Path, str]:
+        place = self.folder / str(next(self._numbers))
+        place.mkdir()
+        return place, f"sqlite:///{place / 'queue.db'}"
+
+
+@contextmanager
+def site_beside(url: str) -> Iterator[Site]:
+    """A site on the disk of the database behind ``url``, which need not be there; it is gone afterwards."""
+    wanted = connect(url).path.parent
+    disk = next(folder for folder in (wanted, *wanted.parents) if folder.is_dir())
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="pqkit-bench-", dir=disk))
+    except OSError as error:
+        raise DatabaseUnavailable(f"cannot make a folder in {disk}: {error.strerror}") from error
+    try:
+        yield Site(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
