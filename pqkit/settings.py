@@ -34,6 +34,9 @@ class Settings(BaseSettings):
         description="modules that declare your tasks, comma-separated; a worker imports them from the working folder",
     )
     slots: int = Field(8, ge=1, le=10_000, description="jobs that one worker runs at once")
+    prefetch: bool = Field(
+        True, description="a worker claims short jobs ahead, in batches; `false`: it holds no more than it runs"
+    )
     heartbeat: float = Field(1.0, gt=0, description="seconds between a worker's heartbeats")
     rescue_after: float = Field(
         30.0, gt=0, description="seconds without a heartbeat after which a worker counts as dead"

@@ -29,3 +29,10 @@ def test_each_slot_holds_about_30_ms_of_work() -> None:
 
 def test_many_slots_are_filled_however_long_jobs_take() -> None:
     assert Pace(1_000).target() == 1_000
+
+
+def test_without_prefetch_a_worker_holds_no_more_than_it_runs() -> None:
+    pace = Pace(4, prefetch=False)
+    for _ in range(40):
+        pace.saw([0.00002] * 50)
+    assert pace.target() == 4

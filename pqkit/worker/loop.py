@@ -54,7 +54,7 @@ class Worker:
             rescue_after=settings.rescue_after,
             rescue_every=settings.rescue_every,
         )
-        self._pace = Pace(settings.slots)
+        self._pace = Pace(settings.slots, prefetch=settings.prefetch)
         self._stopping = 0
         self._ill: Ill | None = None
         self._queued_since: float | None = None

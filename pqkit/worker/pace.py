@@ -9,8 +9,8 @@ WEIGHT = 0.3
 class Pace:
     """Adapts the batch to how long jobs take: each slot is to hold about 30 ms of work."""
 
-    def __init__(self, slots: int) -> None:
-        self._slots = slots
+    def __init__(self, slots: int, *, prefetch: bool = True) -> None:
+        self._slots, self._prefetch = slots, prefetch
         self._typical = UNKNOWN
 
     def saw(self, seconds: list[float]) -> None:
@@ -24,5 +24,7 @@ class Pace:
 
     def target(self) -> int:
         """Claims to hold, running ones included; never less than the slots."""
+        if not self._prefetch:
+            return self._slots
         depth = max(1, round(SLICE / max(self._typical, 1e-6)))
         return max(self._slots, min(depth * self._slots, MOST))
