@@ -1,20 +1,37 @@
 """Real worker processes on a queue of their own, and the gate before it: jobs gather while the queue is paused."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from pqkit.bench.ground import Ground
 from pqkit.bench.tasks import noop
+from pqkit.errors import PqkitError
 from pqkit.lab import wait_until
-from pqkit.lab.fleet import Fleet
+from pqkit.lab.fleet import Fleet, Member
 from pqkit.queries import at_rest, counts
 from pqkit.queue import Queue
 from pqkit.states import JobState
 
-TASKS = "pqkit.bench.tasks"
-BATCH = 10_000
+TASKS = "pqkit.bench.tasks,pqkit.lab.workloads"
+BATCH_BYTES = 10_000_000
 LOOK_EVERY = 0.005
+
+
+class WorkerDied(PqkitError):
+    """A worker ended that was to be measured."""
+
+
+class Drained(NamedTuple):
+    """So many jobs in so many seconds."""
+
+    jobs: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        return self.jobs / self.seconds
 
 
 class Crew:
@@ -22,50 +39,68 @@ class Crew:
 
     def __init__(self, fleet: Fleet, queue: Queue) -> None:
         self.fleet, self.queue = fleet, queue
-        self._operator = queue.operator("bench")
-        self._close()
+        self._gate = queue.operator("bench")
+        self._gate.pause("default")
 
     @contextmanager
-    def working(self, count: int, *options: str) -> Iterator[None]:
+    def working(self, count: int, *options: str) -> Iterator[Sequence[Member]]:
         """Have so many workers with these options, all of them ready."""
         members = [self.fleet.worker(*options, tasks=TASKS) for _ in range(count)]
         self.fleet.wait_ready(members)
         try:
-            yield
+            yield members
         finally:
             self.fleet.stop()
-            self.fleet.members.clear()
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Let the workers claim; afterwards, what they have claimed has ended."""
+        self._gate.resume("default")
+        try:
+            yield
+        finally:
+            self._gate.pause("default")
+        wait_until(lambda: not counts(self.queue.database)[JobState.PROCESSING], what="the end of what was claimed")
+
+    def drain(self, jobs: int, seconds: float, size: int = 0) -> Drained:
+        """Have so many pending jobs, with texts of ``size`` characters; then let the workers complete them all, or as
+        many as they can in that time, but at least one. WorkerDied when one of them does not live to the end."""
+        self.fill(jobs, size)
+        before = self._completed()
+        with self.opened():
+            begun = time.perf_counter()
+            while not at_rest(self.queue.database) and not self._over(begun + seconds, before):
+                time.sleep(LOOK_EVERY)
+            taken, done = time.perf_counter() - begun, self._completed() - before
+        return Drained(done, taken)
+
+    def _over(self, end: float, before: int) -> bool:
+        self._check()
+        return time.perf_counter() >= end and self._completed() > before
+
+    def _check(self) -> None:
+        for member in self.fleet.bury():
+            last = member.log_file.read_text().splitlines()[-1:]
+            raise WorkerDied(f"worker {member.name} ended while it was measured: {' '.join(last)}")
 
     def fill(self, jobs: int, size: int = 0) -> None:
-        """Have so many pending jobs, the new ones with a text of so many characters."""
-        missing = jobs - counts(self.queue.database)[JobState.PENDING]
-        for first in range(0, missing, BATCH):
-            many = range(first, min(first + BATCH, missing))
-            self.queue.enqueue_many(noop, [{"n": n, "text": "x" * size} if size else {"n": n} for n in many])
-
-    def drain(self, seconds: float) -> float:
-        """Jobs per second that are completed from the opening of the gate until all are, or the time is over."""
-        before = self._completed()
-        self._operator.resume("default")
-        begun = time.perf_counter()
-        while not (rest := at_rest(self.queue.database)) and time.perf_counter() - begun < seconds:
-            time.sleep(LOOK_EVERY)
-        taken, done = time.perf_counter() - begun, self._completed() - before
-        self._close()
-        if not rest:
-            wait_until(lambda: not counts(self.queue.database)[JobState.PROCESSING], what="the end of what was claimed")
-        return done / taken
+        """Add what is missing to so many pending jobs."""
+        missing, step = jobs - counts(self.queue.database)[JobState.PENDING], BATCH_BYTES // (1_000 + size)
+        text = {"text": "x" * size} if size else {}
+        for first in range(0, missing, step):
+            many = range(first, min(first + step, missing))
+            self.queue.enqueue_many(noop, [{"n": n, **text} for n in many])
 
     def _completed(self) -> int:
         return counts(self.queue.database)[JobState.COMPLETED]
 
-    def _close(self) -> None:
-        self._operator.pause("default")
-
 
 @contextmanager
-def crew(ground: Ground) -> Iterator[Crew]:
-    """A crew on a new queue."""
+def crew(ground: Ground, **settings: object) -> Iterator[Crew]:
+    """A crew on a new queue, whose workers have these settings. The queue is gone afterwards."""
     place = ground.place()
-    with Fleet(place, durability=ground.durability) as fleet, ground.queue(place) as queue:
-        yield Crew(fleet, queue)
+    try:
+        with Fleet(place, (), durability=ground.durability, **settings) as fleet, ground.queue(place) as queue:
+            yield Crew(fleet, queue)
+    finally:
+        place.remove()

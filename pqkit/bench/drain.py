@@ -15,7 +15,21 @@ def drain(ground: Ground) -> Rounds:
 
 
 def _drain(ground: Ground, workers: Crew, turn: int, number: int, slots: int) -> Sample:
-    name = f"drain, {number} worker{'s' * (number > 1)}, {slots} slot{'s' * (slots > 1)}"
+    scale, name = ground.scale, f"drain, {number} worker{'s' * (number > 1)}, {slots} slot{'s' * (slots > 1)}"
     with workers.working(number, "--slots", str(slots)):
-        workers.fill(ground.scale.jobs)
-        return ground.sample(turn, name, "raw exchange of 100", lambda: workers.drain(ground.scale.seconds))
+        return ground.sample(turn, name, "raw exchange of 100", lambda: workers.drain(scale.jobs, scale.seconds).rate)
+
+
+def alone(ground: Ground) -> Rounds:
+    """One slot, and nothing claimed ahead: a transaction for each job."""
+    scale = ground.scale
+    with crew(ground, prefetch=False) as workers, workers.working(1, "--slots", "1"):
+        for turn in count():
+            yield [
+                ground.sample(
+                    turn,
+                    "drain, one job at a time",
+                    "raw drain by ones",
+                    lambda: workers.drain(scale.jobs, scale.seconds).rate,
+                )
+            ]

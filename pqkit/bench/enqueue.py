@@ -1,8 +1,10 @@
 """How fast jobs are queued."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
+from pqkit.bench.figures import Sample
 from pqkit.bench.ground import Ground, Rounds
 from pqkit.bench.tasks import noop
 from pqkit.db.yardstick import rate
@@ -17,6 +19,18 @@ def enqueue(ground: Ground) -> Rounds:
             yield [
                 ground.sample(turn, "enqueue one", "raw insert one", lambda: _one(queue, scale.seconds / 2)),
                 ground.sample(turn, "enqueue many", "raw bulk insert", lambda: _many(queue, scale.bulk)),
+            ]
+
+
+def threads(ground: Ground) -> Rounds:
+    """Many threads of one process, each queueing one job after the other, beside one thread that does."""
+    seconds, many = ground.scale.seconds / 2, ground.scale.threads
+    with ground.queue() as queue, ThreadPoolExecutor(many) as pool:
+        while True:
+            alone = _one(queue, seconds)
+            together = sum(pool.map(lambda _: _one(queue, seconds), range(many)))
+            yield [
+                Sample(f"enqueue one, {many} threads", ground.durability, "jobs/s", together, "enqueue one", alone),
             ]
 
 

@@ -15,15 +15,23 @@ Rounds = Generator[list[Sample], None, None]
 
 
 class Scale(NamedTuple):
-    """Jobs of a drain and of a bulk insert, and how long one measurement may take in seconds."""
+    """How much: jobs of a drain and of a bulk insert, seconds that one measurement may take, threads that queue at
+    once, pings of an idle worker after so many idle seconds, backlogs and finished jobs around a drain, jobs of one
+    worker's life."""
 
     jobs: int
     bulk: int
     seconds: float
+    threads: int
+    pings: int
+    idle: float
+    backlogs: tuple[int, ...]
+    finished: int
+    life: int
 
 
-WHOLE = Scale(jobs=30_000, bulk=50_000, seconds=2.0)
-QUICK = Scale(jobs=300, bulk=500, seconds=0.2)
+WHOLE = Scale(30_000, 50_000, 2.0, 64, 200, 5.0, (1_000, 100_000, 1_000_000), 1_000_000, 200_000)
+QUICK = Scale(300, 500, 0.2, 8, 10, 0.2, (100, 1_000), 1_000, 1_000)
 
 RAW: dict[str, Callable[[Yardstick, Scale], float]] = {
     "raw insert one": lambda raw, scale: raw.insert_one(scale.seconds / 2),

@@ -4,17 +4,32 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import NamedTuple
 
-from pqkit.bench.drain import drain
-from pqkit.bench.enqueue import enqueue
+from pqkit.bench.drain import alone, drain
+from pqkit.bench.enqueue import enqueue, threads
 from pqkit.bench.figures import Sample
 from pqkit.bench.ground import WHOLE, Ground, Rounds, Scale
+from pqkit.bench.growth import backlog, payload
+from pqkit.bench.life import memory, start
+from pqkit.bench.mixed import mixed
+from pqkit.bench.waiting import latency
 from pqkit.db import Durability
 from pqkit.db.site import Site
 from pqkit.lab.result import Progress, silent
 
 # Yields the samples of one round, as often as it is asked.
 Scenario = Callable[[Ground], Rounds]
-SCENARIOS: dict[str, Scenario] = {"enqueue": enqueue, "drain": drain}
+SCENARIOS: dict[str, Scenario] = {
+    "enqueue": enqueue,
+    "drain": drain,
+    "alone": alone,
+    "threads": threads,
+    "mixed": mixed,
+    "latency": latency,
+    "payload": payload,
+    "backlog": backlog,
+    "start": start,
+    "memory": memory,
+}
 
 
 class Plan(NamedTuple):

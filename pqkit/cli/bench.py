@@ -100,7 +100,7 @@ def _measure(url: str, plan: "Plan") -> "list[Sample]":
 
 
 def _line(figure: "Figure") -> tuple[object, ...]:
-    bar = "" if figure.bar is None else f"{figure.bar.of} {figure.bar.words}"
+    bar = "" if figure.bar is None else figure.bar.words
     verdict = Text(figure.verdict, COLOURS.get(figure.verdict, ""))
     value, ratio = figure.value, figure.ratio
     spread = "" if ratio is None else f"{ratio.low:.2f}-{ratio.high:.2f}"

@@ -1,9 +1,11 @@
 """Room for scratch databases where a database lives: for SQLite, a private folder on the same disk."""
 
+import atexit
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -33,7 +35,10 @@ def site_beside(url: str) -> Iterator[Site]:
         folder = Path(tempfile.mkdtemp(prefix="pqkit-bench-", dir=disk))
     except OSError as error:
         raise DatabaseUnavailable(f"cannot make a folder in {disk}: {error.strerror}") from error
+    remove = partial(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(remove)  # who is impatient presses Ctrl+C twice
     try:
         yield Site(folder)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove()
+        atexit.unregister(remove)
