@@ -47,7 +47,3 @@ BARS = (
     Bar("worker memory", BOTH, "value", 80, 60, "a Python process with its libraries takes 40", most=True),
     Bar("worker memory, last quarter", BOTH, "ratio", 1.05, 1, "what is done is forgotten", most=True),
 )
-
-
-def bar_of(figure: str, durability: str) -> Bar | None:
-    return next((bar for bar in BARS if bar.figure == figure and durability in bar.durabilities), None)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from pqkit.bench.bars import Bar, bar_of
+from pqkit.bench.bars import BARS, Bar
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class Figure:
         return "met" if judged is not None and self.bar.holds(judged.median) else "missed"
 
 
-def figures(samples: Iterable[Sample]) -> list[Figure]:
+def figures(samples: Iterable[Sample], bars: Sequence[Bar] = BARS) -> list[Figure]:
     """The samples of each figure as one, in the order in which the figures were first measured."""
     groups: dict[tuple[str, str], list[Sample]] = {}
     for sample in samples:
         groups.setdefault((sample.figure, sample.durability), []).append(sample)
-    return [_figure(group) for group in groups.values()]
+    return [_figure(group, bars) for group in groups.values()]
 
 
 def rows(found: Iterable[Figure]) -> list[dict[str, Any]]:
@@ -69,7 +69,7 @@ def rows(found: Iterable[Figure]) -> list[dict[str, Any]]:
     return [_row(figure) for figure in found]
 
 
-def _figure(group: Sequence[Sample]) -> Figure:
+def _figure(group: Sequence[Sample], bars: Sequence[Bar]) -> Figure:
     first = group[0]
     bases = [sample.base for sample in group if sample.base is not None]
     ratios = [sample.ratio for sample in group if sample.ratio is not None]
@@ -82,7 +82,7 @@ def _figure(group: Sequence[Sample]) -> Figure:
         first.against,
         _spread(bases) if bases else None,
         _spread(ratios) if ratios else None,
-        bar_of(first.figure, first.durability),
+        next((bar for bar in bars if bar.figure == first.figure and first.durability in bar.durabilities), None),
     )
 
 

@@ -8,28 +8,15 @@ from rich.text import Text
 
 from pqkit.cli import output as out
 from pqkit.cli.inputs import AsJson, BadInput
+from pqkit.errors import PqkitError
 from pqkit.settings import settings
 
 if TYPE_CHECKING:
     from pqkit.bench import Figure, Plan, Sample
     from pqkit.db import Durability
 
-COLUMNS = (
-    "figure",
-    "durability",
-    ">value",
-    "unit",
-    ">least",
-    ">most",
-    "~against",
-    ">ratio",
-    ">of rounds",
-    "bar",
-    "verdict",
-)
+COLUMNS = ("figure", "at", ">value", ">ratio", "~to", "bar", "verdict")
 COLOURS = {"met": "green", "missed": "red"}
-
-
 DURABILITIES: "dict[str, tuple[Durability, ...]]" = {
     "full": ("full",),
     "normal": ("normal",),
@@ -44,7 +31,7 @@ def bench(
     ] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="Rounds of each. Default: 5, quick 1.")] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A short form that shows that all works, and no more.")
+        bool, typer.Option("--quick", help="A short form that shows that all works; judges nothing.")
     ] = False,
     durability: Annotated[Literal["full", "normal", "both"], typer.Option(help="At which durability.")] = "both",
     url: Annotated[
@@ -55,12 +42,14 @@ def bench(
     json: AsJson = False,
 ) -> None:
     """Measure speed on scratch queues beside yours, as ratios to the bare database driver in the same run."""
-    from pqkit.bench import figures, rows  # noqa: PLC0415 - a command loads its own needs, so that all start fast
+    from pqkit.bench import BARS, figures, rows  # noqa: PLC0415 - a command loads its own needs, so that all start fast
 
+    if quick and check:
+        raise BadInput("--check judges whole measurements: leave out --quick")
     if url is not None:
         _refuse_work(url)
     plan = _plan(only, rounds, durability, quick=quick)
-    found = figures(_measure(url or settings().url, plan))
+    found = figures(_measure(url or settings().url, plan), () if quick else BARS)
     if json:
         out.show_json(rows(found))
     else:
@@ -96,26 +85,22 @@ def _measure(url: str, plan: "Plan") -> "list[Sample]":
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=out.console(stderr=True), transient=True) as bar, site_beside(url) as site:
         shown = bar.add_task("starting", total=1.0)
-        return run(site, plan, lambda part, words: bar.update(shown, completed=part, description=words))
+        try:
+            return run(site, plan, lambda part, words: bar.update(shown, completed=part, description=words))
+        except TimeoutError as error:
+            raise PqkitError(f"the measurement came to no end: {error}") from None
 
 
 def _line(figure: "Figure") -> tuple[object, ...]:
-    bar = "" if figure.bar is None else figure.bar.words
-    verdict = Text(figure.verdict, COLOURS.get(figure.verdict, ""))
     value, ratio = figure.value, figure.ratio
-    spread = "" if ratio is None else f"{ratio.low:.2f}-{ratio.high:.2f}"
     return (
         figure.name,
         figure.durability,
-        _number(value.median),
-        figure.unit,
-        _number(value.low),
-        _number(value.high),
+        f"{_number(value.median)} {figure.unit}",
+        "" if ratio is None else f"{ratio.median:.2f} ({ratio.low:.2f}-{ratio.high:.2f})",
         figure.against,
-        "" if ratio is None else f"{ratio.median:.2f}",
-        spread,
-        bar,
-        verdict,
+        "" if figure.bar is None else figure.bar.words,
+        Text(figure.verdict, COLOURS.get(figure.verdict, "")),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pqkit.bench import QUICK
 from pqkit.bench.bars import Bar
 from pqkit.lab.fleet import carrying
 from tests.cli.support import PROGRAM, Pqkit
@@ -28,11 +29,11 @@ def test_the_command_prints_json_alone_and_leaves_the_users_queue_as_it_is(pqkit
 
 
 def test_a_missed_bar_is_exit_code_1_where_it_is_asked_for(pqkit: Pqkit, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = ("bench", "--quick", "--only", "enqueue", "--durability", "normal")
+    asked = ("bench", "--rounds", "1", "--only", "enqueue", "--durability", "normal")
+    monkeypatch.setattr("pqkit.bench.WHOLE", QUICK)
     for limit, code, verdict in ((0, 0, "met"), (1e9, 1, "missed")):
-        monkeypatch.setattr(
-            "pqkit.bench.bars.BARS", [Bar("enqueue one", ("normal",), "ratio", limit, limit, "made up")]
-        )
+        bar = Bar("enqueue one", ("normal",), "ratio", limit, limit, "made up")
+        monkeypatch.setattr("pqkit.bench.BARS", [bar])
         done = pqkit(*asked, "--check")
         assert done.code == code
         assert verdict in done.out
@@ -45,6 +46,7 @@ def test_bad_input_is_one_clear_line(pqkit: Pqkit, tmp_path: Path) -> None:
     assert done.is_one_clear_line
     assert "holds 1 job" in done.err
     assert pqkit("bench", "--only", "everything").is_one_clear_line
+    assert pqkit("bench", "--quick", "--check").is_one_clear_line
     assert pqkit("bench", "--url", "mysql://x").is_one_clear_line
 
 
