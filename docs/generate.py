@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import typer
 
-from pqkit.cli import app
+from pqkit.cli.program import app
 from pqkit.settings import Settings
 from pqkit.states import MEANINGS, Place, diagram, in_place
 

@@ -5,8 +5,6 @@ import time
 from functools import cache
 from pathlib import Path
 
-import psutil
-
 
 def wall() -> int:
     """Microseconds since 1970 UTC, for due times and for people; never for leases."""
@@ -25,6 +23,8 @@ def boot_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
+        import psutil  # noqa: PLC0415 - only where there is no /proc
+
         return f"boot-{int(psutil.boot_time())}"
 
 
@@ -53,6 +53,8 @@ def process_start(pid: int) -> int | None:
 
 
 def _process_start_elsewhere(pid: int) -> int | None:
+    import psutil  # noqa: PLC0415 - see boot_id
+
     try:
         return int(psutil.Process(pid).create_time())
     except psutil.Error:
@@ -61,4 +63,9 @@ def _process_start_elsewhere(pid: int) -> int | None:
 
 def memory() -> int:
     """Resident bytes of this process."""
-    return int(psutil.Process(os.getpid()).memory_info().rss)
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        import psutil  # noqa: PLC0415 - see boot_id
+
+        return int(psutil.Process().memory_info().rss)

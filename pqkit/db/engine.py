@@ -175,7 +175,7 @@ def _prepare(connection: Any, durability: Durability) -> None:
     for pragma in (
         f"synchronous={durability.upper()}",
         "foreign_keys=ON",
-        "cache_size=-32768",
+        "cache_size=-8192",
         "temp_store=MEMORY",
         "wal_autocheckpoint=4000",
     ):

@@ -4,15 +4,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random
-
 from pqkit.db.driver import is_busy, is_unavailable, sqlite
 from pqkit.db.holder import write_lock_holder
 from pqkit.db.transaction import Transaction
 from pqkit.errors import DatabaseUnavailable
-from pqkit.log import get_logger
 
 if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
     from pqkit.db.engine import Database
 
 BUSY_TIMEOUT = 5.0
@@ -62,6 +61,8 @@ class Write:
             self._connection.execute("ROLLBACK")
 
     def _begin_patiently(self, first: BaseException) -> None:
+        from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random  # noqa: PLC0415 - most never wait
+
         patient = Retrying(
             retry=retry_if_exception(is_busy),
             wait=wait_random(0.0005, 0.004),
@@ -85,9 +86,11 @@ class _LongWait:
     def __init__(self, path: Path) -> None:
         self._path, self._next = path, TELL_AFTER
 
-    def __call__(self, state: RetryCallState) -> None:
+    def __call__(self, state: "RetryCallState") -> None:
         waited = state.seconds_since_start or 0.0
         if waited >= self._next:
+            from pqkit.log import get_logger  # noqa: PLC0415 - a producer has no log of its own
+
             self._next += TELL_AFTER
             holder = str(write_lock_holder(self._path) or "nobody that the system names")
             get_logger("database").warning("waiting for the write lock", seconds=round(waited), held_by=holder)

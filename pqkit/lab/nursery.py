@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from pqkit.process import die_with_parent
 
-PRELOADED = ("pqkit.cli", "pqkit.worker", "pqkit.queries.history")
+PRELOADED = ("pqkit.cli.program", "pqkit.worker", "pqkit.queries.history")
 
 
 class Nursery:

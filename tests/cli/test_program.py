@@ -1,6 +1,6 @@
 """Every command once, in one folder, as a user would go through them; some as the real program."""
 
-from pqkit.cli import app
+from pqkit.cli.program import app
 from tests.cli.support import Answer, Pqkit
 
 ANY = -1  # an experiment's verdict on this machine, which may be slow

@@ -1,0 +1,37 @@
+"""The whole program: every command in its place."""
+
+from pqkit.cli import db, files, jobs, lab, queues, workers
+from pqkit.cli.bench import bench
+from pqkit.cli.dashboards import dashboards
+from pqkit.cli.doctor import doctor
+from pqkit.cli.enqueue import enqueue
+from pqkit.cli.frame import make_app
+from pqkit.cli.init import init
+from pqkit.cli.monitor import monitor
+from pqkit.cli.producer import producer
+from pqkit.cli.proof import audit, why
+from pqkit.cli.proofs import mutants, powercut, simulate, syscalls
+from pqkit.cli.up import up
+from pqkit.cli.worker import worker
+
+RUN, JOBS, OPERATE, DATABASE = "Run", "Jobs", "Operate", "Database"
+
+app = make_app()
+
+
+for panel, commands in {RUN: (up, worker, producer, dashboards, init), JOBS: (enqueue,)}.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.add_typer(jobs.app, name="jobs", rich_help_panel=JOBS)
+app.add_typer(queues.app, name="queues", rich_help_panel=JOBS)
+app.command(rich_help_panel=OPERATE)(monitor)
+app.command(rich_help_panel=OPERATE)(why)
+app.command(rich_help_panel=OPERATE)(audit)
+app.command(rich_help_panel=OPERATE)(doctor)
+app.command(rich_help_panel=OPERATE)(bench)
+app.add_typer(workers.app, name="workers", rich_help_panel=OPERATE)
+app.add_typer(files.app, name="files", rich_help_panel=OPERATE)
+for proof in (powercut, syscalls, simulate, mutants):
+    lab.app.command()(proof)
+app.add_typer(lab.app, name="lab", rich_help_panel=OPERATE)
+app.add_typer(db.app, name="db", rich_help_panel=DATABASE)
