@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pqkit import Queue, queries
+from pqkit.db import wake as wake_module
 from pqkit.db import write
 from pqkit.db.holder import write_lock_holder
 from pqkit.db.wake import Wake
@@ -128,6 +129,44 @@ def test_a_commit_wakes_a_waiter_and_so_does_set(queue: Queue) -> None:
     while (why := wake.wait(PATIENCE)) == "commit":
         pass  # one commit changes the log more than once
     assert why == "set"
+    wake.close()
+
+
+def test_a_waiter_is_told_of_a_commit_that_can_be_seen(queue: Queue) -> None:
+    wake, version = queue.database.wake(), queue.database.data_version
+    for _ in range(20):
+        seen = version()
+        producer = threading.Thread(target=queue.enqueue, args=("t", {}))
+        producer.start()
+        before = sql(queue, "SELECT count(*) FROM job")
+        while wake.wait_for_commit(PATIENCE, version, seen) != "commit":
+            pass
+        assert sql(queue, "SELECT count(*) FROM job") >= before
+        assert version() != seen
+        producer.join()
+    wake.close()
+
+
+def test_a_commit_before_the_wait_began_is_not_slept_through(queue: Queue) -> None:
+    wake, version = queue.database.wake(), queue.database.data_version
+    seen = version()
+    sql(queue, "INSERT INTO queue (name, created_at) VALUES ('q', 0)")
+    while wake.wait(0) == "commit":
+        pass  # its event has come and gone
+    assert wake.wait_for_commit(PATIENCE, version, seen) == "commit"
+    wake.close()
+
+
+def test_without_inotify_the_version_is_looked_at(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wake_module, "_watch", lambda _folder: None)
+    wake, version = queue.database.wake(), queue.database.data_version
+    assert not wake.sees_commits
+    seen = version()
+    assert wake.wait_for_commit(0.01, version, seen) == "timeout"
+    threading.Timer(0.05, queue.enqueue, ("t", {})).start()
+    assert wake.wait_for_commit(PATIENCE, version, seen) == "commit"
+    wake.set()
+    assert wake.wait_for_commit(PATIENCE, version, version()) == "set"
     wake.close()
 
 

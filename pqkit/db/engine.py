@@ -90,7 +90,10 @@ class Database:
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""
-        return int(self.connection().execute("PRAGMA data_version").fetchone()[0])
+        try:
+            return int(self.connection().execute("PRAGMA data_version").fetchone()[0])
+        except sqlite.DatabaseError as error:
+            raise DatabaseUnavailable(f"{self.path}: {error}") from error
 
     def wake(self) -> Wake:
         return Wake(self.path)

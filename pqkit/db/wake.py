@@ -4,15 +4,19 @@ The libraries that wrap inotify wait tens of milliseconds to gather events; a qu
 """
 
 import ctypes
+import math
 import os
 import select
 import struct
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 _IN_MODIFY, _IN_MOVED_TO, _IN_CREATE = 0x2, 0x80, 0x100
 _EVENT = struct.Struct("iIII")
-SETTLE = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
+# A commit is written to the log, and at durability full synced, before it can be seen.
+FIRST_LOOK, LONGEST_LOOK, SETTLED = 0.0005, 0.002, 0.05
+BLIND_LOOK = 0.01
 
 
 class Wake:
@@ -58,6 +62,32 @@ class Wake:
                 return "timeout"
             if self._log_changed():
                 return "commit"
+
+    def wait_for_commit(self, timeout: float, version: Callable[[], int], seen: int) -> str:
+        """Wait until ``version()`` is no longer ``seen``, which a caller reads before its own look at the database.
+
+        Returns "commit", or "set" or "timeout" as ``wait`` does. After a change of the log the version is looked at
+        for a moment, until it follows; the changes of this process itself, such as heartbeats, are among them.
+        """
+        end = time.monotonic() + timeout
+        pause = looks_until = 0.0
+        while version() == seen:
+            now = time.monotonic()
+            if now >= end:
+                return "timeout"
+            pause = self._next_look(pause, settling=now < looks_until)
+            why = self.wait(min(pause, end - now))
+            if why == "set":
+                return why
+            if why == "commit":
+                looks_until = time.monotonic() + SETTLED
+        return "commit"
+
+    def _next_look(self, before: float, *, settling: bool) -> float:
+        """Seconds to the next look at the version; nothing ends the wait before, where no log is watched."""
+        if settling:
+            return min(2 * before, LONGEST_LOOK) if before <= LONGEST_LOOK else FIRST_LOOK
+        return math.inf if self.sees_commits else BLIND_LOOK
 
     def wait_for_set(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for ``set`` alone."""

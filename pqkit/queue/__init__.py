@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from pqkit.db import Database, Durability, connect
 from pqkit.db.schema import check, ensure
-from pqkit.db.wake import SETTLE
 from pqkit.errors import NotFound
 from pqkit.queue.group import AsyncCommit, GroupCommit
 from pqkit.queue.insert import Call, Inserted, Inserter
@@ -138,18 +137,14 @@ class Queue:
 
     @contextmanager
     def listen(self) -> Iterator[Callable[[float], None]]:
-        """A function that waits up to so many seconds for somebody's commit."""
-        wake = self.database.wake()
+        """A function that waits up to so many seconds for somebody's commit since it last returned."""
+        wake, version = self.database.wake(), self.database.data_version
+        seen = version()
 
         def wait(seconds: float) -> None:
-            seen = self.database.data_version()
-            if wake.sees_commits and wake.wait(seconds) == "timeout":
-                return
-            # The log is written before the commit can be seen; without inotify these are the polls.
-            for pause in SETTLE:
-                if self.database.data_version() != seen:
-                    return
-                wake.wait_for_set(pause)
+            nonlocal seen
+            wake.wait_for_commit(seconds, version, seen)
+            seen = version()
 
         try:
             yield wait

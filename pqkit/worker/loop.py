@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from pqkit.db import Database
-from pqkit.db.wake import SETTLE
 from pqkit.errors import DatabaseUnavailable
 from pqkit.executor import Run
 from pqkit.files import put_in_place
@@ -58,6 +57,7 @@ class Worker:
         self._stopping = 0
         self._ill: Ill | None = None
         self._queued_since: float | None = None
+        self._seen = 0
         self._log = get_logger("worker")
         self._tell = Teller(self._log)
 
@@ -93,6 +93,7 @@ class Worker:
 
     def _turn(self) -> None:
         try:
+            self._seen = self._database.data_version()
             self._exchange()
             self._release_hoarded()
         except DatabaseUnavailable as error:
@@ -122,23 +123,12 @@ class Worker:
         if not self._slots.any_ended:
             if self._slots.held >= self._pace.target():
                 self._wake.wait_for_set(IDLE)
-            elif self._wake.wait(IDLE) == "commit":
-                self._await_visible()
+            else:
+                with suppress(DatabaseUnavailable):  # the next turn says so
+                    self._wake.wait_for_commit(IDLE, self._database.data_version, self._seen)
         end = time.monotonic() + FLUSH
         while self._slots.any_ended and not self._slots.starved and (left := end - time.monotonic()) > 0:
             self._wake.wait_for_set(left)
-
-    def _await_visible(self) -> None:
-        """The log is written before its commit can be seen: look again for a moment."""
-        for pause in SETTLE:
-            if self._waiting() or self._wake.wait_for_set(pause):
-                return
-
-    def _waiting(self) -> bool:
-        try:
-            return self._leases.waiting()
-        except DatabaseUnavailable:
-            return True  # the exchange will say so
 
     def _settle(self, ended: Sequence[Ended], refused: Sequence[Finished]) -> None:
         """After the commit: put files in place, learn the pace, say what happened."""
