@@ -56,6 +56,7 @@ THEME = {
 GROUND = {"& main": {"backgroundColor": "var(--mui-palette-background-default)"}}
 
 CSS = Path(__file__).with_suffix(".css").read_text()
+TEMPLATE = Path(__file__).with_name("page.html")
 
 NOTES = {
     JobState.SCHEDULED: "not due yet",
@@ -76,7 +77,7 @@ def make_page(title: str, *main: Viewable, header: Sequence[Viewable] = ()) -> p
     of a closed session alive.
     """
     before = _busy_watchers()
-    frame = {"theme_config": THEME, "sx": GROUND, "busy_indicator": None, "site_url": "./"}
+    frame = {"theme_config": THEME, "sx": GROUND, "busy_indicator": None, "site_url": "./", "template": TEMPLATE}
     page = pmui.Page(title=title, main=list(main), header=list(header), **frame)
     for watcher in _busy_watchers():
         if watcher not in before:

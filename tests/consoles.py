@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from playwright.sync_api import BrowserContext, Error, Locator, Page, Playwright, sync_playwright
 
@@ -41,8 +41,8 @@ class Consoles:
         wait_until(lambda: self._ended() or all(map(answers, self.ports.values())), what="the consoles' start")
         assert not self._ended(), (folder / "output").read_text()
 
-    def url(self, page: str, theme: str = "default") -> str:
-        return f"http://127.0.0.1:{self.ports[page]}/?theme={theme}"
+    def url(self, page: str) -> str:
+        return f"http://127.0.0.1:{self.ports[page]}/"
 
     def close(self) -> None:
         self.process.terminate()
@@ -113,6 +113,13 @@ class Browser:
             self._visits[name] = Visit(self.context, self._consoles.url(name), FIRST_SIGHT[name])
         return self._visits[name]
 
+    def stranger(self, name: str, color_scheme: Literal["light", "dark"]) -> "Visit":
+        """The page for somebody who has not been here before, and whose system is light or dark."""
+        assert self.context.browser
+        context = self.context.browser.new_context(viewport=WIDE, color_scheme=color_scheme)
+        context.set_default_timeout(1000 * PATIENCE)
+        return Visit(context, self._consoles.url(name), FIRST_SIGHT[name])
+
     def end(self) -> None:
         self._visits.clear()
         if self._context is not None and self._context.browser is not None:
@@ -136,8 +143,11 @@ class Visit:
         self.page: Page = context.new_page()
         self.asked: list[str] = []
         self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(url)
+        self.go(url)
         self.page.locator(wait_for).first.wait_for()
+
+    def go(self, url: str) -> None:
+        self.page.goto(url, wait_until="commit")  # the page may send itself on to its dark side
 
     def shows(self, *words: str) -> None:
         """Wait until all these words are to be seen."""
@@ -181,16 +191,13 @@ class Visit:
         self.page.get_by_role("combobox", name=label).click()
         self.page.get_by_role("menuitem", name=option, exact=True).click()
 
-    def close(self) -> None:
-        self.page.close()
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.page.context.close()
 
 
 def seen(element: Locator, expression: str) -> Any:

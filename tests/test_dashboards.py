@@ -193,11 +193,31 @@ def test_the_pages_ask_nobody_else(ops: Visit, manager: Visit) -> None:
 
 
 @pytest.mark.parametrize("name", FIRST_SIGHT)
-def test_each_page_has_a_light_and_a_dark_side(consoles: Consoles, browser: Browser, name: str) -> None:
-    light = browser.console(name)
-    wait_until(lambda: ground(light) > 200 and ink(light) < 100, what="dark words on light ground")
-    with Visit(browser.context, consoles.url(name, "dark"), ".tile b") as dark:
-        wait_until(lambda: ground(dark) < 60 and ink(dark) > 180, what="light words on dark ground")
+def test_each_page_is_light_or_dark_as_the_system_is(browser: Browser, name: str) -> None:
+    is_light(browser.console(name))
+    with browser.stranger(name, "dark") as visit:
+        is_dark(visit)
+
+
+def test_the_side_that_was_chosen_stays_until_the_address_says_another(consoles: Consoles, browser: Browser) -> None:
+    with browser.stranger("ops", "dark") as visit:
+        is_dark(visit)
+        visit.press("Toggle theme")
+        is_light(visit)
+        visit.page.reload(wait_until="commit")
+        is_light(visit)
+        visit.go(consoles.url("ops"))
+        is_light(visit)
+        visit.go(f"{consoles.url('ops')}?theme=dark")
+        is_dark(visit)
+
+
+def is_light(visit: Visit) -> None:
+    wait_until(lambda: ground(visit) > 200 and ink(visit) < 100, what="dark words on light ground")
+
+
+def is_dark(visit: Visit) -> None:
+    wait_until(lambda: ground(visit) < 60 and ink(visit) > 180, what="light words on dark ground")
 
 
 def ground(visit: Visit) -> float:
