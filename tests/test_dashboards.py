@@ -1,21 +1,14 @@
-"""The two consoles in a browser, and what is said where they cannot be served."""
+"""The two consoles in a browser."""
 
-import ast
 import http.client
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page
 
-from pqkit.cli.dashboards import load
-from pqkit.queue import Queue
 from tests.browser import find_chromium
 from tests.conftest import has_failed
 from tests.consoles import (
@@ -26,17 +19,14 @@ from tests.consoles import (
     Browser,
     Consoles,
     Visit,
-    answers,
     brightness,
     browser_for,
     fill,
     seen,
-    start,
 )
-from tests.support import PATIENCE, free_port, wait_until
+from tests.support import PATIENCE, wait_until
 from tests.verbs import sql
 
-REPO = Path(__file__).parent.parent
 AWAY = "The database cannot be read"
 
 pytestmark = pytest.mark.browser
@@ -278,58 +268,3 @@ def test_a_live_connection_is_for_the_servers_own_pages_only(consoles: Consoles,
     connection.request("GET", "/ws", headers={**upgrade, **key, "Origin": origin.format(port=port)})
     assert connection.getresponse().status == status
     connection.close()
-
-
-def test_the_consoles_end_on_sigterm(queue: Queue, tmp_path: Path) -> None:
-    ports = {"ops": free_port(), "manager": free_port()}
-    process = start(queue, tmp_path, "ops", **ports)
-    wait_until(lambda: process.poll() is not None or answers(ports["ops"]), what="the console's start")
-    assert not answers(ports["manager"])
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(PATIENCE) == 0
-    assert (tmp_path / "errors").read_text() == ""
-    assert f"http://127.0.0.1:{ports['ops']}" in (tmp_path / "output").read_text()
-
-
-def test_a_taken_port_is_one_clear_line(consoles: Consoles, queue: Queue, tmp_path: Path) -> None:
-    assert start(queue, tmp_path, **consoles.ports).wait(PATIENCE) == 2
-    said = (tmp_path / "errors").read_text()
-    assert said.count("\n") == 1
-    assert f"port {consoles.ports['manager']} on 127.0.0.1 cannot be used" in said
-
-
-def test_without_panel_one_line_says_what_to_install(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['panel'] = None; sys.argv[1:] = ['dashboards']; from pqkit.cli import main; main()"
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert "pip install 'pqkit[console]'" in done.stderr
-
-
-def writes(source: str) -> set[str]:
-    """The names in it by which a queue is changed."""
-    names = {node.attr for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)}
-    return names & {"operator", "enqueue", "enqueue_many", "leases", "upkeep", "session", "write"}
-
-
-def test_a_page_without_a_login_changes_nothing() -> None:
-    for file in (REPO / "dashboards").glob("*.py"):
-        assert not writes(file.read_text()), file
-    assert writes("feed.queue().operator('me').cancel([1])")
-
-
-def test_a_page_leaves_no_watcher_on_the_server() -> None:
-    load(REPO / "dashboards")
-    from panel.io.state import state
-
-    from dashboards import shell
-
-    def watchers() -> int:
-        return len(state.param.watchers.get("busy", {}).get("value", []))
-
-    before = watchers()
-    page = shell.make_page("a page")
-    assert watchers() == before
-    shell.pmui.Page(title="a bare page")
-    assert watchers() == before + 1
-    assert page.busy is False
