@@ -12,7 +12,7 @@ from pqkit.bench import QUICK
 from pqkit.bench.bars import Bar
 from pqkit.lab.fleet import carrying
 from tests.cli.support import PROGRAM, Pqkit
-from tests.support import wait_until
+from tests.support import PATIENCE, wait_until
 
 MARK = "BENCH_OF_THE_TEST"
 
@@ -55,12 +55,12 @@ def test_ctrl_c_leaves_no_process_and_no_folder(tmp_path: Path) -> None:
     arguments = [PROGRAM, "bench", "--quick", "--rounds", "100000", "--only", "alone"]
     program = subprocess.Popen(arguments, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL, process_group=0)
     try:
-        wait_until(lambda: list(tmp_path.glob("pqkit-bench-*/*/w0.log")), 60, "the first worker")
-        wait_until(lambda: ended_by_ctrl_c(program), 60, "the end of the program")
+        wait_until(lambda: list(tmp_path.glob("pqkit-bench-*/*/w0.log")), what="the first worker")
+        wait_until(lambda: ended_by_ctrl_c(program), 3 * PATIENCE, "the end of the program")
     finally:
         program.kill()
     assert program.returncode == 130
-    wait_until(lambda: not carrying(MARK, str(tmp_path)), 30, "the end of all processes")
+    wait_until(lambda: not carrying(MARK, str(tmp_path)), what="the end of all processes")
     assert not list(tmp_path.iterdir())
 
 
@@ -68,5 +68,5 @@ def ended_by_ctrl_c(program: "subprocess.Popen[bytes]") -> bool:
     """Press it, and once more if that was too early or not heard, as a person would."""
     os.killpg(program.pid, signal.SIGINT)
     with suppress(subprocess.TimeoutExpired):
-        program.wait(20)
+        program.wait(PATIENCE)
     return program.returncode is not None
