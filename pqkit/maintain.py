@@ -8,6 +8,7 @@ from itertools import groupby
 from pqkit.db import Database
 from pqkit.errors import DatabaseUnavailable
 from pqkit.log import get_logger
+from pqkit.offspring import in_words
 from pqkit.outcome import summarize
 from pqkit.queue.operate import PAST
 from pqkit.queue.upkeep import Rescued, Upkeep
@@ -101,7 +102,7 @@ class Maintainer(threading.Thread):
             self._log.info(WORDS.get(verb, verb), who=who, reason=reason, **what)
 
     def _tell(self, rescued: list[Rescued]) -> None:
-        for worker, reason, requeued, quarantined in rescued:
+        for worker, reason, requeued, quarantined, ended in rescued:
             self._log.warning(
                 "checked and requeued stalled jobs",
                 worker=worker,
@@ -111,6 +112,8 @@ class Maintainer(threading.Thread):
             )
             if quarantined:
                 self._log.error("jobs set aside, they killed or outlived their workers", jobs=quarantined[:20])
+            if ended:
+                self._log.warning("ended what a dead worker left running", worker=worker, processes=in_words(ended))
 
 
 class _Timer:

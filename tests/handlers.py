@@ -2,11 +2,15 @@
 
 import asyncio
 import ctypes
+import multiprocessing
 import os
+import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 from pqkit import Cancel, Context, Fail, Retry, Snooze, task
+from pqkit.offspring import MARK
 
 
 @task
@@ -113,3 +117,59 @@ def staged(path: str, text: str, then: str = "", *, ctx: Context) -> None:
     ctx.stage(path).write_text(text)
     if then == "fail":
         raise Fail("after writing")
+
+
+def _fork() -> int:
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        time.sleep(600)
+        os._exit(0)
+    return pid
+
+
+def _fork_by_library() -> int:
+    process = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+    process.start()
+    assert process.pid
+    return process.pid
+
+
+def _sleep(**options: Any) -> int:
+    return subprocess.Popen(["sleep", "600"], **options).pid
+
+
+def _sleep_unmarked() -> int:
+    return _sleep(env={name: value for name, value in os.environ.items() if name != MARK})
+
+
+LEAKS = {
+    "child": _sleep,
+    "session": lambda: _sleep(start_new_session=True),
+    "fork": _fork,
+    "library": _fork_by_library,
+    "unmarked": _sleep_unmarked,
+}
+
+
+@task
+def leak(how: str, path: str, seconds: float = 600) -> None:
+    """Start a process, note its pid, and go on for a while."""
+    with Path(path).open("w") as file:
+        file.write(f"{LEAKS[how]()}\n")
+    time.sleep(seconds)
+
+
+@task(isolation="process")
+def leak_isolated(how: str, path: str, seconds: float = 600) -> None:
+    leak(how, path, seconds)
+
+
+@task(timeout=0.5, max_retries=0)
+def leak_for_ever(path: str) -> None:
+    """Start one process after the other, whatever becomes of them."""
+    while True:
+        process = subprocess.Popen(["sleep", "600"])
+        with Path(path).open("a") as file:
+            file.write(f"{process.pid}\n")
+        process.wait()

@@ -29,6 +29,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "db": {"sql", "files", "log"},
         "files": set(),
         "process": set(),
+        "offspring": set(),
         "statements": {"sql"},
         "log": set(),
     },

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 from unittest.mock import patch
 
-from pqkit import tasks
+from pqkit import offspring, tasks
 from pqkit.db import Database, Transaction, clock, schema
 from pqkit.db.write import Write
 from pqkit.models import metadata
@@ -70,11 +70,12 @@ class Machine:
 
     @contextmanager
     def instead(self) -> Iterator[None]:
-        """While this lasts, pqkit sees this machine's processes, and no task but by name."""
+        """While this lasts, pqkit sees this machine's processes and no others, and no task but by name."""
         with (
             patch.object(clock, "process_start", self.living.get),
             patch.object(clock, "pid_space", lambda: self.actor.space),
             patch.object(clock, "memory", lambda: 0),
+            patch.object(offspring, "end", lambda *_, **__: []),
             patch.object(leases, "os", SimpleNamespace(getpid=lambda: self.actor.pid)),
             patch.dict(tasks.registry, clear=True),  # the histories' tasks may share a name with the user's own
         ):

@@ -209,7 +209,7 @@ def _leases_by_wall_clock() -> AbstractContextManager[object]:
 
 def _nobody_rescues() -> AbstractContextManager[object]:
     """What dead workers held stays with them."""
-    return patch.object(upkeep.Upkeep, "_free_some", lambda _self, _tx, _id, _found: False)
+    return patch.object(upkeep.Upkeep, "_free_some", lambda *_, **__: False)
 
 
 MUTANTS = [

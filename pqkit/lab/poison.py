@@ -8,7 +8,7 @@ from pqkit.lab.crash import CALM, Calm
 from pqkit.lab.fleet import LEDGER, Fleet, carrying
 from pqkit.lab.result import Progress, Result, silent, verdict_of
 from pqkit.lab.verdict import Finding
-from pqkit.lab.workloads import DEADLY, DEADLY_ISOLATED
+from pqkit.lab.workloads import DEADLY
 from pqkit.outcome import MAX_CRASHES
 from pqkit.queries import counts
 from pqkit.queue import Queue
@@ -63,7 +63,7 @@ def charges(budgets: dict[int, record.Budget], bad: dict[int, str]) -> list[Find
 def _enqueue(queue: Queue, good: int) -> dict[int, str]:
     """Queue it all; the poison's kinds by job id."""
     bad: dict[int, str] = {}
-    kinds = [("lab.poison", kind) for kind in DEADLY] + [("lab.poison_isolated", kind) for kind in DEADLY_ISOLATED]
+    kinds = [(task, kind) for task in ("lab.poison", "lab.poison_isolated") for kind in DEADLY]
     for number, (task, kind) in enumerate(kinds):
         share = good * (number + 1) // len(kinds) - good * number // len(kinds)
         queue.enqueue_many("lab.nap", [{"seconds": 0.02}] * share)

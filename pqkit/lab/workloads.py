@@ -84,26 +84,25 @@ def _hog() -> None:
 
 
 def _leak() -> None:
-    """Leave a process behind, and die."""
-    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    """Leave processes behind, and die."""
+    for new_session in (False, True):
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=new_session)
     os._exit(7)
 
 
-DEADLY: dict[str, Callable[[], None]] = {"exit": _exit, "segfault": _segfault, "hog": _hog}
-# What a handler in a thread leaves behind outlives its worker's crash; what one in a child process leaves does not.
-DEADLY_ISOLATED = {**DEADLY, "leak": _leak}
+DEADLY: dict[str, Callable[[], None]] = {"exit": _exit, "segfault": _segfault, "hog": _hog, "leak": _leak}
 
 
 @task("lab.poison")
 def poison(kind: str) -> None:
-    """Kill the worker: by ``exit``, ``segfault`` or ``hog``."""
+    """Kill the worker: by ``exit``, ``segfault``, ``hog`` or ``leak``."""
     DEADLY[kind]()
 
 
 @task("lab.poison_isolated", isolation="process")
 def poison_isolated(kind: str) -> None:
-    """Kill the child process, by one of these or by ``leak``."""
-    DEADLY_ISOLATED[kind]()
+    """Kill the child process, in the same ways."""
+    DEADLY[kind]()
 
 
 @task("lab.deaf", isolation="process", timeout=1, max_retries=0)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pqkit import offspring
 from pqkit.db import Database, Transaction, clock
 from pqkit.files import put_in_place
 from pqkit.outcome import Claim, Outcome, crashed
@@ -29,12 +30,13 @@ class Living(NamedTuple):
 
 
 class Rescued(NamedTuple):
-    """A worker found dead, why, and what became of the jobs it held."""
+    """A worker found dead, why, what became of the jobs it held, and which processes of its handlers were ended."""
 
     worker: str
     reason: str
     requeued: list[int]
     quarantined: list[int]
+    ended: list[offspring.Ended]
 
 
 class Renamed(NamedTuple):
@@ -109,7 +111,7 @@ class Upkeep:
         clock_now = self._database.lease_clock()
         dead = [(worker, reason) for worker in living if (reason := _death(worker, clock_now, stale_after))]
         rescued = [self._bury(worker, reason) for worker, reason in dead]
-        rescued += [self._free(worker, Rescued(f"worker {worker}", LEFT_BEHIND, [], [])) for worker in orphaned]
+        rescued += [self._free(worker, Rescued(f"worker {worker}", LEFT_BEHIND, [], [], [])) for worker in orphaned]
         return [found for found in rescued if found]
 
     def finish_files(self) -> Renamed:
@@ -150,27 +152,29 @@ class Upkeep:
                 return count
 
     def _bury(self, worker: Living, reason: str) -> Rescued | None:
-        found = Rescued(worker.name, reason, [], [])
+        found = Rescued(worker.name, reason, [], [], [])
         with self._database.write() as tx:
             if not tx.run(sql.BURY_WORKER, self._database.now(), reason, worker.id, worker.beat):
                 return None  # it has beaten since the look: alive after all
             tx.run(sql.DELETE_WORKER_TASKS, worker.id)
+            # Before its jobs are free, for what it ran must not go on beside their next run.
+            found.ended.extend(_end_offspring(worker))
             # In one transaction: whose end is on record has nothing left that it could finish.
-            more = self._free_some(tx, worker.id, found)
+            more = self._free_some(tx, worker.id, found, may_charge=True)
         return self._free(worker.id, found) if more else found
 
     def _free(self, worker_id: int, found: Rescued) -> Rescued:
+        """What is beyond the first batch, or was left when its rescuer died: whether it was alone is not certain."""
         more = True
         while more:
             with self._database.write() as tx:
-                more = self._free_some(tx, worker_id, found)
+                more = self._free_some(tx, worker_id, found, may_charge=False)
         return found
 
-    def _free_some(self, tx: Transaction, worker_id: int, found: Rescued) -> bool:
+    def _free_some(self, tx: Transaction, worker_id: int, found: Rescued, *, may_charge: bool) -> bool:
         """Put back a batch of what the worker held and add it to ``found``; whether there may be more."""
         leases = tx.rows(sql.LEASES_OF, worker_id, BATCH)
-        alone = len(leases) == 1 and not (found.requeued or found.quarantined)
-        for finished in self._settle_lost(tx, leases, found.reason, alone=alone):
+        for finished in self._settle_lost(tx, leases, found.reason, alone=may_charge and len(leases) == 1):
             target = found.requeued if finished.outcome.state is JobState.PENDING else found.quarantined
             target.append(finished.claim.job_id)
         return len(leases) == BATCH
@@ -199,6 +203,14 @@ def _held_by_other(tx: Transaction, name: str, worker_id: int, now: tuple[str, i
         return False
     living = (Living(*row) for row in tx.rows(sql.LIVING))
     return not any(worker.id == holder and _death(worker, now, None) for worker in living)
+
+
+def _end_offspring(worker: Living) -> list[offspring.Ended]:
+    """End what a dead worker's handlers left; not its process, which may be frozen, or be another life by now."""
+    if worker.pid_space != clock.pid_space():
+        return []
+    same = clock.process_start(worker.pid) == worker.process_start
+    return offspring.end(str(worker.id), spare=worker.pid if same else None)
 
 
 def _ready(due: int, job_id: int, queue: str, priority: int, *rest: object) -> tuple[object, ...]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from pqkit import offspring
 from pqkit.executor import Run
 from pqkit.outcome import ChildDied, Outcome
 from pqkit.process import exit_words
@@ -28,11 +29,12 @@ class Child:
 
     def __init__(self, modules: Sequence[str], url: str) -> None:
         mine, theirs = socket.socketpair()
-        self._socket = mine
+        self._socket, self._mark = mine, offspring.branch()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "pqkit.worker.inside", str(theirs.fileno()), str(os.getpid()), url, *modules],
                 pass_fds=[theirs.fileno()],
+                env={**os.environ, **({offspring.MARK: self._mark} if self._mark else {})},
                 start_new_session=True,  # a Ctrl+C is for the worker, and what the handler leaves is ended with it
             )
         self._lines = mine.makefile("r", encoding="utf-8")
@@ -59,10 +61,12 @@ class Child:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End the child and everything in its process group, and wait for it."""
+        """End the child and everything that its handlers left, and wait for it."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        if self._mark:
+            offspring.end(self._mark)  # what has left the process group
 
     def close(self) -> None:
         self.kill()

@@ -61,6 +61,16 @@ class Worker:
         self._log = get_logger("worker")
         self._tell = Teller(self._log)
 
+    @property
+    def id(self) -> int:
+        """The id of this life in the registry."""
+        return self._leases.id
+
+    @property
+    def busy(self) -> bool:
+        """A handler runs; after ``run`` has returned: one that was given up."""
+        return bool(self._runs())
+
     def stop(self) -> None:
         """Begin the graceful stop; the second call ends the wait for running handlers. Safe in a signal handler."""
         self._stopping += 1

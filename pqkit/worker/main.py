@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
+from pqkit import offspring
 from pqkit.errors import DatabaseUnavailable
 from pqkit.log import get_logger
 from pqkit.process import die_with_supervisor
@@ -33,11 +34,23 @@ def run_worker(settings: Settings, *, name: str | None = None, queues: Sequence[
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    offspring.mark(worker.id)
     ill = worker.run()
+    if worker.busy:
+        _end_offspring(worker)
     sys.stdout.flush()
     if ill is not None:
+        offspring.unmark()
         os.execv(sys.executable, [sys.executable, "-m", "pqkit", *sys.argv[1:]])  # noqa: S606 - its own command line
     os._exit(0)  # a handler's thread that does not end must not hold the process
+
+
+def _end_offspring(worker: Worker) -> None:
+    """What handlers run that were given up must not go on beside the next run of their jobs."""
+    offspring.refuse_more()
+    ended = offspring.end(str(worker.id))
+    if ended:
+        get_logger("worker").warning("ended what given-up handlers left running", processes=offspring.in_words(ended))
 
 
 def default_name() -> str:

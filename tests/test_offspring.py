@@ -1,0 +1,205 @@
+"""What handlers leave running ends with its worker's life, however that ends; nothing else does."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pqkit import JobFailed, JobState, Queue, offspring
+from pqkit.queries import workers
+from tests import handlers
+from tests.fleet import Fleet, Process
+from tests.support import wait_until
+from tests.verbs import SECOND, sql
+
+PATIENCE = 30
+Leak = Callable[..., psutil.Process]
+ANOTHER_WORKER = """
+import sys, time
+from pqkit import offspring
+offspring.mark(int(sys.argv[1]))
+print("marked", flush=True)
+time.sleep(600)
+"""
+
+
+def alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def life_of(queue: Queue, worker: Process) -> int:
+    return next(life.id for life in workers(queue.database) if life.pid == worker.process.pid)
+
+
+@pytest.fixture
+def leak(queue: Queue, tmp_path: Path) -> Iterator[Leak]:
+    """Have a worker's handler leave a process, and return that process; it is ended with the test at the latest."""
+    left: list[psutil.Process] = []
+
+    def leave(how: str, task: str = "leak", seconds: float = 600) -> psutil.Process:
+        path = tmp_path / f"leak{len(left)}"
+        queue.enqueue(task, {"how": how, "path": str(path), "seconds": seconds})
+        wait_until(lambda: path.exists() and path.read_text().endswith("\n"), PATIENCE, "the leak")
+        left.append(psutil.Process(int(path.read_text())))
+        return left[-1]
+
+    yield leave
+    for process in left:
+        if alive(process):
+            process.kill()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Start a process that sleeps, perhaps with marks; it is ended with the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*command: str, **marks: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            command or ["sleep", "600"], env={**os.environ, **marks}, stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("task", ["leak", "leak_isolated"])
+@pytest.mark.parametrize("how", ["child", "session", "fork", "library"])
+def test_what_a_handler_has_started_is_gone_when_the_jobs_of_its_killed_worker_are_free(
+    queue: Queue, fleet: Fleet, leak: Leak, how: str, task: str
+) -> None:
+    worker = fleet.start()
+    left = leak(how, task)
+    worker.kill()
+    assert alive(left), "it outlives its worker"
+    (rescued,) = queue.upkeep().rescue(None)
+    assert not alive(left)
+    assert len(rescued.requeued) == 1
+    assert left.pid in {ended.pid for ended in rescued.ended}
+
+
+def test_the_next_worker_to_start_ends_it_and_says_so(queue: Queue, fleet: Fleet, leak: Leak) -> None:
+    first = fleet.start("w1")
+    left = leak("session")
+    first.kill()
+    second = fleet.start("w2", grace="0.3")
+    wait_until(lambda: "ended what a dead worker left running" in second.log, PATIENCE, "the burial")
+    assert not alive(left)
+    assert f"{left.pid} sleep 600" in second.log
+    assert second.stop() == 0, "and what the job's next run has started ends with it"
+
+
+def test_nothing_else_is_ended_with_a_dead_worker(
+    queue: Queue, fleet: Fleet, leak: Leak, start: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    worker = fleet.start()
+    life = life_of(queue, worker)
+    left, kept = leak("child"), leak("unmarked")
+    strangers = [
+        start(),
+        start(PQKIT_WORKER=f"{life}1"),
+        start(PQKIT_WORKERS=str(life)),
+        start(sys.executable, "-c", ANOTHER_WORKER, "7", PQKIT_WORKER=str(life)),
+    ]
+    assert strangers[-1].stdout
+    assert strangers[-1].stdout.readline() == "marked\n"
+    worker.kill()
+    (rescued,) = queue.upkeep().rescue(None)
+    assert [ended.pid for ended in rescued.ended] == [left.pid]
+    assert alive(kept)
+    assert [stranger.poll() for stranger in strangers] == [None] * 4
+
+
+@pytest.mark.parametrize("foreign", ["user", "pid space"])
+def test_processes_of_other_users_and_pid_spaces_are_left_alone(
+    start: Callable[..., "subprocess.Popen[str]"], monkeypatch: pytest.MonkeyPatch, foreign: str
+) -> None:
+    process, other = start(PQKIT_WORKER="5"), os.getuid() + 1
+    with monkeypatch.context() as patch:
+        if foreign == "user":
+            patch.setattr(os, "getuid", lambda: other)
+        else:
+            patch.setattr(offspring, "_pid_space", lambda pid: pid)
+        assert offspring.end("5") == []
+    assert process.poll() is None
+    assert [ended.pid for ended in offspring.end("5")] == [process.pid]
+
+
+def test_who_buries_a_worker_of_another_pid_space_ends_nothing(queue: Queue, fleet: Fleet, leak: Leak) -> None:
+    worker = fleet.start()
+    left = leak("child")
+    worker.kill()
+    sql(queue, f"UPDATE worker SET pid_space = 'elsewhere', beat = beat - {31 * SECOND}")
+    (rescued,) = queue.upkeep().rescue(30)
+    assert rescued.ended == []
+    assert alive(left)
+
+
+def test_a_frozen_worker_is_buried_without_its_process_which_begins_anew(
+    queue: Queue, fleet: Fleet, leak: Leak
+) -> None:
+    worker = fleet.start(heartbeat="0.2")
+    old, forked = life_of(queue, worker), leak("fork", seconds=0)
+    wait_until(lambda: queue.state(1) is JobState.COMPLETED, PATIENCE, "the handler's end")
+    with queue.database.write():  # it must not be stopped while it holds the write lock
+        worker.signal(signal.SIGSTOP)
+    sql(queue, f"UPDATE worker SET beat = beat - {31 * SECOND}")
+    (rescued,) = queue.upkeep().rescue(30)
+    assert [ended.pid for ended in rescued.ended] == [forked.pid]
+    worker.signal(signal.SIGCONT)
+    wait_until(lambda: fleet.registered("w1"), PATIENCE, "its new life")
+    left = leak("child")
+    sql(queue, f"UPDATE worker SET ended_at = NULL, beat = beat - {31 * SECOND} WHERE id = {old}")
+    (again,) = queue.upkeep().rescue(30)
+    assert again.ended == []
+    assert alive(left)
+    assert worker.process.poll() is None
+    assert life_of(queue, worker) != old
+
+
+def test_a_worker_that_gives_a_handler_up_ends_what_that_runs_and_lets_it_start_no_more(
+    queue: Queue, fleet: Fleet, tmp_path: Path
+) -> None:
+    worker = fleet.start(grace="0.3", heartbeat="0.2")
+    job = queue.enqueue(handlers.leak_for_ever, {"path": str(tmp_path / "pids")})
+    with pytest.raises(JobFailed, match="ran past its timeout"):
+        job.result(PATIENCE)
+    wait_until(lambda: worker.log.count("worker ready") == 2, PATIENCE, "the worker's next life")
+    assert "ended what given-up handlers left running" in worker.log
+    pids = [int(line) for line in (tmp_path / "pids").read_text().split()]
+    assert pids
+    assert not [pid for pid in pids if psutil.pid_exists(pid) and alive(psutil.Process(pid))]
+
+
+def test_a_graceful_stop_ends_what_is_given_up_and_leaves_what_a_completed_handler_started(
+    queue: Queue, fleet: Fleet, leak: Leak
+) -> None:
+    worker = fleet.start(grace="0.3")
+    kept = leak("session", seconds=0)
+    wait_until(lambda: queue.state(1) is JobState.COMPLETED, PATIENCE, "the handler's end")
+    assert worker.stop() == 0
+    assert alive(kept)
+    worker = fleet.start("w2", grace="0.3")
+    left = leak("session")
+    assert worker.stop() == 0
+    assert not alive(left)
+
+
+def test_what_a_child_process_leaves_in_a_session_of_its_own_ends_with_the_child(
+    queue: Queue, fleet: Fleet, leak: Leak
+) -> None:
+    worker = fleet.start(heartbeat="0.2", grace="0.2")
+    left = leak("session", "leak_isolated")
+    queue.job(1).cancel()
+    wait_until(lambda: queue.state(1) is JobState.CANCELED, PATIENCE, "the cancel")
+    assert not alive(left)
+    assert worker.process.poll() is None
