@@ -24,6 +24,7 @@ WORDS = {
 }
 EVERY_SECOND = 1.0
 EVERY_MINUTE = 60.0
+PAUSE = 5.0
 
 
 class Maintainer(threading.Thread):
@@ -35,6 +36,8 @@ class Maintainer(threading.Thread):
         self._rescue_after = rescue_after
         self._done = threading.Event()
         self._on_duty = False
+        self._ticked: float | None = None
+        self._silence_counts_from = 0.0
         self._told = 0
         self._log = get_logger("maintenance")
         self._timers = [
@@ -56,6 +59,10 @@ class Maintainer(threading.Thread):
 
     def tick(self, now: float) -> None:
         """Do what is due at ``now`` (monotonic seconds); a database that is away is met again at the next tick."""
+        if self._ticked is not None and now - self._ticked > PAUSE:
+            # It was paused, and others perhaps with it, as in a container: they get the time to beat again.
+            self._silence_counts_from = now + self._rescue_after
+        self._ticked = now
         try:
             self._duty.run_if_due(now)
             if self._on_duty:
@@ -89,7 +96,8 @@ class Maintainer(threading.Thread):
             self._log.error("cannot put a file in place, trying again", file=line)
 
     def _rescue(self) -> None:
-        self._tell(self._upkeep.rescue(self._rescue_after))
+        silence_counts = self._ticked is not None and self._ticked >= self._silence_counts_from
+        self._tell(self._upkeep.rescue(self._rescue_after if silence_counts else None))
 
     def _tell_actions(self) -> None:
         """Say in the log what operators did, wherever they did it; a bulk of one verb in one line."""

@@ -11,7 +11,7 @@ from pqkit.maintain import WORDS, Maintainer
 from pqkit.queue import Leases
 from pqkit.states import sources
 from tests.conftest import a_worker
-from tests.verbs import claim_one, sql
+from tests.verbs import SECOND, claim_one, sql
 
 pytestmark = pytest.mark.usefixtures("add")
 
@@ -37,6 +37,25 @@ def test_a_dead_process_is_met_at_the_next_look(queue: Queue, add: Any, maintain
     sql(queue, f"UPDATE worker SET process_start = 1 WHERE id = {other.id}")
     maintainer.tick(101)
     assert job.state is JobState.PENDING
+
+
+def test_workers_that_were_paused_together_do_not_bury_each_other(
+    queue: Queue, add: Any, maintainer: Maintainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a paused container: the clock goes on and nobody can beat."""
+    job, other = queue.enqueue(add, {"a": 1}), a_worker(queue, "w2")
+    claim_one(other)
+    boot, begun = queue.database.lease_clock()
+
+    def tick(seconds: int) -> JobState:
+        monkeypatch.setattr(queue.database, "lease_clock", lambda: (boot, begun + seconds * SECOND))
+        maintainer.tick(100 + seconds)
+        return job.state
+
+    assert [tick(seconds) for seconds in (1, 61, 65, 70)] == [JobState.PROCESSING] * 4
+    other.beat()
+    assert [tick(70 + seconds) for seconds in range(1, 30)] == [JobState.PROCESSING] * 29
+    assert [tick(100), tick(101)] == [JobState.PROCESSING, JobState.PENDING], "whoever does not beat again is dead"
 
 
 def test_who_is_not_on_duty_does_nothing(
