@@ -5,9 +5,6 @@ import pytest
 from pqkit.lab.mutants import MUTANTS, Mutant, hunt
 from pqkit.lab.simulation import play_all, simulator
 
-# The slow ones need many seeds; `pqkit lab mutants` hunts them all.
-RARE = {"leases judged by the wall clock"}
-
 
 def test_seeds_are_clean_on_the_queue_as_it_is() -> None:
     with simulator() as play:
@@ -29,10 +26,12 @@ def test_the_histories_have_what_they_are_about() -> None:
         words = "\n".join(what for seed in range(40) for _, what in play(seed).events)
     for what in ("no heartbeat", "process is gone", "started anew", "is set by", "is killed in a rescue", "given up"):
         assert what in words
+    for what in ("wakes from a sleep", "puts 1 files in place", "pruned 1 of"):
+        assert what in words
     assert any("refused [" in line and "refused []" not in line for line in words.splitlines())
 
 
-@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.name not in RARE], ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_is_found_by_a_rule_that_names_it(mutant: Mutant) -> None:
     caught = hunt(mutant)
     assert caught.seed is not None, caught

@@ -1,3 +1,7 @@
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +12,21 @@ from pqkit.db import clock
 from pqkit.outcome import MAX_CRASHES, completed
 from pqkit.queries import misplaced
 from pqkit.queue import Leases
+from pqkit.queue.upkeep import BATCH
 from tests.conftest import a_worker
 from tests.verbs import SECOND, claim, claim_one, complete, end, fail, sql, wait_out
 
 pytestmark = pytest.mark.usefixtures("add")
 
 ENOUGH = 1_200
+Clocks = Callable[..., None]
+CUT_SHORT = """
+import os, signal, sys
+from pqkit import get_queue
+from pqkit.queue import Upkeep
+Upkeep._free = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+get_queue(sys.argv[1]).upkeep().rescue(None)
+"""
 
 
 def seem_dead(queue: Queue, worker: Leases) -> None:
@@ -126,6 +139,57 @@ def test_a_suspect_waits_until_it_can_be_alone(queue: Queue, add: Any, worker: L
     assert len(claim(other, 9)) == 2, "both are clean now: one reported, one was never suspected"
 
 
+def test_a_burial_that_its_rescuer_did_not_survive_charges_nobody(
+    queue: Queue, url: str, add: Any, worker: Leases
+) -> None:
+    """More leases than one transaction frees: a second rescuer finds one alone that was not."""
+    queue.enqueue_many(add, [{"a": n} for n in range(BATCH + 1)])
+    claim(worker, BATCH + 1)
+    seem_dead(queue, worker)
+    assert subprocess.run([sys.executable, "-c", CUT_SHORT, url], check=False).returncode == -signal.SIGKILL
+    assert sql(queue, "SELECT count(*) FROM lease") == [(1,)]
+    (rescued,) = queue.upkeep().rescue(None)
+    assert len(rescued.requeued) == 1
+    assert sql(queue, "SELECT sum(suspect), sum(crashes) FROM ready") == [(BATCH + 1, 0)]
+
+
+@pytest.fixture
+def clocks(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    """Set both clocks to so many seconds from now: what the machine has slept is on the wall clock alone."""
+    (boot, begun), wall = queue.database.lease_clock(), clock.wall()
+
+    def at(awake: int, slept: int = 0) -> None:
+        monkeypatch.setattr(clock, "wall", lambda: wall + (awake + slept) * SECOND)
+        monkeypatch.setattr(queue.database, "lease_clock", lambda: (boot, begun + awake * SECOND))
+
+    return at
+
+
+def test_a_machine_that_slept_finds_its_workers_alive_and_the_dead_no_later(
+    queue: Queue, add: Any, worker: Leases, clocks: Clocks
+) -> None:
+    silent, delayed = a_worker(queue, "w2"), queue.enqueue(add, {"a": 1}, delay=600)
+    upkeep = queue.upkeep()
+    clocks(20)
+    worker.beat()
+    clocks(21, slept=3_600)
+    assert upkeep.rescue(30) == []
+    assert upkeep.stage() == 1
+    assert delayed.state is JobState.PENDING
+    clocks(31, slept=3_600)
+    (rescued,) = upkeep.rescue(30)
+    assert (rescued.worker, rescued.reason) == (silent.name, "no heartbeat for 31 s")
+
+
+def test_by_a_clock_that_goes_on_in_a_sleep_everybody_would_be_dead(
+    queue: Queue, worker: Leases, clocks: Clocks
+) -> None:
+    clocks(20)
+    worker.beat()
+    clocks(21 + 3_600)
+    assert [rescued.worker for rescued in queue.upkeep().rescue(30)] == [worker.name]
+
+
 def test_a_cancel_asked_of_a_job_whose_worker_died_is_carried_out(queue: Queue, add: Any, worker: Leases) -> None:
     job = queue.enqueue(add, {"a": 1})
     claim_one(worker)
@@ -171,21 +235,40 @@ def test_a_staged_file_left_by_a_crash_is_put_in_place(queue: Queue, add: Any, w
     assert queue.upkeep().finish_files() == (0, [])
 
 
+def test_a_job_is_not_run_again_nor_deleted_before_its_files_are_in_place(
+    queue: Queue, add: Any, worker: Leases, tmp_path: Path
+) -> None:
+    """A second run's file would be replaced by the first one's, and with the job goes the knowledge of its files."""
+    staged, target = tmp_path / ".a.staged", tmp_path / "a"
+    staged.write_text("new")
+    job = queue.enqueue(add, {"a": 1})
+    end(worker, queue, claim_one(worker), completed(None, ((str(staged), str(target)),)))
+    operator, upkeep = queue.operator("ada"), queue.upkeep()
+    assert "not in place" in operator.resubmit([job.id]).refused[job.id]
+    assert "not in place" in operator.delete([job.id]).refused[job.id]
+    assert upkeep.prune(JobState.COMPLETED, queue.database.now() + SECOND) == 0
+    upkeep.finish_files()
+    assert target.read_text() == "new"
+    assert operator.resubmit([job.id]).changed == [job.id]
+
+
 def test_a_file_that_cannot_be_put_in_place_holds_up_no_other(
     queue: Queue, add: Any, worker: Leases, tmp_path: Path
 ) -> None:
+    """However many of them there are."""
     (tmp_path / "folder").mkdir()
-    for target in ("folder", "fine"):
-        staged = tmp_path / f".{target}.staged"
+    queue.enqueue_many(add, [{"a": n} for n in range(BATCH + 1)])
+    for claimed in claim(worker, BATCH + 1):
+        staged = tmp_path / f".{claimed.job_id}.staged"
         staged.write_text("new")
-        queue.enqueue(add, {"a": 1})
-        end(worker, queue, claim_one(worker), completed(None, ((str(staged), str(tmp_path / target)),)))
+        target = tmp_path / ("folder" if claimed.job_id <= BATCH else "fine")
+        end(worker, queue, claimed, completed(None, ((str(staged), str(target)),)))
     files, refused = queue.upkeep().finish_files()
     assert files == 1
-    assert len(refused) == 1
+    assert len(refused) == BATCH
     assert (tmp_path / "fine").read_text() == "new"
     (tmp_path / "folder").rmdir()
-    assert queue.upkeep().finish_files() == (1, [])
+    assert queue.upkeep().finish_files() == (BATCH, [])
 
 
 def test_pruning_deletes_old_jobs_of_one_state_with_their_history(queue: Queue, add: Any, worker: Leases) -> None:

@@ -38,7 +38,7 @@ def simulate(
     replay: Annotated[int | None, typer.Option(min=0, help="Play this seed alone and print what happens.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Play random histories of crashes, freezes and clock steps: each seed is one exact history."""
+    """Play random histories of crashes, freezes, sleeps and clock steps: each seed is one exact history."""
     from pqkit.lab.simulation import simulate as experiment  # noqa: PLC0415
     from pqkit.lab.simulation import simulator  # noqa: PLC0415
 

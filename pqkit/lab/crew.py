@@ -6,19 +6,20 @@ from typing import Any, NamedTuple
 
 from pqkit.executor import Run
 from pqkit.lab.machine import SECOND, Process, World
-from pqkit.lab.witness import STALE_AFTER, Life, Witness
+from pqkit.lab.witness import STALE_AFTER, Life, Witness, target_of
 from pqkit.outcome import Cancel, ChildDied, Claim, Fail, Outcome, Retry, Snooze, Stopped, completed, released
 from pqkit.queue import Finished, Leases
 from pqkit.worker.attempt import conclude, make_context
 
-# What a handler of each kind may come to; a "poison" kills its worker, an "effect" writes through its job's session.
+# What a handler of each kind may come to; a "poison" kills its worker, an "effect" writes through its job's session,
+# a "file" stages one.
 ENDINGS: dict[str, Sequence[Exception | None]] = {
     "good": [None],
     "flaky": [None, ValueError("no luck")],
     "doomed": [ValueError("never")],
     "moody": [None, Cancel(), Fail(), Snooze(4), Stopped(), Retry(after=0), ChildDied("signal 9")],
 }
-TASKS = (*ENDINGS, "effect", "poison")
+TASKS = (*ENDINGS, "effect", "file", "poison")
 SLOTS = 3
 OTHERS_ACT, OTHERS_ACT_IN_A_RESCUE = 0.05, 0.4
 
@@ -39,6 +40,7 @@ class Worker(Process):
     beat: int = 0
     running: list[Running] = field(default_factory=list)
     ended: list[Finished] = field(default_factory=list)
+    renames: list[tuple[int, str, str]] = field(default_factory=list)
     canceled: frozenset[int] = frozenset()
 
     @property
@@ -46,7 +48,7 @@ class Worker(Process):
         return None if self.frozen else self.leases
 
     def die(self) -> None:
-        self.leases, self.running, self.ended = None, [], []
+        self.leases, self.running, self.ended, self.renames = None, [], [], []
 
 
 class Crew:
@@ -98,6 +100,7 @@ class Crew:
 
     def turn(self, worker: Worker) -> None:
         """Run handlers to their end; finish what is done and claim anew, where there is something of either."""
+        self._put_files_in_place(worker)
         now = self._world.machine.elapsed
         done = [r for r in worker.running if self._world.calm or r.until <= now]
         for running in done:
@@ -152,6 +155,8 @@ class Crew:
         left = [Finished(r.claim, released(), None, now) for r in worker.running]
         worker.running = []
         self._exchange(worker, [*worker.ended, *left], 0)
+        if worker.leases is None:
+            return
         self._world.act(worker, "its end", lambda: leases.end("stopped"))
         self._world.say(f"{worker.name} stops")
         self.kill(worker)
@@ -169,13 +174,19 @@ class Crew:
         leases, upkeep = worker.up, self._world.queue.upkeep()
         if leases is None:
             return
-        match self._rng.choice(("stage", "rescue", "rescue", "duty")):
+        match self._rng.choice(("stage", "rescue", "rescue", "duty", "files")):
             case "stage":
                 self._world.act(worker, "staging", upkeep.stage)
             case "rescue":
                 self.rescue(worker, self._rng.choice((None, STALE_AFTER)))
             case "duty":
                 self._world.act(worker, "taking the duty", lambda: upkeep.take_duty(leases.id))
+            case "files":
+                self.finish_files(worker)
+
+    def finish_files(self, worker: Worker) -> None:
+        done = self._world.act(worker, "finishing files", self._world.queue.upkeep().finish_files)
+        self._world.say(f"{worker.name} puts {done.files if done else '?'} files in place for others")
 
     def rescue(self, worker: Worker, stale_after: float | None) -> None:
         self._rescuing = True
@@ -230,6 +241,8 @@ class Crew:
         refused = {f.claim for f in turn.refused}
         for one in finished:
             self._witness.ended(one, accepted=one.claim not in refused)
+            if one.claim not in refused:
+                worker.renames += [(one.claim.job_id, *pair) for pair in one.outcome.files]
         self._witness.claimed(turn.claims, [running.claim for running in worker.running])
         self._world.say(
             f"{worker.name}: ended {_endings(finished)} refused {_ids(refused)} claimed {_ids(turn.claims)}"
@@ -249,6 +262,9 @@ class Crew:
             self._run_with_effect(worker, run)
             return
         run.cancel_asked = claim.job_id in worker.canceled
+        if claim.task == "file":
+            self._hand_in(worker, run, self._stage_file(claim))
+            return
         error = self._rng.choice(ENDINGS[claim.task])
         self._hand_in(worker, run, completed(None) if error is None else run.outcome_of(error))
 
@@ -265,6 +281,20 @@ class Crew:
             self._world.say(f"{worker.name} commits the effect of job {run.claim.job_id}")
         else:
             self._hand_in(worker, run, ended[0])
+
+    def _stage_file(self, claim: Claim) -> Outcome:
+        target = target_of(claim.job_id)
+        staged = f"{target}-{claim.attempt}"
+        self._world.machine.files[staged] = claim.attempt
+        return completed(None, ((staged, target),))
+
+    def _put_files_in_place(self, worker: Worker) -> None:
+        """Often much later than the finish: whoever renames may have been frozen before it."""
+        done, worker.renames = worker.renames, []
+        for _, staged, target in done:
+            self._world.machine.put_in_place(staged, target)
+        if done and (leases := worker.leases):
+            self._world.act(worker, "a rename", lambda: leases.renamed([file[:2] for file in done]))
 
     def _commit_effect(self, run: Run) -> tuple[Outcome, bool]:
         claim, database = run.claim, self._world.database

@@ -13,7 +13,7 @@ from pqkit import offspring, tasks
 from pqkit.db import Database, Transaction, clock, schema
 from pqkit.db.write import Write
 from pqkit.models import metadata
-from pqkit.queue import Queue, leases
+from pqkit.queue import Queue, leases, upkeep
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -22,6 +22,7 @@ T = TypeVar("T")
 SECOND = 1_000_000
 EPOCH = 1_700_000_000 * SECOND
 DEATH_IN_A_GAP = 0.015
+BATCH = 2  # so that what maintenance does in batches has gaps to die in
 
 
 class Killed(BaseException):
@@ -43,16 +44,20 @@ class Process:
 
 @dataclass
 class Machine:
-    """``elapsed`` is the clock that nobody sets (microseconds), ``ahead`` what the wall clock adds to it."""
+    """``elapsed`` is the clock that nobody sets and that stands still while the machine sleeps (microseconds); the wall
+    clock adds to it what was ``slept`` and what it is ``ahead``. ``files`` says which attempt wrote what stands there.
+    """
 
     elapsed: int = 1_000 * SECOND
     ahead: int = EPOCH
+    slept: int = 0
     boot: int = 1
     actor: Process = field(default_factory=lambda: Process("nobody"))
     living: dict[int, int] = field(default_factory=dict)
+    files: dict[str, int] = field(default_factory=dict)
 
     def wall(self) -> int:
-        return self.elapsed + self.ahead
+        return self.elapsed + self.slept + self.ahead
 
     def lease_clock(self) -> tuple[str, int]:
         return f"boot-{self.boot}", self.elapsed
@@ -68,6 +73,10 @@ class Machine:
         self.elapsed = SECOND
         self.living.clear()
 
+    def put_in_place(self, staged: str, target: str) -> None:
+        if staged in self.files:
+            self.files[target] = self.files.pop(staged)
+
     @contextmanager
     def instead(self) -> Iterator[None]:
         """While this lasts, pqkit sees this machine's processes and no others, and no task but by name."""
@@ -76,6 +85,8 @@ class Machine:
             patch.object(clock, "pid_space", lambda: self.actor.space),
             patch.object(clock, "memory", lambda: 0),
             patch.object(offspring, "end", lambda *_, **__: []),
+            patch.object(upkeep, "put_in_place", self.put_in_place),
+            patch.object(upkeep, "BATCH", BATCH),
             patch.object(leases, "os", SimpleNamespace(getpid=lambda: self.actor.pid)),
             patch.dict(tasks.registry, clear=True),  # the histories' tasks may share a name with the user's own
         ):

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from sqlalchemy import bindparam, delete, update
+from sqlalchemy import bindparam, delete, select, update
 
 from pqkit import outcome
 from pqkit.db import Transaction
@@ -19,7 +19,7 @@ from pqkit.lab.machine import GappedTransaction, SimulatedDatabase
 from pqkit.lab.result import Progress, Result, silent
 from pqkit.lab.simulation import simulator
 from pqkit.lab.verdict import Finding
-from pqkit.lab.witness import DRAINED, EFFECTS, LIVING_KEEP, NEIGHBOURS, POISON
+from pqkit.lab.witness import DRAINED, EFFECTS, FILES, LIVING_KEEP, NEIGHBOURS, POISON
 from pqkit.outcome import LEASE as LEASED
 from pqkit.outcome import READY_KEY, Claim, Outcome
 from pqkit.queue import Finished, Leases, leases, operate, settle, upkeep
@@ -27,8 +27,10 @@ from pqkit.queue.insert import Inserter
 from pqkit.sql import compiled as sql
 from pqkit.statements import attempt as declared
 from pqkit.statements import claim, workers
-from pqkit.statements.declare import Declared
-from pqkit.statements.tables import ATTEMPT, LEASE, WORKER
+from pqkit.statements import operate as operating
+from pqkit.statements import upkeep as keeping
+from pqkit.statements.declare import Declared, up_to
+from pqkit.statements.tables import ATTEMPT, CLOSED, INTENT, LEASE, WORKER
 from pqkit.states import JobState
 from pqkit.worker import attempt
 
@@ -207,6 +209,44 @@ def _leases_by_wall_clock() -> AbstractContextManager[object]:
     return patch.object(SimulatedDatabase, "lease_clock", lambda self: (f"boot-{self.machine.boot}", self.now()))
 
 
+def _leases_by_sleepless_clock() -> AbstractContextManager[object]:
+    """Heartbeats are read from a clock that runs on while the machine sleeps and nobody can beat."""
+
+    def lease_clock(self: SimulatedDatabase) -> tuple[str, int]:
+        return f"boot-{self.machine.boot}", self.machine.elapsed + self.machine.slept
+
+    return patch.object(SimulatedDatabase, "lease_clock", lease_clock)
+
+
+def _remains_charged() -> AbstractContextManager[object]:
+    """Who finds one lease that a dead rescuer left takes it for the only one that there was."""
+
+    def free_some(self: upkeep.Upkeep, tx: Transaction, worker_id: int, found: Any, **_: bool) -> bool:
+        return honest(self, tx, worker_id, found, may_charge=not (found.requeued or found.quarantined))
+
+    honest = upkeep.Upkeep._free_some
+    return patch.object(upkeep.Upkeep, "_free_some", free_some)
+
+
+def _files_forgotten() -> AbstractContextManager[object]:
+    """Nobody carries out the renames that a worker died before."""
+    return patch.object(upkeep.Upkeep, "finish_files", lambda _self: upkeep.Renamed(0, []))
+
+
+def _files_not_awaited() -> AbstractContextManager[object]:
+    """Jobs are deleted and run again while their files are not in place."""
+    never = select(INTENT.c.job_id).where(INTENT.c.job_id == bindparam("the_job_id"), INTENT.c.job_id < 0)
+    return patch.object(sql, "HAS_INTENT", Declared(never, operating.HAS_INTENT.params).compile())
+
+
+def _prune_of_all() -> AbstractContextManager[object]:
+    """A prune of one state takes whatever has ended."""
+    closed = CLOSED.c
+    of_all = select(closed.job_id).where(bindparam("the_state").is_not(None), closed.finished_at < bindparam("before"))
+    of_all = of_all.limit(up_to("most"))
+    return patch.object(sql, "EXPIRED", Declared(of_all, keeping.EXPIRED.params).compile())
+
+
 def _nobody_rescues() -> AbstractContextManager[object]:
     """What dead workers held stays with them."""
     return patch.object(upkeep.Upkeep, "_free_some", lambda *_, **__: False)
@@ -223,10 +263,15 @@ MUTANTS = [
     Mutant("enqueue acknowledged, not committed", frozenset({"none lost"}), _acknowledged_early),
     Mutant("pause ignored", frozenset({"pause kept"}), _pause_ignored),
     Mutant("rescue charges everybody", frozenset({NEIGHBOURS}), _everybody_charged),
+    Mutant("a cut-short rescue charges the last", frozenset({NEIGHBOURS}), _remains_charged),
     Mutant("suspects run beside others", frozenset({NEIGHBOURS}), _suspects_beside_others),
     Mutant("crashes unbounded", frozenset({POISON, DRAINED}), _crashes_unbounded),
     Mutant("attempts begin anew at resubmit", frozenset({"history whole"}), _attempts_begin_anew),
     Mutant("leases judged by the wall clock", frozenset({LIVING_KEEP}), _leases_by_wall_clock),
+    Mutant("leases judged by a sleepless clock", frozenset({LIVING_KEEP}), _leases_by_sleepless_clock),
+    Mutant("files of the dead forgotten", frozenset({FILES}), _files_forgotten),
+    Mutant("files not awaited", frozenset({FILES}), _files_not_awaited),
+    Mutant("prune of any state", frozenset({"none lost"}), _prune_of_all),
     Mutant("nobody rescues", frozenset({DRAINED}), _nobody_rescues),
 ]
 

@@ -17,9 +17,10 @@ from pqkit.lab.machine import SECOND, Process, SimulatedDatabase, World
 from pqkit.lab.result import Progress, Result, silent
 from pqkit.lab.verdict import Finding
 from pqkit.lab.witness import STALE_AFTER, Broken, Witness
+from pqkit.states import JobState
 
 QUEUES = ("images", "mails")
-PRODUCED = {"good": 4, "flaky": 3, "doomed": 1, "moody": 3, "effect": 4, "poison": 1}
+PRODUCED = {"good": 4, "flaky": 3, "doomed": 1, "moody": 3, "effect": 4, "file": 4, "poison": 1}
 CALM_ROUNDS = 300
 CHUNK = 100
 
@@ -115,7 +116,9 @@ class Simulation:
             (lambda: crew.kill_one(worker), 3),
             (lambda: crew.freeze(worker), 4),
             (lambda: crew.stop(worker), 2),
+            (self._prune, 2),
             (self._set_clock, 4 if self._sets_clock else 0),
+            (self._suspend, 2),
             (crew.lose_all, 0.2),
         ]
 
@@ -169,6 +172,21 @@ class Simulation:
         self._world.machine.ahead += step * SECOND
         self._world.say(f"the clock is set by {step} s")
 
+    def _suspend(self) -> None:
+        """The machine sleeps: the wall clock goes on, the clock that leases are judged by does not."""
+        seconds = self._rng.choice((20, 60, 3600))
+        self._world.machine.slept += seconds * SECOND
+        self._world.lived += seconds * SECOND
+        self._world.say(f"the machine wakes from a sleep of {seconds} s")
+
+    def _prune(self) -> None:
+        state = self._rng.choice([state for state in JobState if state.final])
+        before = self._database.now() - self._rng.choice((0, 60)) * SECOND
+        expired = self._witness.expired(state, before)
+        done = self._world.act(Process("pruner"), "a prune", lambda: self._queue.upkeep().prune(state, before))
+        self._witness.pruned(expired)
+        self._world.say(f"pruned {done} of the {state}")
+
     # Calm
 
     def _calm_down(self) -> bool:
@@ -194,7 +212,8 @@ class Simulation:
             crew.beat(worker)
         self._world.act(crew.workers[0], "staging", upkeep.stage)
         crew.rescue(crew.workers[0], STALE_AFTER)
+        crew.finish_files(crew.workers[0])
         for worker in crew.workers * 2:
             if worker.leases is not None:
                 crew.turn(worker)
-        return self._witness.all_closed()
+        return self._witness.all_ended()

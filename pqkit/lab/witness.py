@@ -20,6 +20,7 @@ NEIGHBOURS = "neighbours uncharged"
 POISON = "poison set aside"
 EFFECTS = "effects once"
 DRAINED = "drained"
+FILES = "files in place"
 
 
 class Broken(NamedTuple):
@@ -32,7 +33,8 @@ class Broken(NamedTuple):
 
 @dataclass
 class Seen:
-    """What the witness saw of one job. ``holder`` is (attempt, worker id) while a worker holds it."""
+    """What the witness saw of one job. ``holder`` is (attempt, worker id) while a worker holds it, ``file`` the attempt
+    whose file was accepted last."""
 
     kind: str = "?"
     acknowledged: bool = False
@@ -43,6 +45,7 @@ class Seen:
     deaths: int = 0
     resubmitted: int = 0
     deleted: bool = False
+    file: int | None = None
 
 
 class Life(NamedTuple):
@@ -61,6 +64,7 @@ class Witness:
         self.broken: list[Broken] = []
         self.paused: dict[str, int | None] = {}
         self.clock_was_set = False
+        self._buried: set[int] = set()
 
     def blame(self, rule: str, job_id: int, words: str) -> None:
         self.broken.append(Broken(rule, job_id, words))
@@ -133,7 +137,9 @@ class Witness:
             if gone and life.alive and life.silent <= STALE_AFTER:
                 self.blame(LIVING_KEEP, gone[0], f"taken from a worker that beat {life.silent:.3f} s ago")
             for job_id in gone:
-                self._let_go(job_id, alone=len(job_ids) == 1)
+                self._let_go(job_id, alone=len(job_ids) == 1 and worker_id not in self._buried)
+            if gone:
+                self._buried.add(worker_id)  # what is left of it was not alone
 
     def operated(self, verb: str, job_ids: Iterable[int]) -> None:
         for job_id in job_ids:
@@ -152,6 +158,17 @@ class Witness:
             if row is not None and (exists is None or resubmits > self.jobs[job_id].resubmitted):
                 self.operated("delete" if exists is None else "resubmit", [job_id])
 
+    def expired(self, state: JobState, before: int) -> list[int]:
+        """The jobs that a prune may delete."""
+        rows = self._rows("SELECT job_id FROM closed WHERE state = ? AND finished_at < ?", state, before)
+        return [job_id for (job_id,) in rows]
+
+    def pruned(self, job_ids: Iterable[int]) -> None:
+        """A prune of these has ended, or was killed in the middle."""
+        for job_id in job_ids:
+            if self._row("SELECT 1 FROM job WHERE id = ?", job_id) is None:
+                self.jobs[job_id].deleted = True
+
     def found_paused(self, queue: str) -> None:
         """An operator paused or resumed, or was killed in it; from now on what stands in the database holds."""
         row = (
@@ -163,14 +180,17 @@ class Witness:
         if row is not None and row[0] is not None:
             self.paused[queue] = row[1]
 
-    def all_closed(self) -> bool:
-        return self._row("SELECT 1 FROM job WHERE id NOT IN (SELECT job_id FROM closed)") is None
+    def all_ended(self) -> bool:
+        """Every job is closed, and every file in place."""
+        unfinished = self._row("SELECT 1 FROM job WHERE id NOT IN (SELECT job_id FROM closed)")
+        return unfinished is None and self._row("SELECT 1 FROM file_intent") is None
 
     def judge(self, *, drained: bool) -> list[Broken]:
         """Everything that was broken; the simulation is over and calm."""
         if not drained:
             left = self._rows("SELECT id, state FROM job_state WHERE id NOT IN (SELECT job_id FROM closed)")
-            self.blame(DRAINED, left[0][0] if left else 0, f"unfinished after a long calm: {left[:5]}")
+            words = f"unfinished after a long calm: {left[:5] or 'some files'}"
+            self.blame(DRAINED, left[0][0] if left else 0, words)
         for problem in misplaced(self._database):
             self.blame("none lost", 0, f"stands in no place, or in two: {problem}")
         if self._row("SELECT 1 FROM unique_hold WHERE job_id IN (SELECT job_id FROM closed)"):
@@ -179,6 +199,8 @@ class Witness:
         runs = Counter(row[0] for row in self._rows("SELECT job_id FROM attempt"))
         effects = Counter(row[0] for row in self._rows("SELECT job_id FROM effect"))
         for job_id, seen in self.jobs.items():
+            if seen.file != (found := self._database.machine.files.get(target_of(job_id))):
+                self.blame(FILES, job_id, f"attempt {seen.file} was accepted last, the file is of attempt {found}")
             if not seen.deleted:
                 self._judge_job(job_id, seen, states.get(job_id), runs[job_id], effects[job_id])
         for rule, job_id, words, _ in audit(self._database).findings:
@@ -227,6 +249,7 @@ class Witness:
         seen.holder = None
         seen.completions += finished.outcome.kind == "completed"
         seen.crashes += finished.outcome.charge == "crashes"
+        seen.file = finished.claim.attempt if finished.outcome.files else seen.file
 
     def _paused(self, queue: str) -> bool:
         if queue not in self.paused:
@@ -234,9 +257,14 @@ class Witness:
         until = self.paused[queue]
         return until is None or until > self._database.now()
 
-    def _rows(self, text: str, *values: int) -> list[Any]:
+    def _rows(self, text: str, *values: object) -> list[Any]:
         rows: list[Any] = self._database.connection().execute(text, values).fetchall()
         return rows
 
-    def _row(self, text: str, *values: int) -> Any:
+    def _row(self, text: str, *values: object) -> Any:
         return self._database.connection().execute(text, values).fetchone()
+
+
+def target_of(job_id: int) -> str:
+    """The file that a job of the kind "file" writes."""
+    return f"file-{job_id}"

@@ -14,6 +14,7 @@ from pqkit.sql import compiled as sql
 from pqkit.states import JobState, Place, allows
 
 BATCH = 500
+NOT_IN_PLACE = "its files are not in place yet: see the worker's log, or try again in a second"
 PAST = {
     "resubmit": "resubmitted",
     "cancel": "canceled",
@@ -103,6 +104,8 @@ class Operator:
         """Delete jobs that have ended, with their history."""
 
         def step(tx: Transaction, job: Standing, _now: int) -> str | None:
+            if tx.row(sql.HAS_INTENT, job.job_id):
+                return NOT_IN_PLACE
             tx.run(sql.DELETE_JOB, job.job_id)
             return None
 
@@ -180,6 +183,8 @@ class Operator:
 
 
 def _resubmit(tx: Transaction, job: Standing, now: int) -> str | None:
+    if tx.row(sql.HAS_INTENT, job.job_id):  # or they might replace those of the next run
+        return NOT_IN_PLACE
     if job.unique_key is not None and job.state.final:
         holder = tx.row(sql.HOLDER, job.queue, job.unique_key)
         if holder:

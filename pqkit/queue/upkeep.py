@@ -116,19 +116,15 @@ class Upkeep:
 
     def finish_files(self) -> Renamed:
         """Carry out the renames that a worker died before; what the file system refuses is left for the next time."""
-        with self._database.read() as tx:
-            intents = tx.rows(sql.INTENTS, BATCH)
-        done, refused = [], []
-        for job_id, staged, target in intents:
-            try:
-                put_in_place(staged, target)
-                done.append((job_id, staged))
-            except OSError as error:
-                refused.append(f"job {job_id}: {target}: {error.strerror}")
-        if done:
-            with self._database.write() as tx:
-                tx.run_many(sql.DELETE_INTENT, done)
-        return Renamed(len(done), refused)
+        found, last = Renamed(0, []), (0, "")
+        while True:
+            with self._database.read() as tx:
+                intents = tx.rows(sql.INTENTS, *last, BATCH)
+            placed, refused = self._finish_some(intents)
+            found = Renamed(found.files + placed, found.refused + refused)
+            if len(intents) < BATCH:
+                return found
+            last = intents[-1][:2]
 
     def last_action(self) -> int:
         """The id of the newest action on record; 0 when there is none."""
@@ -141,7 +137,8 @@ class Upkeep:
             return [Deed(*row) for row in tx.rows(sql.ACTIONS_SINCE, action_id, BATCH)]
 
     def prune(self, state: JobState, before: int) -> int:
-        """Delete jobs that ended in ``state`` before that moment (microseconds UTC), with their history."""
+        """Delete jobs that ended in ``state`` before that moment (microseconds UTC), with their history; not those
+        whose files are still to be put in place."""
         count = 0
         while True:
             with self._database.write() as tx:
@@ -150,6 +147,19 @@ class Upkeep:
             count += len(expired)
             if len(expired) < BATCH:
                 return count
+
+    def _finish_some(self, intents: Sequence[tuple[int, str, str]]) -> Renamed:
+        done, refused = [], []
+        for job_id, staged, target in intents:
+            try:
+                put_in_place(staged, target)
+                done.append((job_id, staged))
+            except OSError as error:
+                refused.append(f"job {job_id}: {target}: {error.strerror}")
+        if done:
+            with self._database.write() as tx:
+                tx.run_many(sql.DELETE_INTENT, done)
+        return Renamed(len(done), refused)
 
     def _bury(self, worker: Living, reason: str) -> Rescued | None:
         found = Rescued(worker.name, reason, [], [], [])

@@ -272,12 +272,16 @@ DELETE_INTENT = Statement(
 
 INTENTS = Statement(
     Text(
-        "SELECT file_intent.job_id, file_intent.staged, file_intent.target FROM file_intent LIMIT ? + 0 OFFSET ?",
-        (0, 1),
+        "SELECT file_intent.job_id, file_intent.staged, file_intent.target FROM file_intent WHERE "
+        "(file_intent.job_id, file_intent.staged) > (?, ?) ORDER BY file_intent.job_id, file_intent.staged "
+        "LIMIT ? + 0 OFFSET ?",
+        (0, 1, 2, 3),
         (0,),
     ),
     Text(
-        "SELECT file_intent.job_id, file_intent.staged, file_intent.target FROM file_intent LIMIT %s::INTEGER + 0",
+        "SELECT file_intent.job_id, file_intent.staged, file_intent.target FROM file_intent WHERE "
+        "(file_intent.job_id, file_intent.staged) > (%s::BIGINT, %s) ORDER BY file_intent.job_id, "
+        "file_intent.staged LIMIT %s::INTEGER + 0",
     ),
 )
 
@@ -509,14 +513,16 @@ INSERT_DUTY = Statement(
 
 EXPIRED = Statement(
     Text(
-        "SELECT closed.job_id FROM closed WHERE closed.state = ? AND closed.finished_at < ? ORDER BY "
-        "closed.finished_at LIMIT ? + 0 OFFSET ?",
+        "SELECT closed.job_id FROM closed WHERE closed.state = ? AND closed.finished_at < ? AND NOT (EXISTS "
+        "(SELECT * FROM file_intent WHERE file_intent.job_id = closed.job_id)) ORDER BY closed.finished_at "
+        "LIMIT ? + 0 OFFSET ?",
         (0, 1, 2, 3),
         (0,),
     ),
     Text(
         "SELECT closed.job_id FROM closed WHERE closed.state = %s::VARCHAR AND closed.finished_at < "
-        "%s::BIGINT ORDER BY closed.finished_at LIMIT %s::INTEGER + 0",
+        "%s::BIGINT AND NOT (EXISTS (SELECT * FROM file_intent WHERE file_intent.job_id = closed.job_id)) "
+        "ORDER BY closed.finished_at LIMIT %s::INTEGER + 0",
     ),
 )
 
@@ -713,6 +719,15 @@ RESULT_OF = Statement(
     Text(
         "SELECT closed.state, closed.result, closed.error, EXISTS (SELECT * FROM file_intent WHERE "
         "file_intent.job_id = closed.job_id) AS files_pending FROM closed WHERE closed.job_id = %s::BIGINT",
+    ),
+)
+
+HAS_INTENT = Statement(
+    Text(
+        "SELECT file_intent.job_id FROM file_intent WHERE file_intent.job_id = ?",
+    ),
+    Text(
+        "SELECT file_intent.job_id FROM file_intent WHERE file_intent.job_id = %s::BIGINT",
     ),
 )
 

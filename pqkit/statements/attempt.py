@@ -1,6 +1,6 @@
 """How attempts end and what they report: always under the fence."""
 
-from sqlalchemy import bindparam, exists, or_, select
+from sqlalchemy import BigInteger, bindparam, exists, or_, select, tuple_
 from sqlalchemy.sql.elements import BindParameter
 
 from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
@@ -17,7 +17,14 @@ INSERT_CLOSED = insert_row(CLOSED, "job_id", "state", "finished_at", "attempt", 
 INSERT_REFUSAL = insert_row(REFUSAL, "at", "job_id", "attempt", "worker_id", "outcome")
 INSERT_INTENT = insert_row(INTENT, "job_id", "staged", "target")
 DELETE_INTENT = delete_by(INTENT, "job_id", "staged")
-INTENTS = Declared(select(INTENT.c.job_id, INTENT.c.staged, INTENT.c.target).limit(up_to("most")), ("most",))
+_after_job = bindparam("after_job", type_=BigInteger)
+INTENTS = Declared(
+    select(INTENT.c.job_id, INTENT.c.staged, INTENT.c.target)
+    .where(tuple_(INTENT.c.job_id, INTENT.c.staged) > tuple_(_after_job, bindparam("after_staged")))
+    .order_by(INTENT.c.job_id, INTENT.c.staged)
+    .limit(up_to("most")),
+    ("after_job", "after_staged", "most"),
+)
 # What an attempt reports; its lease decides whether it may. A handler whose session was its finish has let go of the
 # lease already: its last lines are taken because that finish stands.
 

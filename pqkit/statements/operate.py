@@ -90,4 +90,5 @@ RESULT_OF = Declared(
     ).where(*equal(CLOSED, "job_id")),
     ("the_job_id",),
 )
+HAS_INTENT = Declared(select(INTENT.c.job_id).where(*equal(INTENT, "job_id")), ("the_job_id",))
 JOB_EXISTS = Declared(select(JOB.c.id).where(*equal(JOB, "id")), ("the_id",))

@@ -3,7 +3,7 @@
 from sqlalchemy import bindparam, delete, exists, func, literal_column, select
 
 from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
-from pqkit.statements.tables import CLOSED, DELAYED, DUTY, JOB, LEASE, ROLLUP, WORKER
+from pqkit.statements.tables import CLOSED, DELAYED, DUTY, INTENT, JOB, LEASE, ROLLUP, WORKER
 
 DUE = Declared(
     select(
@@ -64,7 +64,11 @@ DELETE_DUTY = delete_by(DUTY, "name")
 INSERT_DUTY = insert_row(DUTY, "name", "worker_id", "boot_id", "until")
 EXPIRED = Declared(
     select(CLOSED.c.job_id)
-    .where(*equal(CLOSED, "state"), CLOSED.c.finished_at < bindparam("before"))
+    .where(
+        *equal(CLOSED, "state"),
+        CLOSED.c.finished_at < bindparam("before"),
+        ~exists().where(INTENT.c.job_id == CLOSED.c.job_id),
+    )
     .order_by(CLOSED.c.finished_at)
     .limit(up_to("most")),
     ("the_state", "before", "most"),
