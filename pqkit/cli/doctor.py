@@ -11,14 +11,13 @@ from configparser import RawConfigParser
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import psutil
 import typer
 from rich.text import Text
 
 from pqkit import kit, queries
 from pqkit.cli import output as out
 from pqkit.cli.inputs import AsJson
-from pqkit.db import Database, connect, driver_version, schema
+from pqkit.db import Database, connect, disk, driver_version, schema
 from pqkit.db.holder import write_lock_holder
 from pqkit.errors import PqkitError
 from pqkit.settings import settings
@@ -27,20 +26,6 @@ Level = Literal["ok", "warn", "fail"]
 STYLES: dict[Level, str] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 LOW_DISK, NO_DISK = 1024**3, 100 * 1024**2
 LOOKS, LOOK_EVERY = 8, 0.05
-NETWORK = {
-    "9p",
-    "afs",
-    "ceph",
-    "cifs",
-    "fuse.glusterfs",
-    "fuse.sshfs",
-    "glusterfs",
-    "lustre",
-    "nfs",
-    "nfs4",
-    "smb3",
-    "smbfs",
-}
 
 
 class Finding(NamedTuple):
@@ -116,17 +101,12 @@ def _disk(folder: Path) -> Iterator[Finding]:
     yield Finding(
         "disk", level, f"{out.size(free)} free", "" if level == "ok" else f"make room on the disk of {folder}"
     )
-    system = _file_system(folder.resolve())
-    if system in NETWORK:
+    system = disk.file_system(folder)
+    if system in disk.NETWORK:
         found = f"{folder} is on {system}, where SQLite's locks do not hold"
-        yield Finding("file system", "fail", found, "PQKIT_URL=sqlite:////path/on/a/local/disk/queue.db")
+        yield Finding("file system", "fail", found, disk.MEND)
     else:
         yield Finding("file system", "ok", system)
-
-
-def _file_system(folder: Path) -> str:
-    mounts = {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
-    return next((mounts[place] for place in (folder, *folder.parents) if place in mounts), "unknown")
 
 
 def _writable(path: Path) -> Finding:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from pqkit.db.disk import refuse_network
 from pqkit.db.driver import sqlite
 from pqkit.db.engine import Database
 from pqkit.errors import DatabaseUnavailable, SchemaError
@@ -38,7 +39,11 @@ def check(database: Database) -> None:
 
 
 def ensure(database: Database) -> bool:
-    """Create or upgrade what is needed, once, however many processes start together; True when something was done."""
+    """Create or upgrade what is needed, once, however many processes start together; True when something was done.
+
+    Raises UnsupportedUrl for a place where a database would break.
+    """
+    refuse_network(database.path)
     if database.path.exists() and version(database) == HEAD:
         return False
     _make_file(database)

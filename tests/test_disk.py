@@ -1,0 +1,81 @@
+"""A database on a network file system is refused before any work is done in it."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pqkit import Queue, get_queue
+from pqkit.db import disk
+from pqkit.errors import UnsupportedUrl
+
+Mount = Callable[[dict[str, str]], None]
+ON_NFS = """
+import sys
+from pathlib import Path
+from pqkit.cli import main
+from pqkit.db import disk
+share = Path(sys.argv.pop())
+disk.mounts = lambda: {share: "nfs4"}
+main()
+"""
+
+
+@pytest.fixture
+def mount(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mount:
+    """Have the system say that these folders of the test's are mounts of these types."""
+
+    def mount(types: dict[str, str]) -> None:
+        table = {Path("/"): "ext4", **{tmp_path / folder: kind for folder, kind in types.items()}}
+        monkeypatch.setattr(disk, "mounts", lambda: table)
+
+    return mount
+
+
+def test_the_nearest_mount_says_what_a_path_is_on(tmp_path: Path, mount: Mount) -> None:
+    mount({"share": "nfs4", "share/local": "xfs"})
+    (tmp_path / "link").symlink_to(tmp_path / "share")
+    on = {name: disk.file_system(tmp_path / name) for name in ("a", "share", "share/a/b", "share/local/a", "link/a")}
+    assert on == {"a": "ext4", "share": "nfs4", "share/a/b": "nfs4", "share/local/a": "xfs", "link/a": "nfs4"}
+
+
+def test_the_systems_own_table_is_read() -> None:
+    assert disk.file_system(Path("/proc/self/status").absolute()) == "proc"
+    assert {Path(part.mountpoint) for part in psutil.disk_partitions(all=True)} == set(disk.mounts())
+
+
+def test_a_queue_is_opened_for_work_on_a_local_disk_alone(tmp_path: Path, mount: Mount) -> None:
+    mount({"share": "cifs", "disk": "xfs"})
+    assert get_queue(f"sqlite:///{tmp_path}/disk/queue.db").enqueue("t", {}).id == 1
+    with pytest.raises(UnsupportedUrl, match="is on cifs, where SQLite's locks do not hold"):
+        get_queue(f"sqlite:///{tmp_path}/share/queue.db")
+    assert not (tmp_path / "share").exists()
+
+
+def test_a_queue_that_is_there_already_can_still_be_read_and_copied_away(queue: Queue, url: str, mount: Mount) -> None:
+    queue.enqueue("t", {})
+    mount({"data": "nfs"})
+    assert get_queue(url, create=False).job(1).id == 1
+    with pytest.raises(UnsupportedUrl):
+        get_queue(url)
+
+
+@pytest.mark.parametrize("command", ["worker --tasks tests.handlers", "up", "producer", "enqueue double", "db init"])
+def test_whatever_would_work_there_ends_at_once_with_one_line(tmp_path: Path, command: str) -> None:
+    """So Supervisor, which starts a worker again ever more slowly, soon gives it up."""
+    arguments = ["--url", f"sqlite:///{tmp_path}/data/queue.db", *command.split()]
+    done = subprocess.run(
+        [sys.executable, "-c", ON_NFS, *arguments, str(tmp_path)],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(Path(__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 2, done
+    assert "is on nfs4, where SQLite's locks do not hold: put it on a local disk" in done.stderr
+    assert done.stderr.count("\n") == 1
