@@ -69,12 +69,15 @@ def poison(
     *,
     good: Annotated[int, typer.Option(min=1, help="Good jobs beside the poison.")] = 500,
     workers: Annotated[int, typer.Option(min=1, help="Workers at once.")] = 3,
+    oom: Annotated[
+        bool, typer.Option("--oom", help="One kind more, which the kernel itself kills for its memory: root only.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Run jobs that kill their workers among good ones: the guilty are set aside, the innocent are not charged."""
     from pqkit.lab.poison import poison as experiment  # noqa: PLC0415
 
-    run_experiment(lambda place, progress: experiment(place, good, workers, progress=progress), as_json=json)
+    run_experiment(lambda place, progress: experiment(place, good, workers, oom=oom, progress=progress), as_json=json)
 
 
 @app.command()

@@ -85,7 +85,7 @@ class Fleet:
         self.queue: Queue = get_queue(place.url)
         self.ledger = place.folder / "ledger"
         shared = {"url": place.url, "tasks": ",".join([WORKLOADS, *tasks, INSTRUMENTS]), **settings}
-        self._environment = variables(shared) | {LEDGER: str(self.ledger)}
+        self.environment = variables(shared) | {LEDGER: str(self.ledger)}
         self._nursery = Nursery()
         self._born = 0
 
@@ -104,7 +104,7 @@ class Fleet:
         folder: Path | None = None,
     ) -> Member:
         """Start ``python -m MODULE ARGUMENTS…`` with the fleet's settings, in the working folder or in ``folder``."""
-        whole = {**os.environ, **self._environment, **environment}
+        whole = {**os.environ, **self.environment, **environment}
         log = self.place.folder / f"{name}.log"
         member = Member(name, self._nursery.fork(module, arguments, whole, log, folder or Path.cwd()), log)
         self.members.append(member)

@@ -2,24 +2,52 @@
 
 import time
 from collections import Counter
+from pathlib import Path
 
 from pqkit.lab import Scratch, record
+from pqkit.lab.cgroup import memory_group
 from pqkit.lab.crash import CALM, Calm
 from pqkit.lab.fleet import LEDGER, Fleet, carrying
 from pqkit.lab.result import Progress, Result, silent, verdict_of
 from pqkit.lab.verdict import Finding
-from pqkit.lab.workloads import DEADLY
+from pqkit.lab.workloads import CGROUP, DEADLY, DEADLY_IN_A_CGROUP
 from pqkit.outcome import MAX_CRASHES
 from pqkit.queries import counts
 from pqkit.queue import Queue
 from pqkit.states import JobState
 
 
-def poison(place: Scratch, good: int = 500, workers: int = 3, *, progress: Progress = silent) -> Result:
-    """Queue each poison once, for a thread and for a child process, spread among ``good`` jobs; run until all ended."""
+def poison(
+    place: Scratch, good: int = 500, workers: int = 3, *, oom: bool = False, progress: Progress = silent
+) -> Result:
+    """Queue each poison once, for a thread and for a child process, spread among ``good`` jobs; run until all ended.
+
+    With ``oom`` there is one more kind, which the kernel ends for its memory; NotFound where that cannot be arranged.
+    """
+    if not oom:
+        return _poison(place, good, workers, None, progress)
+    with memory_group() as group:
+        result = _poison(place, good, workers, group.folder, progress)
+        killed = group.kills()
+    result.figure += f"; {killed} times the kernel killed for memory"
+    result.numbers["oom_kills"] = killed
+    result.findings += too_few_kills(killed)
+    return result
+
+
+def too_few_kills(killed: int) -> list[Finding]:
+    """A finding unless the kernel killed a thread's worker and a child process as often as a job may crash."""
+    wanted = 2 * MAX_CRASHES
+    words = f"{killed} times, and {wanted} times at least was wanted"
+    return [] if killed >= wanted else [Finding("killed by the kernel", None, words)]
+
+
+def _poison(place: Scratch, good: int, workers: int, group: Path | None, progress: Progress) -> Result:
+    kinds = [*DEADLY, *(DEADLY_IN_A_CGROUP if group else ())]
     with Fleet(place, slots=4) as fleet:
+        fleet.environment[CGROUP] = str(group)
         record.prepare(place, fleet.queue)
-        bad, begun = _enqueue(fleet.queue, good), time.monotonic()
+        bad, begun = _enqueue(fleet.queue, good, kinds), time.monotonic()
         fleet.wait_ready([fleet.worker() for _ in range(workers)])
         deaths, total, calm = 0, good + len(bad), Calm(CALM)
         while (ended := _ended(fleet.queue)) < total:
@@ -60,10 +88,10 @@ def charges(budgets: dict[int, record.Budget], bad: dict[int, str]) -> list[Find
     ]
 
 
-def _enqueue(queue: Queue, good: int) -> dict[int, str]:
+def _enqueue(queue: Queue, good: int, deadly: list[str]) -> dict[int, str]:
     """Queue it all; the poison's kinds by job id."""
     bad: dict[int, str] = {}
-    kinds = [(task, kind) for task in ("lab.poison", "lab.poison_isolated") for kind in DEADLY]
+    kinds = [(task, kind) for task in ("lab.poison", "lab.poison_isolated") for kind in deadly]
     for number, (task, kind) in enumerate(kinds):
         share = good * (number + 1) // len(kinds) - good * number // len(kinds)
         queue.enqueue_many("lab.nap", [{"seconds": 0.02}] * share)

@@ -14,6 +14,7 @@ from pathlib import Path
 from pqkit import Context, task
 
 EFFECTS = "lab_effect"
+CGROUP = "PQKIT_LAB_CGROUP"
 GIL_HOLDER = "(a+)+$"
 
 
@@ -90,19 +91,29 @@ def _leak() -> None:
     os._exit(7)
 
 
+def _oom() -> None:
+    """Enter the lab's memory cgroup, and take memory until the kernel ends this process."""
+    Path(os.environ[CGROUP], "cgroup.procs").write_text(str(os.getpid()))
+    held = []
+    while True:
+        held.append(bytearray(2**20))
+
+
 DEADLY: dict[str, Callable[[], None]] = {"exit": _exit, "segfault": _segfault, "hog": _hog, "leak": _leak}
+DEADLY_IN_A_CGROUP: dict[str, Callable[[], None]] = {"oom": _oom}
+ALL_DEADLY = DEADLY | DEADLY_IN_A_CGROUP
 
 
 @task("lab.poison")
 def poison(kind: str) -> None:
-    """Kill the worker: by ``exit``, ``segfault``, ``hog`` or ``leak``."""
-    DEADLY[kind]()
+    """Kill the worker: by ``exit``, ``segfault``, ``hog``, ``leak`` or ``oom``."""
+    ALL_DEADLY[kind]()
 
 
 @task("lab.poison_isolated", isolation="process")
 def poison_isolated(kind: str) -> None:
     """Kill the child process, in the same ways."""
-    DEADLY[kind]()
+    ALL_DEADLY[kind]()
 
 
 @task("lab.deaf", isolation="process", timeout=1, max_retries=0)
