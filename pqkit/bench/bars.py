@@ -43,6 +43,7 @@ BARS = (
     Bar("drain, 1,000,000 pending", BOTH, "ratio", 0.9, 1, _FLAT),
     Bar("drain, 1,000,000 finished", BOTH, "ratio", 0.9, 1, _FLAT),
     Bar("drain, 2 kB arguments", BOTH, "ratio", 0.6, 0.8, f"{_BARE} 0.78"),
+    Bar("drain with history and roll-ups", BOTH, "ratio", 0.75, 0.9, "a row for each run, of the eight that move"),
     Bar("worker start to first job", BOTH, "value", 0.4, 0.25, "nothing heavy is imported on that way", most=True),
     Bar("worker memory", BOTH, "value", 80, 60, "a Python process with its libraries takes 40", most=True),
     Bar("worker memory, last quarter", BOTH, "ratio", 1.05, 1, "what is done is forgotten", most=True),

@@ -20,6 +20,25 @@ def _drain(ground: Ground, workers: Crew, turn: int, number: int, slots: int) ->
         return ground.sample(turn, name, "raw exchange of 100", lambda: workers.drain(scale.jobs, scale.seconds).rate)
 
 
+RECORDS = {"attempt history": "no_history", "roll-ups": "no_rollups", "history and roll-ups": "no_records"}
+
+
+def records(ground: Ground) -> Rounds:
+    """What it costs to keep records: one worker with all of them, beside one that keeps some not."""
+    with crew(ground) as workers:
+        for turn in count():
+            yield [_with_records(ground, workers, turn, name) for name in RECORDS]
+
+
+def _with_records(ground: Ground, workers: Crew, turn: int, name: str) -> Sample:
+    rates = {}
+    for without in ("", RECORDS[name]) if turn % 2 else (RECORDS[name], ""):
+        with workers.working(1, without=without):
+            rates[without] = workers.drain(ground.scale.jobs, ground.scale.seconds).rate
+    base = rates[RECORDS[name]]
+    return Sample(f"drain with {name}", ground.durability, "jobs/s", rates[""], "the same without", base)
+
+
 def alone(ground: Ground) -> Rounds:
     """One slot, and nothing claimed ahead: a transaction for each job."""
     scale = ground.scale

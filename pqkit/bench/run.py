@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import NamedTuple
 
-from pqkit.bench.drain import alone, drain
+from pqkit.bench.drain import alone, drain, records
 from pqkit.bench.enqueue import enqueue, threads
 from pqkit.bench.figures import Sample
 from pqkit.bench.ground import WHOLE, Ground, Rounds, Scale
@@ -22,6 +22,7 @@ SCENARIOS: dict[str, Scenario] = {
     "enqueue": enqueue,
     "drain": drain,
     "alone": alone,
+    "records": records,
     "threads": threads,
     "mixed": mixed,
     "latency": latency,

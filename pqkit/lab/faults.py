@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, insert
@@ -11,6 +12,7 @@ from pqkit.db import clock
 from pqkit.errors import NotFound
 from pqkit.models import table
 from pqkit.queue import Leases, settle
+from pqkit.queue.rollup import Tally
 from pqkit.sql import compiled as sql
 from pqkit.statements import attempt as declared
 from pqkit.statements.declare import Declared
@@ -35,7 +37,7 @@ GAPS = {
 
 
 def build_in(fault: str) -> None:
-    """``GAP:N`` kills this process at the Nth passing of that gap; ``unfenced`` and ``strange_pids`` are for controls.
+    """``GAP:N`` kills this process at the Nth passing of that gap; the names in ``WITHOUT`` are for controls.
 
     Raises NotFound for a fault that there is not.
     """
@@ -75,4 +77,23 @@ def _with_strange_pids() -> None:
     clock.pid_space = lambda: strange
 
 
-WITHOUT = {"unfenced": _without_fence, "strange_pids": _with_strange_pids}
+def _nothing(*_: object) -> None:
+    """Stands where something was taken away."""
+
+
+HISTORY, ROLLUPS = (settle, "_keep_history"), (Tally, "count")
+
+
+def _take_away(*places: tuple[object, str]) -> None:
+    """Do nothing where these did something, to see what it costs."""
+    for owner, name in places:
+        setattr(owner, name, _nothing)
+
+
+WITHOUT: dict[str, Callable[[], None]] = {
+    "unfenced": _without_fence,
+    "strange_pids": _with_strange_pids,
+    "no_history": partial(_take_away, HISTORY),
+    "no_rollups": partial(_take_away, ROLLUPS),
+    "no_records": partial(_take_away, HISTORY, ROLLUPS),
+}

@@ -57,7 +57,7 @@ def finish_in(database: Database, session: "Session", finished: Finished) -> Non
 
 
 def _write(tx: Transaction, finished: Sequence[Finished]) -> None:
-    tx.run_many(sql.INSERT_ATTEMPT, [_history(f) for f in finished])
+    _keep_history(tx, finished)
     closed = [f for f in finished if f.outcome.state in FINAL]
     tx.run_many(sql.INSERT_CLOSED, [_closed(f) for f in closed])
     keyed = [(f.claim.job_id,) for f in closed if f.claim.unique_key is not None]
@@ -77,6 +77,10 @@ def _write_unfinished(tx: Transaction, finished: Sequence[Finished]) -> None:
         tx.run_many(sql.INSERT_DELAYED, delayed)
     if ready:
         tx.run_many(sql.INSERT_READY, ready)
+
+
+def _keep_history(tx: Transaction, finished: Sequence[Finished]) -> None:
+    tx.run_many(sql.INSERT_ATTEMPT, [_history(f) for f in finished])
 
 
 def _history(f: Finished) -> tuple[object, ...]:
