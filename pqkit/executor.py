@@ -20,27 +20,16 @@ class Run:
     thread has neither: it asks ``ctx.should_stop()``, and only the end of its process ends it.
     """
 
-    __slots__ = (
-        "asked_at",
-        "cancel_asked",
-        "claim",
-        "deadline",
-        "force",
-        "hear",
-        "started_at",
-        "stop_asked",
-        "task",
-        "timed_out",
-    )
+    # Defaults of the class: thousands of these are made in a second, and few are ever asked to end.
+    cancel_asked = timed_out = stop_asked = False
+    asked_at: float | None = None
+    hear: Callable[[Wish], None] | None = None
+    force: Callable[[], None] | None = None
 
     def __init__(self, claim: Claim, started_at: int) -> None:
         self.claim, self.started_at = claim, started_at
         self.task = find(claim.task)
         self.start_clock()
-        self.cancel_asked = self.timed_out = self.stop_asked = False
-        self.asked_at: float | None = None
-        self.hear: Callable[[Wish], None] | None = None
-        self.force: Callable[[], None] | None = None
 
     @property
     def wants_context(self) -> bool:

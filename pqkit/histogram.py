@@ -1,6 +1,6 @@
 """Histograms of durations that add up: four buckets for each doubling, so a quantile is right within a fifth."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 Counts = Mapping[int, int]
 _FINE = 2  # two binary digits after the first
@@ -21,15 +21,6 @@ def bounds(index: int) -> tuple[int, int]:
         return index, index + 1
     shift, part = (index >> _FINE) - 1, index & (_SMALL - 1)
     return (_SMALL + part) << shift, (_SMALL + part + 1) << shift
-
-
-def add(many: Iterable[Counts]) -> dict[int, int]:
-    """The sum of histograms."""
-    total: dict[int, int] = {}
-    for counts in many:
-        for index, count in counts.items():
-            total[index] = total.get(index, 0) + count
-    return total
 
 
 def quantile(counts: Counts, q: float) -> float | None:

@@ -14,7 +14,7 @@ from pqkit.db import clock
 from pqkit.db.driver import is_unavailable, sqlite
 from pqkit.db.transaction import Transaction
 from pqkit.db.wake import Wake
-from pqkit.db.write import BUSY_TIMEOUT, WAIT, Write
+from pqkit.db.write import Write
 from pqkit.errors import DatabaseUnavailable, ForeignSession, UnsupportedUrl
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Durability = Literal["full", "normal"]
 READ_ONLY = "pqkit_read_only"
+BUSY_TIMEOUT = 5.0
 _URL = re.compile(r"sqlite(?:\+pysqlite)?:///(?P<path>[^?]+)")
 
 
@@ -146,9 +147,14 @@ class Database:
     def _connect(self) -> Any:
         self._first_file = self._first_file or self._file()
         try:
-            return self.open()
+            connection = self.open()
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # waits while another mends the log
+            # SQLite's own waiting starves: a writer that has waited long looks ever more seldom. ``Write`` looks at
+            # random short intervals instead, so that ten busy writers all get their turn.
+            connection.execute("PRAGMA busy_timeout=0")
         except sqlite.DatabaseError as error:
             raise DatabaseUnavailable(f"cannot open {self.path}: {error}") from error
+        return connection
 
     def open(self) -> Any:
         """A new connection of the driver."""
@@ -174,7 +180,6 @@ def _make_engine(database: Database) -> "Engine":
 
 
 def _prepare(connection: Any, durability: Durability) -> None:
-    connection.execute(WAIT)
     for pragma in (
         f"synchronous={durability.upper()}",
         "foreign_keys=ON",

@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
     from pqkit.db.engine import Database
 
-BUSY_TIMEOUT = 5.0
 PATIENCE = 60.0
 TELL_AFTER = 5.0
-NO_WAIT, WAIT = "PRAGMA busy_timeout=0", f"PRAGMA busy_timeout={int(BUSY_TIMEOUT * 1000)}"
 
 
 class Write:
@@ -30,15 +28,10 @@ class Write:
 
     def __enter__(self) -> Transaction:
         self._connection = self._database.connection()
-        # SQLite's own waiting starves: a writer that has waited long looks ever more seldom. Looking at random short
-        # intervals instead, ten busy writers all get their turn.
-        self._connection.execute(NO_WAIT)
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite.OperationalError as error:
             self._begin_patiently(error)
-        finally:
-            self._connection.execute(WAIT)
         return Transaction(self._connection.cursor())
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:

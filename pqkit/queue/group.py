@@ -18,8 +18,8 @@ class _Waiting:
 
     __slots__ = ("calls", "error", "inserted", "leads", "lock")
 
-    def __init__(self, calls: Sequence[Call], *, leads: bool) -> None:
-        self.calls, self.leads = calls, leads
+    def __init__(self, calls: Sequence[Call]) -> None:
+        self.calls, self.leads = calls, False
         self.inserted: list[Inserted] | None = None
         self.error: Exception | None = None
         self.lock = threading.Lock()
@@ -52,23 +52,33 @@ class GroupCommit:
         if self._pid != os.getpid():  # whoever led before a fork does not lead here
             self._begin_anew()
         with self._mutex:
-            mine = _Waiting(calls, leads=not self._led)
-            self._waiting.append(mine)
+            mine = _Waiting(calls) if self._led else None
             self._led = True
+            if mine is not None:
+                self._waiting.append(mine)
+        return self._insert_alone(calls) if mine is None else self._insert_with_others(mine)
+
+    def _begin_anew(self) -> None:
+        self._mutex, self._pid = threading.Lock(), os.getpid()
+        self._waiting: list[_Waiting] = []
+        self._led = False
+
+    def _insert_alone(self, calls: Sequence[Call]) -> list[Inserted]:
         try:
-            if not mine.leads:
-                mine.lock.acquire()
+            return self._commit_calls(calls)
+        finally:
+            with self._mutex:
+                self._hand_over()
+
+    def _insert_with_others(self, mine: _Waiting) -> list[Inserted]:
+        try:
+            mine.lock.acquire()
         except BaseException:
             self._give_up(mine)
             raise
         if not mine.done:
             self._lead()
         return mine.answer()
-
-    def _begin_anew(self) -> None:
-        self._mutex, self._pid = threading.Lock(), os.getpid()
-        self._waiting: list[_Waiting] = []
-        self._led = False
 
     def _lead(self) -> None:
         with self._mutex:
@@ -109,14 +119,16 @@ class GroupCommit:
             raise
 
     def _commit_together(self, group: Sequence[_Waiting]) -> None:
-        calls = [call for each in group for call in each.calls]
-        with self._database.write() as tx:
-            inserted = self._inserter.insert_all(tx, calls)
-        self._inserter.committed(calls)
-        at = 0
+        inserted, at = self._commit_calls([call for each in group for call in each.calls]), 0
         for each in group:
             each.inserted = inserted[at : at + len(each.calls)]
             at += len(each.calls)
+
+    def _commit_calls(self, calls: Sequence[Call]) -> list[Inserted]:
+        with self._database.write() as tx:
+            inserted = self._inserter.insert_all(tx, calls)
+        self._inserter.committed(calls)
+        return inserted
 
 
 def _fail(group: Sequence[_Waiting], words: str) -> None:

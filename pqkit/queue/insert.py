@@ -65,7 +65,8 @@ class Inserter:
 
     def committed(self, calls: Sequence[Call]) -> None:
         """These are on disk: their queues need no look any more."""
-        self._known.update(order.queue for order, _ in calls)
+        for order, _ in calls:
+            self._known.add(order.queue)
 
     def _enter_queue(self, tx: Transaction, queue: str) -> None:
         if queue not in self._known and tx.row(sql.KNOWN_QUEUE, queue) is None:

@@ -2,12 +2,14 @@
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import NamedTuple
 
 from pqkit.db import Transaction
-from pqkit.histogram import add, bucket
+from pqkit.histogram import bucket
 from pqkit.queue.settle import Finished
 from pqkit.sql import compiled as sql
 
@@ -33,23 +35,28 @@ class Sums:
     count: int = 0
     waited: int = 0
     ran: int = 0
-    waits: dict[int, int] = field(default_factory=dict)
-    runs: dict[int, int] = field(default_factory=dict)
+    waits: Counter[int] = field(default_factory=Counter)
+    runs: Counter[int] = field(default_factory=Counter)
 
-    def add(self, waited: int, ran: int) -> None:
-        self.count += 1
-        self.waited += waited
-        self.ran += ran
-        waits, runs, wait, run = self.waits, self.runs, bucket(waited), bucket(ran)
-        waits[wait] = waits.get(wait, 0) + 1
-        runs[run] = runs.get(run, 0) + 1
+    def add(self, waited: Sequence[int], ran: Sequence[int]) -> None:
+        """Count runs of so many microseconds each."""
+        self.count += len(ran)
+        self.waited += sum(waited)
+        self.ran += sum(ran)
+        self.waits.update(map(bucket, waited))
+        self.runs.update(map(bucket, ran))
 
     def merged(self, other: "Sums") -> "Sums":
-        waits, runs = add([self.waits, other.waits]), add([self.runs, other.runs])
-        return Sums(self.count + other.count, self.waited + other.waited, self.ran + other.ran, waits, runs)
+        waited, ran = self.waited + other.waited, self.ran + other.ran
+        return Sums(self.count + other.count, waited, ran, self.waits + other.waits, self.runs + other.runs)
 
 
 Counted = dict[Key, Sums]
+
+
+def _key(f: Finished) -> Key:
+    claim, outcome, _, ended_at = f
+    return Key(ended_at // SECOND, claim.queue, claim.task, outcome.kind)
 
 
 class Tally:
@@ -62,12 +69,11 @@ class Tally:
     def count(self, finished: Iterable[Finished]) -> None:
         """Count runs whose finish is committed; a claim that never ran (it was given back) is none."""
         with self._mutex:
-            counted = self._counted
-            for claim, outcome, started_at, ended_at in finished:
-                if started_at is not None:
-                    key = Key(ended_at // SECOND, claim.queue, claim.task, outcome.kind)
-                    sums = counted.get(key) or counted.setdefault(key, Sums())
-                    sums.add(started_at - claim.since, ended_at - started_at)
+            for key, runs in groupby(finished, _key):
+                spans = [(f.started_at - f.claim.since, f.ended_at - f.started_at) for f in runs if f.started_at]
+                if spans:
+                    waited, ran = zip(*spans, strict=True)
+                    (self._counted.get(key) or self._counted.setdefault(key, Sums())).add(waited, ran)
 
     def take(self) -> Counted:
         """What was counted since the last take."""
@@ -89,8 +95,7 @@ def write(tx: Transaction, counted: Counted, worker_id: int) -> None:
 def write_crashes(tx: Transaction, lost: Sequence[Finished]) -> None:
     """Count runs that ended without a report; how long they ran is not known."""
     for f in lost:
-        key = Key(f.ended_at // SECOND, f.claim.queue, f.claim.task, f.outcome.kind)
-        tx.run(sql.INSERT_ROLLUP, *_row(key, Sums(count=1), f.claim.worker_id))
+        tx.run(sql.INSERT_ROLLUP, *_row(_key(f), Sums(count=1), f.claim.worker_id))
 
 
 def merge(tx: Transaction, now: int) -> int:
@@ -113,8 +118,8 @@ def _widen(tx: Transaction, fine: int, wide: int, before: int) -> int:
     return len(rows) - len(merged)
 
 
-def _read(histogram: str) -> dict[int, int]:
-    return {int(index): count for index, count in json.loads(histogram).items()}
+def _read(histogram: str) -> Counter[int]:
+    return Counter({int(index): count for index, count in json.loads(histogram).items()})
 
 
 def _row(key: Key, sums: Sums, worker_id: int, width: int = 1) -> tuple[object, ...]:
