@@ -220,7 +220,9 @@ def test_a_job_whose_place_row_was_lost_is_misplaced(queue, place, job_id):
 
 
 def test_a_job_in_two_places_and_a_place_without_a_job_are_misplaced(queue):
-    ready = table("ready").insert().values(queue="images", priority=0, attempt=0, retries=0, crashes=0, suspect=0)
+    ready = (
+        table("ready").insert().values(queue="images", priority=0, attempt=0, retries=0, crashes=0, suspect=0, since=0)
+    )
     with queue.engine.begin() as connection:
         connection.execute(ready, [{"job_id": 1}, {"job_id": 77}])
     assert queries.misplaced(queue.database) == [1, 77]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pqkit import Queue, histogram
+from pqkit import Queue, histogram, queries
 from pqkit.errors import DatabaseUnavailable
 from pqkit.outcome import completed
 from pqkit.queue import Finished
@@ -157,6 +157,21 @@ def test_the_last_ten_minutes_stay_fine(queue: Queue) -> None:
     worker.beat()
     assert queue.upkeep().merge_rollups() == 0
     assert sql(queue, "SELECT width FROM rollup") == [(1,)]
+
+
+def test_the_times_of_the_last_minute_are_asked_of_the_roll_ups(queue: Queue) -> None:
+    assert queries.times(queue.database) == (0, None, None, None, None)
+    worker = queue.leases("w", 1, ["a"])
+    worker.register()
+    for seconds in (1, 1, 1, 8):
+        queue.enqueue("a")
+        claimed = claim_one(worker)
+        started = claimed.since + seconds * SECOND
+        worker.exchange([Finished(claimed, completed(None), started, started + 3 * SECOND)], 0, alone=True)
+    worker.beat()
+    found = queries.times(queue.database)
+    assert found == (4, pytest.approx(1, rel=0.2), pytest.approx(8, rel=0.2), *[pytest.approx(3, rel=0.2)] * 2)
+    assert queries.times(queue.database, -60).runs == 0
 
 
 def test_the_median_of_many_is_near_the_exact_one() -> None:

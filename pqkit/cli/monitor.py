@@ -78,11 +78,15 @@ def verdict(living: list[queries.WorkerView], found: list[queries.QueueView], no
 
 
 def _numbers(database: Database) -> Text:
-    counts, rates = queries.counts(database), queries.rates(database)
+    counts, rates, times = queries.counts(database), queries.rates(database), queries.times(database)
     line = Text()
     for state in JobState:
         line.append(f"{counts[state]} {state}   ", out.STYLES[state] if counts[state] else "dim")
-    return line.append(f"\n{rates.finished:.0f} jobs a minute end well, {rates.failed:.0f} badly")
+    line.append(f"\n{rates.finished:.0f} jobs a minute end well, {rates.failed:.0f} badly")
+    if times.runs:
+        line.append(f"; half wait {out.brief(times.wait_p50)} and run {out.brief(times.run_p50)}, ")
+        line.append(f"95 % at most {out.brief(times.wait_p95)} and {out.brief(times.run_p95)}")
+    return line
 
 
 def _processes() -> list[Process]:

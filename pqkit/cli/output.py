@@ -116,6 +116,11 @@ def span(seconds: float | None) -> str:
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
 
 
+def brief(seconds: float | None) -> str:
+    """A span that may be short: in milliseconds below a second."""
+    return f"{seconds * 1000:.3g} ms" if seconds is not None and seconds < 1 else span(seconds)
+
+
 def size(count: float) -> str:
     """Bytes in the unit that fits."""
     for unit in ("B", "KiB", "MiB", "GiB"):

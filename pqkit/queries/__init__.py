@@ -17,6 +17,7 @@ from pqkit.queries.system import (
     unserved,
     workers,
 )
+from pqkit.queries.times import Times, times
 from pqkit.queries.views import (
     ActionView,
     AttemptView,
@@ -44,6 +45,7 @@ __all__ = [
     "ProgressView",
     "QueueView",
     "Rates",
+    "Times",
     "Unserved",
     "WorkerView",
     "arguments_of",
@@ -58,6 +60,7 @@ __all__ = [
     "rates",
     "stopped_writer",
     "tally",
+    "times",
     "unserved",
     "workers",
 ]

@@ -121,9 +121,7 @@ def _unfinished(connection: Connection) -> dict[tuple[str, JobState], int]:
 
 
 def _oldest_pending(connection: Connection) -> dict[str, int]:
-    oldest = select(READY.c.queue, func.min(READY.c.job_id).label("job_id")).group_by(READY.c.queue).subquery()
-    ages = select(oldest.c.queue, JOB.c.created_at).join_from(oldest, JOB, JOB.c.id == oldest.c.job_id)
-    return dict(connection.execute(ages).all())
+    return dict(connection.execute(select(READY.c.queue, func.min(READY.c.since)).group_by(READY.c.queue)).all())
 
 
 def workers(database: Database, *, living: bool = True) -> list[WorkerView]:
