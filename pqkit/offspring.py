@@ -16,9 +16,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import count, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import psutil
+if TYPE_CHECKING:
+    import psutil
 
 MARK = "PQKIT_WORKER"
 _OPEN_FILE = "pqkit-worker-"
@@ -78,6 +79,8 @@ def end(marked: str, *, spare: int | None = None) -> list[Ended]:
 
     Processes of other users and other pid spaces are left alone.
     """
+    import psutil  # noqa: PLC0415 - it costs a worker 3 MB, and few workers leave anything
+
     ended: dict[psutil.Process, str] = {}
     for _ in range(_ROUNDS):  # what is killed may have forked meanwhile
         found = [process for process in _marked(marked, {os.getpid(), spare}) if process not in ended]
@@ -91,7 +94,9 @@ def end(marked: str, *, spare: int | None = None) -> list[Ended]:
     return [Ended(process.pid, command) for process, command in ended.items()]
 
 
-def _marked(marked: str, spared: set[int | None]) -> Iterator[psutil.Process]:
+def _marked(marked: str, spared: set[int | None]) -> "Iterator[psutil.Process]":
+    import psutil  # noqa: PLC0415 - see end
+
     if sys.platform != "linux":
         return
     for pid in psutil.pids():
@@ -127,14 +132,16 @@ def _mark_in_open_files(pid: int) -> str | None:
     return found
 
 
-def _await_end(processes: dict[psutil.Process, str]) -> None:
+def _await_end(processes: "dict[psutil.Process, str]") -> None:
     """Not by psutil's wait: it would reap a child of ours that somebody else waits for, and wait for zombies."""
     end = time.monotonic() + _PATIENCE
     while any(_alive(process) for process in processes) and time.monotonic() < end:
         time.sleep(0.005)
 
 
-def _alive(process: psutil.Process) -> bool:
+def _alive(process: "psutil.Process") -> bool:
+    import psutil  # noqa: PLC0415 - see end
+
     with suppress(psutil.Error):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False

@@ -45,6 +45,7 @@ def test_the_nearest_mount_says_what_a_path_is_on(tmp_path: Path, mount: Mount) 
 def test_the_systems_own_table_is_read() -> None:
     assert disk.file_system(Path("/proc/self/status").absolute()) == "proc"
     assert {Path(part.mountpoint) for part in psutil.disk_partitions(all=True)} == set(disk.mounts())
+    assert disk._unescaped(r"/mnt/my\040share\011b\134") == "/mnt/my share\tb\\"
 
 
 def test_a_queue_is_opened_for_work_on_a_local_disk_alone(tmp_path: Path, mount: Mount) -> None:

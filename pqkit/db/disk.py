@@ -1,9 +1,8 @@
 """Which file system a path is on: SQLite's locks, and the memory that its WAL mode shares, hold on local ones alone."""
 
+import re
 from functools import cache
 from pathlib import Path
-
-import psutil
 
 from pqkit.errors import UnsupportedUrl
 
@@ -27,7 +26,18 @@ MEND = "PQKIT_URL=sqlite:////path/on/a/local/disk/queue.db"
 @cache
 def mounts() -> dict[Path, str]:
     """The type of the file system at each place where one is mounted, read once."""
-    return {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
+    try:
+        lines = Path("/proc/self/mounts").read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        import psutil  # noqa: PLC0415 - only where there is no /proc
+
+        return {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
+    return {Path(_unescaped(place)): kind for _, place, kind, *_ in map(str.split, lines)}
+
+
+def _unescaped(place: str) -> str:
+    """A space in a path stands there as ``\\040``, and so on."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), place)
 
 
 def file_system(path: Path) -> str:
