@@ -24,7 +24,13 @@ CUT_SHORT = """
 import os, signal, sys
 from pqkit import get_queue
 from pqkit.queue import Upkeep
-Upkeep._free = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+free_some, batches = Upkeep._free_some, []
+def dying(self, *arguments, **options):
+    if batches:
+        os.kill(os.getpid(), signal.SIGKILL)
+    batches.append(free_some(self, *arguments, **options))
+    return batches[0]
+Upkeep._free_some = dying
 get_queue(sys.argv[1]).upkeep().rescue(None)
 """
 
@@ -139,18 +145,27 @@ def test_a_suspect_waits_until_it_can_be_alone(queue: Queue, add: Any, worker: L
     assert len(claim(other, 9)) == 2, "both are clean now: one reported, one was never suspected"
 
 
-def test_a_burial_that_its_rescuer_did_not_survive_charges_nobody(
+def test_a_burial_that_its_rescuer_did_not_survive_has_not_happened(
     queue: Queue, url: str, add: Any, worker: Leases
 ) -> None:
-    """More leases than one transaction frees: a second rescuer finds one alone that was not."""
+    """However many leases there are: a second rescuer must not find one alone that was not."""
     queue.enqueue_many(add, [{"a": n} for n in range(BATCH + 1)])
     claim(worker, BATCH + 1)
     seem_dead(queue, worker)
     assert subprocess.run([sys.executable, "-c", CUT_SHORT, url], check=False).returncode == -signal.SIGKILL
-    assert sql(queue, "SELECT count(*) FROM lease") == [(1,)]
+    assert sql(queue, "SELECT count(*) FROM lease") == [(BATCH + 1,)]
     (rescued,) = queue.upkeep().rescue(None)
-    assert len(rescued.requeued) == 1
+    assert len(rescued.requeued) == BATCH + 1
     assert sql(queue, "SELECT sum(suspect), sum(crashes) FROM ready") == [(BATCH + 1, 0)]
+
+
+def test_a_job_left_by_a_worker_whose_end_is_on_record_is_not_charged(queue: Queue, add: Any, worker: Leases) -> None:
+    """Nothing says that it was this job that ended the worker."""
+    queue.enqueue(add, {"a": 1})
+    claim_one(worker)
+    worker.end("stopped")
+    assert len(queue.upkeep().rescue(None)[0].requeued) == 1
+    assert sql(queue, "SELECT suspect, crashes FROM ready") == [(1, 0)]
 
 
 @pytest.fixture

@@ -218,11 +218,13 @@ def _leases_by_sleepless_clock() -> AbstractContextManager[object]:
     return patch.object(SimulatedDatabase, "lease_clock", lease_clock)
 
 
-def _remains_charged() -> AbstractContextManager[object]:
-    """Who finds one lease that a dead rescuer left takes it for the only one that there was."""
+def _burial_split() -> AbstractContextManager[object]:
+    """A worker's end goes on record in one transaction, its jobs are freed in others."""
 
-    def free_some(self: upkeep.Upkeep, tx: Transaction, worker_id: int, found: Any, **_: bool) -> bool:
-        return honest(self, tx, worker_id, found, may_charge=not (found.requeued or found.quarantined))
+    def free_some(self: upkeep.Upkeep, tx: Transaction, worker_id: int, found: Any, *, may_charge: bool) -> bool:
+        if may_charge:
+            _begin_another(tx)
+        return honest(self, tx, worker_id, found, may_charge=may_charge)
 
     honest = upkeep.Upkeep._free_some
     return patch.object(upkeep.Upkeep, "_free_some", free_some)
@@ -263,7 +265,7 @@ MUTANTS = [
     Mutant("enqueue acknowledged, not committed", frozenset({"none lost"}), _acknowledged_early),
     Mutant("pause ignored", frozenset({"pause kept"}), _pause_ignored),
     Mutant("rescue charges everybody", frozenset({NEIGHBOURS}), _everybody_charged),
-    Mutant("a cut-short rescue charges the last", frozenset({NEIGHBOURS}), _remains_charged),
+    Mutant("burial split in two transactions", frozenset({"fence held", POISON}), _burial_split),
     Mutant("suspects run beside others", frozenset({NEIGHBOURS}), _suspects_beside_others),
     Mutant("crashes unbounded", frozenset({POISON, DRAINED}), _crashes_unbounded),
     Mutant("attempts begin anew at resubmit", frozenset({"history whole"}), _attempts_begin_anew),

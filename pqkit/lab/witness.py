@@ -64,7 +64,6 @@ class Witness:
         self.broken: list[Broken] = []
         self.paused: dict[str, int | None] = {}
         self.clock_was_set = False
-        self._buried: set[int] = set()
 
     def blame(self, rule: str, job_id: int, words: str) -> None:
         self.broken.append(Broken(rule, job_id, words))
@@ -137,9 +136,7 @@ class Witness:
             if gone and life.alive and life.silent <= STALE_AFTER:
                 self.blame(LIVING_KEEP, gone[0], f"taken from a worker that beat {life.silent:.3f} s ago")
             for job_id in gone:
-                self._let_go(job_id, alone=len(job_ids) == 1 and worker_id not in self._buried)
-            if gone:
-                self._buried.add(worker_id)  # what is left of it was not alone
+                self._let_go(job_id, alone=len(job_ids) == 1)
 
     def operated(self, verb: str, job_ids: Iterable[int]) -> None:
         for job_id in job_ids:

@@ -169,12 +169,14 @@ class Upkeep:
             tx.run(sql.DELETE_WORKER_TASKS, worker.id)
             # Before its jobs are free, for what it ran must not go on beside their next run.
             found.ended.extend(_end_offspring(worker))
-            # In one transaction: whose end is on record has nothing left that it could finish.
+            # All in one transaction: whose end is on record has nothing left that it could finish.
             more = self._free_some(tx, worker.id, found, may_charge=True)
-        return self._free(worker.id, found) if more else found
+            while more:
+                more = self._free_some(tx, worker.id, found, may_charge=False)
+        return found
 
     def _free(self, worker_id: int, found: Rescued) -> Rescued:
-        """What is beyond the first batch, or was left when its rescuer died: whether it was alone is not certain."""
+        """What is held in the name of a worker that has ended otherwise; that a job has ended it is not certain."""
         more = True
         while more:
             with self._database.write() as tx:
