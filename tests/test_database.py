@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pqkit import Queue, queries
+from pqkit.db import holder as holders
 from pqkit.db import wake as wake_module
 from pqkit.db import write
 from pqkit.db.holder import write_lock_holder
@@ -82,6 +83,19 @@ def test_a_process_stopped_inside_a_transaction_is_named(
         assert f"process {holder.pid}" in capsys.readouterr().out
         assert f"process {holder.pid}" in str(queries.stopped_writer(queue.database))
     assert queue.enqueue("t", {}).id == 1
+
+
+def test_a_holder_that_the_systems_list_misses_at_first_is_named(
+    queue: Queue, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with script(HOLDER, url) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "held\n"
+        whole, answers = holders._locks, iter(["", ""])
+        monkeypatch.setattr(holders, "_locks", lambda: next(answers, None) or whole())
+        found = write_lock_holder(queue.database.path)
+    assert found
+    assert found.pid == process.pid
 
 
 def test_a_write_waits_for_the_one_before_it(queue: Queue, url: str) -> None:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 # In the -shm file of a database in WAL mode the writer locks this byte (SQLite's file format, section 2.3.1).
 _WRITER_BYTE = 120
+# The kernel's list is not one of one moment: where other locks come and go meanwhile, it misses one now and then.
+_LOOKS = 5
 
 
 class Holder(NamedTuple):
@@ -27,10 +29,17 @@ def write_lock_holder(database: Path) -> Holder | None:
     """The holder now; None when nobody holds it or the system does not say (/proc/locks is Linux's)."""
     try:
         inode = Path(f"{database}-shm").stat().st_ino
-        lines = Path("/proc/locks").read_text().splitlines()
+        return next(filter(None, (_in_list(_locks(), inode) for _ in range(_LOOKS))), None)
     except OSError:
         return None
-    for line in lines:
+
+
+def _locks() -> str:
+    return Path("/proc/locks").read_text()
+
+
+def _in_list(locks: str, inode: int) -> Holder | None:
+    for line in locks.splitlines():
         fields = line.replace("-> ", "").split()
         _, _, _, kind, pid, file, first, last = fields[:8]
         if kind == "WRITE" and file.endswith(f":{inode}") and int(first) <= _WRITER_BYTE and _reaches(last):
