@@ -1,5 +1,6 @@
 """The wheel, as somebody installs it who has nothing else of ours."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -13,10 +14,13 @@ from tests.support import PATIENCE, wait_until
 from tests.test_up import Project
 
 REPOSITORY = Path(__file__).parent.parent
+PATIENT_UV = {**os.environ, "UV_HTTP_TIMEOUT": str(int(PATIENCE)), "UV_HTTP_RETRIES": "10"}  # it asks a registry
 
 
 def call(*command: str | Path, cwd: Path = REPOSITORY) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=5 * PATIENCE, check=False)
+    done = subprocess.run(
+        command, cwd=cwd, env=PATIENT_UV, capture_output=True, text=True, timeout=5 * PATIENCE, check=False
+    )
     assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}"
     return done.stdout
 
