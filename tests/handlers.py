@@ -165,7 +165,7 @@ def leak_isolated(how: str, path: str, seconds: float = 600) -> None:
     leak(how, path, seconds)
 
 
-@task(timeout=0.5, max_retries=0)
+@task
 def leak_for_ever(path: str) -> None:
     """Start one process after the other, whatever becomes of them."""
     while True:

@@ -11,6 +11,7 @@ import pytest
 from pqkit import Queue, get_queue
 from pqkit.db import disk
 from pqkit.errors import UnsupportedUrl
+from tests.support import PATIENCE, wait_until
 
 Mount = Callable[[dict[str, str]], None]
 ON_NFS = """
@@ -44,8 +45,14 @@ def test_the_nearest_mount_says_what_a_path_is_on(tmp_path: Path, mount: Mount) 
 
 def test_the_systems_own_table_is_read() -> None:
     assert disk.file_system(Path("/proc/self/status").absolute()) == "proc"
-    assert {Path(part.mountpoint) for part in psutil.disk_partitions(all=True)} == set(disk.mounts())
+    # Two looks, between which somebody may mount something.
+    wait_until(_says_what_psutil_says, what="the same mounts in psutil's words")
     assert disk._unescaped(r"/mnt/my\040share\011b\134") == "/mnt/my share\tb\\"
+
+
+def _says_what_psutil_says() -> bool:
+    disk.mounts.cache_clear()
+    return {Path(part.mountpoint) for part in psutil.disk_partitions(all=True)} == set(disk.mounts())
 
 
 def test_a_queue_is_opened_for_work_on_a_local_disk_alone(tmp_path: Path, mount: Mount) -> None:
@@ -74,7 +81,7 @@ def test_whatever_would_work_there_ends_at_once_with_one_line(tmp_path: Path, co
         env={"PYTHONPATH": str(Path(__file__).parent.parent)},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 2, done
