@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from pqkit.bench.ground import Ground
-from pqkit.bench.tasks import noop
 from pqkit.errors import PqkitError
 from pqkit.lab import wait_until
 from pqkit.lab.fleet import Fleet, Member
+from pqkit.lab.measured import noop
 from pqkit.queries import at_rest, counts
 from pqkit.queue import Queue
 from pqkit.states import JobState
 
-TASKS = "pqkit.bench.tasks,pqkit.lab.workloads"
+TASKS = "pqkit.lab.measured,pqkit.lab.workloads"
 BATCH_BYTES = 10_000_000
 LOOK_EVERY = 0.005
 

@@ -6,8 +6,8 @@ from itertools import count
 
 from pqkit.bench.figures import Sample
 from pqkit.bench.ground import Ground, Rounds
-from pqkit.bench.tasks import noop
 from pqkit.db.yardstick import rate
+from pqkit.lab.measured import noop
 from pqkit.queue import Queue
 
 

@@ -11,13 +11,13 @@ import psutil
 
 from pqkit.bench.figures import Sample
 from pqkit.bench.ground import Ground, Rounds
-from pqkit.bench.tasks import Stamps, noop, ping
 from pqkit.lab import Scratch, wait_until
 from pqkit.lab.fleet import START_SECONDS, variables
+from pqkit.lab.measured import Stamps, noop, ping
 from pqkit.queries import at_rest
 from pqkit.queue import Queue
 
-WORKER = ("worker", "--tasks", "pqkit.bench.tasks")
+WORKER = ("worker", "--tasks", "pqkit.lab.measured")
 LOOK_EVERY, LONG, GRACE = 0.02, 600.0, 20.0
 
 

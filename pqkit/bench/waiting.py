@@ -9,7 +9,7 @@ import psutil
 from pqkit.bench.crew import crew
 from pqkit.bench.figures import Sample
 from pqkit.bench.ground import Ground, Rounds
-from pqkit.bench.tasks import Stamps, ping
+from pqkit.lab.measured import Stamps, ping
 from pqkit.queue import Queue
 
 CALM = 0.5

@@ -58,8 +58,19 @@ class Database:
     @contextmanager
     def look(self) -> "Iterator[Connection]":
         """A SQLAlchemy connection for a question; it cannot write."""
-        with _in_words(self), self.engine.connect().execution_options(**{READ_ONLY: True}) as connection:
+        with self.in_words(), self.engine.connect().execution_options(**{READ_ONLY: True}) as connection:
             yield connection
+
+    @contextmanager
+    def in_words(self) -> Iterator[None]:
+        """What goes wrong with the database itself is raised as DatabaseUnavailable, in one line."""
+        try:
+            yield
+        except Exception as error:
+            cause = getattr(error, "orig", error)
+            if is_unavailable(cause):
+                raise DatabaseUnavailable(f"{self.path}: {cause}") from error
+            raise
 
     def session(self) -> "Session":
         """A SQLModel session on this database; it takes the write lock with its first statement."""
@@ -188,17 +199,6 @@ def _prepare(connection: Any, durability: Durability) -> None:
         "wal_autocheckpoint=4000",
     ):
         connection.execute(f"PRAGMA {pragma}")
-
-
-@contextmanager
-def _in_words(database: Database) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        cause = getattr(error, "orig", error)
-        if is_unavailable(cause):
-            raise DatabaseUnavailable(f"{database.path}: {cause}") from error
-        raise
 
 
 def connect(url: str, durability: Durability = "full") -> Database:

@@ -1,4 +1,4 @@
-"""What the workers of a benchmark run."""
+"""What the workers of a benchmark run; here, where a worker that imports it loads nothing of the benchmark."""
 
 import mmap
 import struct
