@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pqkit import Queue
+
 PACKAGE = Path(__file__).parent.parent / "pqkit"
 
 # A room may import rooms of lower floors, and the rooms of its own floor that are named beside it.
@@ -138,3 +140,21 @@ def test_a_worker_imports_nothing_heavy() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "pydantic" in loaded
     assert not HEAVY & set(loaded)
+
+
+FIRST_JOB = """
+import sys
+from pqkit import get_queue
+queue = get_queue(sys.argv[1])
+queue.enqueue("call")
+worker = queue.leases("w", 1, ["call"])
+worker.register()
+assert len(worker.exchange([], 1, alone=True).claims) == 1
+print(*{name.split(".")[0] for name in sys.modules})
+"""
+
+
+def test_the_way_to_the_first_job_meets_nothing_heavy(queue: Queue, url: str) -> None:
+    done = subprocess.run([sys.executable, "-c", FIRST_JOB, url], capture_output=True, text=True, check=True)
+    assert "pydantic" in done.stdout.split()
+    assert not HEAVY & set(done.stdout.split())
