@@ -15,7 +15,7 @@ from pathlib import Path
 _IN_MODIFY, _IN_MOVED_TO, _IN_CREATE = 0x2, 0x80, 0x100
 _EVENT = struct.Struct("iIII")
 # A commit is written to the log, and at durability full synced, before it can be seen.
-FIRST_LOOK, LONGEST_LOOK, SETTLED = 0.0005, 0.002, 0.05
+FIRST_LOOK, GROWTH, LONGEST_LOOK, SETTLED = 0.0002, 1.5, 0.002, 0.05
 BLIND_LOOK = 0.01
 
 
@@ -86,7 +86,7 @@ class Wake:
     def _next_look(self, before: float, *, settling: bool) -> float:
         """Seconds to the next look at the version; nothing ends the wait before, where no log is watched."""
         if settling:
-            return min(2 * before, LONGEST_LOOK) if before <= LONGEST_LOOK else FIRST_LOOK
+            return min(GROWTH * before, LONGEST_LOOK) if before <= LONGEST_LOOK else FIRST_LOOK
         return math.inf if self.sees_commits else BLIND_LOOK
 
     def wait_for_set(self, timeout: float) -> bool:
