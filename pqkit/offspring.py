@@ -27,7 +27,7 @@ _MFD_CLOEXEC = 1
 _PROC = Path("/proc")
 _STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}
 _ROUNDS = 10
-_PATIENCE = 1.0
+_PATIENCE = 5.0
 _numbers = count(1)
 
 
