@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 from pqkit.queries import workers
 from pqkit.queue import Queue
 from tests.support import PATIENCE, wait_until
@@ -53,12 +51,6 @@ class Process:
         """SIGTERM, and the exit code."""
         self.signal(signal.SIGTERM)
         return self.process.wait(PATIENCE)
-
-    def freeze(self, queue: Queue) -> None:
-        """SIGSTOP, but not inside a write transaction, in which it would hold up everybody on the queue."""
-        with queue.database.write():
-            self.signal(signal.SIGSTOP)
-            wait_until(lambda: psutil.Process(self.process.pid).status() == psutil.STATUS_STOPPED, what="the stop")
 
     def kill(self) -> None:
         self.process.kill()

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from pqkit.audit import Certificate
@@ -22,7 +21,7 @@ from pqkit.queries import workers
 from pqkit.queue import get_queue
 from pqkit.settings import Settings
 from pqkit.states import JobState
-from tests.support import PATIENCE
+from tests.support import PATIENCE, freeze
 from tests.verbs import sql
 
 SAME = "worker_id, claimed_at, started_at, ended_at, outcome, error, next_at"
@@ -79,11 +78,11 @@ def test_a_worker_without_its_fence_is_caught(place: Scratch, fault: str) -> Non
         gate = place.folder / "gate"
         job = fleet.queue.enqueue("lab.hold", {"until": str(gate)})
         begun(fleet, job.id, 1)
-        freeze(fleet, frozen)
+        freeze(frozen.pid, fleet.queue)
         other = fleet.worker(fault=fault, rescue_after=1)
         begun(fleet, job.id, 2)
         ended_since(fleet, frozen, seconds=3)
-        freeze(fleet, other)
+        freeze(other.pid, fleet.queue)
         gate.touch()
         frozen.signal(signal.SIGCONT)
         wait_until(lambda: "begins anew" in frozen.log_file.read_text(), PATIENCE, "the zombie's insight")
@@ -97,13 +96,6 @@ def test_a_worker_without_its_fence_is_caught(place: Scratch, fault: str) -> Non
     else:
         assert findings == []
         assert refused
-
-
-def freeze(fleet: Fleet, member: Member) -> None:
-    """Stop it outside of any write transaction, where it would hold up everybody."""
-    with fleet.queue.database.write():
-        member.signal(signal.SIGSTOP)
-        wait_until(lambda: psutil.Process(member.pid).status() == psutil.STATUS_STOPPED, PATIENCE, "the stop")
 
 
 def begun(fleet: Fleet, job_id: int, attempt: int) -> None:

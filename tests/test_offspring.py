@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -15,10 +16,9 @@ from pqkit import JobState, Queue, offspring
 from pqkit.queries import workers
 from tests import handlers
 from tests.fleet import Fleet, Process
-from tests.support import wait_until
+from tests.support import freeze, lives, wait_until
 from tests.verbs import SECOND, sql
 
-PATIENCE = 30
 Leak = Callable[..., psutil.Process]
 ANOTHER_WORKER = """
 import sys, time
@@ -27,16 +27,6 @@ offspring.mark(int(sys.argv[1]))
 print("marked", flush=True)
 time.sleep(600)
 """
-
-
-def alive(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-
-
-def stopped(pid: int) -> bool:
-    """With all of its threads."""
-    states = [stat.read_text().rpartition(")")[2].split()[0] for stat in Path("/proc").glob(f"{pid}/task/*/stat")]
-    return set(states) == {"T"}
 
 
 def life_of(queue: Queue, worker: Process) -> int:
@@ -51,13 +41,13 @@ def leak(queue: Queue, tmp_path: Path) -> Iterator[Leak]:
     def leave(how: str, task: str = "leak", seconds: float = 600) -> psutil.Process:
         path = tmp_path / f"leak{len(left)}"
         queue.enqueue(task, {"how": how, "path": str(path), "seconds": seconds})
-        wait_until(lambda: path.exists() and path.read_text().endswith("\n"), PATIENCE, "the leak")
+        wait_until(lambda: path.exists() and path.read_text().endswith("\n"), what="the leak")
         left.append(psutil.Process(int(path.read_text())))
         return left[-1]
 
     yield leave
     for process in left:
-        if alive(process):
+        with suppress(psutil.NoSuchProcess):
             process.kill()
 
 
@@ -87,9 +77,9 @@ def test_what_a_handler_has_started_is_gone_when_the_jobs_of_its_killed_worker_a
     worker = fleet.start()
     left = leak(how, task)
     worker.kill()
-    assert alive(left), "it outlives its worker"
+    assert lives(left.pid), "it outlives its worker"
     (rescued,) = queue.upkeep().rescue(None)
-    assert not alive(left)
+    assert not lives(left.pid)
     assert len(rescued.requeued) == 1
     assert left.pid in {ended.pid for ended in rescued.ended}
 
@@ -99,8 +89,8 @@ def test_the_next_worker_to_start_ends_it_and_says_so(queue: Queue, fleet: Fleet
     left = leak("session")
     first.kill()
     second = fleet.start("w2", grace="0.3")
-    wait_until(lambda: "ended what a dead worker left running" in second.log, PATIENCE, "the burial")
-    assert not alive(left)
+    wait_until(lambda: "ended what a dead worker left running" in second.log, what="the burial")
+    assert not lives(left.pid)
     assert f"{left.pid} sleep 600" in second.log
     assert second.stop() == 0, "and what the job's next run has started ends with it"
 
@@ -122,7 +112,7 @@ def test_nothing_else_is_ended_with_a_dead_worker(
     worker.kill()
     (rescued,) = queue.upkeep().rescue(None)
     assert [ended.pid for ended in rescued.ended] == [left.pid]
-    assert alive(kept)
+    assert lives(kept.pid)
     assert [stranger.poll() for stranger in strangers] == [None] * 4
 
 
@@ -149,7 +139,7 @@ def test_who_buries_a_worker_of_another_pid_space_ends_nothing(queue: Queue, fle
     sql(queue, f"UPDATE worker SET pid_space = 'elsewhere', beat = beat - {31 * SECOND}")
     (rescued,) = queue.upkeep().rescue(30)
     assert rescued.ended == []
-    assert alive(left)
+    assert lives(left.pid)
 
 
 def test_a_frozen_worker_is_buried_without_its_process_which_begins_anew(
@@ -157,20 +147,18 @@ def test_a_frozen_worker_is_buried_without_its_process_which_begins_anew(
 ) -> None:
     worker = fleet.start(heartbeat="0.2")
     old, forked = life_of(queue, worker), leak("fork", seconds=0)
-    wait_until(lambda: queue.state(1) is JobState.COMPLETED, PATIENCE, "the handler's end")
-    with queue.database.write():  # it must not be stopped while it holds the write lock
-        worker.signal(signal.SIGSTOP)
-        wait_until(lambda: stopped(worker.process.pid), PATIENCE, "the freeze")
+    wait_until(lambda: queue.state(1) is JobState.COMPLETED, what="the handler's end")
+    freeze(worker.process.pid, queue)
     sql(queue, f"UPDATE worker SET beat = beat - {31 * SECOND}")
     (rescued,) = queue.upkeep().rescue(30)
     assert [ended.pid for ended in rescued.ended] == [forked.pid]
     worker.signal(signal.SIGCONT)
-    wait_until(lambda: fleet.registered("w1"), PATIENCE, "its new life")
+    wait_until(lambda: fleet.registered("w1"), what="its new life")
     left = leak("child")
     sql(queue, f"UPDATE worker SET ended_at = NULL, beat = beat - {31 * SECOND} WHERE id = {old}")
     queue.upkeep().rescue(30)  # or the worker itself, in its new life, was faster
     assert sql(queue, f"SELECT ended_at IS NULL FROM worker WHERE id = {old}") == [(0,)]
-    assert alive(left)
+    assert lives(left.pid)
     assert worker.process.poll() is None
     assert life_of(queue, worker) != old
 
@@ -186,8 +174,7 @@ def test_a_worker_that_gives_a_handler_up_ends_what_that_runs_and_lets_it_start_
     wait_until(lambda: job.state is JobState.CANCELED, what="the cancel")
     wait_until(lambda: worker.log.count("worker ready") > 1, what="the worker's next life")
     assert "ended what given-up handlers left running" in worker.log
-    left = [int(line) for line in pids.read_text().split()]
-    assert not [pid for pid in left if psutil.pid_exists(pid) and alive(psutil.Process(pid))]
+    assert not any(lives(int(line)) for line in pids.read_text().split())
 
 
 def test_a_graceful_stop_ends_what_is_given_up_and_leaves_what_a_completed_handler_started(
@@ -195,13 +182,13 @@ def test_a_graceful_stop_ends_what_is_given_up_and_leaves_what_a_completed_handl
 ) -> None:
     worker = fleet.start(grace="0.3")
     kept = leak("session", seconds=0)
-    wait_until(lambda: queue.state(1) is JobState.COMPLETED, PATIENCE, "the handler's end")
+    wait_until(lambda: queue.state(1) is JobState.COMPLETED, what="the handler's end")
     assert worker.stop() == 0
-    assert alive(kept)
+    assert lives(kept.pid)
     worker = fleet.start("w2", grace="0.3")
     left = leak("session")
     assert worker.stop() == 0
-    assert not alive(left)
+    assert not lives(left.pid)
 
 
 def test_what_a_child_process_leaves_in_a_session_of_its_own_ends_with_the_child(
@@ -210,6 +197,6 @@ def test_what_a_child_process_leaves_in_a_session_of_its_own_ends_with_the_child
     worker = fleet.start(heartbeat="0.2", grace="0.2")
     left = leak("session", "leak_isolated")
     queue.job(1).cancel()
-    wait_until(lambda: queue.state(1) is JobState.CANCELED, PATIENCE, "the cancel")
-    assert not alive(left)
+    wait_until(lambda: queue.state(1) is JobState.CANCELED, what="the cancel")
+    assert not lives(left.pid)
     assert worker.process.poll() is None

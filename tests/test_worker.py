@@ -14,7 +14,7 @@ from pqkit.queries import job as detail
 from pqkit.queries import misplaced, workers
 from tests import handlers
 from tests.fleet import Fleet, Process, fleet_of
-from tests.support import PATIENCE, lives, wait_until
+from tests.support import PATIENCE, freeze, lives, wait_until
 from tests.verbs import sql
 
 
@@ -110,7 +110,7 @@ def test_a_frozen_worker_is_replaced_and_finishes_nothing_when_it_thaws(
     frozen = fleet.start("w1", **quick)
     job = queue.enqueue(handlers.until_file, {"path": str(tmp_path / "go"), "started": str(tmp_path / "s")})
     wait_until((tmp_path / "s").exists, what="the handler")
-    frozen.freeze(queue)
+    freeze(frozen.process.pid, queue)
     other = fleet.start("w2", **quick)
     wait_until(lambda: "no heartbeat for" in other.log, what="the rescue")
     (tmp_path / "go").touch()
