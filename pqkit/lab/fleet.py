@@ -21,6 +21,7 @@ INSTRUMENTS = "pqkit.lab.instruments"
 WORKLOADS = "pqkit.lab.workloads"
 LEDGER = "PQKIT_LAB_LEDGER"
 START_SECONDS = 90.0
+ENDING_SECONDS = 10.0
 
 
 def carrying(name: str, value: str) -> list[psutil.Process]:
@@ -31,6 +32,13 @@ def carrying(name: str, value: str) -> list[psutil.Process]:
             if process.environ().get(name) == value and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
+
+
+def left_behind(name: str, value: str) -> list[psutil.Process]:
+    """Those of them that do not end by themselves right after their parents."""
+    with suppress(TimeoutError):
+        wait_until(lambda: not carrying(name, value), ENDING_SECONDS)
+    return carrying(name, value)
 
 
 def variables(settings: Mapping[str, object]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pqkit.lab import Scratch, record
 from pqkit.lab.cgroup import memory_group
 from pqkit.lab.crash import CALM, Calm
-from pqkit.lab.fleet import LEDGER, Fleet, carrying
+from pqkit.lab.fleet import LEDGER, Fleet, left_behind
 from pqkit.lab.result import Progress, Result, silent, verdict_of
 from pqkit.lab.verdict import Finding
 from pqkit.lab.workloads import CGROUP, DEADLY, DEADLY_IN_A_CGROUP
@@ -48,7 +48,8 @@ def _poison(place: Scratch, good: int, workers: int, group: Path | None, progres
         fleet.environment[CGROUP] = str(group)
         record.prepare(place, fleet.queue)
         bad, begun = _enqueue(fleet.queue, good, kinds), time.monotonic()
-        fleet.wait_ready([fleet.worker() for _ in range(workers)])
+        for _ in range(workers):
+            fleet.worker()  # not waited for: one may be dead before another is ready
         deaths, total, calm = 0, good + len(bad), Calm(CALM)
         while (ended := _ended(fleet.queue)) < total:
             for _ in fleet.bury():
@@ -58,7 +59,7 @@ def _poison(place: Scratch, good: int, workers: int, group: Path | None, progres
             progress(ended / total, f"{ended} jobs ended, {deaths} workers died")
             time.sleep(0.05)
         fleet.stop()
-        left = carrying(LEDGER, str(fleet.ledger))
+        left = left_behind(LEDGER, str(fleet.ledger))
         evidence = record.gather(place, fleet.queue)
         findings, smallest = verdict_of(evidence._replace(told=evidence.told._replace(ids=list(evidence.states))))
         budgets = record.budgets(fleet.queue)

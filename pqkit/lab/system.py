@@ -10,7 +10,7 @@ import psutil
 
 from pqkit.lab import Scratch, record, wait_until
 from pqkit.lab.crash import CALM, Calm
-from pqkit.lab.fleet import START_SECONDS, Fleet, carrying
+from pqkit.lab.fleet import START_SECONDS, Fleet, carrying, left_behind
 from pqkit.lab.result import Progress, Result, silent, verdict_of
 from pqkit.lab.verdict import Evidence, Finding
 from pqkit.queries import counts, workers
@@ -98,5 +98,5 @@ def _end(whole: System) -> list[Finding]:
         member.signal(signal.SIGINT)
     with suppress(TimeoutError):
         wait_until(lambda: not any(member.alive for member in whole.fleet.members), STOP_SECONDS)
-    left = carrying(MARK, whole.mark)
+    left = left_behind(MARK, whole.mark)
     return [Finding("nothing left behind", None, f"process {process.pid} still runs") for process in left]
