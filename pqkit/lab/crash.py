@@ -110,7 +110,11 @@ class Storm:
             self.dice.choice(self.producers).kill()
             self.done["producers"] += 1
 
-    def _hold_lock(self, _standing: list[Member]) -> None:
+    def _hold_lock(self, standing: list[Member]) -> None:
+        if any(member.frozen for member in self.fleet.members):
+            # One of them may hold it, and who lets it go on would be waiting for it here.
+            self._kill_any(standing)
+            return
         with self.fleet.queue.database.write():
             time.sleep(self.dice.uniform(0, LONGEST_LOCK))
         self.done["locks"] += 1
