@@ -48,7 +48,7 @@ class QueueMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.queue = get_queue(f"sqlite:///{self.folder.name}/q.db")
+        self.queue = get_queue(f"sqlite:///{self.folder.name}/q.db", durability="normal")
         self.time = clock.wall()
         self.queue.database.now = lambda: self.time  # type: ignore[method-assign]
         self.model: dict[int, Expected] = {}
