@@ -26,6 +26,7 @@ from tests.verbs import SECOND, sql
 HOSTILE = '<img src=x onerror="window.hit=1"><script>window.hit=1</script>'
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 GONE = math.nan
+MILLISECONDS = 1000 * PATIENCE
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 FIRST_SIGHT = {"ops": "canvas", "manager": ".tabulator-row"}
 
@@ -102,9 +103,11 @@ class Browser:
     @property
     def context(self) -> BrowserContext:
         if self._context is None:
-            browser = self._playwright.chromium.launch(executable_path=self._chromium, args=FLAGS)
-            self._context = browser.new_context(viewport=WIDE)
-            self._context.set_default_timeout(1000 * PATIENCE)
+            launched = self._playwright.chromium.launch(
+                executable_path=self._chromium, args=FLAGS, timeout=MILLISECONDS
+            )
+            self._context = launched.new_context(viewport=WIDE)
+            self._context.set_default_timeout(MILLISECONDS)
         return self._context
 
     def console(self, name: str) -> "Visit":
@@ -117,7 +120,7 @@ class Browser:
         """The page for somebody who has not been here before, and whose system is light or dark."""
         assert self.context.browser
         context = self.context.browser.new_context(viewport=WIDE, color_scheme=color_scheme)
-        context.set_default_timeout(1000 * PATIENCE)
+        context.set_default_timeout(MILLISECONDS)
         return Visit(context, self._consoles.url(name), FIRST_SIGHT[name])
 
     def end(self) -> None:
@@ -201,8 +204,11 @@ class Visit:
 
 
 def seen(element: Locator, expression: str) -> Any:
-    """The value of a script about the element ``it``; ``GONE`` where the page has just replaced it."""
-    value = element.first.evaluate(f"it => it.isConnected ? {expression} : null")
+    """The value of a script about the element ``it``; ``GONE`` where the page has just replaced it or itself."""
+    try:
+        value = element.first.evaluate(f"it => it.isConnected ? {expression} : null")
+    except Error:
+        return GONE
     return GONE if value is None else value
 
 
