@@ -45,7 +45,13 @@ def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_carries_the_kit_and_no_left_overs(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for needed in ("supervisor/supervisord.conf", "Procfile", "dashboards/ops.py", "notebooks/tour.ipynb"):
+    for needed in (
+        "supervisor/supervisord.conf",
+        "Procfile",
+        "dashboards/ops.py",
+        "dashboards/page.html",
+        "notebooks/tour.ipynb",
+    ):
         assert f"pqkit/kit/{needed}" in names
     assert "pqkit/db/migrations/versions/0001_first.py" in names
     assert not [name for name in names if "__pycache__" in name or ".ipynb_checkpoints" in name or "tests/" in name]
