@@ -9,7 +9,6 @@ from functools import cache
 from typing import NamedTuple
 
 from pqkit import queries
-from pqkit.errors import DatabaseUnavailable
 from pqkit.queue import Queue, get_queue
 from pqkit.states import JobState
 
@@ -42,7 +41,7 @@ class Snapshot:
     dead: tuple[queries.JobView, ...] = ()
     unserved: tuple[queries.Unserved, ...] = ()
     samples: tuple[Sample, ...] = ()
-    blocker: str | None = None
+    obstacle: queries.Obstacle | None = None
     away: str | None = None
     away_since: int | None = None
 
@@ -54,7 +53,6 @@ class Feed:
         self.latest = Snapshot()
         self._open = open_queue
         self._queue: Queue | None = None
-        self._file: tuple[int, int] | None = None
         self._samples: deque[Sample] = deque(maxlen=int(KEPT_SECONDS / EVERY))
         self._opening = threading.Lock()
         self._stopped = threading.Event()
@@ -71,17 +69,11 @@ class Feed:
     def queue(self) -> Queue:
         """The queue, opened anew where its file is another one than before. Raises PqkitError while it is away."""
         with self._opening:
-            queue = self._queue or self._open()
-            try:
-                stat = queue.database.path.stat()
-            except OSError as error:
-                raise DatabaseUnavailable(f"{queue.database.path}: {error.strerror}") from None
-            if self._file != (stat.st_dev, stat.st_ino):  # open connections would go on reading a file that is gone
-                queue.close()
-                queue = self._open()
-                self._file = (stat.st_dev, stat.st_ino)
-            self._queue = queue
-            return queue
+            if self._queue is not None and self._queue.database.replaced():
+                self._queue.close()  # open connections would go on reading a file that is gone
+                self._queue = None
+            self._queue = self._queue or self._open()
+            return self._queue
 
     def look(self) -> None:
         """Ask once; what goes wrong becomes part of the answer, beside the last good data."""
@@ -109,7 +101,7 @@ class Feed:
             # Reads every pending job, so it is asked less often than the rest.
             unserved=self.latest.unserved if version % UNSERVED_EVERY else tuple(queries.unserved(database)),
             samples=tuple(self._samples),
-            blocker=queries.stopped_writer(database),
+            obstacle=queries.obstacle(database),
         )
 
     def _run(self) -> None:

@@ -8,7 +8,7 @@ from pqkit.queries import QueueView, WorkerView
 from pqkit.states import JobState
 
 from .feed import Sample, Snapshot
-from .words import age, count, jobs
+from .words import age, count, jobs, sentence
 
 Level = Literal["good", "busy", "warn", "bad", "unknown"]
 SILENT_AFTER = 10.0
@@ -36,14 +36,16 @@ def _rules(seen: Snapshot, counts: dict[JobState, int]) -> Iterator[Verdict]:
     silent = [w for w in seen.workers if silence(w) > SILENT_AFTER]
     last = seen.samples[-1] if seen.samples else Sample(0, 0, 0, pending, processing)
     ended = last.completed + last.failed
-    if seen.blocker:
-        yield Verdict("bad", "Blocked", f"Nobody can write: the write lock is held by {seen.blocker}.")
+    if seen.obstacle and seen.obstacle.fatal:
+        yield Verdict("bad", "Blocked", sentence(seen.obstacle.words))
     if not seen.workers and pending + processing:
         yield Verdict("bad", "Workers missing", f"{jobs(pending + processing)} unfinished and no worker runs.")
     if silent:
         known = list(dict.fromkeys(w.name for w in silent))
         names = ", ".join(known[:3]) + (" …" if len(known) > 3 else "")
         yield Verdict("bad", "Workers silent", f"No heartbeat from {names}; their jobs will be rescued.")
+    if seen.obstacle:
+        yield Verdict("warn", "Held back", sentence(seen.obstacle.words))
     if pending and _paused(seen):
         yield Verdict("warn", "Paused", f"{jobs(pending)} waiting, all in paused queues.")
     if seen.unserved:

@@ -16,6 +16,11 @@ def count(number: float) -> str:
     return f"{number:.1f}" if 0 < number < 10 and number != round(number) else f"{number:,.0f}"
 
 
+def sentence(words: str) -> str:
+    """A line of the system as a sentence of the page."""
+    return f"{words[:1].upper()}{words[1:]}."
+
+
 def jobs(number: int) -> str:
     return "1 job" if number == 1 else f"{number:,} jobs"
 

@@ -3,36 +3,36 @@
 Times are integers: microseconds since 1970 UTC. The hot path does not use these classes, only their tables.
 """
 
-from typing import Literal
-
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
     Float,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     MetaData,
     Table,
-    Text,
     text,
 )
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
+from pqkit.columns import BIG, NARROW, Json, Text
 from pqkit.states import JobState, Place, in_place
-
-BIG = BigInteger().with_variant(Integer, "sqlite")
-NARROW = {"sqlite_with_rowid": False}
 
 
 class Row(SQLModel, registry=registry()):
     """Base of pqkit's tables, with metadata of its own so that a user's ``create_all`` does not see them."""
 
 
-def _key(*, autoincrement: bool | Literal["auto"] = "auto") -> Column[int]:
-    return Column(BIG, primary_key=True, autoincrement=autoincrement)
+def _key() -> Column[int]:
+    return Column(BIG, Identity(), primary_key=True)
+
+
+def _given_key() -> Column[int]:
+    return Column(BIG, primary_key=True, autoincrement=False)
 
 
 def _job_key() -> Column[int]:
@@ -56,7 +56,7 @@ class JobRow(Row, table=True):
     id: int | None = Field(default=None, sa_column=_key())
     queue: str = Field(sa_type=Text)
     task: str = Field(sa_type=Text)
-    args: str = Field(sa_type=Text)
+    args: str = Field(sa_type=Json)
     priority: int = 0
     max_retries: int
     backoff: str | None = Field(default=None, sa_type=Text)
@@ -147,7 +147,7 @@ class ClosedRow(Row, table=True):
     attempt: int
     retries: int
     crashes: int
-    result: str | None = Field(default=None, sa_type=Text)
+    result: str | None = Field(default=None, sa_type=Json)
     error: str | None = Field(default=None, sa_type=Text)
 
 
@@ -260,7 +260,7 @@ class WorkerRow(Row, table=True):
 
     __tablename__ = "worker"
     __table_args__ = (Index("worker_alive", "ended_at", "name"),)
-    id: int = Field(sa_column=_key(autoincrement=False))
+    id: int = Field(sa_column=_given_key())
     name: str = Field(sa_type=Text)
     host: str = Field(sa_type=Text)
     pid: int
@@ -335,10 +335,10 @@ def table(name: str) -> Table:
 job_state = Table(
     "job_state",
     MetaData(),
-    *(Column(name, Integer) for name in ("id", "priority", "attempt", "retries", "crashes", "max_retries")),
-    *(Column(name, Text) for name in ("queue", "task", "state", "args", "backoff", "unique_key", "assigned_to")),
-    *(Column(name, BigInteger) for name in ("created_at", "due_at", "claimed_at", "cancel_requested_at")),
+    *(Column(name, Integer) for name in ("priority", "attempt", "retries", "crashes", "max_retries")),
+    *(Column(name, Text) for name in ("queue", "task", "state", "backoff", "unique_key", "assigned_to", "error")),
+    *(Column(name, Json) for name in ("args", "result")),
+    *(Column(name, BigInteger) for name in ("id", "created_at", "due_at", "claimed_at", "cancel_requested_at")),
     *(Column(name, BigInteger) for name in ("finished_at", "worker_id")),
     Column("timeout", Float),
-    *(Column(name, Text) for name in ("result", "error")),
 )

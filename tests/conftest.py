@@ -14,6 +14,7 @@ from pqkit.lab import Scratch
 from pqkit.queue import Leases, Queue, get_queue
 from pqkit.tasks import Task, registry, task
 from tests.fleet import Fleet, fleet_of
+from tests.postgres import Server, running_server
 from tests.support import PATIENCE
 
 PYTHON = sys.executable
@@ -71,9 +72,54 @@ def registry_as_it_was() -> Iterator[None]:
     registry.update(before)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test with a database runs on both, unless it is marked to be about SQLite's files."""
+    if "kind" in metafunc.fixturenames:
+        about_files = metafunc.definition.get_closest_marker("sqlite")
+        metafunc.parametrize("kind", ["sqlite"] if about_files else ["sqlite", "postgresql"], indirect=True)
+
+
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/data/queue.db"
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which database the test runs on."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A real PostgreSQL, started with the first test that needs it."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def url(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of the test's own that is not there yet, or an empty one."""
+    if kind == "sqlite":
+        yield f"sqlite:///{tmp_path}/data/queue.db"
+    else:
+        with request.getfixturevalue("server").database() as url:
+            yield url
+
+
+@pytest.fixture
+def empty_url(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database without any table, or one that is not there yet."""
+    if kind == "sqlite":
+        yield f"sqlite:///{tmp_path}/empty/queue.db"
+    else:
+        with request.getfixturevalue("server").database(template=None) as url:
+            yield url
+
+
+@pytest.fixture
+def another_url(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A second database of the same kind."""
+    if kind == "sqlite":
+        yield f"sqlite:///{tmp_path}/other/queue.db"
+    else:
+        with request.getfixturevalue("server").database() as url:
+            yield url
 
 
 @pytest.fixture

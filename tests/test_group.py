@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 
 from pqkit import Queue
-from pqkit.db import Database
-from pqkit.db.driver import sqlite
 from pqkit.errors import DatabaseUnavailable
 from pqkit.queue import group as group_module
 from pqkit.queue.group import GroupCommit
@@ -38,9 +36,11 @@ def count_commits(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def hold_writes(queue: Queue) -> Any:
     """Hold the write lock, as another process would."""
-    other = sqlite.connect(str(queue.database.path), isolation_level=None, check_same_thread=False)
-    other.execute("BEGIN IMMEDIATE")
-    return other
+    connection = queue.engine.connect()
+    connection.begin()
+    if queue.engine.dialect.name == "postgresql":
+        connection.exec_driver_sql("LOCK TABLE job IN EXCLUSIVE MODE")
+    return connection
 
 
 def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
@@ -55,7 +55,7 @@ def test_threads_that_wait_for_the_same_moment_share_a_commit(queue: Queue, monk
     for thread in threads:
         thread.start()
     wait_until(lambda: len(queue._group._waiting) == 29, what="29 threads behind the one that commits")
-    holder.execute("ROLLBACK")
+    holder.close()
     for thread in threads:
         thread.join()
     assert len(begun) == 2
@@ -83,7 +83,7 @@ def test_a_unique_key_holds_within_a_group(queue: Queue, monkeypatch: pytest.Mon
     with ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(queue.enqueue, "call", unique_key="one") for _ in range(8)]
         wait_until(lambda: len(queue._group._waiting) == 7, what="seven behind the first")
-        holder.execute("ROLLBACK")
+        holder.close()
         jobs = [job.result() for job in asked]
     assert len({job.id for job in jobs}) == 1
     assert sorted(job.existing for job in jobs) == [False] + [True] * 7
@@ -98,19 +98,19 @@ def test_an_error_goes_to_its_owner_and_the_others_are_queued(queue: Queue) -> N
         wait_until(lambda: group._led and not group._waiting, what="the first to commit")
         second, third = pool.submit(group.insert, [(bad, "{}")]), pool.submit(group.insert, [(good, "{}")])
         wait_until(lambda: len(group._waiting) == 2, what="two behind it")
-        holder.execute("ROLLBACK")
+        holder.close()
         assert first.result()[0].id
         assert third.result()[0].id
-        with pytest.raises(sqlite.IntegrityError):
+        with pytest.raises(queue.engine.dialect.dbapi.IntegrityError):
             second.result()
     assert sql(queue, "SELECT count(*) FROM job") == [(2,)]
 
 
 def test_a_database_that_fails_fails_all_that_waited_for_it(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_self: Database) -> Any:
+    def broken() -> Any:
         raise DatabaseUnavailable("no disk")
 
-    monkeypatch.setattr(Database, "write", broken)
+    monkeypatch.setattr(queue.database, "write", broken)
     group = GroupCommit(queue.database, Inserter(queue.database))
     for _ in range(2):  # and the next who comes finds the lead free
         with pytest.raises(DatabaseUnavailable, match="no disk"):
@@ -175,7 +175,7 @@ def test_coroutines_share_commits_and_the_loop_goes_on(queue: Queue, monkeypatch
     async def many() -> list[int]:
         asked = [asyncio.ensure_future(queue.enqueue_async("call", {"n": n})) for n in range(200)]
         await asyncio.sleep(0)
-        holder.execute("ROLLBACK")  # the loop is free to do this while they wait
+        holder.close()  # the loop is free to do this while they wait
         return [(await job).id for job in asked]
 
     ids = asyncio.run(many())

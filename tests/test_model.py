@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
 from sqlalchemy import bindparam, delete
 
-from pqkit import get_queue
+from pqkit import Queue, get_queue
 from pqkit.db import Transaction, clock
 from pqkit.db.driver import sqlite
+from pqkit.models import metadata
 from pqkit.outcome import MAX_CRASHES, Cancel, Claim, Fail, Snooze, Stopped, ended_by
 from pqkit.queries import misplaced
 from pqkit.queue import Finished, Leases, leases, operate, settle, upkeep
@@ -22,7 +23,8 @@ from pqkit.statements.declare import Declared
 from pqkit.statements.tables import LEASE
 from pqkit.states import JobState as S
 from pqkit.states import allows
-from tests.verbs import SECOND, complete
+from tests.postgres import Server
+from tests.verbs import SECOND, complete, sql
 
 MAX_RETRIES = 3
 
@@ -47,13 +49,21 @@ class QueueMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.queue = get_queue(f"sqlite:///{self.folder.name}/q.db", durability="normal")
+        self.queue = self.open_queue()
         self.time = clock.wall()
         self.queue.database.now = lambda: self.time  # type: ignore[method-assign]
         self.model: dict[int, Expected] = {}
         self.workers = [self._hire(n) for n in range(2)]
         self.hired = 2
+
+    def open_queue(self) -> Queue:
+        """A queue without any job."""
+        self.folder = tempfile.TemporaryDirectory()
+        return get_queue(f"sqlite:///{self.folder.name}/q.db", durability="normal")
+
+    def close_queue(self) -> None:
+        self.queue.close()
+        self.folder.cleanup()
 
     def _hire(self, number: int) -> Leases:
         worker = self.queue.leases(f"w{number}", 2, ["t"])
@@ -174,14 +184,30 @@ class QueueMachine(RuleBasedStateMachine):
         assert said == {i: (e.state, e.attempt, e.retries, e.crashes) for i, e in self.model.items()}
 
     def teardown(self) -> None:
-        self.queue.close()
-        self.folder.cleanup()
+        self.close_queue()
 
 
 TestQueueMachine = QueueMachine.TestCase
 TestQueueMachine.settings = settings(
     max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+def test_the_model_holds_on_postgresql(server: Server) -> None:
+    tables = ", ".join(table.name for table in metadata.sorted_tables)
+    with server.database() as url:
+        queue = get_queue(url)
+
+        class Machine(QueueMachine):
+            def open_queue(self) -> Queue:
+                sql(queue, f"TRUNCATE {tables} RESTART IDENTITY")
+                return Queue(queue.database)
+
+            def close_queue(self) -> None:
+                """The next example goes on with the same connections."""
+
+        run_state_machine_as_test(Machine, settings=TestQueueMachine.settings)
+        queue.close()
 
 
 def _fence_by_job_id_only(patch: pytest.MonkeyPatch) -> None:

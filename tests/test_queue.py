@@ -123,10 +123,13 @@ def test_a_unique_key_is_held_until_its_job_has_ended(queue: Queue, add: Any, wo
     assert queue.enqueue(add, {"a": 1}, unique_key="k").id == first.id
 
 
-def test_an_enqueue_in_the_callers_session_comes_and_goes_with_it(queue: Queue, add: Any, worker: Leases) -> None:
-    class Order(SQLModel, table=True):
-        id: int | None = Field(default=None, primary_key=True)
+class Order(SQLModel, table=True):
+    """A table of the application beside the queue's."""
 
+    id: int | None = Field(default=None, primary_key=True)
+
+
+def test_an_enqueue_in_the_callers_session_comes_and_goes_with_it(queue: Queue, add: Any, worker: Leases) -> None:
     SQLModel.metadata.create_all(queue.engine)
     with queue.session() as session:
         session.add(Order())
@@ -143,10 +146,26 @@ def test_an_enqueue_in_the_callers_session_comes_and_goes_with_it(queue: Queue, 
     assert sql(queue, 'SELECT count(*) FROM "order"') == [(1,)]
 
 
-def test_a_session_on_another_database_is_refused(queue: Queue, add: Any, tmp_path: Path) -> None:
-    other = get_queue(f"sqlite:///{tmp_path}/other.db")
+def test_a_session_on_another_database_is_refused(queue: Queue, add: Any, another_url: str) -> None:
+    other = get_queue(another_url)
     with other.session() as session, pytest.raises(ValueError, match="another database"):
         queue.enqueue(add, {"a": 1}, session=session)
+    other.close()
+
+
+def test_a_session_of_the_callers_own_engine_is_joined(queue: Queue, add: Any, url: str) -> None:
+    """On SQLite the test after this one says what an engine of one's own must not be."""
+    driver = {"module": queue.engine.dialect.dbapi} if url.startswith("sqlite") else {}
+    engine = create_engine(url, **driver)
+    with Session(engine) as session:
+        queue.enqueue(add, {"a": 1}, session=session)
+        session.commit()
+    engine.dispose()
+    assert sql(queue, "SELECT count(*) FROM ready") == [(1,)]
+
+
+@pytest.mark.sqlite
+def test_a_session_under_another_library_is_refused(queue: Queue, add: Any, tmp_path: Path) -> None:
     foreign = create_engine(f"sqlite:///{tmp_path}/data/queue.db")
     if foreign.dialect.dbapi is not queue.engine.dialect.dbapi:
         with Session(foreign) as session, pytest.raises(ValueError, match="own engine"):
@@ -324,7 +343,7 @@ def test_every_job_stands_in_exactly_one_place_whatever_happened(queue: Queue, a
     ("url", "word"),
     [
         ("redis://localhost", "'redis'"),
-        ("postgresql+psycopg://localhost/x", "'postgresql'"),
+        ("postgresql+asyncpg://localhost/x", "asyncpg"),
         ("sqlite://", "file"),
         ("sqlite:///:memory:", "file"),
         ("nonsense", "not a database URL"),

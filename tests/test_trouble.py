@@ -24,6 +24,8 @@ from tests.support import PATIENCE, wait_until
 from tests.test_database import HOLDER, script
 from tests.verbs import sql
 
+pytestmark = pytest.mark.sqlite
+
 
 def test_a_worker_whose_disk_is_full_waits_and_loses_nothing(queue: Queue, fleet: Fleet) -> None:
     """The kernel refuses the worker every byte beyond what is there, as a full disk would; then there is room again."""

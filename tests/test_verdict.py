@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pqkit.cli.dashboards import load
-from pqkit.queries import QueueView, Unserved, WorkerView
+from pqkit.queries import Obstacle, QueueView, Unserved, WorkerView
 from pqkit.states import JobState
 
 load(Path(__file__).parent.parent / "dashboards")
@@ -50,7 +50,8 @@ def seen(
     ("snapshot", "headline", "words"),
     [
         (Snapshot(), "No data yet", "not been read"),
-        (replace(seen(), blocker="process 7 (x), T (stopped)"), "Blocked", "process 7 (x), T (stopped)"),
+        (replace(seen(), obstacle=Obstacle("nobody can write: process 7", fatal=True)), "Blocked", "process 7"),
+        (replace(seen(), obstacle=Obstacle("dead rows pile up", fatal=False)), "Held back", "Dead rows pile up."),
         (seen(), "Healthy", "1 worker, nothing waiting, 60 ended"),
         (seen(5, workers=()), "Workers missing", "5 jobs unfinished and no worker runs"),
         (seen(0, workers=()), "Healthy", "0 workers"),

@@ -1,5 +1,6 @@
 """Verbs that tests of the queue share: what a worker and the clock would do, said in one call."""
 
+import json
 from typing import Any
 
 from pqkit.outcome import Claim, Outcome, completed, ended_by
@@ -37,7 +38,11 @@ def wait_out(queue: Queue, seconds: float) -> None:
 
 
 def sql(queue: Queue, text: str) -> list[tuple[Any, ...]]:
-    """Run SQL as a stranger to pqkit would, in a transaction of its own."""
+    """Run SQL as a stranger to pqkit would, in a transaction of its own. JSON comes as compact text."""
     with queue.engine.begin() as connection:
         result = connection.exec_driver_sql(text)
-        return [tuple(row) for row in result] if result.returns_rows else []
+        return [tuple(map(_as_text, row)) for row in result] if result.returns_rows else []
+
+
+def _as_text(value: Any) -> Any:
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, (dict, list)) else value

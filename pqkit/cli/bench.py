@@ -64,8 +64,8 @@ def _refuse_work(url: str) -> None:
     from pqkit.queries import counts  # noqa: PLC0415
 
     there = connect(url)
-    if there.path.exists() and schema.version(there) and (jobs := sum(counts(there).values())):
-        raise BadInput(f"{there.path} holds {out.many(jobs)}: --url takes an empty queue, or one that is not there yet")
+    if there.exists() and schema.version(there) and (jobs := sum(counts(there).values())):
+        raise BadInput(f"{there.name} holds {out.many(jobs)}: --url takes an empty queue, or one that is not there yet")
 
 
 def _plan(only: list[str] | None, rounds: int | None, durability: str, *, quick: bool) -> "Plan":

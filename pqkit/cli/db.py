@@ -9,6 +9,7 @@ from pqkit import queries
 from pqkit.cli import output as out
 from pqkit.cli.inputs import BadInput
 from pqkit.db import Database, connect, schema
+from pqkit.db.sqlite import SqliteDatabase
 from pqkit.errors import PqkitError
 from pqkit.files import sync_folder
 from pqkit.settings import settings
@@ -30,14 +31,14 @@ def init() -> None:
 def upgrade() -> None:
     """Bring an existing database to this program's schema."""
     there = database()
-    if not there.path.exists():
-        raise BadInput(f"{there.path} is not there yet: run `pqkit db init`")
+    if not there.exists():
+        raise BadInput(f"{there.name} is not there yet: run `pqkit db init`")
     _ensure(there)
 
 
 def _ensure(there: Database) -> None:
     done = schema.ensure(there)
-    out.say(f"{there.path} is {'now' if done else 'already'} at schema {schema.HEAD}")
+    out.say(f"{there.name} is {'now' if done else 'already'} at schema {schema.HEAD}")
 
 
 @app.command()
@@ -50,7 +51,7 @@ def check() -> None:
         out.say(trouble, "red")
     if troubles:
         raise typer.Exit(1)
-    out.say(f"{there.path} is sound: schema {schema.HEAD}, {out.many(_count(there))}, each in one place")
+    out.say(f"{there.name} is sound: schema {schema.HEAD}, {out.many(_count(there))}, each in one place")
 
 
 @app.command()
@@ -59,7 +60,7 @@ def backup(target: Annotated[Path, typer.Argument(help="The file to write; it mu
     there = database()
     schema.check(there)
     _copy(there, target)
-    copy = Database(target, there.durability)
+    copy = SqliteDatabase(target, there.durability)
     schema.check(copy)
     troubles = inspect(copy)
     count = _count(copy)
@@ -70,8 +71,8 @@ def backup(target: Annotated[Path, typer.Argument(help="The file to write; it mu
 
 
 def inspect(there: Database) -> list[str]:
-    """What is wrong with the file or with the places of jobs, one line each; empty when nothing is."""
-    troubles = [f"the file is damaged: {line}" for line in there.integrity()]
+    """What is wrong with the database or with the places of jobs, one line each; empty when nothing is."""
+    troubles = [f"the database is damaged: {line}" for line in there.integrity()]
     misplaced = queries.misplaced(there)
     if misplaced:
         shown = ", ".join(map(str, misplaced[:10])) + (", …" if len(misplaced) > 10 else "")

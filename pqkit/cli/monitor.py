@@ -13,7 +13,7 @@ from pqkit import queries
 from pqkit.cli import output as out
 from pqkit.cli import queues, workers
 from pqkit.cli.inputs import BadInput
-from pqkit.db import Database
+from pqkit.db import Database, Obstacle
 from pqkit.log import escape
 from pqkit.queue import get_queue
 from pqkit.settings import settings
@@ -48,7 +48,7 @@ def frame(database: Database) -> Group:
     """One picture of the whole: a verdict, the numbers, queues, workers, and the processes of `pqkit up`."""
     now, living, found = database.now(), queries.workers(database), queries.queues(database)
     parts = [
-        verdict(living, found, now, queries.stopped_writer(database)),
+        verdict(living, found, now, queries.obstacle(database)),
         _numbers(database),
         Text(),
         queues.table(found, now),
@@ -61,16 +61,20 @@ def frame(database: Database) -> Group:
     return Group(*parts)
 
 
-def verdict(living: list[queries.WorkerView], found: list[queries.QueueView], now: int, blocker: str | None) -> Text:
+def verdict(
+    living: list[queries.WorkerView], found: list[queries.QueueView], now: int, obstacle: Obstacle | None
+) -> Text:
     """The worst thing that these numbers show, in one line."""
-    if blocker:
-        return Text(escape(f"nobody can write: the write lock is held by {blocker}"), "bold red")
+    if obstacle and obstacle.fatal:
+        return Text(escape(obstacle.words), "bold red")
     silent = [w.name for w in living if w.heartbeat_age is None or w.heartbeat_age > settings().rescue_after]
     paused = [q.name for q in found if q.pending and queues.is_paused(q, now)]
     if silent:
         return Text(escape(f"no heartbeat from {out.names(silent)}"), "bold red")
     if not living and any(q.pending for q in found):
         return Text("jobs wait and no worker lives: pqkit worker, or pqkit up", "bold red")
+    if obstacle:
+        return Text(escape(obstacle.words), "yellow")
     if paused:
         return Text(escape(f"jobs wait in paused queues: {out.names(paused)}"), "yellow")
     slots, busy = sum(w.slots for w in living), sum(w.running for w in living)

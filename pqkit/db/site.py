@@ -9,8 +9,9 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from pqkit.db.engine import connect
-from pqkit.errors import DatabaseUnavailable
+from pqkit.db.connect import connect
+from pqkit.db.sqlite import SqliteDatabase
+from pqkit.errors import DatabaseUnavailable, UnsupportedUrl
 
 
 class Site:
@@ -29,7 +30,12 @@ class Site:
 @contextmanager
 def site_beside(url: str) -> Iterator[Site]:
     """A site on the disk of the database behind ``url``, which need not be there; it is gone afterwards."""
-    wanted = connect(url).path.parent
+    database = connect(url)
+    if not isinstance(database, SqliteDatabase):
+        raise UnsupportedUrl(
+            f"{database.name}: benchmarks make scratch databases, and only where a SQLite file would be"
+        )
+    wanted = database.path.parent
     disk = next(folder for folder in (wanted, *wanted.parents) if folder.is_dir())
     try:
         folder = Path(tempfile.mkdtemp(prefix="pqkit-bench-", dir=disk))

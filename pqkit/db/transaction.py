@@ -1,12 +1,13 @@
 """Statements inside an open transaction."""
 
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pqkit.sql.text import Statement, Values
 
 
-class Transaction:
+class Transaction(ABC):
     """Statements inside one open transaction, over the driver's cursor. Values are tuples in declared order."""
 
     __slots__ = ("cursor",)
@@ -14,13 +15,38 @@ class Transaction:
     def __init__(self, cursor: Any) -> None:
         self.cursor = cursor
 
+    @abstractmethod
     def run(self, statement: Statement, *values: Any) -> int:
         """Execute once; the number of rows changed."""
+
+    @abstractmethod
+    def run_many(self, statement: Statement, rows: Iterable[Values]) -> int:
+        """Execute for each row of values; the number of rows changed in all."""
+
+    @abstractmethod
+    def rows(self, statement: Statement, *values: Any) -> list[Any]:
+        """All rows of the answer."""
+
+    def row(self, statement: Statement, *values: Any) -> Any:
+        """The first row, or None."""
+        found = self.rows(statement, *values)
+        return found[0] if found else None
+
+    @abstractmethod
+    def next_job_ids(self, count: int) -> Sequence[int]:
+        """Ids for ``count`` jobs that this transaction inserts, in order; nobody else gets them."""
+
+
+class SqliteTransaction(Transaction):
+    """On SQLite it holds the write lock, or sees one state of the database."""
+
+    __slots__ = ()
+
+    def run(self, statement: Statement, *values: Any) -> int:
         sql = statement.sqlite
         return int(self.cursor.execute(sql.text, sql.bind(values)).rowcount)
 
     def run_many(self, statement: Statement, rows: Iterable[Values]) -> int:
-        """Execute once per row of values; the number of rows changed in all."""
         sql = statement.sqlite
         return int(self.cursor.executemany(sql.text, sql.bind_all(rows)).rowcount)
 
@@ -29,13 +55,8 @@ class Transaction:
         found: list[Any] = self.cursor.execute(sql.text, sql.bind(values)).fetchall()
         return found
 
-    def row(self, statement: Statement, *values: Any) -> Any:
-        """The first row, or None."""
-        found = self.rows(statement, *values)
-        return found[0] if found else None
-
     def next_job_ids(self, count: int) -> range:
-        """Ids for ``count`` jobs that this transaction inserts; it holds the write lock, so nobody else takes them."""
+        """It holds the write lock, so nobody else takes them."""
         self.cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'job'")
         last = self.cursor.fetchone()
         first = (last[0] if last else 0) + 1

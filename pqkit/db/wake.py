@@ -20,23 +20,22 @@ BLIND_LOOK = 0.01
 
 
 class Wake:
-    """Wakes one waiting thread on a change of the database file's log, or when another thread calls ``set``.
+    """Wakes one waiting thread when another thread calls ``set``, and when there is something to read from ``news``.
 
-    The folder is watched, so the log may be removed and made again. ``wait`` returns why it ended.
+    ``wait`` returns why it ended.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, news: int | None = None) -> None:
         self._read_end, self._write_end = os.pipe()
         os.set_blocking(self._read_end, False)
         os.set_blocking(self._write_end, False)
-        self._names = {f"{path.name}-wal".encode()} if path else set()
-        self._inotify = _watch(path.parent) if path else None
-        self._waits = [fd for fd in (self._read_end, self._inotify) if fd is not None]
+        self._news = news
+        self._waits = [fd for fd in (self._read_end, news) if fd is not None]
 
     @property
     def sees_commits(self) -> bool:
-        """False where the system has no inotify: then only ``set`` and time-outs end a wait."""
-        return self._inotify is not None
+        """False where nothing tells of commits: then only ``set`` and time-outs end a wait."""
+        return self._news is not None
 
     def set(self) -> None:
         """Wake the waiter; safe from any thread and from a signal handler."""
@@ -60,7 +59,7 @@ class Wake:
                 return "set"
             if not readable:
                 return "timeout"
-            if self._log_changed():
+            if self._is_commit():
                 return "commit"
 
     def wait_for_commit(self, timeout: float, version: Callable[[], int], seen: int) -> str:
@@ -100,13 +99,26 @@ class Wake:
         for fd in (*self._waits, self._write_end):
             os.close(fd)
 
-    def _log_changed(self) -> bool:
-        assert self._inotify is not None
-        data, at, changed = os.read(self._inotify, 65536), 0, False
+    def _is_commit(self) -> bool:
+        """Read the news; whether they mean a commit."""
+        assert self._news is not None
+        return bool(os.read(self._news, 65536))
+
+
+class LogWake(Wake):
+    """Wakes also on a change of the database file's log. The folder is watched, so the log may be made again."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(_watch(path.parent))
+        self._name = f"{path.name}-wal".encode()
+
+    def _is_commit(self) -> bool:
+        assert self._news is not None
+        data, at, changed = os.read(self._news, 65536), 0, False
         while at < len(data):
             _, _, _, length = _EVENT.unpack_from(data, at)
             name = data[at + _EVENT.size : at + _EVENT.size + length].rstrip(b"\0")
-            changed = changed or name in self._names or not name
+            changed = changed or name == self._name or not name
             at += _EVENT.size + length
         return changed
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from pqkit.db.driver import is_busy, is_unavailable, sqlite
 from pqkit.db.holder import write_lock_holder
-from pqkit.db.transaction import Transaction
+from pqkit.db.transaction import SqliteTransaction
 from pqkit.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-    from pqkit.db.engine import Database
+    from pqkit.db.sqlite import SqliteDatabase
 
 PATIENCE = 60.0
 TELL_AFTER = 5.0
@@ -23,16 +23,16 @@ class Write:
 
     __slots__ = ("_connection", "_database")
 
-    def __init__(self, database: "Database") -> None:
+    def __init__(self, database: "SqliteDatabase") -> None:
         self._database = database
 
-    def __enter__(self) -> Transaction:
+    def __enter__(self) -> SqliteTransaction:
         self._connection = self._database.connection()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite.OperationalError as error:
             self._begin_patiently(error)
-        return Transaction(self._connection.cursor())
+        return SqliteTransaction(self._connection.cursor())
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         if error is None:

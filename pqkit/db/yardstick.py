@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
+from pqkit.db.connect import connect
+from pqkit.db.database import Durability
 from pqkit.db.driver import sqlite
-from pqkit.db.engine import Durability, connect
+from pqkit.db.sqlite import SqliteDatabase
 
 _TABLES = (
     "CREATE TABLE item (id INTEGER PRIMARY KEY, state INTEGER NOT NULL DEFAULT 0, args TEXT NOT NULL)",
@@ -29,11 +31,13 @@ class Yardstick:
 
     def __init__(self, url: str, durability: Durability, args: str = '{"n":123}') -> None:
         self._args = args
-        self._path = connect(url).path
+        database = connect(url, durability)
+        assert isinstance(database, SqliteDatabase)
+        self._path = database.path
         made = sqlite.connect(str(self._path))
         made.execute("PRAGMA journal_mode=WAL")
         made.close()
-        self._database = connect(url, durability)
+        self._database = database
         self._connection = self._database.connection()
         for statement in _TABLES:
             self._connection.execute(statement)

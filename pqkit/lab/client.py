@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pqkit import task
 from pqkit.db import Database
+from pqkit.db.sqlite import SqliteDatabase
 from pqkit.errors import DatabaseUnavailable
 from pqkit.queue import Queue, get_queue
 
@@ -67,6 +68,7 @@ def _ended(queue: Queue, waiting: list[int]) -> Iterator[int]:
 
 def _checkpoint(database: Database) -> None:
     """Bring the log into the database file now and then: a short run would never reach SQLite's own checkpoint."""
+    assert isinstance(database, SqliteDatabase)
     database.connection().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from unittest.mock import patch
 
 from pqkit import offspring, tasks
-from pqkit.db import Database, Transaction, clock, schema
+from pqkit.db import clock, schema
+from pqkit.db.sqlite import SqliteDatabase
+from pqkit.db.transaction import SqliteTransaction
 from pqkit.db.write import Write
 from pqkit.models import metadata
 from pqkit.queue import Queue, leases, upkeep
@@ -93,7 +95,7 @@ class Machine:
             yield
 
 
-class SimulatedDatabase(Database):
+class SimulatedDatabase(SqliteDatabase):
     """A real database on a simulated machine. ``gap`` is called between transactions, where a process may die."""
 
     def __init__(self, path: Path) -> None:
@@ -124,11 +126,11 @@ class SimulatedDatabase(Database):
     def write(self) -> Write:
         return _WriteWithGaps(self)
 
-    def join(self, session: "Session") -> Transaction:
+    def join(self, session: "Session") -> SqliteTransaction:
         return GappedTransaction(super().join(session).cursor, self.gap)
 
 
-class GappedTransaction(Transaction):
+class GappedTransaction(SqliteTransaction):
     """Knows the gap between transactions, for the mutants that split one in two."""
 
     __slots__ = ("_gap",)
@@ -153,7 +155,7 @@ class _WriteWithGaps(Write):
         super().__init__(database)
         self._gap = database.gap
 
-    def __enter__(self) -> Transaction:
+    def __enter__(self) -> SqliteTransaction:
         self._gap(True)
         return GappedTransaction(super().__enter__().cursor, self._gap)
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pqkit.db import Database, Durability, connect
+from pqkit.db import Durability
 from pqkit.db.driver import is_unavailable
 from pqkit.db.schema import ensure
+from pqkit.db.sqlite import SqliteDatabase
 from pqkit.errors import DatabaseUnavailable
 from pqkit.lab import Scratch, strace
 from pqkit.lab.result import Progress, Result, silent
@@ -131,19 +132,17 @@ def record(place: Scratch, durability: Durability, jobs: int) -> Recording:
     """Let a real producer and a real worker work under strace."""
     folder = place.folder / f"record-{durability}"
     folder.mkdir(mode=0o700)
-    url, told, trace = (
-        f"sqlite:///{folder / 'queue.db'}",
-        place.folder / f"told-{durability}",
-        folder.with_suffix(".trace"),
-    )
-    database = connect(url)
+    told, trace = place.folder / f"told-{durability}", folder.with_suffix(".trace")
+    database = SqliteDatabase(folder / "queue.db")
     ensure(database)
     database.close()
     before = {str(file): bytearray(file.read_bytes()) for file in folder.iterdir()}
     log = place.folder / "record.log"
     tracing = [*RECORD, "-o", str(trace)]
     command = ["pqkit.lab.client", str(told), str(jobs), str(SECONDS)]
-    client = strace.start(tracing, log, [*command, "worker"], url, durability=durability, tasks="pqkit.lab.client")
+    client = strace.start(
+        tracing, log, [*command, "worker"], database.url, durability=durability, tasks="pqkit.lab.client"
+    )
     try:
         client.wait(SECONDS + 60)
     finally:
@@ -186,7 +185,7 @@ def cut_power(recording: Recording, place: Scratch, cuts: int, seed: int, *, lyi
     """Cut at so many random moments; a ``lying`` disk says that it synced and did not."""
     rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
     disk = Disk({name: bytearray(content) for name, content in recording.before.items()}, lying)
-    rebuilt = connect(f"sqlite:///{place.folder / 'after-the-cut' / 'queue.db'}")
+    rebuilt = SqliteDatabase(place.folder / "after-the-cut" / "queue.db")
     moments = sorted(rng.randrange(len(recording.events) + 1) for _ in range(cuts))
     corrupt = losing = worst = fed = 0
     findings: list[Finding] = []
@@ -203,7 +202,7 @@ def cut_power(recording: Recording, place: Scratch, cuts: int, seed: int, *, lyi
     return Tally(cuts, corrupt, losing, worst, findings)
 
 
-def _examine(disk: Disk, files: dict[str, bytearray], before: Path, database: Database) -> tuple[list[str], int]:
+def _examine(disk: Disk, files: dict[str, bytearray], before: Path, database: SqliteDatabase) -> tuple[list[str], int]:
     """What is wrong with the database rebuilt from ``files``, and how many acknowledgements it does not keep."""
     shutil.rmtree(database.path.parent, ignore_errors=True)
     database.path.parent.mkdir(mode=0o700)
@@ -253,7 +252,7 @@ def _unfaithful(recording: Recording, place: Scratch, jobs: int) -> list[Finding
     for event in recording.events:
         disk.feed(event)
     files = disk.after_a_cut(random.Random(0), "everything")  # noqa: S311 - not used
-    wrong, lost = _examine(disk, files, recording.folder, connect(f"sqlite:///{place.folder / 'all' / 'queue.db'}"))
+    wrong, lost = _examine(disk, files, recording.folder, SqliteDatabase(place.folder / "all" / "queue.db"))
     if wrong or lost or len(disk.queued) != jobs or len(disk.ended) != jobs:
         words = f"{len(disk.queued)} queued and {len(disk.ended)} ended of {jobs}, {lost} lost; {wrong[:3]}"
         return [Finding("recording", None, f"the replay of the whole recording is not faithful: {words}")]

@@ -8,8 +8,8 @@ from itertools import chain, count, islice, product
 from pathlib import Path
 from typing import NamedTuple
 
-from pqkit.db import Database, connect
 from pqkit.db.schema import ensure
+from pqkit.db.sqlite import SqliteDatabase
 from pqkit.errors import DatabaseUnavailable
 from pqkit.lab import Scratch, strace, wait_until
 from pqkit.lab.client import read_told
@@ -69,8 +69,8 @@ def syscalls(place: Scratch, most: int = 40, *, progress: Progress = silent) -> 
 def _suffer(fault: Fault, folder: Path) -> tuple[int, int, list[str]]:
     """The calls that failed, the acknowledgements that were given, and what is wrong after all."""
     folder.mkdir(mode=0o700)
-    url, told, log, trace = f"sqlite:///{folder / 'queue.db'}", folder / "told", folder / "log", folder / "trace"
-    database = connect(url)
+    told, log, trace = folder / "told", folder / "log", folder / "trace"
+    database = SqliteDatabase(folder / "queue.db")
     ensure(database)
     database.close()
     failing = f"inject={fault.calls}:error={fault.error}:when={fault.every}+{fault.every}"
@@ -80,7 +80,7 @@ def _suffer(fault: Fault, folder: Path) -> tuple[int, int, list[str]]:
         "producer": ["pqkit.lab.client", str(told), str(JOBS), str(FAULTY_SECONDS)],
     }
     running = {
-        who: strace.start(injection if who == fault.victim else [], log, command, url, tasks=TASKS)
+        who: strace.start(injection if who == fault.victim else [], log, command, database.url, tasks=TASKS)
         for who, command in commands.items()
     }
     try:
@@ -91,16 +91,16 @@ def _suffer(fault: Fault, folder: Path) -> tuple[int, int, list[str]]:
             process.end()
     hits = trace.read_text(errors="replace").count("(INJECTED)") if trace.exists() else 0
     queued, ended = read_told(told)
-    wrong = _after(database, log, url) + lost(database, queued, ended)
+    wrong = _after(database, log) + lost(database, queued, ended)
     database.close()
     if not wrong:
         shutil.rmtree(folder)
     return hits, len(queued) + len(ended), wrong
 
 
-def _after(database: Database, log: Path, url: str) -> list[str]:
+def _after(database: SqliteDatabase, log: Path) -> list[str]:
     """What a healthy worker leaves wrong."""
-    healthy = strace.start([], log, [*WORKER, "healthy"], url, tasks=TASKS)
+    healthy = strace.start([], log, [*WORKER, "healthy"], database.url, tasks=TASKS)
     try:
         wait_until(lambda: _all_closed(database), HEALTHY_SECONDS, "the end of all jobs under a healthy worker")
     except TimeoutError as error:
@@ -111,13 +111,13 @@ def _after(database: Database, log: Path, url: str) -> list[str]:
     return wrong + [f"{found.rule}: job {found.job_id}: {found.words}" for found in audit(database).findings]
 
 
-def lost(database: Database, queued: set[int], ended: set[int]) -> list[str]:
+def lost(database: SqliteDatabase, queued: set[int], ended: set[int]) -> list[str]:
     """Acknowledgements that the database does not keep; every job has ended by now."""
     there = {row[0] for row in database.connection().execute("SELECT job_id FROM closed")}
     return [f"job {job} was acknowledged and is not there" for job in sorted((queued | ended) - there)]
 
 
-def _all_closed(database: Database) -> bool:
+def _all_closed(database: SqliteDatabase) -> bool:
     try:
         left = "SELECT 1 FROM job WHERE id NOT IN (SELECT job_id FROM closed)"
         return database.connection().execute(left).fetchone() is None

@@ -3,6 +3,7 @@
 Times are integers, microseconds since 1970 UTC, as they are stored. Every function takes a ``Database`` first.
 """
 
+from pqkit.db import Obstacle
 from pqkit.queries.system import (
     QueueView,
     Rates,
@@ -11,9 +12,9 @@ from pqkit.queries.system import (
     at_rest,
     counts,
     misplaced,
+    obstacle,
     queues,
     rates,
-    stopped_writer,
     unserved,
     workers,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "JobView",
     "Key",
     "LineView",
+    "Obstacle",
     "ProgressView",
     "QueueView",
     "Rates",
@@ -56,9 +58,9 @@ __all__ = [
     "jobs",
     "listed",
     "misplaced",
+    "obstacle",
     "queues",
     "rates",
-    "stopped_writer",
     "tally",
     "times",
     "unserved",

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Executable, exists, func, literal, select, union_all
 
-from pqkit.db import Database
-from pqkit.db.holder import write_lock_holder
+from pqkit.db import Database, Obstacle
 from pqkit.models import table
 from pqkit.states import JobState
 
@@ -189,10 +188,10 @@ def misplaced(database: Database) -> list[int]:
         return list(connection.scalars(wrong))
 
 
-def stopped_writer(database: Database) -> str | None:
-    """A process that was stopped while it held the write lock, in words: every other writer waits for it."""
-    holder = write_lock_holder(database.path)
-    return str(holder) if holder and holder.stopped else None
+def obstacle(database: Database) -> Obstacle | None:
+    """Who holds everybody else up: a process that was stopped while it held SQLite's write lock, or a transaction that
+    has kept PostgreSQL from removing dead rows for a minute."""
+    return database.obstacle()
 
 
 def unserved(database: Database) -> list[Unserved]:

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Executable, Table, desc, exists, false, or_, select, tuple_
+from sqlalchemy import Connection, Executable, Table, desc, exists, false, literal, or_, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
+from pqkit.columns import compact
 from pqkit.models import table
 from pqkit.states import JobState, Place
 
@@ -127,16 +128,23 @@ def _asked(wanted: Filter, now: int) -> Iterator[ColumnElement[bool]]:
     if wanted.newer_than is not None:
         yield JOB.c.created_at > now - round(wanted.newer_than * 1_000_000)
     if wanted.text is not None:
-        yield JOB.c.args.contains(wanted.text, autoescape=True)
+        yield compact(JOB.c.args).ilike(_anywhere(wanted.text), escape="/")
+
+
+def _anywhere(text: str) -> ColumnElement[str]:
+    """A pattern that finds this part of a stored JSON text."""
+    for sign in "/%_":
+        text = text.replace(sign, f"/{sign}")
+    return literal("%") + compact(literal(text)) + literal("%")
 
 
 def _error_has(walk: Walk, text: str) -> ColumnElement[bool]:
     if walk.table is JOB:
         return or_(*(_error_row_has(place, text) for place in (DELAYED, CLOSED)))
     if walk.table in {DELAYED, CLOSED}:
-        return walk.table.c.error.contains(text, autoescape=True)
+        return walk.table.c.error.icontains(text, autoescape=True)
     return false()
 
 
 def _error_row_has(place: Table, text: str) -> ColumnElement[bool]:
-    return exists().where(place.c.job_id == JOB.c.id, place.c.error.contains(text, autoescape=True))
+    return exists().where(place.c.job_id == JOB.c.id, place.c.error.icontains(text, autoescape=True))

@@ -1,7 +1,7 @@
 """All writes to a queue, as verbs: for producers here, for workers, maintenance and operators in the files beside."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -135,21 +135,9 @@ class Queue:
             return None
         return JobState(row[0]), row[1], row[2]
 
-    @contextmanager
-    def listen(self) -> Iterator[Callable[[float], None]]:
-        """A function that waits up to so many seconds for somebody's commit since it last returned."""
-        wake, version = self.database.wake(), self.database.data_version
-        seen = version()
-
-        def wait(seconds: float) -> None:
-            nonlocal seen
-            wake.wait_for_commit(seconds, version, seen)
-            seen = version()
-
-        try:
-            yield wait
-        finally:
-            wake.close()
+    def listen(self) -> AbstractContextManager[Callable[[float], None]]:
+        """A function that waits up to so many seconds for something to have happened since it last returned."""
+        return self.database.listen()
 
     def operator(self, who: str | None = None) -> Operator:
         """The operators' verbs in the name of ``who`` (default: the system user)."""

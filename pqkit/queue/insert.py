@@ -28,16 +28,16 @@ class Inserter:
 
     def insert(self, tx: Transaction, order: Order, text: str) -> Inserted:
         self._enter_queue(tx, order.queue)
-        if order.unique_key is not None:
-            holder = tx.row(sql.HOLDER, order.queue, order.unique_key)
+        while True:
+            holder = _holder(tx, order)
             if holder is not None:
-                return Inserted(holder[0], existing=True)
-        now = self._database.now()
-        job_id: int = tx.row(sql.INSERT_JOB, *order.row(text, now))[0]
-        if order.unique_key is not None:
-            tx.run(sql.INSERT_HOLD, order.queue, order.unique_key, job_id)
-        tx.run(_place_of(order), *order.place(job_id, now))
-        return Inserted(job_id)
+                return Inserted(holder, existing=True)
+            now = self._database.now()
+            job_id: int = tx.row(sql.INSERT_JOB, *order.row(text, now))[0]
+            if order.unique_key is None or tx.run(sql.INSERT_HOLD, order.queue, order.unique_key, job_id):
+                tx.run(_place_of(order), *order.place(job_id, now))
+                return Inserted(job_id)
+            tx.run(sql.DELETE_JOB, job_id)  # another transaction took the key since the look
 
     def insert_many(self, tx: Transaction, order: Order, texts: Sequence[str]) -> list[int]:
         self._enter_queue(tx, order.queue)
@@ -52,7 +52,7 @@ class Inserter:
         """Different calls, in their order; those that need no look before go in together."""
         if len(calls) == 1 or any(order.unique_key is not None for order, _ in calls):
             return [self.insert(tx, order, text) for order, text in calls]
-        for queue in {order.queue for order, _ in calls}:
+        for queue in sorted({order.queue for order, _ in calls}):
             self._enter_queue(tx, queue)
         now, ids = self._database.now(), tx.next_job_ids(len(calls))
         numbered = list(zip(ids, calls, strict=True))
@@ -71,6 +71,12 @@ class Inserter:
     def _enter_queue(self, tx: Transaction, queue: str) -> None:
         if queue not in self._known and tx.row(sql.KNOWN_QUEUE, queue) is None:
             tx.run(sql.INSERT_QUEUE, queue, self._database.now())
+
+
+def _holder(tx: Transaction, order: Order) -> int | None:
+    """The unfinished job that has the order's unique key."""
+    row = order.unique_key and tx.row(sql.HOLDER, order.queue, order.unique_key)
+    return row[0] if row else None
 
 
 def _place_of(order: Order) -> Statement:

@@ -119,7 +119,7 @@ class Leases:
             return any(
                 tx.row(head, name, now, self.name, self.id, 1)
                 for name in self._queue_names(tx)
-                for head in (sql.HEAD, sql.SUSPECT_HEAD)
+                for head in (sql.PEEK, sql.SUSPECT_PEEK)
             )
 
     def beat(self, reports: Sequence[Report] = (), *, stopping: bool = False) -> Beat:

@@ -54,6 +54,10 @@ class Deed(NamedTuple):
     detail: dict[str, Any] = {}  # noqa: RUF012 - never changed, only replaced
 
 
+class Moved(Exception):
+    """The job has left its place since the look: on PostgreSQL others write at the same time."""
+
+
 Step = Callable[[Transaction, Standing, int], str | None]
 
 
@@ -77,7 +81,7 @@ class Operator:
 
         def step(tx: Transaction, job: Standing, now: int) -> str | None:
             if job.state is JobState.PROCESSING:
-                return None if tx.run(sql.ASK_CANCEL, now, job.job_id) else "it was asked to cancel already"
+                return _ask_cancel(tx, job, now)
             return _close(tx, job, JobState.CANCELED, now, error)
 
         return self._apply(Deed("cancel", reason), job_ids, step)
@@ -95,7 +99,7 @@ class Operator:
             check_name("worker", worker)
 
         def step(tx: Transaction, job: Standing, _now: int) -> str | None:
-            tx.run(sql.ASSIGN, worker, job.queue, job.priority, job.job_id)
+            _there(tx.run(sql.ASSIGN, worker, job.queue, job.priority, job.job_id))
             return None
 
         return self._apply(Deed("assign", reason, {"worker": worker}), job_ids, step)
@@ -106,6 +110,7 @@ class Operator:
         def step(tx: Transaction, job: Standing, _now: int) -> str | None:
             if tx.row(sql.HAS_INTENT, job.job_id):
                 return NOT_IN_PLACE
+            _leave(tx, job)
             tx.run(sql.DELETE_JOB, job.job_id)
             return None
 
@@ -115,10 +120,9 @@ class Operator:
         """Enter a queue; False when it is there already."""
         check_name("queue", name)
         with self._database.write() as tx:
-            if tx.row(sql.KNOWN_QUEUE, name):
-                return False
             now = self._database.now()
-            tx.run(sql.INSERT_QUEUE, name, now)
+            if not tx.run(sql.INSERT_QUEUE, name, now):
+                return False
             self._record(tx, now, Deed("create_queue", detail={"queue": name}))
         return True
 
@@ -145,8 +149,7 @@ class Operator:
         check_name("queue", name)
         with self._database.write() as tx:
             now = self._database.now()
-            if not tx.row(sql.KNOWN_QUEUE, name):
-                tx.run(sql.INSERT_QUEUE, name, now)
+            tx.run(sql.INSERT_QUEUE, name, now)
             tx.run(sql.PAUSE, at, until, who, deed.reason if at else None, name)
             self._record(tx, now, deed)
 
@@ -155,7 +158,7 @@ class Operator:
         for batch in _batches(dict.fromkeys(job_ids)):
             with self._database.write() as tx:
                 now = self._database.now()
-                for job_id in batch:
+                for job_id in sorted(batch):  # whoever else locks some of them does it in the same order
                     problem = self._apply_one(tx, deed, job_id, step, now)
                     if problem is None:
                         done.changed.append(job_id)
@@ -170,7 +173,10 @@ class Operator:
         job = Standing(*row)._replace(state=JobState(row[3]))
         if not allows(job.state, deed.verb):
             return f"it is {job.state}, so it cannot be {PAST[deed.verb]}"
-        problem = step(tx, job, now)
+        try:
+            problem = step(tx, job, now)
+        except Moved:
+            return self._apply_one(tx, deed, job_id, step, now)
         if problem is None:
             self._record(tx, now, deed._replace(detail={"from": job.state, **deed.detail}), job_id)
         return problem
@@ -185,12 +191,15 @@ class Operator:
 def _resubmit(tx: Transaction, job: Standing, now: int) -> str | None:
     if tx.row(sql.HAS_INTENT, job.job_id):  # or they might replace those of the next run
         return NOT_IN_PLACE
-    if job.unique_key is not None and job.state.final:
-        holder = tx.row(sql.HOLDER, job.queue, job.unique_key)
-        if holder:
-            return f"its unique key is held by job {holder[0]}"
-        tx.run(sql.INSERT_HOLD, job.queue, job.unique_key, job.job_id)
-    _leave(tx, job)
+    needs_key = job.unique_key is not None and job.state.final
+    if needs_key and not tx.run(sql.INSERT_HOLD, job.queue, job.unique_key, job.job_id):
+        return _held_by(tx, job)
+    try:
+        _leave(tx, job)
+    except Moved:
+        if needs_key:
+            tx.run(sql.DELETE_HOLD, job.job_id)
+        raise
     tx.run(sql.INSERT_READY, job.queue, job.priority, job.job_id, job.attempt, 0, 0, 0, job.assigned_to, now)
     return None
 
@@ -203,16 +212,36 @@ def _close(tx: Transaction, job: Standing, state: JobState, now: int, error: str
     return None
 
 
+def _held_by(tx: Transaction, job: Standing) -> str:
+    holder = tx.row(sql.HOLDER, job.queue, job.unique_key)
+    if holder is None or holder[0] == job.job_id:
+        raise Moved  # the key came free meanwhile, or somebody else has resubmitted this job
+    return f"its unique key is held by job {holder[0]}"
+
+
+def _ask_cancel(tx: Transaction, job: Standing, now: int) -> str | None:
+    if tx.run(sql.ASK_CANCEL, now, job.job_id):
+        return None
+    row = tx.row(sql.PLACES_OF, job.job_id)
+    _there(row is not None and row[3] == JobState.PROCESSING)
+    return "it was asked to cancel already"
+
+
 def _leave(tx: Transaction, job: Standing) -> None:
     match job.state.place:
         case Place.READY:
-            tx.run(sql.DELETE_READY, job.queue, job.priority, job.job_id)
+            _there(tx.run(sql.DELETE_READY, job.queue, job.priority, job.job_id))
         case Place.DELAYED:
-            tx.run(sql.DELETE_DELAYED, job.due_at, job.job_id)
+            _there(tx.run(sql.DELETE_DELAYED, job.due_at, job.job_id))
         case Place.CLOSED:
-            tx.run(sql.DELETE_CLOSED, job.job_id)
+            _there(tx.run(sql.DELETE_CLOSED, job.job_id))
         case Place.LEASE:
             raise AssertionError("only the fence ends a lease")
+
+
+def _there(rows: int) -> None:
+    if not rows:
+        raise Moved
 
 
 def _batches(job_ids: Iterable[int]) -> Iterator[Sequence[int]]:

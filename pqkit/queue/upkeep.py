@@ -70,18 +70,20 @@ class Upkeep:
             if _held_by_other(tx, name, worker_id, (boot, now)):
                 return False
         with self._database.write() as tx:
+            held = tx.row(sql.DUTY_HELD, name)
             if _held_by_other(tx, name, worker_id, (boot, now)):
                 return False
-            tx.run(sql.DELETE_DUTY, name)
-            tx.run(sql.INSERT_DUTY, name, worker_id, boot, now + round(DUTY_SECONDS * 1_000_000))
-        return True
+            # Of two that come at once, the second finds the row gone that it saw, or a new one in its place.
+            if held and not tx.run(sql.DELETE_DUTY, name, held[0], held[2]):
+                return False
+            return bool(tx.run(sql.INSERT_DUTY, name, worker_id, boot, now + round(DUTY_SECONDS * 1_000_000)))
 
     def drop_duty(self, worker_id: int, name: str = "maintenance") -> None:
         """Give the duty up, so that another takes it at once."""
         with self._database.write() as tx:
             held = tx.row(sql.DUTY_HELD, name)
             if held and held[0] == worker_id:
-                tx.run(sql.DELETE_DUTY, name)
+                tx.run(sql.DELETE_DUTY, name, held[0], held[2])
 
     def next_due(self) -> int | None:
         """When the next delayed job is due, in microseconds UTC."""

@@ -9,8 +9,8 @@ INSERT_JOB = Statement(
     ),
     Text(
         "INSERT INTO job (queue, task, args, priority, max_retries, backoff, timeout, unique_key, created_at) "
-        "VALUES (%s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::INTEGER, %s::INTEGER, %s::VARCHAR, %s, "
-        "%s::VARCHAR, %s::BIGINT) RETURNING job.id",
+        'VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", CAST(%s AS JSONB), %s::INTEGER, '
+        '%s::INTEGER, %s::VARCHAR COLLATE "C", %s, %s::VARCHAR COLLATE "C", %s::BIGINT) RETURNING job.id',
     ),
 )
 
@@ -21,8 +21,16 @@ INSERT_JOB_WITH_ID = Statement(
     ),
     Text(
         "INSERT INTO job (id, queue, task, args, priority, max_retries, backoff, timeout, unique_key, "
-        "created_at) VALUES (%s::BIGINT, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::INTEGER, %s::INTEGER, "
-        "%s::VARCHAR, %s, %s::VARCHAR, %s::BIGINT)",
+        'created_at) VALUES (%s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", CAST(%s AS JSONB), '
+        '%s::INTEGER, %s::INTEGER, %s::VARCHAR COLLATE "C", %s, %s::VARCHAR COLLATE "C", %s::BIGINT)',
+    ),
+    Text(
+        "INSERT INTO job (id, queue, task, args, priority, max_retries, backoff, timeout, unique_key, "
+        "created_at) SELECT rows.id, rows.queue, rows.task, rows.args, rows.priority, rows.max_retries, "
+        "rows.backoff, rows.timeout, rows.unique_key, rows.created_at FROM unnest(%s::BIGINT[], %s::TEXT[] "
+        'COLLATE "C", %s::TEXT[] COLLATE "C", %s::JSONB[], %s::INTEGER[], %s::INTEGER[], %s::TEXT[] COLLATE '
+        '"C", %s::FLOAT[], %s::TEXT[] COLLATE "C", %s::BIGINT[]) AS rows(id, queue, task, args, priority, '
+        "max_retries, backoff, timeout, unique_key, created_at)",
     ),
 )
 
@@ -33,8 +41,16 @@ INSERT_READY = Statement(
     ),
     Text(
         "INSERT INTO ready (queue, priority, job_id, attempt, retries, crashes, suspect, assigned_to, since) "
-        "VALUES (%s::VARCHAR, %s::INTEGER, %s::BIGINT, %s::INTEGER, %s::INTEGER, %s::INTEGER, %s::INTEGER, "
-        "%s::VARCHAR, %s::BIGINT)",
+        'VALUES (%s::VARCHAR COLLATE "C", %s::INTEGER, %s::BIGINT, %s::INTEGER, %s::INTEGER, %s::INTEGER, '
+        '%s::INTEGER, %s::VARCHAR COLLATE "C", %s::BIGINT)',
+    ),
+    Text(
+        "INSERT INTO ready (queue, priority, job_id, attempt, retries, crashes, suspect, assigned_to, since) "
+        "SELECT rows.queue, rows.priority, rows.job_id, rows.attempt, rows.retries, rows.crashes, "
+        'rows.suspect, rows.assigned_to, rows.since FROM unnest(%s::TEXT[] COLLATE "C", %s::INTEGER[], '
+        '%s::BIGINT[], %s::INTEGER[], %s::INTEGER[], %s::INTEGER[], %s::INTEGER[], %s::TEXT[] COLLATE "C", '
+        "%s::BIGINT[]) AS rows(queue, priority, job_id, attempt, retries, crashes, suspect, assigned_to, "
+        "since)",
     ),
 )
 
@@ -45,8 +61,15 @@ INSERT_DELAYED = Statement(
     ),
     Text(
         "INSERT INTO delayed (due_at, job_id, state, attempt, retries, crashes, error, assigned_to) VALUES "
-        "(%s::BIGINT, %s::BIGINT, %s::VARCHAR, %s::INTEGER, %s::INTEGER, %s::INTEGER, %s::VARCHAR, "
-        "%s::VARCHAR)",
+        '(%s::BIGINT, %s::BIGINT, %s::VARCHAR COLLATE "C", %s::INTEGER, %s::INTEGER, %s::INTEGER, %s::VARCHAR '
+        'COLLATE "C", %s::VARCHAR COLLATE "C")',
+    ),
+    Text(
+        "INSERT INTO delayed (due_at, job_id, state, attempt, retries, crashes, error, assigned_to) SELECT "
+        "rows.due_at, rows.job_id, rows.state, rows.attempt, rows.retries, rows.crashes, rows.error, "
+        'rows.assigned_to FROM unnest(%s::BIGINT[], %s::BIGINT[], %s::TEXT[] COLLATE "C", %s::INTEGER[], '
+        '%s::INTEGER[], %s::INTEGER[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C") AS rows(due_at, '
+        "job_id, state, attempt, retries, crashes, error, assigned_to)",
     ),
 )
 
@@ -55,17 +78,23 @@ HOLDER = Statement(
         "SELECT unique_hold.job_id FROM unique_hold WHERE unique_hold.queue = ? AND unique_hold.unique_key = ?",
     ),
     Text(
-        "SELECT unique_hold.job_id FROM unique_hold WHERE unique_hold.queue = %s::VARCHAR AND "
-        "unique_hold.unique_key = %s::VARCHAR",
+        'SELECT unique_hold.job_id FROM unique_hold WHERE unique_hold.queue = %s::VARCHAR COLLATE "C" AND '
+        'unique_hold.unique_key = %s::VARCHAR COLLATE "C"',
     ),
 )
 
 INSERT_HOLD = Statement(
     Text(
-        "INSERT INTO unique_hold (queue, unique_key, job_id) VALUES (?, ?, ?)",
+        "INSERT INTO unique_hold (queue, unique_key, job_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
     ),
     Text(
-        "INSERT INTO unique_hold (queue, unique_key, job_id) VALUES (%s::VARCHAR, %s::VARCHAR, %s::BIGINT)",
+        'INSERT INTO unique_hold (queue, unique_key, job_id) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR '
+        'COLLATE "C", %s::BIGINT) ON CONFLICT DO NOTHING',
+    ),
+    Text(
+        "INSERT INTO unique_hold (queue, unique_key, job_id) SELECT rows.queue, rows.unique_key, rows.job_id "
+        'FROM unnest(%s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::BIGINT[]) AS rows(queue, unique_key, '
+        "job_id) ON CONFLICT DO NOTHING",
     ),
 )
 
@@ -76,6 +105,9 @@ DELETE_HOLD = Statement(
     Text(
         "DELETE FROM unique_hold WHERE unique_hold.job_id = %s::BIGINT",
     ),
+    Text(
+        "DELETE FROM unique_hold USING unnest(%s::BIGINT[]) AS rows(job_id) WHERE unique_hold.job_id = rows.job_id",
+    ),
 )
 
 KNOWN_QUEUE = Statement(
@@ -83,16 +115,20 @@ KNOWN_QUEUE = Statement(
         "SELECT queue.name FROM queue WHERE queue.name = ?",
     ),
     Text(
-        "SELECT queue.name FROM queue WHERE queue.name = %s::VARCHAR",
+        'SELECT queue.name FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C"',
     ),
 )
 
 INSERT_QUEUE = Statement(
     Text(
-        "INSERT INTO queue (name, created_at) VALUES (?, ?)",
+        "INSERT INTO queue (name, created_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
     ),
     Text(
-        "INSERT INTO queue (name, created_at) VALUES (%s::VARCHAR, %s::BIGINT)",
+        'INSERT INTO queue (name, created_at) VALUES (%s::VARCHAR COLLATE "C", %s::BIGINT) ON CONFLICT DO NOTHING',
+    ),
+    Text(
+        "INSERT INTO queue (name, created_at) SELECT rows.name, rows.created_at FROM unnest(%s::TEXT[] "
+        'COLLATE "C", %s::BIGINT[]) AS rows(name, created_at) ON CONFLICT DO NOTHING',
     ),
 )
 
@@ -110,16 +146,22 @@ HEAD = Statement(
         (0,),
     ),
     Text(
-        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
-        "ready.crashes, ready.suspect, %s AS anon_2, %s AS anon_3, ready.since, job.task, job.args, "
-        "job.max_retries, job.backoff, job.timeout, job.unique_key FROM ready JOIN job ON job.id = "
-        "ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR AND "
-        "queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT))) "
-        "AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR) AND (EXISTS (SELECT * FROM "
-        "worker_task WHERE worker_task.worker_id = %s::BIGINT AND worker_task.task = job.task)) AND "
-        "ready.queue = %s::VARCHAR AND ready.suspect = 0 ORDER BY ready.priority, ready.job_id LIMIT "
-        "%s::INTEGER + 0 FOR UPDATE OF ready SKIP LOCKED",
-        (3, 1, 0, 1, 2, 3, 0, 4),
+        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
+        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
+        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        'ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" '
+        "AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > "
+        '%s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR COLLATE "C") AND '
+        "(SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY (array((SELECT worker_task.task FROM "
+        "worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY SHARE))) ORDER BY ready.priority, "
+        "ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED) SELECT head.queue, head.priority, "
+        "head.job_id, head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS anon_1, "
+        "%s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS args, asked.max_retries, "
+        "asked.backoff, asked.timeout, asked.unique_key FROM head JOIN LATERAL (SELECT job.task AS task, "
+        "job.args AS args, job.max_retries AS max_retries, job.backoff AS backoff, job.timeout AS timeout, "
+        "job.unique_key AS unique_key FROM job WHERE job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY "
+        "head.priority, head.job_id",
+        (0, 0, 1, 2, 3, 4, 3, 1),
         (),
     ),
 )
@@ -139,17 +181,89 @@ SUSPECT_HEAD = Statement(
         (0,),
     ),
     Text(
+        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
+        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
+        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        'ready.suspect = 1 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" '
+        "AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > "
+        '%s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR COLLATE "C") AND '
+        "(SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY (array((SELECT worker_task.task FROM "
+        "worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY SHARE))) ORDER BY ready.priority, "
+        "ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED) SELECT head.queue, head.priority, "
+        "head.job_id, head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS anon_1, "
+        "%s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS args, asked.max_retries, "
+        "asked.backoff, asked.timeout, asked.unique_key FROM head JOIN LATERAL (SELECT job.task AS task, "
+        "job.args AS args, job.max_retries AS max_retries, job.backoff AS backoff, job.timeout AS timeout, "
+        "job.unique_key AS unique_key FROM job WHERE job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY "
+        "head.priority, head.job_id",
+        (0, 0, 1, 2, 3, 4, 3, 1),
+        (),
+    ),
+)
+
+PEEK = Statement(
+    Text(
         "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
-        "ready.crashes, ready.suspect, %s AS anon_2, %s AS anon_3, ready.since, job.task, job.args, "
+        "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
+        "job.max_retries, job.backoff, job.timeout, job.unique_key FROM ready JOIN job ON job.id = "
+        "ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND queue.paused_at IS NOT "
+        "NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND (ready.assigned_to IS NULL OR "
+        "ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE worker_task.worker_id = ? AND "
+        "worker_task.task = job.task)) AND ready.queue = ? AND ready.suspect = 0 ORDER BY ready.priority, "
+        "ready.job_id LIMIT ? + 0 OFFSET ?",
+        (3, 1, 0, 1, 2, 3, 0, 4, 5),
+        (0,),
+    ),
+    Text(
+        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
+        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
+        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        'ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" '
+        "AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > "
+        '%s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR COLLATE "C") AND '
+        "(SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY (array((SELECT worker_task.task FROM "
+        "worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER BY ready.priority, ready.job_id LIMIT "
+        "%s::INTEGER + 0) SELECT head.queue, head.priority, head.job_id, head.attempt, head.retries, "
+        "head.crashes, head.suspect, %s::BIGINT AS anon_1, %s::BIGINT AS anon_2, head.since, asked.task, "
+        "CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key "
+        "FROM head JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries AS max_retries, "
+        "job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key FROM job WHERE job.id = "
+        "head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
+        (0, 0, 1, 2, 3, 4, 3, 1),
+        (),
+    ),
+)
+
+SUSPECT_PEEK = Statement(
+    Text(
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
         "job.max_retries, job.backoff, job.timeout, job.unique_key FROM ready AS found JOIN ready ON "
         "found.queue = ready.queue AND found.priority = ready.priority AND found.job_id = ready.job_id JOIN "
-        "job ON job.id = ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR "
+        "job ON job.id = ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND "
+        "queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND "
+        "(ready.assigned_to IS NULL OR ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE "
+        "worker_task.worker_id = ? AND worker_task.task = job.task)) AND found.queue = ? AND found.suspect = "
+        "1 ORDER BY found.priority, found.job_id LIMIT ? + 0 OFFSET ?",
+        (3, 1, 0, 1, 2, 3, 0, 4, 5),
+        (0,),
+    ),
+    Text(
+        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
+        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
+        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        'ready.suspect = 1 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" '
         "AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > "
-        "%s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR) AND (EXISTS (SELECT "
-        "* FROM worker_task WHERE worker_task.worker_id = %s::BIGINT AND worker_task.task = job.task)) AND "
-        "found.queue = %s::VARCHAR AND found.suspect = 1 ORDER BY found.priority, found.job_id LIMIT "
-        "%s::INTEGER + 0 FOR UPDATE OF ready SKIP LOCKED",
-        (3, 1, 0, 1, 2, 3, 0, 4),
+        '%s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR COLLATE "C") AND '
+        "(SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY (array((SELECT worker_task.task FROM "
+        "worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER BY ready.priority, ready.job_id LIMIT "
+        "%s::INTEGER + 0) SELECT head.queue, head.priority, head.job_id, head.attempt, head.retries, "
+        "head.crashes, head.suspect, %s::BIGINT AS anon_1, %s::BIGINT AS anon_2, head.since, asked.task, "
+        "CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key "
+        "FROM head JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries AS max_retries, "
+        "job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key FROM job WHERE job.id = "
+        "head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
+        (0, 0, 1, 2, 3, 4, 3, 1),
         (),
     ),
 )
@@ -159,8 +273,13 @@ DELETE_READY = Statement(
         "DELETE FROM ready WHERE ready.queue = ? AND ready.priority = ? AND ready.job_id = ?",
     ),
     Text(
-        "DELETE FROM ready WHERE ready.queue = %s::VARCHAR AND ready.priority = %s::INTEGER AND ready.job_id "
-        "= %s::BIGINT",
+        'DELETE FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND ready.priority = %s::INTEGER AND '
+        "ready.job_id = %s::BIGINT",
+    ),
+    Text(
+        'DELETE FROM ready USING unnest(%s::TEXT[] COLLATE "C", %s::INTEGER[], %s::BIGINT[]) AS rows(queue, '
+        "priority, job_id) WHERE ready.queue = rows.queue AND ready.priority = rows.priority AND ready.job_id "
+        "= rows.job_id",
     ),
 )
 
@@ -173,6 +292,12 @@ INSERT_LEASE = Statement(
         "INSERT INTO lease (job_id, attempt, retries, crashes, suspect, worker_id, claimed_at) VALUES "
         "(%s::BIGINT, %s::INTEGER, %s::INTEGER, %s::INTEGER, %s::INTEGER, %s::BIGINT, %s::BIGINT)",
     ),
+    Text(
+        "INSERT INTO lease (job_id, attempt, retries, crashes, suspect, worker_id, claimed_at) SELECT "
+        "rows.job_id, rows.attempt, rows.retries, rows.crashes, rows.suspect, rows.worker_id, rows.claimed_at "
+        "FROM unnest(%s::BIGINT[], %s::INTEGER[], %s::INTEGER[], %s::INTEGER[], %s::INTEGER[], %s::BIGINT[], "
+        "%s::BIGINT[]) AS rows(job_id, attempt, retries, crashes, suspect, worker_id, claimed_at)",
+    ),
 )
 
 LEASE_RUN = Statement(
@@ -184,8 +309,8 @@ LEASE_RUN = Statement(
     Text(
         "INSERT INTO lease (job_id, attempt, retries, crashes, suspect, worker_id, claimed_at) SELECT "
         "ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, ready.crashes, ready.suspect, %s::BIGINT "
-        "AS anon_2, %s::BIGINT AS anon_3 FROM ready WHERE ready.queue = %s::VARCHAR AND ready.priority = "
-        "%s::INTEGER AND ready.job_id BETWEEN %s::BIGINT AND %s::BIGINT",
+        'AS anon_2, %s::BIGINT AS anon_3 FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        "ready.priority = %s::INTEGER AND ready.job_id BETWEEN %s::BIGINT AND %s::BIGINT",
     ),
 )
 
@@ -194,8 +319,8 @@ DELETE_READY_RUN = Statement(
         "DELETE FROM ready WHERE ready.queue = ? AND ready.priority = ? AND ready.job_id BETWEEN ? AND ?",
     ),
     Text(
-        "DELETE FROM ready WHERE ready.queue = %s::VARCHAR AND ready.priority = %s::INTEGER AND ready.job_id "
-        "BETWEEN %s::BIGINT AND %s::BIGINT",
+        'DELETE FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND ready.priority = %s::INTEGER AND '
+        "ready.job_id BETWEEN %s::BIGINT AND %s::BIGINT",
     ),
 )
 
@@ -204,7 +329,7 @@ NEXT_QUEUE = Statement(
         "SELECT min(ready.queue) AS min_1 FROM ready WHERE ready.queue > ?",
     ),
     Text(
-        "SELECT min(ready.queue) AS min_1 FROM ready WHERE ready.queue > %s::VARCHAR",
+        'SELECT min(ready.queue) AS min_1 FROM ready WHERE ready.queue > %s::VARCHAR COLLATE "C"',
     ),
 )
 
@@ -216,6 +341,11 @@ DELETE_LEASE = Statement(
         "DELETE FROM lease WHERE lease.job_id = %s::BIGINT AND lease.attempt = %s::INTEGER AND "
         "lease.worker_id = %s::BIGINT",
     ),
+    Text(
+        "DELETE FROM lease USING unnest(%s::BIGINT[], %s::INTEGER[], %s::BIGINT[]) AS rows(job_id, attempt, "
+        "worker_id) WHERE lease.job_id = rows.job_id AND lease.attempt = rows.attempt AND lease.worker_id = "
+        "rows.worker_id",
+    ),
 )
 
 INSERT_ATTEMPT = Statement(
@@ -226,7 +356,15 @@ INSERT_ATTEMPT = Statement(
     Text(
         "INSERT INTO attempt (job_id, attempt, worker_id, claimed_at, started_at, ended_at, outcome, error, "
         "next_at) VALUES (%s::BIGINT, %s::INTEGER, %s::BIGINT, %s::BIGINT, %s::BIGINT, %s::BIGINT, "
-        "%s::VARCHAR, %s::VARCHAR, %s::BIGINT)",
+        '%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT)',
+    ),
+    Text(
+        "INSERT INTO attempt (job_id, attempt, worker_id, claimed_at, started_at, ended_at, outcome, error, "
+        "next_at) SELECT rows.job_id, rows.attempt, rows.worker_id, rows.claimed_at, rows.started_at, "
+        "rows.ended_at, rows.outcome, rows.error, rows.next_at FROM unnest(%s::BIGINT[], %s::INTEGER[], "
+        '%s::BIGINT[], %s::BIGINT[], %s::BIGINT[], %s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE '
+        '"C", %s::BIGINT[]) AS rows(job_id, attempt, worker_id, claimed_at, started_at, ended_at, outcome, '
+        "error, next_at)",
     ),
 )
 
@@ -237,8 +375,15 @@ INSERT_CLOSED = Statement(
     ),
     Text(
         "INSERT INTO closed (job_id, state, finished_at, attempt, retries, crashes, result, error) VALUES "
-        "(%s::BIGINT, %s::VARCHAR, %s::BIGINT, %s::INTEGER, %s::INTEGER, %s::INTEGER, %s::VARCHAR, "
-        "%s::VARCHAR)",
+        '(%s::BIGINT, %s::VARCHAR COLLATE "C", %s::BIGINT, %s::INTEGER, %s::INTEGER, %s::INTEGER, CAST(%s AS '
+        'JSONB), %s::VARCHAR COLLATE "C")',
+    ),
+    Text(
+        "INSERT INTO closed (job_id, state, finished_at, attempt, retries, crashes, result, error) SELECT "
+        "rows.job_id, rows.state, rows.finished_at, rows.attempt, rows.retries, rows.crashes, rows.result, "
+        'rows.error FROM unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", %s::BIGINT[], %s::INTEGER[], '
+        '%s::INTEGER[], %s::INTEGER[], %s::JSONB[], %s::TEXT[] COLLATE "C") AS rows(job_id, state, '
+        "finished_at, attempt, retries, crashes, result, error)",
     ),
 )
 
@@ -248,7 +393,12 @@ INSERT_REFUSAL = Statement(
     ),
     Text(
         "INSERT INTO refusal (at, job_id, attempt, worker_id, outcome) VALUES (%s::BIGINT, %s::BIGINT, "
-        "%s::INTEGER, %s::BIGINT, %s::VARCHAR) RETURNING refusal.id",
+        '%s::INTEGER, %s::BIGINT, %s::VARCHAR COLLATE "C")',
+    ),
+    Text(
+        "INSERT INTO refusal (at, job_id, attempt, worker_id, outcome) SELECT rows.at, rows.job_id, "
+        "rows.attempt, rows.worker_id, rows.outcome FROM unnest(%s::BIGINT[], %s::BIGINT[], %s::INTEGER[], "
+        '%s::BIGINT[], %s::TEXT[] COLLATE "C") AS rows(at, job_id, attempt, worker_id, outcome)',
     ),
 )
 
@@ -257,7 +407,12 @@ INSERT_INTENT = Statement(
         "INSERT INTO file_intent (job_id, staged, target) VALUES (?, ?, ?)",
     ),
     Text(
-        "INSERT INTO file_intent (job_id, staged, target) VALUES (%s::BIGINT, %s::VARCHAR, %s::VARCHAR)",
+        'INSERT INTO file_intent (job_id, staged, target) VALUES (%s::BIGINT, %s::VARCHAR COLLATE "C", '
+        '%s::VARCHAR COLLATE "C")',
+    ),
+    Text(
+        "INSERT INTO file_intent (job_id, staged, target) SELECT rows.job_id, rows.staged, rows.target FROM "
+        'unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C") AS rows(job_id, staged, target)',
     ),
 )
 
@@ -266,7 +421,12 @@ DELETE_INTENT = Statement(
         "DELETE FROM file_intent WHERE file_intent.job_id = ? AND file_intent.staged = ?",
     ),
     Text(
-        "DELETE FROM file_intent WHERE file_intent.job_id = %s::BIGINT AND file_intent.staged = %s::VARCHAR",
+        "DELETE FROM file_intent WHERE file_intent.job_id = %s::BIGINT AND file_intent.staged = %s::VARCHAR "
+        'COLLATE "C"',
+    ),
+    Text(
+        'DELETE FROM file_intent USING unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C") AS rows(job_id, staged) '
+        "WHERE file_intent.job_id = rows.job_id AND file_intent.staged = rows.staged",
     ),
 )
 
@@ -292,20 +452,24 @@ DELETE_PROGRESS = Statement(
     Text(
         "DELETE FROM progress WHERE progress.job_id = %s::BIGINT",
     ),
+    Text(
+        "DELETE FROM progress USING unnest(%s::BIGINT[]) AS rows(job_id) WHERE progress.job_id = rows.job_id",
+    ),
 )
 
 REPORT_PROGRESS = Statement(
     Text(
         "INSERT INTO progress (job_id, attempt, at, fraction, note) SELECT ? AS anon_1, ? AS anon_2, ? AS "
         "anon_3, ? AS anon_4, ? AS anon_5 WHERE EXISTS (SELECT * FROM lease WHERE lease.job_id = ? AND "
-        "lease.attempt = ? AND lease.worker_id = ?)",
+        "lease.attempt = ? AND lease.worker_id = ?) ON CONFLICT DO NOTHING",
         (3, 4, 0, 1, 2, 3, 4, 5),
         (),
     ),
     Text(
-        "INSERT INTO progress (job_id, attempt, at, fraction, note) SELECT %s AS anon_1, %s AS anon_2, %s AS "
-        "anon_3, %s AS anon_4, %s AS anon_5 WHERE EXISTS (SELECT * FROM lease WHERE lease.job_id = %s::BIGINT "
-        "AND lease.attempt = %s::INTEGER AND lease.worker_id = %s::BIGINT)",
+        "INSERT INTO progress (job_id, attempt, at, fraction, note) SELECT %s::BIGINT AS anon_1, %s::INTEGER "
+        "AS anon_2, %s::BIGINT AS anon_3, %s AS anon_4, %s::VARCHAR AS anon_5 WHERE EXISTS (SELECT * FROM "
+        "lease WHERE lease.job_id = %s::BIGINT AND lease.attempt = %s::INTEGER AND lease.worker_id = "
+        "%s::BIGINT) ON CONFLICT DO NOTHING",
         (3, 4, 0, 1, 2, 3, 4, 5),
         (),
     ),
@@ -321,11 +485,11 @@ REPORT_LINE = Statement(
         ("completed",),
     ),
     Text(
-        "INSERT INTO job_log (job_id, attempt, at, line) SELECT %s AS anon_1, %s AS anon_2, %s AS anon_3, %s "
-        "AS anon_4 WHERE (EXISTS (SELECT * FROM lease WHERE lease.job_id = %s::BIGINT AND lease.attempt = "
-        "%s::INTEGER AND lease.worker_id = %s::BIGINT)) OR (EXISTS (SELECT * FROM attempt WHERE "
-        "attempt.job_id = %s::BIGINT AND attempt.attempt = %s::INTEGER AND attempt.worker_id = %s::BIGINT AND "
-        "attempt.outcome = %s::VARCHAR))",
+        "INSERT INTO job_log (job_id, attempt, at, line) SELECT %s::BIGINT AS anon_1, %s::INTEGER AS anon_2, "
+        "%s::BIGINT AS anon_3, %s::VARCHAR AS anon_4 WHERE (EXISTS (SELECT * FROM lease WHERE lease.job_id = "
+        "%s::BIGINT AND lease.attempt = %s::INTEGER AND lease.worker_id = %s::BIGINT)) OR (EXISTS (SELECT * "
+        "FROM attempt WHERE attempt.job_id = %s::BIGINT AND attempt.attempt = %s::INTEGER AND "
+        'attempt.worker_id = %s::BIGINT AND attempt.outcome = %s::VARCHAR COLLATE "C"))',
         (2, 3, 0, 1, 2, 3, 4, 2, 3, 4, 5),
         ("completed",),
     ),
@@ -338,9 +502,19 @@ INSERT_WORKER = Statement(
     ),
     Text(
         "INSERT INTO worker (id, name, host, pid, process_start, pid_space, boot_id, beat, slots, queues, "
-        "version, started_at, heartbeat_at, memory) VALUES (%s::BIGINT, %s::VARCHAR, %s::VARCHAR, "
-        "%s::INTEGER, %s::BIGINT, %s::VARCHAR, %s::VARCHAR, %s::BIGINT, %s::INTEGER, %s::VARCHAR, "
-        "%s::VARCHAR, %s::BIGINT, %s::BIGINT, %s::BIGINT)",
+        'version, started_at, heartbeat_at, memory) VALUES (%s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR '
+        'COLLATE "C", %s::INTEGER, %s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, '
+        '%s::INTEGER, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT, %s::BIGINT)',
+    ),
+    Text(
+        "INSERT INTO worker (id, name, host, pid, process_start, pid_space, boot_id, beat, slots, queues, "
+        "version, started_at, heartbeat_at, memory) SELECT rows.id, rows.name, rows.host, rows.pid, "
+        "rows.process_start, rows.pid_space, rows.boot_id, rows.beat, rows.slots, rows.queues, rows.version, "
+        'rows.started_at, rows.heartbeat_at, rows.memory FROM unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", '
+        '%s::TEXT[] COLLATE "C", %s::INTEGER[], %s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", '
+        '%s::BIGINT[], %s::INTEGER[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::BIGINT[], '
+        "%s::BIGINT[], %s::BIGINT[]) AS rows(id, name, host, pid, process_start, pid_space, boot_id, beat, "
+        "slots, queues, version, started_at, heartbeat_at, memory)",
     ),
 )
 
@@ -349,7 +523,11 @@ INSERT_WORKER_TASK = Statement(
         "INSERT INTO worker_task (worker_id, task) VALUES (?, ?)",
     ),
     Text(
-        "INSERT INTO worker_task (worker_id, task) VALUES (%s::BIGINT, %s::VARCHAR)",
+        'INSERT INTO worker_task (worker_id, task) VALUES (%s::BIGINT, %s::VARCHAR COLLATE "C")',
+    ),
+    Text(
+        "INSERT INTO worker_task (worker_id, task) SELECT rows.worker_id, rows.task FROM unnest(%s::BIGINT[], "
+        '%s::TEXT[] COLLATE "C") AS rows(worker_id, task)',
     ),
 )
 
@@ -359,6 +537,10 @@ DELETE_WORKER_TASKS = Statement(
     ),
     Text(
         "DELETE FROM worker_task WHERE worker_task.worker_id = %s::BIGINT",
+    ),
+    Text(
+        "DELETE FROM worker_task USING unnest(%s::BIGINT[]) AS rows(worker_id) WHERE worker_task.worker_id = "
+        "rows.worker_id",
     ),
 )
 
@@ -370,9 +552,9 @@ BEAT = Statement(
         (),
     ),
     Text(
-        "UPDATE worker SET boot_id=%s::VARCHAR, beat=%s::BIGINT, heartbeat_at=%s::BIGINT, memory=%s::BIGINT, "
-        "stopping_at=CASE WHEN (%s IS NULL) THEN worker.stopping_at ELSE %s END WHERE worker.id = %s::BIGINT "
-        "AND worker.ended_at IS NULL",
+        'UPDATE worker SET boot_id=%s::VARCHAR COLLATE "C", beat=%s::BIGINT, heartbeat_at=%s::BIGINT, '
+        "memory=%s::BIGINT, stopping_at=CASE WHEN (%s::BIGINT IS NULL) THEN worker.stopping_at ELSE "
+        "%s::BIGINT END WHERE worker.id = %s::BIGINT AND worker.ended_at IS NULL",
         (0, 1, 2, 3, 4, 4, 5),
         (),
     ),
@@ -392,8 +574,8 @@ END_WORKER = Statement(
         "UPDATE worker SET ended_at=?, end_reason=? WHERE worker.id = ? AND worker.ended_at IS NULL",
     ),
     Text(
-        "UPDATE worker SET ended_at=%s::BIGINT, end_reason=%s::VARCHAR WHERE worker.id = %s::BIGINT AND "
-        "worker.ended_at IS NULL",
+        'UPDATE worker SET ended_at=%s::BIGINT, end_reason=%s::VARCHAR COLLATE "C" WHERE worker.id = '
+        "%s::BIGINT AND worker.ended_at IS NULL",
     ),
 )
 
@@ -403,8 +585,8 @@ BURY_WORKER = Statement(
         "worker.beat = ?",
     ),
     Text(
-        "UPDATE worker SET ended_at=%s::BIGINT, end_reason=%s::VARCHAR WHERE worker.id = %s::BIGINT AND "
-        "worker.ended_at IS NULL AND worker.beat = %s::BIGINT",
+        'UPDATE worker SET ended_at=%s::BIGINT, end_reason=%s::VARCHAR COLLATE "C" WHERE worker.id = '
+        "%s::BIGINT AND worker.ended_at IS NULL AND worker.beat = %s::BIGINT",
     ),
 )
 
@@ -441,6 +623,10 @@ DELETE_DELAYED = Statement(
     ),
     Text(
         "DELETE FROM delayed WHERE delayed.due_at = %s::BIGINT AND delayed.job_id = %s::BIGINT",
+    ),
+    Text(
+        "DELETE FROM delayed USING unnest(%s::BIGINT[], %s::BIGINT[]) AS rows(due_at, job_id) WHERE "
+        "delayed.due_at = rows.due_at AND delayed.job_id = rows.job_id",
     ),
 )
 
@@ -489,25 +675,37 @@ DUTY_HELD = Statement(
         "SELECT duty.worker_id, duty.boot_id, duty.until FROM duty WHERE duty.name = ?",
     ),
     Text(
-        "SELECT duty.worker_id, duty.boot_id, duty.until FROM duty WHERE duty.name = %s::VARCHAR",
+        'SELECT duty.worker_id, duty.boot_id, duty.until FROM duty WHERE duty.name = %s::VARCHAR COLLATE "C"',
     ),
 )
 
 DELETE_DUTY = Statement(
     Text(
-        "DELETE FROM duty WHERE duty.name = ?",
+        "DELETE FROM duty WHERE duty.name = ? AND duty.worker_id = ? AND duty.until = ?",
     ),
     Text(
-        "DELETE FROM duty WHERE duty.name = %s::VARCHAR",
+        'DELETE FROM duty WHERE duty.name = %s::VARCHAR COLLATE "C" AND duty.worker_id = %s::BIGINT AND '
+        "duty.until = %s::BIGINT",
+    ),
+    Text(
+        'DELETE FROM duty USING unnest(%s::TEXT[] COLLATE "C", %s::BIGINT[], %s::BIGINT[]) AS rows(name, '
+        "worker_id, until) WHERE duty.name = rows.name AND duty.worker_id = rows.worker_id AND duty.until = "
+        "rows.until",
     ),
 )
 
 INSERT_DUTY = Statement(
     Text(
-        "INSERT INTO duty (name, worker_id, boot_id, until) VALUES (?, ?, ?, ?)",
+        "INSERT INTO duty (name, worker_id, boot_id, until) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
     ),
     Text(
-        "INSERT INTO duty (name, worker_id, boot_id, until) VALUES (%s::VARCHAR, %s::BIGINT, %s::VARCHAR, %s::BIGINT)",
+        'INSERT INTO duty (name, worker_id, boot_id, until) VALUES (%s::VARCHAR COLLATE "C", %s::BIGINT, '
+        '%s::VARCHAR COLLATE "C", %s::BIGINT) ON CONFLICT DO NOTHING',
+    ),
+    Text(
+        "INSERT INTO duty (name, worker_id, boot_id, until) SELECT rows.name, rows.worker_id, rows.boot_id, "
+        'rows.until FROM unnest(%s::TEXT[] COLLATE "C", %s::BIGINT[], %s::TEXT[] COLLATE "C", %s::BIGINT[]) '
+        "AS rows(name, worker_id, boot_id, until) ON CONFLICT DO NOTHING",
     ),
 )
 
@@ -520,9 +718,9 @@ EXPIRED = Statement(
         (0,),
     ),
     Text(
-        "SELECT closed.job_id FROM closed WHERE closed.state = %s::VARCHAR AND closed.finished_at < "
-        "%s::BIGINT AND NOT (EXISTS (SELECT * FROM file_intent WHERE file_intent.job_id = closed.job_id)) "
-        "ORDER BY closed.finished_at LIMIT %s::INTEGER + 0",
+        'SELECT closed.job_id FROM closed WHERE closed.state = %s::VARCHAR COLLATE "C" AND closed.finished_at '
+        "< %s::BIGINT AND NOT (EXISTS (SELECT * FROM file_intent WHERE file_intent.job_id = closed.job_id)) "
+        "ORDER BY closed.finished_at LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED",
     ),
 )
 
@@ -533,8 +731,17 @@ INSERT_ROLLUP = Statement(
     ),
     Text(
         "INSERT INTO rollup (at, width, queue, task, outcome, worker_id, count, waited, ran, waits, runs) "
-        "VALUES (%s::BIGINT, %s::INTEGER, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::BIGINT, %s::INTEGER, "
-        "%s::BIGINT, %s::BIGINT, %s::VARCHAR, %s::VARCHAR) RETURNING rollup.id",
+        'VALUES (%s::BIGINT, %s::INTEGER, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR '
+        'COLLATE "C", %s::BIGINT, %s::INTEGER, %s::BIGINT, %s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR '
+        'COLLATE "C")',
+    ),
+    Text(
+        "INSERT INTO rollup (at, width, queue, task, outcome, worker_id, count, waited, ran, waits, runs) "
+        "SELECT rows.at, rows.width, rows.queue, rows.task, rows.outcome, rows.worker_id, rows.count, "
+        "rows.waited, rows.ran, rows.waits, rows.runs FROM unnest(%s::BIGINT[], %s::INTEGER[], %s::TEXT[] "
+        'COLLATE "C", %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::BIGINT[], %s::INTEGER[], '
+        '%s::BIGINT[], %s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C") AS rows(at, width, '
+        "queue, task, outcome, worker_id, count, waited, ran, waits, runs)",
     ),
 )
 
@@ -560,6 +767,9 @@ DELETE_ROLLUP = Statement(
     Text(
         "DELETE FROM rollup WHERE rollup.id = %s::BIGINT",
     ),
+    Text(
+        "DELETE FROM rollup USING unnest(%s::BIGINT[]) AS rows(id) WHERE rollup.id = rows.id",
+    ),
 )
 
 FORGET_ROLLUPS = Statement(
@@ -576,8 +786,14 @@ INSERT_ACTION = Statement(
         "INSERT INTO action (at, who, verb, job_id, reason, detail) VALUES (?, ?, ?, ?, ?, ?)",
     ),
     Text(
-        "INSERT INTO action (at, who, verb, job_id, reason, detail) VALUES (%s::BIGINT, %s::VARCHAR, "
-        "%s::VARCHAR, %s::BIGINT, %s::VARCHAR, %s::VARCHAR) RETURNING action.id",
+        "INSERT INTO action (at, who, verb, job_id, reason, detail) VALUES (%s::BIGINT, %s::VARCHAR COLLATE "
+        '"C", %s::VARCHAR COLLATE "C", %s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C")',
+    ),
+    Text(
+        "INSERT INTO action (at, who, verb, job_id, reason, detail) SELECT rows.at, rows.who, rows.verb, "
+        'rows.job_id, rows.reason, rows.detail FROM unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] '
+        'COLLATE "C", %s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C") AS rows(at, who, verb, '
+        "job_id, reason, detail)",
     ),
 )
 
@@ -643,6 +859,9 @@ DELETE_CLOSED = Statement(
     Text(
         "DELETE FROM closed WHERE closed.job_id = %s::BIGINT",
     ),
+    Text(
+        "DELETE FROM closed USING unnest(%s::BIGINT[]) AS rows(job_id) WHERE closed.job_id = rows.job_id",
+    ),
 )
 
 DELETE_JOB = Statement(
@@ -651,6 +870,9 @@ DELETE_JOB = Statement(
     ),
     Text(
         "DELETE FROM job WHERE job.id = %s::BIGINT",
+    ),
+    Text(
+        "DELETE FROM job USING unnest(%s::BIGINT[]) AS rows(id) WHERE job.id = rows.id",
     ),
 )
 
@@ -669,8 +891,8 @@ ASSIGN = Statement(
         "UPDATE ready SET assigned_to=? WHERE ready.queue = ? AND ready.priority = ? AND ready.job_id = ?",
     ),
     Text(
-        "UPDATE ready SET assigned_to=%s::VARCHAR WHERE ready.queue = %s::VARCHAR AND ready.priority = "
-        "%s::INTEGER AND ready.job_id = %s::BIGINT",
+        'UPDATE ready SET assigned_to=%s::VARCHAR COLLATE "C" WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        "ready.priority = %s::INTEGER AND ready.job_id = %s::BIGINT",
     ),
 )
 
@@ -679,8 +901,8 @@ PAUSE = Statement(
         "UPDATE queue SET paused_at=?, paused_until=?, paused_by=?, pause_reason=? WHERE queue.name = ?",
     ),
     Text(
-        "UPDATE queue SET paused_at=%s::BIGINT, paused_until=%s::BIGINT, paused_by=%s::VARCHAR, "
-        "pause_reason=%s::VARCHAR WHERE queue.name = %s::VARCHAR",
+        'UPDATE queue SET paused_at=%s::BIGINT, paused_until=%s::BIGINT, paused_by=%s::VARCHAR COLLATE "C", '
+        'pause_reason=%s::VARCHAR COLLATE "C" WHERE queue.name = %s::VARCHAR COLLATE "C"',
     ),
 )
 
@@ -693,10 +915,10 @@ WAITING_IN_QUEUE = Statement(
         (),
     ),
     Text(
-        "SELECT (SELECT count(*) AS count_1 FROM ready WHERE ready.queue = %s::VARCHAR) + (SELECT count(*) AS "
-        "count_2 FROM delayed JOIN job ON job.id = delayed.job_id WHERE job.queue = %s::VARCHAR) + (SELECT "
-        "count(*) AS count_3 FROM lease JOIN job ON job.id = lease.job_id WHERE job.queue = %s::VARCHAR) AS "
-        "anon_1",
+        'SELECT (SELECT count(*) AS count_1 FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C") + (SELECT '
+        "count(*) AS count_2 FROM delayed JOIN job ON job.id = delayed.job_id WHERE job.queue = %s::VARCHAR "
+        'COLLATE "C") + (SELECT count(*) AS count_3 FROM lease JOIN job ON job.id = lease.job_id WHERE '
+        'job.queue = %s::VARCHAR COLLATE "C") AS anon_1',
         (0, 0, 0),
         (),
     ),
@@ -707,7 +929,10 @@ DELETE_QUEUE = Statement(
         "DELETE FROM queue WHERE queue.name = ?",
     ),
     Text(
-        "DELETE FROM queue WHERE queue.name = %s::VARCHAR",
+        'DELETE FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C"',
+    ),
+    Text(
+        'DELETE FROM queue USING unnest(%s::TEXT[] COLLATE "C") AS rows(name) WHERE queue.name = rows.name',
     ),
 )
 
@@ -717,8 +942,9 @@ RESULT_OF = Statement(
         "file_intent.job_id = closed.job_id) AS files_pending FROM closed WHERE closed.job_id = ?",
     ),
     Text(
-        "SELECT closed.state, closed.result, closed.error, EXISTS (SELECT * FROM file_intent WHERE "
-        "file_intent.job_id = closed.job_id) AS files_pending FROM closed WHERE closed.job_id = %s::BIGINT",
+        "SELECT closed.state, CAST(closed.result AS TEXT) AS result, closed.error, EXISTS (SELECT * FROM "
+        "file_intent WHERE file_intent.job_id = closed.job_id) AS files_pending FROM closed WHERE "
+        "closed.job_id = %s::BIGINT",
     ),
 )
 

@@ -25,9 +25,10 @@ class Text:
 
 
 class Statement:
-    """One statement for each database; compared by identity."""
+    """One statement for each database; compared by identity. ``many`` takes all rows at once, as an array for each
+    column; None where PostgreSQL runs the statement row by row."""
 
-    __slots__ = ("postgresql", "sqlite")
+    __slots__ = ("many", "postgresql", "sqlite")
 
-    def __init__(self, sqlite: Text, postgresql: Text) -> None:
-        self.sqlite, self.postgresql = sqlite, postgresql
+    def __init__(self, sqlite: Text, postgresql: Text, many: Text | None = None) -> None:
+        self.sqlite, self.postgresql, self.many = sqlite, postgresql, many

@@ -1,7 +1,7 @@
 """How attempts end and what they report: always under the fence."""
 
-from sqlalchemy import BigInteger, bindparam, exists, or_, select, tuple_
-from sqlalchemy.sql.elements import BindParameter
+from sqlalchemy import BigInteger, Float, Integer, Text, bindparam, exists, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
 
 from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
 from pqkit.statements.tables import ATTEMPT, CLOSED, INTENT, LEASE, LOG, PROGRESS, REFUSAL
@@ -30,19 +30,23 @@ INTENTS = Declared(
 
 _held = exists().where(*equal(LEASE, *HELD))
 _stands = exists().where(*equal(ATTEMPT, *HELD), ATTEMPT.c.outcome == "completed")
-_reported: tuple[BindParameter[int], ...] = (bindparam("the_job_id"), bindparam("the_attempt"), bindparam("at"))
 _held_params = tuple(f"the_{name}" for name in HELD)
+_reported = (
+    bindparam("the_job_id", type_=BigInteger),
+    bindparam("the_attempt", type_=Integer),
+    bindparam("at", type_=BigInteger),
+)
+_said = (bindparam("part", type_=Float), bindparam("words", type_=Text))
 DELETE_PROGRESS = delete_by(PROGRESS, "job_id")
 REPORT_PROGRESS = Declared(
-    PROGRESS.insert().from_select(
-        ["job_id", "attempt", "at", "fraction", "note"],
-        select(*_reported, bindparam("part"), bindparam("words")).where(_held),
-    ),
+    insert(PROGRESS)
+    .from_select(["job_id", "attempt", "at", "fraction", "note"], select(*_reported, *_said).where(_held))
+    .on_conflict_do_nothing(),  # another attempt's note came between: the later beat writes over it
     ("at", "part", "words", *_held_params),
 )
 REPORT_LINE = Declared(
     LOG.insert().from_select(
-        ["job_id", "attempt", "at", "line"], select(*_reported, bindparam("words")).where(or_(_held, _stands))
+        ["job_id", "attempt", "at", "line"], select(*_reported, _said[1]).where(or_(_held, _stands))
     ),
     ("at", "words", *_held_params),
 )

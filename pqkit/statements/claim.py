@@ -1,10 +1,14 @@
-"""The claim: whom a ready job is for, and cutting off the head of its queue."""
+"""The claim: whom a ready job is for, and cutting off the head of its queue.
+
+On SQLite the transaction's write lock keeps other claims away; on PostgreSQL the rows' own locks do.
+"""
 
 from typing import Any
 
 from sqlalchemy import BigInteger, Select, and_, bindparam, delete, exists, func, literal_column, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from pqkit.statements import claim_postgresql
 from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
 from pqkit.statements.tables import JOB, LEASE, QUEUE, READY, WORKER_TASK
 
@@ -34,36 +38,40 @@ def _head() -> Select[Any]:
     return (
         select(*key, *life, bindparam("worker"), bindparam("now"), READY.c.since)
         .add_columns(JOB.c.task, JOB.c.args, JOB.c.max_retries, JOB.c.backoff, JOB.c.timeout, JOB.c.unique_key)
-        .where(
-            ~paused(bindparam("in_queue"), bindparam("now")),
-            allowed(bindparam("worker_name")),
-            served(bindparam("worker")),
-        )
+        .where(*_open(), served(bindparam("worker")))
         .limit(up_to("demand"))
-        .with_for_update(skip_locked=True, of=READY)
     )
 
 
-def _innocent_head() -> Declared:
+def _open() -> tuple[ColumnElement[bool], ...]:
+    return ~paused(bindparam("in_queue"), bindparam("now")), allowed(bindparam("worker_name"))
+
+
+def _innocent_head(*, locked: bool) -> Declared:
     mine = (READY.c.queue == bindparam("in_queue"), READY.c.suspect == literal_column("0"))
     ordered = _head().where(*mine).order_by(READY.c.priority, READY.c.job_id)
-    return Declared(ordered.join_from(READY, JOB, JOB.c.id == READY.c.job_id), _claim_params)
+    core = ordered.join_from(READY, JOB, JOB.c.id == READY.c.job_id)
+    return Declared(core, _claim_params, postgresql=claim_postgresql.head(*mine, *_open(), locked=locked))
 
 
-def _suspect_head() -> Declared:
+def _suspect_head(*, locked: bool) -> Declared:
     # By the keys of the partial index: SQLite takes it only where it sees the index's own condition as a literal and
     # needs no other column, and would otherwise read the whole queue.
     found = READY.alias("found")
     same = [found.c[name] == READY.c[name] for name in ("queue", "priority", "job_id")]
-    mine = (found.c.queue == bindparam("in_queue"), found.c.suspect == literal_column("1"))
-    ordered = _head().where(*mine).order_by(found.c.priority, found.c.job_id)
+    ordered = _head().where(found.c.queue == bindparam("in_queue"), found.c.suspect == literal_column("1"))
+    core = ordered.join_from(found, READY, and_(*same)).join(JOB, JOB.c.id == READY.c.job_id)
+    mine = (READY.c.queue == bindparam("in_queue"), READY.c.suspect == literal_column("1"))
     return Declared(
-        ordered.join_from(found, READY, and_(*same)).join(JOB, JOB.c.id == READY.c.job_id),
+        core.order_by(found.c.priority, found.c.job_id),
         _claim_params,
+        postgresql=claim_postgresql.head(*mine, *_open(), locked=locked),
     )
 
 
-HEAD, SUSPECT_HEAD = _innocent_head(), _suspect_head()
+HEAD, SUSPECT_HEAD = _innocent_head(locked=True), _suspect_head(locked=True)
+# The same without locks, for who only asks whether there is work: a lock would hide the job from a claim.
+PEEK, SUSPECT_PEEK = _innocent_head(locked=False), _suspect_head(locked=False)
 DELETE_READY = delete_by(READY, "queue", "priority", "job_id")
 INSERT_LEASE = insert_row(LEASE, "job_id", "attempt", "retries", "crashes", "suspect", "worker_id", "claimed_at")
 # The same for jobs that follow each other in one queue, which are most of a backlog: rows of a range instead of keys.

@@ -6,10 +6,12 @@ conversion) is not needed, because every stored value is an integer, a float or 
 
 from dataclasses import dataclass
 
-from sqlalchemy import Integer, Table, bindparam, delete, insert, literal_column
+from sqlalchemy import Integer, Table, bindparam, column, delete, func, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.elements import ClauseElement, ColumnElement
+from sqlalchemy.sql.selectable import TableValuedAlias
 
 from pqkit.sql.text import Statement, Text, Values
 
@@ -19,37 +21,69 @@ POSTGRESQL = postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-
 
 @dataclass(frozen=True, eq=False)
 class Declared:
-    """``core`` with its parameters in the order in which callers pass them."""
+    """``core`` with its parameters in the order in which callers pass them.
+
+    ``postgresql`` is said where PostgreSQL needs a statement of its own, and ``many`` where it can take all rows at
+    once: the parameters are arrays then, one for each column.
+    """
 
     core: ClauseElement
     params: tuple[str, ...] = ()
     columns: tuple[str, ...] | None = None
+    postgresql: ClauseElement | None = None
+    many: ClauseElement | None = None
 
     def compile(self) -> Statement:
         """The texts for both databases. Raises TypeError where ``params`` is not what the statement takes."""
-        return Statement(*(Text(*self.written(dialect)) for dialect in (SQLITE, POSTGRESQL)))
+        return Statement(*(Text(*written) for written in self.texts()))
 
-    def written(self, dialect: Dialect) -> tuple[str, tuple[int, ...] | None, Values]:
-        """(text, order, fixed values) as ``Text`` takes them."""
-        compiled = self.core.compile(dialect=dialect, column_keys=self.columns)
+    def texts(self) -> "list[Written]":
+        """What ``Statement`` is made of: the text for SQLite, the one for PostgreSQL, and one for many rows there."""
+        forms = [(self.core, SQLITE), (self.core if self.postgresql is None else self.postgresql, POSTGRESQL)]
+        if self.many is not None:
+            forms.append((self.many, POSTGRESQL))
+        return [self._written(*form) for form in forms]
+
+    def _written(self, core: ClauseElement, dialect: Dialect) -> "Written":
+        compiled = core.compile(dialect=dialect, column_keys=self.columns)
         places: list[str] = compiled.positiontup or []  # type: ignore[attr-defined]
+        text = " ".join(str(compiled).split())
         if tuple(places) == self.params:
-            return str(compiled), None, ()
+            return text, None, ()
         constants = {name: value for name, value in compiled.params.items() if name not in self.params}
         if set(self.params) - set(places) or None in constants.values():
             raise TypeError(f"the statement takes {places}, its declaration says {self.params}: {compiled}")
         names = (*self.params, *constants)
-        return str(compiled), tuple(names.index(name) for name in places), tuple(constants.values())
+        return text, tuple(names.index(name) for name in places), tuple(constants.values())
 
 
-def insert_row(table: Table, *columns: str) -> Declared:
-    """Insert one row; the parameters are the columns, in the order given."""
-    return Declared(insert(table), columns, columns)
+Written = tuple[str, tuple[int, ...] | None, Values]
+"""(text, order, fixed values) as ``Text`` takes them."""
+
+
+def insert_row(table: Table, *columns: str, unless_there: bool = False) -> Declared:
+    """Insert one row; the parameters are the columns, in the order given. ``unless_there`` leaves a row alone that has
+    one of its keys already, and the number of rows says so."""
+    one, many = insert(table), insert(table)
+    many = many.from_select(columns, select(_rows(table, columns)))
+    if unless_there:
+        one, many = one.on_conflict_do_nothing(), many.on_conflict_do_nothing()
+    return Declared(one.inline(), columns, columns, many=many)
 
 
 def delete_by(table: Table, *columns: str) -> Declared:
     """Delete the rows where each column equals its parameter."""
-    return Declared(delete(table).where(*equal(table, *columns)), tuple(f"the_{name}" for name in columns))
+    params = tuple(f"the_{name}" for name in columns)
+    rows = _rows(table, columns, "the_")
+    many = delete(table).where(*(table.c[name] == rows.c[name] for name in columns))
+    return Declared(delete(table).where(*equal(table, *columns)), params, many=many)
+
+
+def _rows(table: Table, columns: tuple[str, ...], prefix: str = "") -> TableValuedAlias:
+    """Rows out of one array for each column."""
+    arrays = (bindparam(prefix + name, type_=ARRAY(table.c[name].type)) for name in columns)
+    named = (column(name, table.c[name].type) for name in columns)
+    return func.unnest(*arrays).table_valued(*named).render_derived(name="rows")
 
 
 def equal(table: Table, *columns: str) -> list[ColumnElement[bool]]:

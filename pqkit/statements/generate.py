@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pqkit.statements import attempt, claim, operate, produce, upkeep, workers
-from pqkit.statements.declare import POSTGRESQL, SQLITE, Declared
+from pqkit.statements.declare import Declared
 
 TARGET = Path(__file__).parent.parent / "sql" / "compiled.py"
 ROOMS = (produce, claim, attempt, workers, upkeep, operate)
@@ -28,7 +28,7 @@ def source() -> str:
 
 
 def _texts(it: Declared) -> str:
-    return "".join(f"    Text(\n{_arguments(*it.written(dialect))}    ),\n" for dialect in (SQLITE, POSTGRESQL))
+    return "".join(f"    Text(\n{_arguments(*written)}    ),\n" for written in it.texts())
 
 
 def _arguments(text: str, order: tuple[int, ...] | None, fixed: tuple[object, ...]) -> str:

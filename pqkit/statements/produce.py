@@ -25,7 +25,7 @@ INSERT_DELAYED = insert_row(
     DELAYED, "due_at", "job_id", "state", "attempt", "retries", "crashes", "error", "assigned_to"
 )
 HOLDER = Declared(select(HOLD.c.job_id).where(*equal(HOLD, "queue", "unique_key")), ("the_queue", "the_unique_key"))
-INSERT_HOLD = insert_row(HOLD, "queue", "unique_key", "job_id")
+INSERT_HOLD = insert_row(HOLD, "queue", "unique_key", "job_id", unless_there=True)
 DELETE_HOLD = delete_by(HOLD, "job_id")
 KNOWN_QUEUE = Declared(select(QUEUE.c.name).where(*equal(QUEUE, "name")), ("the_name",))
-INSERT_QUEUE = insert_row(QUEUE, "name", "created_at")
+INSERT_QUEUE = insert_row(QUEUE, "name", "created_at", unless_there=True)

@@ -60,8 +60,8 @@ ORPHANED_WORKERS = Declared(
     ("most",),
 )
 DUTY_HELD = Declared(select(DUTY.c.worker_id, DUTY.c.boot_id, DUTY.c.until).where(*equal(DUTY, "name")), ("the_name",))
-DELETE_DUTY = delete_by(DUTY, "name")
-INSERT_DUTY = insert_row(DUTY, "name", "worker_id", "boot_id", "until")
+DELETE_DUTY = delete_by(DUTY, "name", "worker_id", "until")
+INSERT_DUTY = insert_row(DUTY, "name", "worker_id", "boot_id", "until", unless_there=True)
 EXPIRED = Declared(
     select(CLOSED.c.job_id)
     .where(
@@ -70,7 +70,8 @@ EXPIRED = Declared(
         ~exists().where(INTENT.c.job_id == CLOSED.c.job_id),
     )
     .order_by(CLOSED.c.finished_at)
-    .limit(up_to("most")),
+    .limit(up_to("most"))
+    .with_for_update(skip_locked=True),  # or a job resubmitted meanwhile would be deleted from under its new place
     ("the_state", "before", "most"),
 )
 

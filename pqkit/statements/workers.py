@@ -1,6 +1,6 @@
 """The registry of workers."""
 
-from sqlalchemy import bindparam, case, select, update
+from sqlalchemy import BigInteger, bindparam, case, select, update
 
 from pqkit.statements.declare import Declared, delete_by, equal, insert_row
 from pqkit.statements.tables import LEASE, WORKER, WORKER_TASK
@@ -24,6 +24,7 @@ WORKER_COLUMNS = (
 INSERT_WORKER = insert_row(WORKER, *WORKER_COLUMNS)
 INSERT_WORKER_TASK = insert_row(WORKER_TASK, "worker_id", "task")
 DELETE_WORKER_TASKS = delete_by(WORKER_TASK, "worker_id")
+_stops = bindparam("stops", type_=BigInteger)
 _alive = (WORKER.c.id == bindparam("worker"), WORKER.c.ended_at.is_(None))
 BEAT = Declared(
     update(WORKER)
@@ -33,7 +34,7 @@ BEAT = Declared(
         beat=bindparam("clock"),
         heartbeat_at=bindparam("now"),
         memory=bindparam("rss"),
-        stopping_at=case((bindparam("stops").is_(None), WORKER.c.stopping_at), else_=bindparam("stops")),
+        stopping_at=case((_stops.is_(None), WORKER.c.stopping_at), else_=_stops),
     ),
     ("boot", "clock", "now", "rss", "stops", "worker"),
 )

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from pqkit.cli import run
-from pqkit.queue import Queue, get_queue
 from pqkit.settings import settings
 from tests.cli.support import Answer, Pqkit, run_program
 
@@ -20,12 +19,14 @@ def program(tmp_path: Path) -> Pqkit:
 
 
 @pytest.fixture
-def pqkit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Pqkit]:
+def pqkit(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Pqkit]:
     """The same inside this process, which is quick."""
     monkeypatch.chdir(tmp_path)
 
     def answer(*arguments: object, stdin: bytes = b"", **given: str) -> Answer:
-        for name, value in {"URL": f"sqlite:///{tmp_path}/data/queue.db", **given}.items():
+        for name, value in {"URL": url, **given}.items():
             monkeypatch.setenv(f"PQKIT_{name}", value)
         settings.cache_clear()
         monkeypatch.setattr("sys.argv", ["pqkit", *map(str, arguments)])
@@ -35,11 +36,3 @@ def pqkit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
     yield answer
     settings.cache_clear()
-
-
-@pytest.fixture
-def queue(tmp_path: Path) -> Iterator[Queue]:
-    """The queue of the folder, by its default URL."""
-    queue = get_queue(f"sqlite:///{tmp_path}/data/queue.db")
-    yield queue
-    queue.close()

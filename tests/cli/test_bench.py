@@ -14,6 +14,8 @@ from pqkit.lab.fleet import carrying
 from tests.cli.support import PROGRAM, Pqkit
 from tests.support import PATIENCE, wait_until
 
+pytestmark = pytest.mark.sqlite
+
 MARK = "BENCH_OF_THE_TEST"
 
 

@@ -21,6 +21,7 @@ def test_values_are_json_where_they_parse_and_text_otherwise(pqkit, queue):
     assert json.loads(job(queue.database, 1).job.args) == {"path": "a.png", "width": 100, "tags": ["x"], "eq": "a=b"}
 
 
+@pytest.mark.sqlite
 def test_the_first_enqueue_makes_the_database(program, tmp_path):
     assert program("enqueue", "t").code == 0
     assert (tmp_path / "data" / "queue.db").stat().st_mode & 0o777 == 0o600
@@ -48,6 +49,7 @@ def test_a_moment_is_given_with_its_offset(pqkit, queue):
     assert "needs its offset" in pqkit("enqueue", "t", "--run-at", "2999-01-01T00:00").err
 
 
+@pytest.mark.sqlite
 def test_the_task_s_own_policy_and_signature_hold_where_its_module_is_named(program, queue, tmp_path):
     (tmp_path / "mytasks.py").write_text(TASKS)
     assert program("enqueue", "thumbnail", "--arg", "path=a.png", TASKS="mytasks").code == 0

@@ -122,6 +122,7 @@ def test_without_a_terminal_nothing_is_changed_before_yes_is_said(pqkit, seeded)
     assert len(ids(seeded.database, Filter(states=(JobState.PENDING,)), 9)) == 2
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("answer", "code", "state"), [(b"n\n", 1, "pending"), (b"y\n", 0, "canceled"), (b"\x03", 130, "pending")]
 )
@@ -161,6 +162,7 @@ def test_bad_input_is_one_clear_line(pqkit, queue):
         assert answer.is_one_clear_line, (arguments, answer)
 
 
+@pytest.mark.sqlite
 def test_a_closed_pipe_ends_a_list_quietly(queue, tmp_path):
     queue.enqueue_many("add", [{"text": "x" * 200}] * 1000)
     listing = subprocess.Popen(

@@ -65,6 +65,7 @@ def test_workers_are_listed_from_the_registry(pqkit, queue):
     assert "ended: stopped" in pqkit("workers", "list", "--all").out
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("arguments", [("scale", "3"), ("stop", "worker_01"), ("restart", "worker_01")])
 def test_processes_are_changed_only_where_pqkit_up_runs(pqkit, arguments):
     refused = pqkit("workers", *arguments)
@@ -92,6 +93,7 @@ def test_monitor_says_what_is_worst_first(pqkit, queue):
     assert "no heartbeat from w7" in pqkit("monitor", "--once").out
 
 
+@pytest.mark.sqlite
 def test_monitor_leaves_the_terminal_as_it_was_on_ctrl_c(queue, tmp_path):
     screen, terminal = os.openpty()
     child = subprocess.Popen([PROGRAM, "monitor"], cwd=tmp_path, stdin=terminal, stdout=terminal, stderr=terminal)
@@ -123,6 +125,7 @@ def _write(path: Path, text: str, age: float = 3600) -> None:
     os.utime(path, (time.time() - age,) * 2)
 
 
+@pytest.mark.sqlite
 def test_files_of_completed_jobs_and_staged_leftovers_are_cleaned_and_nothing_else(pqkit, queue, tmp_path):
     folder = tmp_path / "data" / "files"
     folder.mkdir()
@@ -150,12 +153,14 @@ def test_files_of_completed_jobs_and_staged_leftovers_are_cleaned_and_nothing_el
     assert "nothing to clean" in pqkit("files", "clean", "--older-than", "10m").out
 
 
+@pytest.mark.sqlite
 def test_a_folder_of_files_that_is_a_link_is_not_entered(pqkit, queue, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "data" / "files").symlink_to(tmp_path / "elsewhere")
     assert pqkit("files", "clean", "--older-than", "1s", "--yes").is_one_clear_line
 
 
+@pytest.mark.sqlite
 def test_the_database_is_made_once_and_checked(pqkit, tmp_path):
     assert pqkit("db", "check").is_one_clear_line
     assert pqkit("db", "upgrade").is_one_clear_line
@@ -176,6 +181,7 @@ def test_check_finds_a_job_that_lost_its_place(pqkit, queue):
     assert pqkit("doctor").code == 1
 
 
+@pytest.mark.sqlite
 def test_a_backup_is_a_checked_copy_and_overwrites_nothing(pqkit, queue, tmp_path):
     queue.enqueue_many("add", [{}] * 3)
     done = pqkit("db", "backup", "copy.db")
@@ -186,6 +192,7 @@ def test_a_backup_is_a_checked_copy_and_overwrites_nothing(pqkit, queue, tmp_pat
     assert pqkit("db", "backup", "nowhere/copy.db").is_one_clear_line
 
 
+@pytest.mark.sqlite
 def test_a_newer_schema_is_refused(pqkit, queue):
     with sqlite3.connect(queue.database.path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -195,6 +202,7 @@ def test_a_newer_schema_is_refused(pqkit, queue):
         assert "newer than this pqkit" in refused.err
 
 
+@pytest.mark.sqlite
 def test_doctor_finds_a_sound_system_sound(pqkit, queue):
     found = pqkit("doctor", "--json")
     assert found.code == 0
@@ -205,6 +213,7 @@ def test_doctor_finds_a_sound_system_sound(pqkit, queue):
     assert "every job is in exactly one place" in pqkit("doctor").out
 
 
+@pytest.mark.sqlite
 def test_doctor_says_what_is_wrong_and_what_mends_it(pqkit, queue, tmp_path):
     (tmp_path / "data").chmod(0o755)
     queue.database.path.chmod(0o644)
@@ -224,17 +233,19 @@ def test_doctor_says_what_is_wrong_and_what_mends_it(pqkit, queue, tmp_path):
     assert any(finding["mend"].startswith("chmod 600") for finding in found.json)
 
 
+@pytest.mark.sqlite
 def test_doctor_names_the_command_that_makes_a_missing_database(pqkit):
     found = pqkit("doctor", "--json")
     assert found.code == 1
     assert ("schema", "pqkit db init") in {(finding["check"], finding["mend"]) for finding in found.json}
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("arguments", "settings", "said"),
     [
         (("nosuch",), {}, "No such command"),
-        (("--url", "postgresql://x", "jobs", "list"), {}, "no back end"),
+        (("--url", "redis://x", "jobs", "list"), {}, "no back end"),
         (("--url", "sqlite:///OTHER", "jobs", "list"), {}, "not a database"),
         (("jobs", "list"), {"SLOTS": "many"}, "PQKIT_SLOTS"),
         (("jobs", "list"), {}, "pqkit db init"),
@@ -254,6 +265,7 @@ def test_a_job_number_beyond_any_database_is_refused_in_one_line(pqkit, queue, w
     assert pqkit(*words, "9" * 30).is_one_clear_line
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("file", "content"),
     [("pyproject.toml", b"[tool.pqkit"), ("pyproject.toml", b"\xff\xfe"), (".env", b"\xff\xfe")],
@@ -265,6 +277,7 @@ def test_a_settings_file_that_cannot_be_read_is_named_in_one_line(pqkit, tmp_pat
     assert file in refused.err
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("setting", "value"), [("HEARTBEAT", "60"), ("RESCUE_AFTER", "2"), ("GRACE", "inf"), ("PRODUCER_EVERY", "nan")]
 )
@@ -274,6 +287,7 @@ def test_times_under_which_no_worker_could_live_are_refused(pqkit, setting, valu
     assert setting in refused.err or "RESCUE_AFTER" in refused.err
 
 
+@pytest.mark.sqlite
 def test_a_task_module_that_ends_its_program_is_named_in_one_line(pqkit, tmp_path):
     (tmp_path / "script_that_exits.py").write_text("raise SystemExit(3)")
     refused = pqkit("worker", "--tasks", "script_that_exits")
@@ -281,6 +295,7 @@ def test_a_task_module_that_ends_its_program_is_named_in_one_line(pqkit, tmp_pat
     assert "script_that_exits" in refused.err
 
 
+@pytest.mark.sqlite
 def test_a_backup_that_finds_no_room_is_refused_in_one_line_and_leaves_no_half_copy(pqkit, queue, tmp_path):
     queue.enqueue_many("t", [{"text": "x" * 1_000}] * 200)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -294,6 +309,7 @@ def test_a_backup_that_finds_no_room_is_refused_in_one_line_and_leaves_no_half_c
     assert pqkit("db", "backup", "copy.db").code == 0
 
 
+@pytest.mark.sqlite
 def test_help_names_every_command_in_its_panel(pqkit):
     shown = pqkit("--help").out
     commands = [

@@ -1,7 +1,11 @@
 """Every command once, in one folder, as a user would go through them; some as the real program."""
 
+import pytest
+
 from pqkit.cli.program import app
 from tests.cli.support import Answer, Pqkit
+
+pytestmark = pytest.mark.sqlite
 
 ANY = -1  # an experiment's verdict on this machine, which may be slow
 STEPS = [

@@ -1,40 +1,26 @@
 """``pqkit doctor``: everything that is known to go wrong, looked at once, each with what mends it."""
 
 import json
-import os
-import shutil
-import stat
-import time
 from collections.abc import Callable, Iterator
 from configparser import Error as ConfigError
 from configparser import RawConfigParser
-from pathlib import Path
-from typing import Literal, NamedTuple
+from functools import partial
 
 import typer
 from rich.text import Text
 
 from pqkit import kit, queries
 from pqkit.cli import output as out
+from pqkit.cli.doctor import on_sqlite
+from pqkit.cli.doctor.finding import Finding, Level, modes
 from pqkit.cli.inputs import AsJson
-from pqkit.db import Database, connect, disk, driver_version, schema
-from pqkit.db.holder import write_lock_holder
+from pqkit.db import Database, connect, schema
+from pqkit.db.sqlite import SqliteDatabase
 from pqkit.errors import PqkitError
 from pqkit.settings import settings
 
-Level = Literal["ok", "warn", "fail"]
+Check = Callable[[], Iterator[Finding]]
 STYLES: dict[Level, str] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
-LOW_DISK, NO_DISK = 1024**3, 100 * 1024**2
-LOOKS, LOOK_EVERY = 8, 0.05
-
-
-class Finding(NamedTuple):
-    """What one check found; ``mend`` is the command or step that mends it, empty where nothing is to be done."""
-
-    check: str
-    level: Level
-    found: str
-    mend: str = ""
 
 
 def doctor(json_: AsJson = False) -> None:
@@ -52,30 +38,32 @@ def doctor(json_: AsJson = False) -> None:
 def examine() -> Iterator[Finding]:
     """Every check in turn; those on the database's content only where its schema is right."""
     wanted = settings()
-    yield Finding("settings", "ok", f"url {wanted.url}, durability {wanted.durability}")
-    yield _driver()
-    yield _grace()
     database = connect(wanted.url, wanted.durability)
-    yield from _disk(database.path.parent)
-    yield _writable(database.path)
-    yield from _modes([database.path, *database.path.parent.glob(f"{database.path.name}-*")], 0o600)
-    yield from _modes([database.path.parent, wanted.files, wanted.logs], 0o700)
+    yield Finding("settings", "ok", f"url {database.name}, durability {wanted.durability}")
+    yield _grace()
+    yield from modes([wanted.files, wanted.logs], 0o700)
+    before, within = _checks_of(database)
     try:
+        yield from before()
         schema.check(database)
     except PqkitError as error:
         yield Finding("schema", "fail", str(error), "pqkit db init")
         return
     yield Finding("schema", "ok", schema.HEAD)
+    yield from within()
     for check in DATABASE_CHECKS:
         yield check(database)
 
 
-def _driver() -> Finding:
-    found = driver_version()
-    said = f"{found.module} with SQLite {found.sqlite}"
-    if found.safe:
-        return Finding("driver", "ok", said)
-    return Finding("driver", "warn", f"{said} can lose commits when its log is reset", "pip install 'pysqlite3>=0.6.1'")
+def _checks_of(database: Database) -> tuple[Check, Check]:
+    """The checks that only a database of this kind needs: before it is opened, and within."""
+    if isinstance(database, SqliteDatabase):
+        return partial(on_sqlite.before, database), partial(on_sqlite.within, database)
+    from pqkit.cli.doctor import on_postgresql  # noqa: PLC0415 - its driver is an extra
+    from pqkit.db.postgresql import PostgresDatabase  # noqa: PLC0415
+
+    assert isinstance(database, PostgresDatabase)
+    return partial(on_postgresql.before, database), partial(on_postgresql.within, database)
 
 
 def _grace() -> Finding:
@@ -93,56 +81,11 @@ def _grace() -> Finding:
     return Finding("grace", "ok", f"workers get {settings().grace:g} s to drain")
 
 
-def _disk(folder: Path) -> Iterator[Finding]:
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    level: Level = "fail" if free < NO_DISK else "warn" if free < LOW_DISK else "ok"
-    yield Finding(
-        "disk", level, f"{out.size(free)} free", "" if level == "ok" else f"make room on the disk of {folder}"
-    )
-    system = disk.file_system(folder)
-    if system in disk.NETWORK:
-        found = f"{folder} is on {system}, where SQLite's locks do not hold"
-        yield Finding("file system", "fail", found, disk.MEND)
-    else:
-        yield Finding("file system", "ok", system)
-
-
-def _writable(path: Path) -> Finding:
-    if path.exists() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-        return Finding("writable", "fail", f"{path} or its folder cannot be written", f"chmod u+w {path.parent} {path}")
-    return Finding("writable", "ok", str(path))
-
-
-def _modes(paths: list[Path], most: int) -> Iterator[Finding]:
-    """A warning for each path that others than its owner may use."""
-    for path in paths:
-        if path.exists() and (mode := stat.S_IMODE(path.stat().st_mode)) & ~most:
-            yield Finding("modes", "warn", f"{path} has mode {mode:04o}", f"chmod {most:o} {path}")
-
-
 def _places(database: Database) -> Finding:
     misplaced = queries.misplaced(database)
     if misplaced:
         return Finding("places", "fail", f"{out.many(len(misplaced))} not in one place", "pqkit db check")
     return Finding("places", "ok", "every job is in exactly one place")
-
-
-def _lock(database: Database) -> Finding:
-    """Every writer waits for the one that holds the lock: a stopped one makes them wait for ever."""
-    holders = []
-    for _ in range(LOOKS):
-        holders.append(write_lock_holder(database.path))
-        time.sleep(LOOK_EVERY)
-    if None in holders or len({holder.pid for holder in holders if holder}) > 1:
-        return Finding("write lock", "ok", "nobody keeps it")
-    holder = holders[-1]
-    assert holder
-    level: Level = "fail" if holder.stopped else "warn"
-    return Finding(
-        "write lock", level, f"held for longer than it should by {holder}", f"kill -CONT {holder.pid}, or end it"
-    )
 
 
 def _workers(database: Database) -> Finding:
@@ -165,4 +108,4 @@ def _served(database: Database) -> Finding:
     return Finding("served", "warn", found, mend)
 
 
-DATABASE_CHECKS: tuple[Callable[[Database], Finding], ...] = (_lock, _places, _workers, _served)
+DATABASE_CHECKS: tuple[Callable[[Database], Finding], ...] = (_places, _workers, _served)

@@ -1,85 +1,56 @@
-"""One database: its engine for people's questions, and a kept connection per thread for the hot path."""
+"""SQLite: one file in WAL mode, with a kept connection per thread for the hot path."""
 
 import os
-import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pqkit.db import clock
+from pqkit.db.database import Database, Durability, Obstacle
+from pqkit.db.disk import refuse_network
 from pqkit.db.driver import is_unavailable, sqlite
-from pqkit.db.transaction import Transaction
-from pqkit.db.wake import Wake
+from pqkit.db.holder import write_lock_holder
+from pqkit.db.transaction import SqliteTransaction
+from pqkit.db.wake import LogWake
 from pqkit.db.write import Write
-from pqkit.errors import DatabaseUnavailable, ForeignSession, UnsupportedUrl
+from pqkit.errors import DatabaseUnavailable, ForeignSession
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlmodel import Session
 
-Durability = Literal["full", "normal"]
 READ_ONLY = "pqkit_read_only"
 BUSY_TIMEOUT = 5.0
-_URL = re.compile(r"sqlite(?:\+pysqlite)?:///(?P<path>[^?]+)")
 
 
-class Database:
+class SqliteDatabase(Database):
     """SQLite in WAL mode. Every write is one ``BEGIN IMMEDIATE``; durability ``full`` syncs at each commit."""
 
+    looking = {READ_ONLY: True}  # noqa: RUF012 - never changed
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+
     def __init__(self, path: Path, durability: Durability = "full") -> None:
-        self.path, self.durability = path.absolute(), durability
-        self.url = f"sqlite:///{self.path}"
+        self.path = path.absolute()
+        super().__init__(str(self.path), f"sqlite:///{self.path}", durability)
         self._kept = threading.local()
         self._first_file: tuple[int, int] | None = None
 
-    @cached_property
-    def engine(self) -> "Engine":
-        """The SQLAlchemy engine, for people's questions and sessions; the hot path never makes it."""
-        return _make_engine(self)
-
     def write(self) -> Write:
-        """``with database.write() as tx``: one write transaction, begun at once, committed at the end."""
         return Write(self)
 
     @contextmanager
-    def read(self) -> Iterator[Transaction]:
-        """One consistent look at the database that takes no write lock."""
+    def read(self) -> Iterator[SqliteTransaction]:
         connection = self.connection()
         connection.execute("BEGIN")
         try:
-            yield Transaction(connection.cursor())
+            yield SqliteTransaction(connection.cursor())
         finally:
             connection.execute("ROLLBACK")
 
-    @contextmanager
-    def look(self) -> "Iterator[Connection]":
-        """A SQLAlchemy connection for a question; it cannot write."""
-        with self.in_words(), self.engine.connect().execution_options(**{READ_ONLY: True}) as connection:
-            yield connection
-
-    @contextmanager
-    def in_words(self) -> Iterator[None]:
-        """What goes wrong with the database itself is raised as DatabaseUnavailable, in one line."""
-        try:
-            yield
-        except Exception as error:
-            cause = getattr(error, "orig", error)
-            if is_unavailable(cause):
-                raise DatabaseUnavailable(f"{self.path}: {cause}") from error
-            raise
-
-    def session(self) -> "Session":
-        """A SQLModel session on this database; it takes the write lock with its first statement."""
-        from sqlmodel import Session  # noqa: PLC0415 - a third of a worker's start, for workers that never open one
-
-        return Session(self.engine)
-
-    def join(self, session: "Session") -> Transaction:
-        """Statements inside the caller's own transaction. ForeignSession where it is on another database."""
+    def join(self, session: "Session") -> SqliteTransaction:
         fairy = session.connection().connection
         connection: Any = fairy.driver_connection
         if not isinstance(connection, sqlite.Connection):
@@ -90,14 +61,12 @@ class Database:
         files = connection.execute("PRAGMA database_list").fetchall()
         if not any(name and Path(name).samefile(self.path) for _, _, name in files):
             raise ForeignSession(f"session= is on another database than the queue's {self.path}")
-        return Transaction(connection.cursor())
+        return SqliteTransaction(connection.cursor())
 
     def now(self) -> int:
-        """Microseconds since 1970 UTC, for due times and history."""
         return clock.wall()
 
     def lease_clock(self) -> tuple[str, int]:
-        """(whose clock, microseconds): two readings compare only where the first part is the same."""
         return clock.boot_id(), clock.steady()
 
     def data_version(self) -> int:
@@ -107,11 +76,48 @@ class Database:
         except sqlite.DatabaseError as error:
             raise DatabaseUnavailable(f"{self.path}: {error}") from error
 
-    def wake(self) -> Wake:
-        return Wake(self.path)
+    def wake(self) -> LogWake:
+        return LogWake(self.path)
+
+    @contextmanager
+    def listen(self) -> Iterator[Callable[[float], None]]:
+        wake, seen = self.wake(), self.data_version()
+
+        def wait(seconds: float) -> None:
+            nonlocal seen
+            wake.wait_for_commit(seconds, self.data_version, seen)
+            seen = self.data_version()
+
+        try:
+            yield wait
+        finally:
+            wake.close()
+
+    def refuse_bad_place(self) -> None:
+        refuse_network(self.path)
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def create(self) -> None:
+        """An empty database in WAL mode, private to its owner, whose directory entry is on disk."""
+        folder = self.path.parent
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            connection = sqlite.connect(str(self.path), isolation_level=None, timeout=30)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.close()
+            folder_fd = os.open(folder, os.O_RDONLY)
+            os.fsync(folder_fd)
+            os.close(folder_fd)
+        except (OSError, sqlite.DatabaseError) as error:
+            raise DatabaseUnavailable(f"cannot create {self.path}: {error}") from error
+
+    def lock_schema(self, connection: "Connection") -> None:
+        """BEGIN IMMEDIATE has done it."""
 
     def backup(self, target: Path) -> None:
-        """Copy the whole database to ``target`` while it is in use, by SQLite's own backup; whole or not at all."""
         target.touch(0o600, exist_ok=False)
         copy = sqlite.connect(str(target))
         try:
@@ -123,7 +129,6 @@ class Database:
             copy.close()
 
     def integrity(self) -> list[str]:
-        """What SQLite's own check finds wrong; empty when nothing is."""
         found = [row[0] for row in self.connection().execute("PRAGMA integrity_check").fetchall()]
         return [] if found == ["ok"] else found
 
@@ -132,8 +137,21 @@ class Database:
         connection = self._kept.__dict__.pop("connection", None)
         if connection is not None:
             connection.close()
-        if "engine" in self.__dict__:
-            self.engine.dispose()
+        self._first_file = None
+        super().close()
+
+    def _make_engine(self) -> "Engine":
+        from sqlalchemy import create_engine, event  # noqa: PLC0415 - see Database.session
+
+        engine = create_engine(self.url, module=sqlite, creator=self.open)
+
+        @event.listens_for(engine, "begin")
+        def begun(connection: "Connection") -> None:
+            # IMMEDIATE: a read that turns into a write fails at once when another writer was faster.
+            read_only = connection.get_execution_options().get(READ_ONLY)
+            connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+        return engine
 
     def connection(self) -> Any:
         """This thread's kept connection of the driver, in autocommit mode."""
@@ -145,8 +163,17 @@ class Database:
         return kept["connection"]
 
     def replaced(self) -> bool:
-        """The file at the path is not the one first connected to: it was moved, removed or restored."""
         return self._first_file is not None and self._first_file != self._file()
+
+    def obstacle(self) -> Obstacle | None:
+        """A process that was stopped while it held the write lock: every other writer waits for it."""
+        holder = write_lock_holder(self.path)
+        if holder is None or not holder.stopped:
+            return None
+        return Obstacle(f"nobody can write: the write lock is held by {holder}", fatal=True)
+
+    def is_unavailable(self, error: object) -> bool:
+        return is_unavailable(error)
 
     def _file(self) -> tuple[int, int] | None:
         try:
@@ -176,20 +203,6 @@ class Database:
         return connection
 
 
-def _make_engine(database: Database) -> "Engine":
-    from sqlalchemy import create_engine, event  # noqa: PLC0415 - see Database.session
-
-    engine = create_engine(database.url, module=sqlite, creator=database.open)
-
-    @event.listens_for(engine, "begin")
-    def begun(connection: "Connection") -> None:
-        # IMMEDIATE: a read that turns into a write fails at once when another writer was faster.
-        read_only = connection.get_execution_options().get(READ_ONLY)
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-    return engine
-
-
 def _prepare(connection: Any, durability: Durability) -> None:
     for pragma in (
         f"synchronous={durability.upper()}",
@@ -199,23 +212,3 @@ def _prepare(connection: Any, durability: Durability) -> None:
         "wal_autocheckpoint=4000",
     ):
         connection.execute(f"PRAGMA {pragma}")
-
-
-def connect(url: str, durability: Durability = "full") -> Database:
-    """The database behind ``url``. Raises UnsupportedUrl for anything but a SQLite file."""
-    found = _URL.fullmatch(url)
-    if found is None or found["path"] == ":memory:":
-        raise UnsupportedUrl(_what_is_wrong(url))
-    if durability not in {"full", "normal"}:
-        raise UnsupportedUrl(f"durability is 'full' or 'normal', not {durability!r}")
-    return Database(Path(found["path"]), durability)
-
-
-def _what_is_wrong(url: str) -> str:
-    kind, separator, _ = url.partition(":")
-    if not separator or not re.fullmatch(r"[a-z0-9+]+", kind):
-        return f"{url!r} is not a database URL; one looks like sqlite:///data/queue.db"
-    kind = kind.split("+")[0]
-    if kind != "sqlite":
-        return f"pqkit has no back end for {kind!r}; this version works on sqlite:///path/to/file.db"
-    return "the queue must live in a file, without options: sqlite:///path/to/file.db"

@@ -1,0 +1,24 @@
+"""What the doctor's checks say, and those that every database needs."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+Level = Literal["ok", "warn", "fail"]
+
+
+class Finding(NamedTuple):
+    """What one check found; ``mend`` is the command or step that mends it, empty where nothing is to be done."""
+
+    check: str
+    level: Level
+    found: str
+    mend: str = ""
+
+
+def modes(paths: list[Path], most: int) -> Iterator[Finding]:
+    """A warning for each path that others than its owner may use."""
+    for path in paths:
+        if path.exists() and (mode := stat.S_IMODE(path.stat().st_mode)) & ~most:
+            yield Finding("modes", "warn", f"{path} has mode {mode:04o}", f"chmod {most:o} {path}")

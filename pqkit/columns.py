@@ -1,0 +1,62 @@
+"""The kinds of columns that the databases store differently, and that the rooms above see alike."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import BigInteger, Dialect, Integer, cast, func, type_coerce
+from sqlalchemy import Text as AnyText
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import BindParameter, ColumnElement
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import UserDefinedType
+
+BIG = BigInteger().with_variant(Integer, "sqlite")
+NARROW = {"sqlite_with_rowid": False}
+# Compared and sorted by code points, as SQLite and Python do, whatever the server's language.
+Text = AnyText().with_variant(AnyText(collation="C"), "postgresql")
+
+
+class _JsonbAsText(UserDefinedType[str]):
+    """Stored as JSONB; goes in and comes out as compact text."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return "JSONB"
+
+    def bind_expression(self, bindvalue: BindParameter[str]) -> ColumnElement[str]:
+        return cast(bindvalue, JSONB)
+
+    def column_expression(self, column: ColumnElement[str]) -> ColumnElement[str]:
+        return type_coerce(cast(column, AnyText), self)
+
+    def result_processor(self, _dialect: Dialect, _coltype: object) -> Callable[[Any], str | None]:
+        return _compact
+
+
+def _compact(text: str | None) -> str | None:
+    return None if text is None else json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
+
+
+Json = AnyText().with_variant(_JsonbAsText(), "postgresql")
+
+
+class compact(FunctionElement[str]):  # noqa: N801 - it reads as a function of SQL
+    """A text to look for in stored JSON, or that JSON, without the spaces that JSONB puts behind commas and colons."""
+
+    type = AnyText()
+    inherit_cache = True
+
+
+@compiles(compact)
+def _as_it_is(element: compact, compiler: SQLCompiler, **kw: Any) -> str:
+    return str(compiler.process(element.clauses, **kw))
+
+
+@compiles(compact, "postgresql")
+def _without_spaces(element: compact, compiler: SQLCompiler, **kw: Any) -> str:
+    (text,) = element.clauses
+    return str(compiler.process(func.regexp_replace(cast(text, AnyText), "([:,]) ", r"\1", "g"), **kw))

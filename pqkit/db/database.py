@@ -1,0 +1,156 @@
+"""What every database is to the rooms above: verbs that mean the same on SQLite and on PostgreSQL."""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+from pqkit.db.transaction import Transaction
+from pqkit.db.wake import Wake
+from pqkit.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+    from sqlmodel import Session
+
+Durability = Literal["full", "normal"]
+
+
+class Obstacle(NamedTuple):
+    """Somebody who holds everybody else up, in words; ``fatal`` where nobody can write meanwhile."""
+
+    words: str
+    fatal: bool
+
+
+class Database(ABC):
+    """One database. ``name`` is what people are told of it, without secrets; ``url`` opens it again.
+
+    The hot path runs on connections of the driver that are kept; the engine is for people's questions and sessions.
+    """
+
+    looking: ClassVar[dict[str, Any]]
+    """SQLAlchemy's execution options for one consistent look that cannot write."""
+    tables: ClassVar[str]
+    """The question for the names of the tables."""
+
+    def __init__(self, name: str, url: str, durability: Durability) -> None:
+        self.name, self.url, self.durability = name, url, durability
+        self._engine: Engine | None = None
+        self._before_fork: list[Engine] = []
+        self._pid = os.getpid()
+
+    @property
+    def engine(self) -> "Engine":
+        """The SQLAlchemy engine, for people's questions and sessions; the hot path never makes it."""
+        if self._engine is not None and self._pid != os.getpid():
+            self._before_fork.append(self._engine)  # its connections are the parent's: they may not even be closed here
+            self._engine = None
+        if self._engine is None:
+            self._engine, self._pid = self._make_engine(), os.getpid()
+        return self._engine
+
+    @contextmanager
+    def look(self) -> "Iterator[Connection]":
+        """A SQLAlchemy connection for a question; it cannot write."""
+        with self.in_words(), self.engine.connect().execution_options(**self.looking) as connection:
+            yield connection
+
+    def session(self) -> "Session":
+        """A SQLModel session on this database. On SQLite it takes the write lock with its first statement."""
+        from sqlmodel import Session  # noqa: PLC0415 - a third of a worker's start, for workers that never open one
+
+        return Session(self.engine)
+
+    @contextmanager
+    def in_words(self) -> Iterator[None]:
+        """What goes wrong with the database itself is raised as DatabaseUnavailable, in one line."""
+        try:
+            yield
+        except Exception as error:
+            cause = getattr(error, "orig", error)
+            if self.is_unavailable(cause):
+                raise DatabaseUnavailable(f"{self.name}: {self.say(cause)}") from error
+            raise
+
+    def say(self, error: BaseException) -> str:
+        """The driver's error in one line."""
+        return " ".join(str(error).split())
+
+    @abstractmethod
+    def is_unavailable(self, error: object) -> bool:
+        """The database, and not what was asked of it, is the trouble."""
+
+    @abstractmethod
+    def write(self) -> AbstractContextManager[Transaction]:
+        """``with database.write() as tx``: one write transaction, committed at the end or undone whole."""
+
+    @abstractmethod
+    def read(self) -> AbstractContextManager[Transaction]:
+        """One consistent look at the database that takes no write lock."""
+
+    @abstractmethod
+    def join(self, session: "Session") -> Transaction:
+        """Statements inside the caller's own transaction. ForeignSession where it is on another database."""
+
+    @abstractmethod
+    def now(self) -> int:
+        """Microseconds since 1970 UTC, for due times and history: the machine's clock, or the server's."""
+
+    @abstractmethod
+    def lease_clock(self) -> tuple[str, int]:
+        """(whose clock, microseconds): two readings compare only where the first part is the same."""
+
+    @abstractmethod
+    def wake(self) -> Wake:
+        """Wakes a waiting thread when there may be new work; whoever asks for it closes it."""
+
+    @abstractmethod
+    def listen(self) -> AbstractContextManager[Callable[[float], None]]:
+        """A function that waits up to so many seconds for something to have happened, such as the end of a job."""
+
+    @abstractmethod
+    def refuse_bad_place(self) -> None:
+        """Raise UnsupportedUrl for a place where a database would break."""
+
+    @abstractmethod
+    def data_version(self) -> int:
+        """A number that changes when there may be something new; it costs next to nothing to ask."""
+
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether there is a database at all, with or without tables."""
+
+    @abstractmethod
+    def create(self) -> None:
+        """Make an empty database where there is none."""
+
+    @abstractmethod
+    def lock_schema(self, connection: "Connection") -> None:
+        """Let only one process at a time change the schema, until the connection's transaction ends."""
+
+    @abstractmethod
+    def backup(self, target: Path) -> None:
+        """Copy the whole database to ``target`` while it is in use; whole or not at all."""
+
+    @abstractmethod
+    def integrity(self) -> list[str]:
+        """What the database's own check finds wrong; empty when nothing is."""
+
+    @abstractmethod
+    def replaced(self) -> bool:
+        """What is there now is not what was first connected to: it was moved, removed or restored."""
+
+    @abstractmethod
+    def obstacle(self) -> Obstacle | None:
+        """Who holds everybody else up just now."""
+
+    def close(self) -> None:
+        """Close what this process has open; using the database opens it again."""
+        if self._engine is not None and self._pid == os.getpid():
+            self._engine.dispose()
+
+    @abstractmethod
+    def _make_engine(self) -> "Engine": ...

@@ -1,0 +1,5 @@
+"""PostgreSQL, driven by psycopg 3. Imported only where a URL asks for it."""
+
+from pqkit.db.postgresql.database import PostgresDatabase
+
+__all__ = ["PostgresDatabase"]

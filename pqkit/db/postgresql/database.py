@@ -1,0 +1,178 @@
+"""PostgreSQL as one database behind the verbs that all have."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from pqkit.db.database import Database, Durability, Obstacle
+from pqkit.db.postgresql import trouble
+from pqkit.db.postgresql.address import read_address
+from pqkit.db.postgresql.health import Health, health, horizon, invalid_indexes
+from pqkit.db.postgresql.kept import Kept
+from pqkit.db.postgresql.listener import Listener, NotifiedWake
+from pqkit.db.postgresql.opener import CALM, Opener
+from pqkit.db.postgresql.transaction import JoinedTransaction, PostgresTransaction, Write
+from pqkit.errors import ForeignSession, PqkitError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+    from sqlmodel import Session
+
+LOOK = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# Tells two databases apart: the server's life, the database, and the tables that an unqualified name means there.
+IDENTITY = "SELECT pg_postmaster_start_time(), current_database(), to_regclass('alembic_version')::oid"
+SOONEST, LATEST = 0.002, 0.05
+
+
+class PostgresDatabase(Database):
+    """Claims take row locks and skip each other's; the server's clock alone decides about leases and due times."""
+
+    looking = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # noqa: RUF012 - never changed
+    tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()"
+
+    def __init__(self, url: str, durability: Durability = "full") -> None:
+        address = read_address(url)
+        super().__init__(address.name, url, durability)
+        self._opener = Opener(address, durability)
+        self._listener = Listener(self._opener)
+        self.kept = Kept(self._opener)
+
+    @property
+    def pooled(self) -> bool:
+        """Whether a pooler such as PgBouncer stands between this process and the server, as far as is known."""
+        return self._opener.pooled
+
+    def write(self) -> Write:
+        return Write(self)
+
+    @contextmanager
+    def read(self) -> Iterator[PostgresTransaction]:
+        with self.in_words():
+            connection = self.kept.begin(LOOK)
+            try:
+                yield PostgresTransaction(connection.cursor())
+            finally:
+                self._end_look(connection)
+
+    def _end_look(self, connection: Any) -> None:
+        try:
+            if not connection.closed:
+                connection.execute("ROLLBACK")
+        finally:
+            self.kept.put(connection)
+
+    def join(self, session: "Session") -> JoinedTransaction:
+        sqlalchemy = session.connection()
+        connection = sqlalchemy.connection.driver_connection
+        if not isinstance(connection, psycopg.Connection):
+            raise ForeignSession("session= must be on the queue's own engine (queue.engine), which psycopg drives")
+        if sqlalchemy.engine is not self._engine:
+            theirs = connection.execute(IDENTITY).fetchone()
+            if theirs != self._ask(IDENTITY):
+                raise ForeignSession(f"session= is on another database or schema than the queue's {self.name}")
+        return JoinedTransaction(connection.cursor())
+
+    def now(self) -> int:
+        """The server's clock: asked now and then, and carried on between by a clock of this machine that none sets."""
+        if not self._opener.clock.fresh:
+            self._ask_clock()
+        return self._opener.clock.now()
+
+    def lease_clock(self) -> tuple[str, int]:
+        """The server's clock, asked now: a lease must not depend on what this machine makes of it meanwhile."""
+        return "server", self._ask_clock()
+
+    def wake(self) -> NotifiedWake:
+        return NotifiedWake(self._listener)
+
+    def data_version(self) -> int:
+        """How often new work was announced to this process."""
+        return self._listener.heard
+
+    @contextmanager
+    def listen(self) -> Iterator[Callable[[float], None]]:
+        """Only new work is announced, for each announcement costs the server: for an end, look ever more seldom."""
+        pause = SOONEST
+
+        def wait(seconds: float) -> None:
+            nonlocal pause
+            time.sleep(min(pause, seconds))
+            pause = min(1.5 * pause, LATEST)
+
+        yield wait
+
+    def refuse_bad_place(self) -> None:
+        """A server looks after its own place."""
+
+    def exists(self) -> bool:
+        self._ask("SELECT 1")
+        return True
+
+    def create(self) -> None:
+        """The database is the server's to make: a missing one is an error that says so."""
+
+    def lock_schema(self, connection: "Connection") -> None:
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('pqkit schema'))")
+
+    def backup(self, target: Path) -> None:
+        raise PqkitError(f"PostgreSQL makes its own copies while it is in use: pg_dump -Fc -f {target} '{self.name}'")
+
+    def integrity(self) -> list[str]:
+        with self.read() as tx:
+            return invalid_indexes(tx.cursor)
+
+    def replaced(self) -> bool:
+        """A server has no file that could be moved away under a worker; who is gone is met again, or not."""
+        return False
+
+    def obstacle(self) -> Obstacle | None:
+        with self.read() as tx:
+            found = horizon(tx.cursor)
+        return None if found is None else Obstacle(found, fatal=False)
+
+    def health(self) -> Health:
+        """What the server says of itself, as far as a queue depends on it."""
+        with self.read() as tx:
+            return health(tx.cursor)
+
+    def is_unavailable(self, error: object) -> bool:
+        return trouble.is_unavailable(error)
+
+    def say(self, error: BaseException) -> str:
+        return trouble.in_one_line(error)
+
+    def close(self) -> None:
+        self.kept.close()
+        super().close()
+
+    def _make_engine(self) -> "Engine":
+        from sqlalchemy import create_engine, event  # noqa: PLC0415 - see Database.session
+
+        engine = create_engine(
+            "postgresql+psycopg://", creator=self._open_for_engine, pool_pre_ping=True, max_overflow=-1
+        )
+
+        @event.listens_for(engine, "begin")
+        def begun(connection: "Connection") -> None:
+            settings = self._opener.of_transaction(CALM)
+            if settings:
+                connection.exec_driver_sql(settings)
+
+        return engine
+
+    def _open_for_engine(self) -> Any:
+        connection = self._opener.open(CALM)
+        connection.autocommit = False
+        return connection
+
+    def _ask(self, question: str) -> Any:
+        with self.in_words():
+            return self.kept.ask(question)
+
+    def _ask_clock(self) -> int:
+        with self.in_words():
+            return self.kept.ask_clock()

@@ -1,0 +1,126 @@
+"""The connections that the hot path keeps: few, shared by the threads, and checked by their first statement."""
+
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from pqkit.db.postgresql.clock import MICROSECONDS, local
+from pqkit.db.postgresql.opener import HOT, Connection, Opener
+
+T = TypeVar("T")
+MOST = 10
+WAIT = 5.0
+# The pool asks ever more seldom for a server that is away; so often it begins anew, and meets it soon after its return.
+BEGIN_ANEW = 3.0
+
+logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # what it would say is raised in words, once
+
+
+class Kept:
+    """The kept connections of one database in this process. Raises psycopg's errors."""
+
+    def __init__(self, opener: Opener) -> None:
+        self._opener = opener
+        self._pool: ConnectionPool[Connection] | None = None
+        self._abandoned: list[object] = []
+        self._begin_anew()
+
+    def begin(self, text: str) -> Connection:
+        """A connection with a transaction begun by ``text``; give it back with ``put``."""
+
+        def begun(connection: Connection) -> Connection:
+            local_settings = self._opener.of_transaction(HOT)
+            connection.execute(f"{text}; {local_settings}" if local_settings else text)
+            return connection
+
+        return self._first(begun)
+
+    def ask(self, text: str) -> Any:
+        """The first row of a question of its own."""
+
+        def asked(connection: Connection) -> Any:
+            row = connection.execute(text).fetchone()
+            self.put(connection)
+            return row
+
+        return self._first(asked)
+
+    def ask_clock(self) -> int:
+        """The server's clock now, in microseconds since 1970 UTC."""
+        before = local()
+        (now,) = self.ask(f"SELECT {MICROSECONDS}")
+        self._opener.clock.learn(before, now, local())
+        return int(now)
+
+    def put(self, connection: Connection) -> None:
+        """Give a connection back; a broken one is replaced."""
+        self._opened().putconn(connection)
+
+    def close(self) -> None:
+        with self._mutex:
+            if self._pool is not None:
+                _close_here(self._pool, self._pid)
+            self._pool = None
+
+    def _first(self, statement: Callable[[Connection], T]) -> T:
+        """Run a first statement. Where a connection turns out to be broken nothing is lost: the next one is tried."""
+        left = MOST
+        while True:
+            connection = self._take()
+            try:
+                return statement(connection)
+            except BaseException as error:
+                broken = connection.closed and isinstance(error, psycopg.Error)
+                self.put(connection)
+                if not broken or not left:
+                    raise
+            left -= 1
+
+    def _take(self) -> Connection:
+        pool = self._opened()
+        try:
+            return pool.getconn()
+        except PoolTimeout:
+            self._opener.open(HOT).close()  # what is the matter, in the server's own words
+            raise psycopg.OperationalError(f"all {MOST} connections of this process are in use") from None
+
+    def _opened(self) -> "ConnectionPool[Connection]":
+        if self._pid != os.getpid():
+            self._begin_anew()
+        with self._mutex:
+            if self._pool is None:
+                self._opener.open(HOT).close()  # a refusal is raised at once, and not when the pool gives up
+                self._pool = self._new_pool()
+            return self._pool
+
+    def _begin_anew(self) -> None:
+        """Connections must not cross a fork. Closing them here would end the parent's, and so would collecting them."""
+        self._abandoned.append(self._pool)
+        self._pool, self._pid, self._mutex = None, os.getpid(), threading.Lock()
+
+    def _new_pool(self) -> "ConnectionPool[Connection]":
+        opener = self._opener
+        pool = ConnectionPool(
+            connection_class=Connection,
+            kwargs=opener.params,
+            configure=lambda connection: opener.set_up(connection, HOT),
+            min_size=0,
+            max_size=MOST,
+            timeout=WAIT,
+            reconnect_timeout=BEGIN_ANEW,
+            num_workers=1,
+            open=True,
+        )
+        weakref.finalize(self, _close_here, pool, self._pid)
+        return pool
+
+
+def _close_here(pool: "ConnectionPool[Connection]", pid: int) -> None:
+    if pid == os.getpid():
+        pool.close()

@@ -1,0 +1,98 @@
+"""One connection of the process listens for new work and wakes everybody here who waits for it.
+
+Notifications are a shortcut and no promise: who waits looks by himself every second. Where a pooler lends connections
+for single transactions, listening is not possible and that second is all there is.
+"""
+
+import os
+import threading
+import time
+from contextlib import suppress
+
+import psycopg
+
+from pqkit.db.postgresql.opener import CALM, Connection, Opener
+from pqkit.db.postgresql.transaction import CHANNEL
+from pqkit.db.wake import Wake
+
+TRY_AGAIN, LOOK_UP = 1.0, 1.0
+
+
+class NotifiedWake(Wake):
+    """Wakes also when new work was announced."""
+
+    def __init__(self, listener: "Listener") -> None:
+        read_end, self._told_end = os.pipe()
+        os.set_blocking(self._told_end, False)
+        super().__init__(read_end)
+        self._listener = listener
+        listener.add(self)
+
+    def tell(self) -> None:
+        with suppress(BlockingIOError):  # full: it has been told already
+            os.write(self._told_end, b"x")
+
+    def close(self) -> None:
+        self._listener.remove(self)
+        os.close(self._told_end)
+        super().close()
+
+
+class Listener:
+    """Its thread and its connection are there while somebody in this process waits. ``heard`` counts announcements."""
+
+    _thread: threading.Thread | None
+
+    def __init__(self, opener: Opener) -> None:
+        self._opener = opener
+        self._begin_anew()
+
+    def add(self, wake: NotifiedWake) -> None:
+        if self._pid != os.getpid():  # the thread did not come along through the fork
+            self._begin_anew()
+        with self._mutex:
+            self._wakes.add(wake)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+                self._thread.start()
+
+    def remove(self, wake: NotifiedWake) -> None:
+        with self._mutex:
+            self._wakes.discard(wake)
+
+    def _begin_anew(self) -> None:
+        self.heard = 0
+        self._pid, self._mutex = os.getpid(), threading.Lock()
+        self._wakes: set[NotifiedWake] = set()
+        self._thread = None
+
+    def _run(self) -> None:
+        while self._wanted():
+            try:
+                with self._opener.open(CALM) as connection:
+                    if self._opener.pooled:
+                        return
+                    self._listen(connection)
+            except psycopg.Error:
+                time.sleep(TRY_AGAIN)
+
+    def _listen(self, connection: Connection) -> None:
+        connection.execute(f"LISTEN {CHANNEL}")
+        self._tell_all()  # what came while nobody listened
+        while self._wanted():
+            # Many words that came together are one.
+            if list(connection.notifies(timeout=LOOK_UP, stop_after=1)):
+                self._tell_all()
+
+    def _wanted(self) -> bool:
+        """Whether somebody waits; the thread ends where nobody does."""
+        with self._mutex:
+            if not self._wakes:
+                self._thread = None
+            return bool(self._wakes)
+
+    def _tell_all(self) -> None:
+        with self._mutex:
+            self.heard += 1
+            for wake in self._wakes:
+                wake.tell()

@@ -1,0 +1,61 @@
+"""Opening connections: how they are set up, and what is learnt of the server on the way."""
+
+from typing import Any
+
+import psycopg
+
+from pqkit.db.database import Durability
+from pqkit.db.postgresql.address import Address
+from pqkit.db.postgresql.clock import MICROSECONDS, ServerClock, local
+
+Connection = psycopg.Connection[Any]
+Values = dict[str, str]
+
+_ALWAYS = {"default_transaction_isolation": "'read committed'", "jit": "off"}
+# Statistics are wrong about tables that fill and empty by the minute, and a plan that reads a whole table because it
+# was empty a moment ago costs seconds. Our statements are written to walk indexes, so nothing else is left to choose.
+_WALKING = dict.fromkeys(
+    ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_sort"), "off"
+)
+HOT = {**_ALWAYS, **_WALKING, "statement_timeout": "'30s'", "idle_in_transaction_session_timeout": "'30s'"}
+CALM = {**_ALWAYS, "statement_timeout": "'10min'", "idle_in_transaction_session_timeout": "'10min'"}
+PREPARE_AFTER = 3
+
+
+class Opener:
+    """Opens connections to one address. ``pooled`` says that the last one went through a pooler such as PgBouncer."""
+
+    def __init__(self, address: Address, durability: Durability) -> None:
+        self.clock = ServerClock()
+        self.pooled = False
+        self._address = address
+        self._synchronous = {"synchronous_commit": "on" if durability == "full" else "off"}
+
+    def open(self, values: Values) -> Connection:
+        """A new connection in autocommit mode, set up with ``values``. Raises psycopg's errors."""
+        connection = Connection.connect(**self.params)
+        self.set_up(connection, values)
+        return connection
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return {**self._address.params, "autocommit": True}
+
+    def set_up(self, connection: Connection, values: Values) -> None:
+        """Set ``values`` for the session, unless a pooler would lend the session to others: see ``of_transaction``."""
+        before = local()
+        row = connection.execute(f"SELECT pg_backend_pid(), {MICROSECONDS}").fetchone()
+        assert row is not None
+        pid, now = row
+        self.clock.learn(before, now, local())
+        self.pooled = pid != connection.info.backend_pid
+        connection.prepare_threshold = None if self.pooled else PREPARE_AFTER
+        if not self.pooled:
+            connection.execute(self._written("SET", values))
+
+    def of_transaction(self, values: Values) -> str:
+        """What a transaction must begin with."""
+        return self._written("SET LOCAL", values) if self.pooled else ""
+
+    def _written(self, verb: str, values: Values) -> str:
+        return "; ".join(f"{verb} {name} = {value}" for name, value in (values | self._synchronous).items())

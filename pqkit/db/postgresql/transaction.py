@@ -1,0 +1,113 @@
+"""Transactions on PostgreSQL: many rows go as one statement over arrays, and new work is told of after the commit."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from pqkit.db.transaction import Transaction
+from pqkit.errors import DatabaseUnavailable
+from pqkit.sql.compiled import INSERT_READY
+from pqkit.sql.text import Statement, Values
+
+if TYPE_CHECKING:
+    from pqkit.db.postgresql.database import PostgresDatabase
+
+CHANNEL = "pqkit_ready"
+# The server lets one notifying transaction commit at a time. Told in a transaction of its own, which waits for no disk,
+# other producers' commits need not stand in line; if the word is lost, whoever polls finds the job within a second.
+COMMIT_AND_TELL = f"COMMIT; BEGIN; SET LOCAL synchronous_commit = off; NOTIFY {CHANNEL}; COMMIT"
+
+
+class PostgresTransaction(Transaction):
+    """``placed`` says that there is something new to claim."""
+
+    __slots__ = ("placed",)
+
+    def __init__(self, cursor: Any) -> None:
+        super().__init__(cursor)
+        self.placed = False
+
+    def run(self, statement: Statement, *values: Any) -> int:
+        sql = statement.postgresql
+        changed = int(self.cursor.execute(sql.text, sql.bind(values)).rowcount)
+        if statement is INSERT_READY:
+            self._has_placed()
+        return changed
+
+    def run_many(self, statement: Statement, rows: Iterable[Values]) -> int:
+        sql = statement.many
+        assert sql is not None, f"there is no text for many rows of: {statement.postgresql.text}"
+        # Who deletes the same rows does it in the same order: they wait for each other, and never in a circle.
+        ordered = sorted(rows) if sql.text.startswith("DELETE") else list(rows)
+        if not ordered:
+            return 0
+        columns = [list(column) for column in zip(*ordered, strict=True)]
+        changed = int(self.cursor.execute(sql.text, columns).rowcount)
+        if statement is INSERT_READY:
+            self._has_placed()
+        return changed
+
+    def rows(self, statement: Statement, *values: Any) -> list[Any]:
+        sql = statement.postgresql
+        found: list[Any] = self.cursor.execute(sql.text, sql.bind(values)).fetchall()
+        return found
+
+    def next_job_ids(self, count: int) -> list[int]:
+        text = "SELECT nextval(pg_get_serial_sequence('job', 'id')) FROM generate_series(1, %s)"
+        return sorted(job_id for (job_id,) in self.cursor.execute(text, (count,)).fetchall())
+
+    def _has_placed(self) -> None:
+        self.placed = True
+
+
+class JoinedTransaction(PostgresTransaction):
+    """Inside a transaction that somebody else commits: the word of new work goes out with it."""
+
+    __slots__ = ()
+
+    def _has_placed(self) -> None:
+        self.cursor.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
+
+
+class Write:
+    """A class and not a generator: this is entered for every job that is queued alone."""
+
+    __slots__ = ("_connection", "_database", "_tx")
+
+    def __init__(self, database: "PostgresDatabase") -> None:
+        self._database = database
+
+    def __enter__(self) -> PostgresTransaction:
+        with self._database.in_words():
+            self._connection = self._database.kept.begin("BEGIN")
+        self._tx = PostgresTransaction(self._connection.cursor())
+        return self._tx
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        try:
+            if error is None:
+                self._commit()
+            else:
+                self._roll_back()
+        finally:
+            self._database.kept.put(self._connection)
+        if error is not None and self._database.is_unavailable(error):
+            raise DatabaseUnavailable(f"{self._database.name}: {self._database.say(error)}") from error
+
+    def _commit(self) -> None:
+        if self._connection.info.transaction_status == TransactionStatus.INERROR:
+            self._roll_back()  # COMMIT would answer ROLLBACK, and nobody would hear it
+            raise AssertionError("a statement failed, and its error was swallowed")
+        try:
+            self._connection.execute(COMMIT_AND_TELL if self._tx.placed else "COMMIT")
+        except psycopg.Error as error:
+            self._roll_back()
+            words = f"{self._database.name}: the commit's answer did not arrive: {self._database.say(error)}"
+            raise DatabaseUnavailable(words) from error
+
+    def _roll_back(self) -> None:
+        with suppress(psycopg.Error):  # a connection that is gone has rolled back already
+            self._connection.execute("ROLLBACK")

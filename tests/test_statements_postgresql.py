@@ -1,0 +1,75 @@
+"""The statements on a real PostgreSQL: every parameter has a type, and what runs all day walks indexes."""
+
+import re
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from pqkit.db.postgresql.opener import HOT
+from pqkit.sql import compiled
+from pqkit.sql.text import Statement, Text
+from tests.postgres import Server
+from tests.test_statements import ALL, ALL_DAY, SMALL
+
+TEXTS = [(name, form) for name in ALL for form in ("postgresql", "many") if getattr(getattr(compiled, name), form)]
+# A claim brings what it cut off, a few hundred rows at most, back into their order.
+FINAL_SORT = {"HEAD", "SUSPECT_HEAD"}
+
+
+@pytest.fixture(scope="module")
+def connection(server: Server) -> Iterator[Any]:
+    """A connection set up as the hot path's are, to a database whose tables have never been analysed."""
+    with server.connection() as connection:
+        for name, value in {**HOT, "plan_cache_mode": "force_generic_plan"}.items():
+            connection.execute(f"SET {name} = {value}")
+        yield connection
+
+
+def prepare(connection: Any, text: str) -> int:
+    """Prepare it under the name ``it``; the number of its parameters."""
+    numbers = count(1)
+    numbered = re.sub("%s", lambda _: f"${next(numbers)}", text).replace("%%", "%")
+    connection.execute(f"PREPARE it AS {numbered}")
+    return next(numbers) - 1
+
+
+def plan(connection: Any, text: str) -> list[str]:
+    """The plan that serves all values."""
+    parameters = prepare(connection, text)
+    values = f"({', '.join(['NULL'] * parameters)})" if parameters else ""
+    steps = [step for (step,) in connection.execute(f"EXPLAIN EXECUTE it{values}")]
+    connection.execute("DEALLOCATE it")
+    return steps
+
+
+def scans(steps: list[str]) -> list[str]:
+    """The steps that read a whole table or sort what an index should have sorted."""
+    full = [step for step in steps if "Seq Scan" in step and step.split(" on ")[1].split()[0] not in SMALL]
+    return full + [step for step in steps if re.search(r"(?<!Incremental )Sort  |Hash Join|Merge Join", step)]
+
+
+@pytest.mark.parametrize(("name", "form"), TEXTS)
+def test_every_parameter_has_a_type(connection: Any, name: str, form: str) -> None:
+    """A driver sends NULL without a type: the text itself must say what it is."""
+    text: Text = getattr(getattr(compiled, name), form)
+    prepare(connection, text.text)
+    connection.execute("DEALLOCATE it")
+
+
+@pytest.mark.parametrize(("name", "form"), [(name, form) for name, form in TEXTS if name in ALL_DAY])
+def test_it_never_scans(connection: Any, name: str, form: str) -> None:
+    statement: Statement = getattr(compiled, name)
+    found = scans(plan(connection, getattr(statement, form).text))
+    assert [step for step in found if not (name in FINAL_SORT and step.startswith("Sort "))] == []
+
+
+def test_suspects_are_looked_for_in_their_own_index(connection: Any) -> None:
+    assert any("ready_suspect" in step for step in plan(connection, compiled.SUSPECT_HEAD.postgresql.text))
+    assert not any("ready_suspect" in step for step in plan(connection, compiled.HEAD.postgresql.text))
+
+
+def test_the_look_at_plans_finds_a_scan(connection: Any) -> None:
+    assert scans(plan(connection, "SELECT * FROM job WHERE task = %s"))
+    assert scans(plan(connection, "SELECT * FROM ready WHERE queue = %s ORDER BY job_id"))
