@@ -175,6 +175,7 @@ def test_a_commit_before_the_wait_began_is_not_slept_through(queue: Queue) -> No
     wake.close()
 
 
+@pytest.mark.sqlite
 def test_without_inotify_the_version_is_looked_at(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wake_module, "_watch", lambda _folder: None)
     wake, version = queue.database.wake(), queue.database.data_version

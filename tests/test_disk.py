@@ -19,6 +19,8 @@ import sys
 from pathlib import Path
 from pqkit.cli import main
 from pqkit.db import disk
+
+pytestmark = pytest.mark.sqlite
 share = Path(sys.argv.pop())
 disk.mounts = lambda: {share: "nfs4"}
 main()

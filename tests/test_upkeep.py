@@ -180,6 +180,7 @@ def clocks(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Clocks:
     return at
 
 
+@pytest.mark.sqlite
 def test_a_machine_that_slept_finds_its_workers_alive_and_the_dead_no_later(
     queue: Queue, add: Any, worker: Leases, clocks: Clocks
 ) -> None:
