@@ -61,7 +61,7 @@ def start(queue: Queue, folder: Path, *words: str, ops: int, manager: int) -> "s
         return subprocess.Popen(
             [sys.executable, "-m", "pqkit", "dashboards", *words],
             cwd=folder,
-            env={**os.environ, "PQKIT_URL": f"sqlite:///{queue.database.path}", **ports},
+            env={**os.environ, "PQKIT_URL": queue.database.url, **ports},
             stdout=output,
             stderr=errors,
         )

@@ -213,7 +213,7 @@ def test_the_model_holds_on_postgresql(server: Server) -> None:
 def _fence_by_job_id_only(patch: pytest.MonkeyPatch) -> None:
     by_id = Declared(delete(LEASE).where(LEASE.c.job_id == bindparam("the_job_id")), ("the_job_id",)).compile()
 
-    def settle_each(tx: Transaction, finished: Sequence[Finished]) -> list[Finished]:
+    def settle_each(tx: Transaction, finished: Sequence[Finished], **_: object) -> list[Finished]:
         refused = [f for f in finished if not tx.run(by_id, f.claim.job_id)]
         settle._write(tx, [f for f in finished if f not in refused])
         return refused
@@ -231,6 +231,7 @@ def _attempt_starts_again_at_resubmit(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(operate, "_resubmit", lambda tx, job, now: honest(tx, job._replace(attempt=0), now))
 
 
+@pytest.mark.timeout(600)  # how many histories it takes to find one is chance
 @pytest.mark.parametrize("mutate", [_fence_by_job_id_only, _everybody_charged, _attempt_starts_again_at_resubmit])
 def test_the_model_finds_a_queue_that_is_wrong(
     mutate: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch

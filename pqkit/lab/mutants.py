@@ -71,7 +71,7 @@ def _fence_removed() -> AbstractContextManager[object]:
     """The lease is deleted by the job's id alone."""
     by_id = Declared(delete(LEASE).where(LEASE.c.job_id == bindparam("the_job_id")), ("the_job_id",)).compile()
 
-    def settle_each(tx: Transaction, finished: Sequence[Finished]) -> list[Finished]:
+    def settle_each(tx: Transaction, finished: Sequence[Finished], **_: object) -> list[Finished]:
         refused = [f for f in finished if not tx.run(by_id, f.claim.job_id)]
         settle._write(tx, [f for f in finished if f not in refused])
         return refused

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from pqkit.db import Database, Transaction, clock
+from pqkit.errors import DatabaseUnavailable
 from pqkit.outcome import LEASE, READY_KEY, Claim
 from pqkit.queue import rollup
+from pqkit.queue.doubt import Doubts
 from pqkit.queue.rollup import Counted, Tally
 from pqkit.queue.settle import Finished, SomeRefused, settle, settle_each
 from pqkit.sql import compiled as sql
@@ -51,6 +53,8 @@ class Leases:
         self._database, self._tasks = database, tuple(tasks)
         self._last_queue = ""
         self._has_suspect = False
+        self._claimed_at: int | None = None
+        self._doubts = Doubts()
         self._tally = Tally()
 
     def register(self) -> None:
@@ -88,20 +92,34 @@ class Leases:
         ``alone`` says that nothing else runs here: only then is a suspect claimed, and nothing beside it or while it
         runs. ``reports`` are what the finished attempts said last.
         """
-        refused: list[Finished] = []
+        self._claimed_at = None
         try:
-            with self._database.write() as tx:
-                self._keep(tx, reports)
+            turn = self._exchange(finished, demand, alone, reports)
+        except DatabaseUnavailable:
+            self._doubts.note(self._claimed_at)
+            raise
+        self.count([f for f in finished if f not in turn.refused] if turn.refused else finished)
+        return turn
+
+    def _exchange(self, finished: Sequence[Finished], demand: int, alone: bool, reports: Sequence[Report]) -> Turn:
+        try:
+            with self._begun(reports) as tx:
                 if finished:
                     settle(tx, finished)
-                claims = self._claim(tx, demand, alone=alone)
+                return Turn(self._claim(tx, demand, alone=alone), [])
         except SomeRefused:
-            with self._database.write() as tx:
-                self._keep(tx, reports)
-                refused = settle_each(tx, finished)
-                claims = self._claim(tx, demand, alone=alone)
-        self.count([f for f in finished if f not in refused] if refused else finished)
-        return Turn(claims, refused)
+            with self._begun(reports) as tx:
+                refused = settle_each(tx, finished, again=bool(self._doubts))
+                return Turn(self._claim(tx, demand, alone=alone), refused)
+
+    @contextmanager
+    def _begun(self, reports: Sequence[Report]) -> Iterator[Transaction]:
+        """A transaction of an exchange, after what comes first in each."""
+        with self._database.write() as tx:
+            if self._doubts:
+                self._doubts.give_back(tx, self.id, self._database.now())
+            self._keep(tx, reports)
+            yield tx
 
     def count(self, finished: Iterable[Finished]) -> None:
         """Count accepted finishes for the roll-ups; ``exchange`` counts its own."""
@@ -114,6 +132,8 @@ class Leases:
 
     def waiting(self) -> bool:
         """Whether there is a job that this worker could claim now; takes no write lock."""
+        if self._doubts:
+            return True
         now = self._database.now()
         with self._database.read() as tx:
             return any(
@@ -155,7 +175,7 @@ class Leases:
         # What ran beside a suspect would be a suspect itself, and the guilty one never found.
         if demand <= 0 or self._has_suspect:
             return []
-        now = self._database.now()
+        now = self._claimed_at = self._database.now()
         claims: list[Claim] = []
         names = self._queue_names(tx)
         for name in names:
@@ -191,13 +211,18 @@ class Leases:
 
     @staticmethod
     def _keep(tx: Transaction, reports: Sequence[Report]) -> None:
-        for claim, at, fraction, text in reports:
+        for claim, at, fraction, text in sorted(reports, key=_job_of):
             held = (claim.job_id, claim.attempt, claim.worker_id)
             if fraction is None:
                 tx.run(sql.REPORT_LINE, at, text, *held)
             else:
                 tx.run(sql.DELETE_PROGRESS, claim.job_id)
                 tx.run(sql.REPORT_PROGRESS, at, fraction, text, *held)
+
+
+def _job_of(report: Report) -> int:
+    """Who writes about the same jobs at the same time does it in the same order."""
+    return report.claim.job_id
 
 
 def _follow_each_other(claims: Sequence[Claim]) -> bool:

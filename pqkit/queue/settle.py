@@ -33,13 +33,18 @@ def settle(tx: Transaction, finished: Sequence[Finished]) -> None:
     _write(tx, finished)
 
 
-def settle_each(tx: Transaction, finished: Sequence[Finished]) -> list[Finished]:
-    """Write those of ``finished`` whose lease is still held; record and return the others."""
+def settle_each(tx: Transaction, finished: Sequence[Finished], *, again: bool = False) -> list[Finished]:
+    """Write those of ``finished`` whose lease is still held; record and return the others.
+
+    ``again`` says that a commit was not answered before: what it has written is not written twice, and not refused.
+    """
     held: list[Finished] = []
     refused: list[Finished] = []
     for f in finished:
-        won = tx.run(sql.DELETE_LEASE, *HELD(f.claim))
-        (held if won else refused).append(f)
+        if tx.run(sql.DELETE_LEASE, *HELD(f.claim)):
+            held.append(f)
+        elif not (again and tx.row(sql.STANDS, *HELD(f.claim))):
+            refused.append(f)
     _write(tx, held)
     tx.run_many(
         sql.INSERT_REFUSAL,
@@ -51,7 +56,8 @@ def settle_each(tx: Transaction, finished: Sequence[Finished]) -> list[Finished]
 def finish_in(database: Database, session: "Session", finished: Finished) -> None:
     """Finish inside the handler's own transaction. Raises LeaseLost when the fence refuses it."""
     try:
-        settle(database.join(session), [finished])
+        with database.in_words():
+            settle(database.join(session), [finished])
     except SomeRefused:
         raise LeaseLost(f"job {finished.claim.job_id} is no longer this worker's") from None
 

@@ -445,6 +445,17 @@ INTENTS = Statement(
     ),
 )
 
+STANDS = Statement(
+    Text(
+        "SELECT attempt.outcome FROM attempt WHERE attempt.job_id = ? AND attempt.attempt = ? AND "
+        "attempt.worker_id = ? AND attempt.outcome != 'crashed'",
+    ),
+    Text(
+        "SELECT attempt.outcome FROM attempt WHERE attempt.job_id = %s::BIGINT AND attempt.attempt = "
+        "%s::INTEGER AND attempt.worker_id = %s::BIGINT AND attempt.outcome != 'crashed'",
+    ),
+)
+
 DELETE_PROGRESS = Statement(
     Text(
         "DELETE FROM progress WHERE progress.job_id = ?",
@@ -498,13 +509,15 @@ REPORT_LINE = Statement(
 INSERT_WORKER = Statement(
     Text(
         "INSERT INTO worker (id, name, host, pid, process_start, pid_space, boot_id, beat, slots, queues, "
-        "version, started_at, heartbeat_at, memory) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "version, started_at, heartbeat_at, memory) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON "
+        "CONFLICT DO NOTHING",
     ),
     Text(
         "INSERT INTO worker (id, name, host, pid, process_start, pid_space, boot_id, beat, slots, queues, "
         'version, started_at, heartbeat_at, memory) VALUES (%s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR '
         'COLLATE "C", %s::INTEGER, %s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, '
-        '%s::INTEGER, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT, %s::BIGINT)',
+        '%s::INTEGER, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT, %s::BIGINT) '
+        "ON CONFLICT DO NOTHING",
     ),
     Text(
         "INSERT INTO worker (id, name, host, pid, process_start, pid_space, boot_id, beat, slots, queues, "
@@ -514,20 +527,20 @@ INSERT_WORKER = Statement(
         '%s::TEXT[] COLLATE "C", %s::INTEGER[], %s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", '
         '%s::BIGINT[], %s::INTEGER[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::BIGINT[], '
         "%s::BIGINT[], %s::BIGINT[]) AS rows(id, name, host, pid, process_start, pid_space, boot_id, beat, "
-        "slots, queues, version, started_at, heartbeat_at, memory)",
+        "slots, queues, version, started_at, heartbeat_at, memory) ON CONFLICT DO NOTHING",
     ),
 )
 
 INSERT_WORKER_TASK = Statement(
     Text(
-        "INSERT INTO worker_task (worker_id, task) VALUES (?, ?)",
+        "INSERT INTO worker_task (worker_id, task) VALUES (?, ?) ON CONFLICT DO NOTHING",
     ),
     Text(
-        'INSERT INTO worker_task (worker_id, task) VALUES (%s::BIGINT, %s::VARCHAR COLLATE "C")',
+        'INSERT INTO worker_task (worker_id, task) VALUES (%s::BIGINT, %s::VARCHAR COLLATE "C") ON CONFLICT DO NOTHING',
     ),
     Text(
         "INSERT INTO worker_task (worker_id, task) SELECT rows.worker_id, rows.task FROM unnest(%s::BIGINT[], "
-        '%s::TEXT[] COLLATE "C") AS rows(worker_id, task)',
+        '%s::TEXT[] COLLATE "C") AS rows(worker_id, task) ON CONFLICT DO NOTHING',
     ),
 )
 

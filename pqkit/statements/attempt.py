@@ -1,6 +1,6 @@
 """How attempts end and what they report: always under the fence."""
 
-from sqlalchemy import BigInteger, Float, Integer, Text, bindparam, exists, or_, select, tuple_
+from sqlalchemy import BigInteger, Float, Integer, Text, bindparam, exists, literal_column, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
@@ -29,6 +29,10 @@ INTENTS = Declared(
 # lease already: its last lines are taken because that finish stands.
 
 _held = exists().where(*equal(LEASE, *HELD))
+STANDS = Declared(
+    select(ATTEMPT.c.outcome).where(*equal(ATTEMPT, *HELD), ATTEMPT.c.outcome != literal_column("'crashed'")),
+    tuple(f"the_{name}" for name in HELD),
+)
 _stands = exists().where(*equal(ATTEMPT, *HELD), ATTEMPT.c.outcome == "completed")
 _held_params = tuple(f"the_{name}" for name in HELD)
 _reported = (

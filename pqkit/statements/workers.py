@@ -21,8 +21,8 @@ WORKER_COLUMNS = (
     "heartbeat_at",
     "memory",
 )
-INSERT_WORKER = insert_row(WORKER, *WORKER_COLUMNS)
-INSERT_WORKER_TASK = insert_row(WORKER_TASK, "worker_id", "task")
+INSERT_WORKER = insert_row(WORKER, *WORKER_COLUMNS, unless_there=True)
+INSERT_WORKER_TASK = insert_row(WORKER_TASK, "worker_id", "task", unless_there=True)
 DELETE_WORKER_TASKS = delete_by(WORKER_TASK, "worker_id")
 _stops = bindparam("stops", type_=BigInteger)
 _alive = (WORKER.c.id == bindparam("worker"), WORKER.c.ended_at.is_(None))

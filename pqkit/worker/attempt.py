@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pqkit.context import Context
 from pqkit.db import Database
-from pqkit.errors import LeaseLost
+from pqkit.errors import DatabaseUnavailable, LeaseLost
 from pqkit.executor import Run
 from pqkit.files import sync_file
 from pqkit.outcome import Claim, Outcome
@@ -57,7 +57,7 @@ def _errors(ctx: Context) -> tuple[type[Exception], ...]:
         return OSError, LeaseLost
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - there already, where a session is open
 
-    return OSError, LeaseLost, SQLAlchemyError
+    return OSError, LeaseLost, DatabaseUnavailable, SQLAlchemyError
 
 
 def drop_staged(files: Sequence[tuple[str, str]]) -> None:
@@ -81,5 +81,7 @@ def _commit(database: Database, run: Run, ctx: Context, outcome: Outcome) -> boo
         return False
     ctx.opened.flush()
     finish_in(database, ctx.opened, Finished(run.claim, outcome, run.started_at, database.now()))
+    files, ctx.staged[:] = list(ctx.staged), []  # a commit that is not answered may stand, and then they are needed
     ctx.opened.commit()
+    ctx.staged += files
     return True

@@ -32,9 +32,10 @@ class Child:
         self._socket, self._mark = mine, offspring.branch()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "pqkit.worker.inside", str(theirs.fileno()), str(os.getpid()), url, *modules],
+                [sys.executable, "-m", "pqkit.worker.inside", str(theirs.fileno()), str(os.getpid()), *modules],
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, **({offspring.MARK: self._mark} if self._mark else {})},
+                # A password in the URL is nobody's business who lists processes, so it is no argument.
+                env={**os.environ, "PQKIT_URL": url, **({offspring.MARK: self._mark} if self._mark else {})},
                 start_new_session=True,  # a Ctrl+C is for the worker, and what the handler leaves is ended with it
             )
         self._lines = mine.makefile("r", encoding="utf-8")

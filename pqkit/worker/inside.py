@@ -1,6 +1,7 @@
-"""The inside of a child process: ``python -m pqkit.worker.inside FD PARENT URL MODULE…``."""
+"""The inside of a child process: ``python -m pqkit.worker.inside FD PARENT MODULE…``."""
 
 import json
+import os
 import queue
 import signal
 import socket
@@ -56,11 +57,11 @@ class Inside:
 
 
 def main() -> None:
-    descriptor, parent, url, *modules = sys.argv[1:]
+    descriptor, parent, *modules = sys.argv[1:]
     die_with_parent(signal.SIGKILL, int(parent))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import_tasks(modules)
-    Inside(socket.socket(fileno=int(descriptor)), url).serve()
+    Inside(socket.socket(fileno=int(descriptor)), os.environ["PQKIT_URL"]).serve()
 
 
 if __name__ == "__main__":
