@@ -18,6 +18,10 @@ PATIENCE = {
     "application_name": "pqkit",
     "client_encoding": "utf8",
 }
+UNREADABLE = (
+    "the PostgreSQL URL cannot be read; one looks like postgresql+psycopg://user:password@host:5432/name, with special "
+    "characters in its parts written as %XX"
+)
 _KIND = re.compile(r"^postgres(?:ql)?(?:\+psycopg)?://")
 
 
@@ -32,11 +36,11 @@ def read_address(url: str) -> Address:
     """Take a URL apart. Raises UnsupportedUrl, without the password that may stand in it."""
     try:
         asked = conninfo_to_dict(_KIND.sub("postgresql://", url))
-    except psycopg.Error:
-        raise UnsupportedUrl(
-            "the PostgreSQL URL cannot be read; one looks like postgresql+psycopg://user:password@host:5432/name, with "
-            "special characters in its parts written as %XX"
-        ) from None
+        ports = [int(port or 5432) for port in str(asked.get("port") or "").split(",")]
+        if not all(0 < port < 65536 for port in ports):
+            raise ValueError
+    except (psycopg.Error, ValueError):
+        raise UnsupportedUrl(UNREADABLE) from None
     params = PATIENCE | {name: str(value) for name, value in asked.items() if value is not None}
     if "," in params.get("host", ""):
         params.setdefault("target_session_attrs", "read-write")  # of several servers, the one that takes writes

@@ -71,14 +71,14 @@ def health(cursor: Any) -> Health:
     return Health._make((*row, dead))
 
 
-def horizon(cursor: Any, seconds: float = LONG_OPEN) -> str | None:
-    """The transaction that holds back the removal of dead rows, and has been open for so many seconds, in words."""
-    session = cursor.execute(_HORIZON, (seconds,)).fetchone()
+def horizon(cursor: Any) -> str | None:
+    """The transaction that holds back the removal of dead rows, and has been open for a minute, in words."""
+    session = cursor.execute(_HORIZON, (LONG_OPEN,)).fetchone()
     if session is not None:
         pid, user, application, state, age = session
         who = f"process {pid} of the server ({application}, user {user}, {state})"
         return f"dead rows pile up: {who} has kept a transaction open for {_span(age)}"
-    prepared = cursor.execute(_PREPARED, (seconds,)).fetchone()
+    prepared = cursor.execute(_PREPARED, (LONG_OPEN,)).fetchone()
     if prepared is not None:
         name, owner, age = prepared
         return f"dead rows pile up: the prepared transaction {name!r} of {owner} has been open for {_span(age)}"

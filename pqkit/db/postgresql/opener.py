@@ -48,10 +48,14 @@ class Opener:
         assert row is not None
         pid, now = row
         self.clock.learn(before, now, local())
-        self.pooled = pid != connection.info.backend_pid
+        self.pooled = self._is_pooled(connection, pid)
         connection.prepare_threshold = None if self.pooled else PREPARE_AFTER
         if not self.pooled:
             connection.execute(self._written("SET", values))
+
+    def _is_pooled(self, connection: Connection, pid: int) -> bool:
+        """A pooler makes up the number of a server's process that it tells its clients; the server tells its own."""
+        return pid != connection.info.backend_pid
 
     def of_transaction(self, values: Values) -> str:
         """What a transaction must begin with."""
