@@ -13,6 +13,7 @@ from pqkit.db import disk
 from pqkit.errors import UnsupportedUrl
 from tests.support import PATIENCE, wait_until
 
+pytestmark = pytest.mark.sqlite
 Mount = Callable[[dict[str, str]], None]
 ON_NFS = """
 import sys
@@ -20,7 +21,6 @@ from pathlib import Path
 from pqkit.cli import main
 from pqkit.db import disk
 
-pytestmark = pytest.mark.sqlite
 share = Path(sys.argv.pop())
 disk.mounts = lambda: {share: "nfs4"}
 main()

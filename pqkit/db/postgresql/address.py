@@ -37,10 +37,10 @@ def read_address(url: str) -> Address:
     try:
         asked = conninfo_to_dict(_KIND.sub("postgresql://", url))
         ports = [int(port or 5432) for port in str(asked.get("port") or "").split(",")]
-        if not all(0 < port < 65536 for port in ports):
-            raise ValueError
     except (psycopg.Error, ValueError):
         raise UnsupportedUrl(UNREADABLE) from None
+    if not all(0 < port < 65536 for port in ports):
+        raise UnsupportedUrl(UNREADABLE)
     params = PATIENCE | {name: str(value) for name, value in asked.items() if value is not None}
     if "," in params.get("host", ""):
         params.setdefault("target_session_attrs", "read-write")  # of several servers, the one that takes writes
