@@ -60,12 +60,14 @@ class Task(Generic[P, R]):
     wants_context: bool = field(init=False)
     is_async: bool = field(init=False)
     _arguments: TypeAdapter[dict[str, Any]] = field(init=False, repr=False)
+    _read: Callable[[str], dict[str, Any]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         update_wrapper(self, self.function)
         self.is_async = inspect.iscoroutinefunction(self.function)
         self.wants_context = CONTEXT_PARAMETER in inspect.signature(self.function).parameters
         self._arguments = _arguments_of(self.function, self.name)
+        self._read = self._arguments.validator.validate_json
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)
@@ -97,7 +99,7 @@ class Task(Generic[P, R]):
     def decode(self, text: str) -> dict[str, Any]:
         """Keyword arguments for the function from stored JSON. Raises ArgumentError when the code has moved on."""
         try:
-            return self._arguments.validate_json(text)
+            return self._read(text)
         except ValidationError as error:
             raise ArgumentError(f"{self.name}: {_in_words(error)}") from None
 

@@ -43,8 +43,8 @@ class Sums:
         self.count += len(ran)
         self.waited += sum(waited)
         self.ran += sum(ran)
-        self.waits.update(map(bucket, waited))
-        self.runs.update(map(bucket, ran))
+        _sort_in(self.waits, waited)
+        _sort_in(self.runs, ran)
 
     def merged(self, other: "Sums") -> "Sums":
         waited, ran = self.waited + other.waited, self.ran + other.ran
@@ -54,9 +54,17 @@ class Sums:
 Counted = dict[Key, Sums]
 
 
-def _key(f: Finished) -> Key:
+def _sort_in(histogram: Counter[int], spans: Sequence[int]) -> None:
+    least, most = bucket(min(spans)), bucket(max(spans))
+    if least == most:  # a batch has mostly waited alike
+        histogram[least] += len(spans)
+    else:
+        histogram.update(map(bucket, spans))
+
+
+def _key(f: Finished) -> tuple[int, str, str, str]:
     claim, outcome, _, ended_at = f
-    return Key(ended_at // SECOND, claim.queue, claim.task, outcome.kind)
+    return ended_at // SECOND, claim.queue, claim.task, outcome.kind
 
 
 class Tally:
@@ -69,11 +77,11 @@ class Tally:
     def count(self, finished: Iterable[Finished]) -> None:
         """Count runs whose finish is committed; a claim that never ran (it was given back) is none."""
         with self._mutex:
-            for key, runs in groupby(finished, _key):
+            for place, runs in groupby(finished, _key):
                 spans = [(f.started_at - f.claim.since, f.ended_at - f.started_at) for f in runs if f.started_at]
                 if spans:
                     waited, ran = zip(*spans, strict=True)
-                    (self._counted.get(key) or self._counted.setdefault(key, Sums())).add(waited, ran)
+                    self._counted.setdefault(Key(*place), Sums()).add(waited, ran)
 
     def take(self) -> Counted:
         """What was counted since the last take."""
@@ -95,7 +103,7 @@ def write(tx: Transaction, counted: Counted, worker_id: int) -> None:
 def write_crashes(tx: Transaction, lost: Sequence[Finished]) -> None:
     """Count runs that ended without a report; how long they ran is not known."""
     for f in lost:
-        tx.run(sql.INSERT_ROLLUP, *_row(_key(f), Sums(count=1), f.claim.worker_id))
+        tx.run(sql.INSERT_ROLLUP, *_row(Key(*_key(f)), Sums(count=1), f.claim.worker_id))
 
 
 def merge(tx: Transaction, now: int) -> int:
