@@ -37,12 +37,13 @@ FLOORS: list[dict[str, set[str]]] = [
     },
     {"queue": set(), "queries": set()},
     {
+        "charts": set(),
         "executor": set(),
         "maintain": set(),
         "supervise": set(),
         "demo": set(),
         "worker": {"executor", "maintain"},
-        "lab": {"worker", "executor", "maintain", "supervise"},
+        "lab": {"charts", "worker", "executor", "maintain", "supervise"},
         "bench": {"lab"},
     },
     {"cli": set(), "__main__": {"cli"}, "__init__": set()},
@@ -127,6 +128,12 @@ def test_only_the_database_room_names_a_dialect() -> None:
 
 def test_the_executor_touches_no_database() -> None:
     assert not {name for name in imports(PACKAGE / "executor.py") if "sql" in name or name.startswith("pqkit.db")}
+
+
+def test_only_the_room_of_charts_draws() -> None:
+    drawing = {"bokeh", "holoviews"}
+    drawers = {room_of(file) for file in FILES if drawing & {name.split(".")[0] for name in imports(file)}}
+    assert drawers == {"charts"}
 
 
 def test_dashboards_hold_no_sql() -> None:

@@ -1,0 +1,39 @@
+"""Charts: pure functions from a DataFrame to a HoloViews element, shared by consoles and notebooks.
+
+They need the extra ``console`` or ``notebooks``. Each says which columns it reads; times are those of ``frame``.
+"""
+
+import holoviews.plotting.bokeh  # noqa: F401 - HoloViews takes options only once it knows what draws
+
+from pqkit.charts.frames import frame, local
+from pqkit.charts.lines import depth, failures, lines, oldest, quantiles, slots, throughput
+from pqkit.charts.marks import marks, paused
+from pqkit.charts.palette import COLORS, OUTCOME_COLORS, THEMES, Series, Theme, color
+from pqkit.charts.render import figure, notebook
+from pqkit.charts.spread import distribution, ramp
+from pqkit.charts.timeline import timeline
+
+__all__ = [
+    "COLORS",
+    "OUTCOME_COLORS",
+    "THEMES",
+    "Series",
+    "Theme",
+    "color",
+    "depth",
+    "distribution",
+    "failures",
+    "figure",
+    "frame",
+    "lines",
+    "local",
+    "marks",
+    "notebook",
+    "oldest",
+    "paused",
+    "quantiles",
+    "ramp",
+    "slots",
+    "throughput",
+    "timeline",
+]

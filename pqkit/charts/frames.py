@@ -1,0 +1,19 @@
+"""Rows of the queries as DataFrames, with times that a chart can show."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+
+def frame(rows: Sequence[Any], kind: type[Any], *times: str) -> pd.DataFrame:
+    """Rows of a NamedTuple as columns; the ``times`` among them (microseconds UTC) as ``local``."""
+    table = pd.DataFrame(rows, columns=list(kind._fields))
+    return table.assign(**{name: local(table[name]) for name in times})
+
+
+def local(microseconds: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Stored times on this machine's clock, without a zone: Bokeh shows times as they stand."""
+    here = datetime.now(UTC).astimezone().tzinfo
+    return pd.to_datetime(microseconds, unit="us", utc=True).dt.tz_convert(here).dt.tz_localize(None)

@@ -1,0 +1,55 @@
+"""Attempts of each worker as bars on a line of time."""
+
+import holoviews as hv
+import pandas as pd
+
+from pqkit.charts.palette import OUTCOME_COLORS, color
+
+LANE = 0.38
+BAD = {"failed": "x", "timed_out": "triangle", "crashed": "asterisk", "canceled": "dash"}
+
+
+def timeline(attempts: pd.DataFrame) -> hv.Overlay:
+    """A bar for each attempt in its worker's lane, with a sign at the end of those that ended badly.
+
+    ``attempts`` has ``worker``, ``began``, ``ended`` (times), ``outcome`` (a word of the history, or ``running``), and
+    for the tips ``job`` and ``task``.
+    """
+    workers = sorted(attempts["worker"].unique(), reverse=True)
+    placed = place(attempts, workers)
+    bars = hv.Rectangles(placed, ["began", "bottom", "ended", "top"], ["outcome", "worker", "job", "task", "color"])
+    bars = bars.opts(fill_color="color", line_color=None, fill_alpha=0.75)
+    return hv.Overlay([bars, *_signs(placed)]).opts(
+        yticks=[(number, name) for number, name in enumerate(workers)], ylim=(-0.6, len(workers) - 0.4), ylabel=""
+    )
+
+
+def place(attempts: pd.DataFrame, workers: list[str]) -> pd.DataFrame:
+    """The attempts with ``bottom``, ``top``, ``lane`` and ``color``; runs at the same time share a lane's height."""
+    lanes = attempts["worker"].map({name: number for number, name in enumerate(workers)}).astype(float)
+    slot = _slots(attempts)
+    height = 2 * LANE / (slot.groupby(attempts["worker"]).transform("max") + 1)
+    bottom = lanes - LANE + slot * height
+    colors = attempts["outcome"].map(color)
+    return attempts.assign(lane=lanes, bottom=bottom, top=bottom + 0.9 * height, color=colors)
+
+
+def _slots(attempts: pd.DataFrame) -> pd.Series:
+    """For each attempt the lowest place of its worker that is free when it begins."""
+    places = pd.Series(0, index=attempts.index, dtype=float)
+    for _, runs in attempts.sort_values("began").groupby("worker"):
+        free_at: list[pd.Timestamp] = []
+        for index, began, ended in zip(runs.index, runs["began"], runs["ended"], strict=True):
+            free = next((n for n, moment in enumerate(free_at) if moment <= began), len(free_at))
+            free_at[free : free + 1] = [ended]
+            places[index] = free
+    return places
+
+
+def _signs(placed: pd.DataFrame) -> list[hv.Points]:
+    return [
+        hv.Points(placed[placed["outcome"] == outcome], ["ended", "lane"], label=outcome.replace("_", " ")).opts(
+            marker=marker, color=OUTCOME_COLORS[outcome], size=8
+        )
+        for outcome, marker in BAD.items()
+    ]
