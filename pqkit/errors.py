@@ -29,6 +29,22 @@ class Refused(PqkitError):
     """The verb is not allowed in the state that things are in."""
 
 
+class Forbidden(PqkitError):
+    """Whoever asks may not do that."""
+
+
+class NotLoggedIn(PqkitError):
+    """There is no such session or token, or it is over."""
+
+
+class LoginRefused(PqkitError):
+    """A login that failed or came too soon; ``retry_after`` is how many seconds to wait before the next."""
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class LeaseLost(PqkitError):
     """This attempt no longer holds its job: what it would write is thrown away."""
 

@@ -21,6 +21,12 @@ WORDS = {
     "resume": "resumed",
     "create_queue": "created a queue",
     "delete_queue": "deleted a queue",
+    "add_user": "added a user",
+    "remove_user": "removed a user",
+    "set_role": "changed a user's role",
+    "set_password": "changed a user's password",
+    "add_token": "added a token",
+    "revoke_token": "revoked a token",
 }
 EVERY_SECOND = 1.0
 EVERY_MINUTE = 60.0

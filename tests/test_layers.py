@@ -24,6 +24,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "tasks": {"errors", "payload", "retry"},
         "audit": {"outcome", "states"},
         "histogram": set(),
+        "rights": {"errors"},
     },
     {"columns": set(), "models": {"columns"}, "settings": set(), "kit": set()},
     {
@@ -35,7 +36,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "statements": {"sql"},
         "log": set(),
     },
-    {"queue": set(), "queries": set()},
+    {"queue": set(), "queries": set(), "access": {"queue"}},
     {
         "charts": set(),
         "executor": set(),

@@ -156,6 +156,7 @@ def test_the_demo_stamps_files_and_ctrl_c_leaves_no_process(project: Project) ->
 def test_both_consoles_answer_and_end_even_when_all_above_them_is_killed(project: Project) -> None:
     up = project.up("--demo")
     project.wait_for("stop             Ctrl+C")
+    assert re.search(r"first login +admin, with the password \S{24}\n", project.said())
     for name, port in zip(("ops", "manager"), project.ports, strict=True):
         address = f"http://127.0.0.1:{port}"
         assert f"{name} console".ljust(17) + address in project.said()

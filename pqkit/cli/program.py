@@ -1,6 +1,6 @@
 """The whole program: every command in its place."""
 
-from pqkit.cli import db, files, jobs, lab, queues, workers
+from pqkit.cli import db, files, jobs, lab, queues, tokens, users, workers
 from pqkit.cli.bench import bench
 from pqkit.cli.dashboards import dashboards
 from pqkit.cli.doctor import doctor
@@ -31,6 +31,8 @@ app.command(rich_help_panel=OPERATE)(doctor)
 app.command(rich_help_panel=OPERATE)(bench)
 app.add_typer(workers.app, name="workers", rich_help_panel=OPERATE)
 app.add_typer(files.app, name="files", rich_help_panel=OPERATE)
+app.add_typer(users.app, name="users", rich_help_panel=OPERATE)
+app.add_typer(tokens.app, name="tokens", rich_help_panel=OPERATE)
 for proof in (powercut, syscalls, simulate, mutants):
     lab.app.command()(proof)
 app.add_typer(lab.app, name="lab", rich_help_panel=OPERATE)

@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 
 from pqkit import kit, queries
+from pqkit.access import Users
 from pqkit.errors import PqkitError, Refused
 from pqkit.queue import Queue, get_queue
 from pqkit.settings import Settings, settings
@@ -51,8 +52,9 @@ def up(
     with place.only_one():
         place.check_ports(wanted.host, _ports(wanted, shown))
         queue = get_queue()
+        first = Users(queue.operator()).add_first() if "manager" in shown else None
         with place.fresh_socket(stop_seconds(wanted) + SPARE_SECONDS, say) as socket_path:
-            system = System(wanted, queue, socket_path)
+            system = System(wanted, queue, socket_path, first)
             with system.running(demo=demo):
                 system.start(count, demo=demo, consoles=shown)
                 if consoles and not shown:
@@ -91,6 +93,7 @@ class System:
     wanted: Settings
     queue: Queue
     socket_path: Path
+    first_password: str | None
     asked: int = 0
     wake: threading.Event = field(default_factory=threading.Event)
 
@@ -217,6 +220,9 @@ class System:
             say(f"  demo producer    a file every {wanted.producer_every:g} s into {wanted.files}")
         for name in consoles:
             say(f"  {f'{name} console':<16} http://{wanted.host}:{_port(wanted, name)}")
+        if self.first_password:
+            say(f"  first login      admin, with the password {self.first_password}")
+            say("                   (shown this once; change it: pqkit users password admin)")
         say(f"  logs             {wanted.logs}/")
         say("  look             pqkit jobs list, pqkit monitor")
         say("  stop             Ctrl+C")

@@ -4,6 +4,7 @@ Times are integers, microseconds since 1970 UTC, as they are stored. Every funct
 """
 
 from pqkit.db import Obstacle
+from pqkit.queries.access import TokenView, UserView, tokens, users
 from pqkit.queries.system import (
     QueueView,
     Rates,
@@ -48,7 +49,9 @@ __all__ = [
     "QueueView",
     "Rates",
     "Times",
+    "TokenView",
     "Unserved",
+    "UserView",
     "WorkerView",
     "arguments_of",
     "at_rest",
@@ -63,6 +66,8 @@ __all__ = [
     "rates",
     "tally",
     "times",
+    "tokens",
     "unserved",
+    "users",
     "workers",
 ]

@@ -3,6 +3,7 @@
 import getpass
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple
@@ -59,13 +60,18 @@ class Moved(Exception):
 
 
 Step = Callable[[Transaction, Standing, int], str | None]
+Guard = Callable[[Transaction, str], None]
+"""Raises Forbidden or NotLoggedIn, inside the transaction of a verb, unless it may be done."""
 
 
 class Operator:
-    """The verbs of one person, whose name goes on record with each of them."""
+    """The verbs of one person, whose name goes on record with each of them.
 
-    def __init__(self, database: Database, who: str | None = None) -> None:
-        self._database, self._who = database, who
+    ``guard`` is asked in each transaction; without one it is the system user, who may do everything.
+    """
+
+    def __init__(self, database: Database, who: str | None = None, guard: Guard | None = None) -> None:
+        self.database, self._who, self._guard = database, who, guard
 
     @cached_property
     def who(self) -> str:
@@ -119,27 +125,27 @@ class Operator:
     def create_queue(self, name: str) -> bool:
         """Enter a queue; False when it is there already."""
         check_name("queue", name)
-        with self._database.write() as tx:
-            now = self._database.now()
+        with self.writing("create_queue") as tx:
+            now = self.database.now()
             if not tx.run(sql.INSERT_QUEUE, name, now):
                 return False
-            self._record(tx, now, Deed("create_queue", detail={"queue": name}))
+            self.record(tx, now, Deed("create_queue", detail={"queue": name}))
         return True
 
     def delete_queue(self, name: str, *, reason: str | None = None) -> None:
         """Forget a queue and its settings. Refused while jobs wait or run in it; finished ones keep its name."""
-        with self._database.write() as tx:
+        with self.writing("delete_queue") as tx:
             waiting = tx.row(sql.WAITING_IN_QUEUE, name)[0]
             if waiting:
                 raise Refused(f"queue {name} has unfinished jobs ({waiting}): cancel them or let them end")
             if not tx.run(sql.DELETE_QUEUE, name):
                 raise Refused(f"there is no queue {name}")
-            self._record(tx, self._database.now(), Deed("delete_queue", reason, {"queue": name}))
+            self.record(tx, self.database.now(), Deed("delete_queue", reason, {"queue": name}))
 
     def pause(self, name: str, *, reason: str | None = None, until: int | None = None) -> None:
         """Stop claims from a queue, optionally until a moment (microseconds UTC); what runs, runs on."""
         deed = Deed("pause", reason, {"queue": name, "until": until})
-        self._set_pause(deed, name, self._database.now(), until, self.who)
+        self._set_pause(deed, name, self.database.now(), until, self.who)
 
     def resume(self, name: str, *, reason: str | None = None) -> None:
         """Take claims from a paused queue again."""
@@ -147,17 +153,17 @@ class Operator:
 
     def _set_pause(self, deed: Deed, name: str, at: int | None, until: int | None, who: str | None) -> None:
         check_name("queue", name)
-        with self._database.write() as tx:
-            now = self._database.now()
+        with self.writing(deed.verb) as tx:
+            now = self.database.now()
             tx.run(sql.INSERT_QUEUE, name, now)
             tx.run(sql.PAUSE, at, until, who, deed.reason if at else None, name)
-            self._record(tx, now, deed)
+            self.record(tx, now, deed)
 
     def _apply(self, deed: Deed, job_ids: Iterable[int], step: Step) -> Done:
         done = Done([], {})
         for batch in _batches(dict.fromkeys(job_ids)):
-            with self._database.write() as tx:
-                now = self._database.now()
+            with self.writing(deed.verb) as tx:
+                now = self.database.now()
                 for job_id in sorted(batch):  # whoever else locks some of them does it in the same order
                     problem = self._apply_one(tx, deed, job_id, step, now)
                     if problem is None:
@@ -178,10 +184,19 @@ class Operator:
         except Moved:
             return self._apply_one(tx, deed, job_id, step, now)
         if problem is None:
-            self._record(tx, now, deed._replace(detail={"from": job.state, **deed.detail}), job_id)
+            self.record(tx, now, deed._replace(detail={"from": job.state, **deed.detail}), job_id)
         return problem
 
-    def _record(self, tx: Transaction, now: int, deed: Deed, job_id: int | None = None) -> None:
+    @contextmanager
+    def writing(self, verb: str) -> Iterator[Transaction]:
+        """A write transaction in which this person may do that, as the database says now."""
+        with self.database.write() as tx:
+            if self._guard is not None:
+                self._guard(tx, verb)
+            yield tx
+
+    def record(self, tx: Transaction, now: int, deed: Deed, job_id: int | None = None) -> None:
+        """Leave an action row."""
         tx.run(sql.INSERT_ACTION, now, self.who, deed.verb, job_id, deed.reason, json.dumps(deed.detail))
 
     def _note(self, what: str, reason: str | None) -> str:

@@ -978,3 +978,304 @@ JOB_EXISTS = Statement(
         "SELECT job.id FROM job WHERE job.id = %s::BIGINT",
     ),
 )
+
+INSERT_ACCOUNT = Statement(
+    Text(
+        "INSERT INTO account (name, password, role, created_at, changed_at) VALUES (?, ?, ?, ?, ?) ON "
+        "CONFLICT DO NOTHING",
+    ),
+    Text(
+        'INSERT INTO account (name, password, role, created_at, changed_at) VALUES (%s::VARCHAR COLLATE "C", '
+        '%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT) ON CONFLICT DO NOTHING',
+    ),
+    Text(
+        "INSERT INTO account (name, password, role, created_at, changed_at) SELECT rows.name, rows.password, "
+        'rows.role, rows.created_at, rows.changed_at FROM unnest(%s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE '
+        '"C", %s::TEXT[] COLLATE "C", %s::BIGINT[], %s::BIGINT[]) AS rows(name, password, role, created_at, '
+        "changed_at) ON CONFLICT DO NOTHING",
+    ),
+)
+
+ACCOUNT_OF = Statement(
+    Text(
+        "SELECT account.password, account.role FROM account WHERE account.name = ?",
+    ),
+    Text(
+        'SELECT account.password, account.role FROM account WHERE account.name = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+ACCOUNTS = Statement(
+    Text(
+        "SELECT count(*) AS count_1 FROM account",
+    ),
+    Text(
+        "SELECT count(*) AS count_1 FROM account",
+    ),
+)
+
+DELETE_ACCOUNT = Statement(
+    Text(
+        "DELETE FROM account WHERE account.name = ?",
+    ),
+    Text(
+        'DELETE FROM account WHERE account.name = %s::VARCHAR COLLATE "C"',
+    ),
+    Text(
+        'DELETE FROM account USING unnest(%s::TEXT[] COLLATE "C") AS rows(name) WHERE account.name = rows.name',
+    ),
+)
+
+SET_PASSWORD = Statement(
+    Text(
+        "UPDATE account SET password=?, changed_at=? WHERE account.name = ?",
+    ),
+    Text(
+        'UPDATE account SET password=%s::VARCHAR COLLATE "C", changed_at=%s::BIGINT WHERE account.name = '
+        '%s::VARCHAR COLLATE "C"',
+    ),
+)
+
+REHASH = Statement(
+    Text(
+        "UPDATE account SET password=? WHERE account.name = ? AND account.password = ?",
+    ),
+    Text(
+        'UPDATE account SET password=%s::VARCHAR COLLATE "C" WHERE account.name = %s::VARCHAR COLLATE "C" AND '
+        'account.password = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+SET_ROLE = Statement(
+    Text(
+        "UPDATE account SET role=?, changed_at=? WHERE account.name = ?",
+    ),
+    Text(
+        'UPDATE account SET role=%s::VARCHAR COLLATE "C", changed_at=%s::BIGINT WHERE account.name = '
+        '%s::VARCHAR COLLATE "C"',
+    ),
+)
+
+INSERT_LOGIN = Statement(
+    Text(
+        "INSERT INTO login (digest, account, created_at, used_at) VALUES (?, ?, ?, ?)",
+    ),
+    Text(
+        'INSERT INTO login (digest, account, created_at, used_at) VALUES (%s::VARCHAR COLLATE "C", '
+        '%s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT)',
+    ),
+    Text(
+        "INSERT INTO login (digest, account, created_at, used_at) SELECT rows.digest, rows.account, "
+        'rows.created_at, rows.used_at FROM unnest(%s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", '
+        "%s::BIGINT[], %s::BIGINT[]) AS rows(digest, account, created_at, used_at)",
+    ),
+)
+
+LOGIN_OF = Statement(
+    Text(
+        "SELECT account.name, account.role, login.created_at, login.used_at FROM login JOIN account ON "
+        "account.name = login.account WHERE login.digest = ?",
+    ),
+    Text(
+        "SELECT account.name, account.role, login.created_at, login.used_at FROM login JOIN account ON "
+        'account.name = login.account WHERE login.digest = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+USE_LOGIN = Statement(
+    Text(
+        "UPDATE login SET used_at=? WHERE login.digest = ?",
+    ),
+    Text(
+        'UPDATE login SET used_at=%s::BIGINT WHERE login.digest = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+DELETE_LOGIN = Statement(
+    Text(
+        "DELETE FROM login WHERE login.digest = ?",
+    ),
+    Text(
+        'DELETE FROM login WHERE login.digest = %s::VARCHAR COLLATE "C"',
+    ),
+    Text(
+        'DELETE FROM login USING unnest(%s::TEXT[] COLLATE "C") AS rows(digest) WHERE login.digest = rows.digest',
+    ),
+)
+
+DELETE_LOGINS_OF = Statement(
+    Text(
+        "DELETE FROM login WHERE login.account = ?",
+    ),
+    Text(
+        'DELETE FROM login WHERE login.account = %s::VARCHAR COLLATE "C"',
+    ),
+    Text(
+        'DELETE FROM login USING unnest(%s::TEXT[] COLLATE "C") AS rows(account) WHERE login.account = rows.account',
+    ),
+)
+
+DELETE_OLD_LOGINS = Statement(
+    Text(
+        "DELETE FROM login WHERE login.created_at <= ? OR login.used_at <= ?",
+    ),
+    Text(
+        "DELETE FROM login WHERE login.created_at <= %s::BIGINT OR login.used_at <= %s::BIGINT",
+    ),
+)
+
+INSERT_THROTTLE = Statement(
+    Text(
+        "INSERT INTO throttle (subject, failures, last_at, until) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    ),
+    Text(
+        'INSERT INTO throttle (subject, failures, last_at, until) VALUES (%s::VARCHAR COLLATE "C", '
+        "%s::INTEGER, %s::BIGINT, %s::BIGINT) ON CONFLICT DO NOTHING",
+    ),
+    Text(
+        "INSERT INTO throttle (subject, failures, last_at, until) SELECT rows.subject, rows.failures, "
+        'rows.last_at, rows.until FROM unnest(%s::TEXT[] COLLATE "C", %s::INTEGER[], %s::BIGINT[], '
+        "%s::BIGINT[]) AS rows(subject, failures, last_at, until) ON CONFLICT DO NOTHING",
+    ),
+)
+
+COUNT_FAILURE = Statement(
+    Text(
+        "UPDATE throttle SET failures=CASE WHEN (throttle.last_at < ?) THEN ? ELSE throttle.failures + ? END, "
+        "last_at=? WHERE throttle.subject = ? AND throttle.until <= ?",
+        (0, 4, 5, 1, 2, 3),
+        (1, 1),
+    ),
+    Text(
+        "UPDATE throttle SET failures=CASE WHEN (throttle.last_at < %s::BIGINT) THEN %s::INTEGER ELSE "
+        "throttle.failures + %s::INTEGER END, last_at=%s::BIGINT WHERE throttle.subject = %s::VARCHAR COLLATE "
+        '"C" AND throttle.until <= %s::BIGINT',
+        (0, 4, 5, 1, 2, 3),
+        (1, 1),
+    ),
+)
+
+THROTTLE_OF = Statement(
+    Text(
+        "SELECT throttle.failures, throttle.until FROM throttle WHERE throttle.subject = ?",
+    ),
+    Text(
+        'SELECT throttle.failures, throttle.until FROM throttle WHERE throttle.subject = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+CLOSE_UNTIL = Statement(
+    Text(
+        "UPDATE throttle SET until=? WHERE throttle.subject = ?",
+    ),
+    Text(
+        'UPDATE throttle SET until=%s::BIGINT WHERE throttle.subject = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+FORGIVE = Statement(
+    Text(
+        "UPDATE throttle SET failures=(throttle.failures - ?), until=? WHERE throttle.subject = ?",
+        (1, 2, 0),
+        (1, 0),
+    ),
+    Text(
+        "UPDATE throttle SET failures=(throttle.failures - %s::INTEGER), until=%s::BIGINT WHERE "
+        'throttle.subject = %s::VARCHAR COLLATE "C"',
+        (1, 2, 0),
+        (1, 0),
+    ),
+)
+
+DELETE_THROTTLE = Statement(
+    Text(
+        "DELETE FROM throttle WHERE throttle.subject = ?",
+    ),
+    Text(
+        'DELETE FROM throttle WHERE throttle.subject = %s::VARCHAR COLLATE "C"',
+    ),
+    Text(
+        'DELETE FROM throttle USING unnest(%s::TEXT[] COLLATE "C") AS rows(subject) WHERE throttle.subject = '
+        "rows.subject",
+    ),
+)
+
+THROTTLES = Statement(
+    Text(
+        "SELECT count(*) AS count_1 FROM throttle",
+    ),
+    Text(
+        "SELECT count(*) AS count_1 FROM throttle",
+    ),
+)
+
+DELETE_OLD_THROTTLES = Statement(
+    Text(
+        "DELETE FROM throttle WHERE throttle.subject IN (SELECT throttle.subject FROM throttle WHERE "
+        "throttle.last_at < ?)",
+    ),
+    Text(
+        "DELETE FROM throttle WHERE throttle.subject IN (SELECT throttle.subject FROM throttle WHERE "
+        "throttle.last_at < %s::BIGINT FOR UPDATE SKIP LOCKED)",
+    ),
+)
+
+DELETE_FIRST_THROTTLES = Statement(
+    Text(
+        "DELETE FROM throttle WHERE throttle.subject IN (SELECT throttle.subject FROM throttle ORDER BY "
+        "throttle.last_at LIMIT ? + 0 OFFSET ?)",
+        (0, 1),
+        (0,),
+    ),
+    Text(
+        "DELETE FROM throttle WHERE throttle.subject IN (SELECT throttle.subject FROM throttle ORDER BY "
+        "throttle.last_at LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED)",
+    ),
+)
+
+INSERT_TOKEN = Statement(
+    Text(
+        "INSERT INTO token (id, name, digest, scopes, created_by, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO token (id, name, digest, scopes, created_by, created_at, expires_at) VALUES (%s::VARCHAR "
+        'COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR '
+        'COLLATE "C", %s::BIGINT, %s::BIGINT)',
+    ),
+    Text(
+        "INSERT INTO token (id, name, digest, scopes, created_by, created_at, expires_at) SELECT rows.id, "
+        "rows.name, rows.digest, rows.scopes, rows.created_by, rows.created_at, rows.expires_at FROM "
+        'unnest(%s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE '
+        '"C", %s::TEXT[] COLLATE "C", %s::BIGINT[], %s::BIGINT[]) AS rows(id, name, digest, scopes, '
+        "created_by, created_at, expires_at)",
+    ),
+)
+
+TOKEN_OF = Statement(
+    Text(
+        "SELECT token.name, token.digest, token.scopes, token.expires_at, token.used_at FROM token WHERE "
+        "token.id = ? AND token.revoked_at IS NULL",
+    ),
+    Text(
+        "SELECT token.name, token.digest, token.scopes, token.expires_at, token.used_at FROM token WHERE "
+        'token.id = %s::VARCHAR COLLATE "C" AND token.revoked_at IS NULL',
+    ),
+)
+
+USE_TOKEN = Statement(
+    Text(
+        "UPDATE token SET used_at=? WHERE token.id = ?",
+    ),
+    Text(
+        'UPDATE token SET used_at=%s::BIGINT WHERE token.id = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+REVOKE_TOKEN = Statement(
+    Text(
+        "UPDATE token SET revoked_at=? WHERE token.id = ? AND token.revoked_at IS NULL",
+    ),
+    Text(
+        'UPDATE token SET revoked_at=%s::BIGINT WHERE token.id = %s::VARCHAR COLLATE "C" AND token.revoked_at IS NULL',
+    ),
+)

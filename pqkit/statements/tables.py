@@ -7,3 +7,4 @@ ATTEMPT, REFUSAL, HOLD, INTENT = (table(name) for name in ("attempt", "refusal",
 WORKER, WORKER_TASK, QUEUE = (table(name) for name in ("worker", "worker_task", "queue"))
 DUTY, ACTION, PROGRESS, LOG = (table(name) for name in ("duty", "action", "progress", "job_log"))
 ROLLUP = table("rollup")
+ACCOUNT, LOGIN, THROTTLE, TOKEN = (table(name) for name in ("account", "login", "throttle", "token"))

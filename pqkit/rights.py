@@ -1,0 +1,58 @@
+"""Who may do what: roles of people, scopes of tokens, and the one table of what each verb needs."""
+
+from collections.abc import Collection
+from enum import StrEnum
+
+from pqkit.errors import Forbidden
+
+
+class Scope(StrEnum):
+    """A part of what can be done. A token has some of them, a person those of the role; none includes another."""
+
+    READ = "read"
+    ENQUEUE = "enqueue"
+    WORK = "work"
+    OPERATE = "operate"
+    ADMIN = "admin"
+
+
+class Role(StrEnum):
+    """What a person is, from the least to the most."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        return _SCOPES[self]
+
+
+_SCOPES = {
+    Role.VIEWER: frozenset({Scope.READ}),
+    Role.OPERATOR: frozenset({Scope.READ, Scope.ENQUEUE, Scope.OPERATE}),
+    Role.ADMIN: frozenset(Scope),
+}
+NEEDS: dict[str, Scope] = {
+    **dict.fromkeys(("look",), Scope.READ),
+    **dict.fromkeys(("enqueue",), Scope.ENQUEUE),
+    **dict.fromkeys(("claim", "beat", "finish", "fail", "snooze", "release"), Scope.WORK),
+    **dict.fromkeys(("resubmit", "cancel", "mark_failed", "assign", "pause", "resume"), Scope.OPERATE),
+    **dict.fromkeys(("delete", "create_queue", "delete_queue"), Scope.ADMIN),
+    **dict.fromkeys(("add_user", "remove_user", "set_role", "set_password"), Scope.ADMIN),
+    **dict.fromkeys(("add_token", "revoke_token"), Scope.ADMIN),
+}
+"""What a verb needs; one that is not named here needs ``admin``."""
+
+
+def allows(scopes: Collection[Scope], verb: str) -> bool:
+    """Whether somebody with these scopes may do that."""
+    return NEEDS.get(verb, Scope.ADMIN) in scopes
+
+
+def check(scopes: Collection[Scope], verb: str, who: str) -> None:
+    """Raise Forbidden, which names what is missing, unless these scopes allow the verb."""
+    if not allows(scopes, verb):
+        needed = NEEDS.get(verb, Scope.ADMIN)
+        roles = ", ".join(role for role in Role if needed in role.scopes)
+        raise Forbidden(f"{who} may not {verb.replace('_', ' ')}: it needs the scope {needed} (roles: {roles})")
