@@ -1,6 +1,7 @@
 """`pqkit up` as its user meets it: real processes, from the first line to the last one gone."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
