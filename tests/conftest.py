@@ -156,9 +156,9 @@ def fleet(queue: Queue, url: str, tmp_path: Path) -> Iterator[Fleet]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Scratch:
-    """The folder of one of the lab's experiments."""
-    return Scratch(tmp_path, f"sqlite:///{tmp_path}/queue.db")
+def place(url: str, tmp_path: Path) -> Scratch:
+    """The folder of one of the lab's experiments, and a database for it."""
+    return Scratch(tmp_path, url)
 
 
 @pytest.fixture

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from pqkit.audit import Certificate
-from pqkit.lab import Scratch, record, verdict, wait_until
+from pqkit.errors import DatabaseUnavailable
+from pqkit.lab import Scratch, record, scratch, verdict, wait_until
 from pqkit.lab.contention import contention
 from pqkit.lab.crash import QUICK, Plan, crash
 from pqkit.lab.fleet import Fleet, Member
@@ -17,10 +19,11 @@ from pqkit.lab.poison import charges, poison
 from pqkit.lab.recovery import LIMIT, _result, recovery
 from pqkit.lab.system import system
 from pqkit.lab.verdict import Evidence
-from pqkit.queries import workers
+from pqkit.queries import counts, workers
 from pqkit.queue import get_queue
 from pqkit.settings import Settings
 from pqkit.states import JobState
+from tests.postgres import Server
 from tests.support import PATIENCE, freeze
 from tests.verbs import sql
 
@@ -29,11 +32,12 @@ DONE, POISONED = JobState.COMPLETED, JobState.UNPROCESSABLE
 
 
 @pytest.mark.fault
-def test_a_storm_of_kills_and_freezes_loses_nothing_and_accepts_nothing_twice(place: Scratch) -> None:
-    result = crash(place, Plan(jobs=1_000, workers=4, kills=60, stops=3, seed=3))
+def test_a_storm_of_kills_and_freezes_loses_nothing_and_accepts_nothing_twice(place: Scratch, kind: str) -> None:
+    jobs, kills = (1_000, 60) if kind == "sqlite" else (300, 15)
+    result = crash(place, Plan(jobs=jobs, workers=4, kills=kills, stops=2, seed=3))
     assert result.findings == [], result.smallest
-    assert result.numbers["kills"] >= 60
-    assert result.numbers["told"] >= 1_000
+    assert result.numbers["kills"] >= kills
+    assert result.numbers["told"] >= jobs
 
 
 @pytest.mark.fault
@@ -254,6 +258,7 @@ def test_handlers_that_are_deaf_or_let_nobody_else_run_break_no_promise(place: S
 
 
 @pytest.mark.fault
+@pytest.mark.sqlite
 def test_the_lab_takes_the_users_own_handler(place: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "labtasks.py").write_text("from pqkit import task\n\n\n@task\nasync def mine() -> int:\n    return 1\n")
     monkeypatch.chdir(tmp_path)
@@ -279,3 +284,24 @@ def test_slow_recovery_falls_short() -> None:
 def test_a_wrong_charge_is_found(budgets: dict[int, record.Budget], rule: str) -> None:
     assert charges({1: record.Budget(DONE, 0, 0), 2: record.Budget(POISONED, 0, 3)}, {2: "exit"}) == []
     assert [finding.rule for finding in charges(budgets, {2: "exit"})] == [rule]
+
+
+def test_a_scratch_place_beside_a_postgresql_database_is_a_database_of_its_own(server: Server) -> None:
+    with server.database() as url:
+        here = scratch(url)
+        get_queue(here.url).enqueue("lab.nap", {"seconds": 0})
+        assert sum(counts(get_queue(url).database).values()) == 0
+        here.remove()
+        assert not here.folder.exists()
+        with pytest.raises(DatabaseUnavailable, match="does not exist"):
+            get_queue(here.url)
+
+
+def test_a_server_that_allows_no_scratch_database_says_what_it_wants(server: Server) -> None:
+    with server.database() as url, psycopg.connect(url.replace("+psycopg", "", 1), autocommit=True) as admin:
+        admin.execute("CREATE ROLE poor LOGIN")
+        try:
+            with pytest.raises(DatabaseUnavailable, match="CREATEDB"):
+                scratch(url.replace("postgres@", "poor@", 1))
+        finally:
+            admin.execute("DROP ROLE poor")

@@ -368,6 +368,18 @@ def test_new_work_is_announced_and_an_end_is_not(queue: Queue, worker: Leases) -
     wake.close()
 
 
+@pytest.mark.parametrize("verb", ["resume", "assign"])
+def test_what_an_operator_lets_workers_take_is_announced(queue: Queue, verb: str) -> None:
+    job = queue.enqueue("add", {})
+    wake, version = queue.database.wake(), queue.database.data_version
+    wait_until(lambda: version() > 0, what="the listener's first word")
+    seen = version()
+    operator = queue.operator("ada")
+    operator.resume("default") if verb == "resume" else operator.assign([job.id], "w1")
+    assert wake.wait_for_commit(PATIENCE, version, seen) == "commit"
+    wake.close()
+
+
 def test_work_queued_in_the_callers_own_transaction_is_announced_with_it(queue: Queue) -> None:
     wake, version = queue.database.wake(), queue.database.data_version
     wait_until(lambda: version() > 0, what="the listener's first word")

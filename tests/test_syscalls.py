@@ -11,6 +11,7 @@ from pqkit.lab import Scratch
 from pqkit.lab.syscalls import lost, syscalls
 
 
+@pytest.mark.sqlite
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_failing_writes_lose_nothing_that_was_acknowledged(place: Scratch) -> None:
     result = syscalls(place, most=2)

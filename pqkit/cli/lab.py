@@ -8,6 +8,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pqkit.cli import output as out
 from pqkit.cli.inputs import AsJson, BadInput
+from pqkit.db import connect
+from pqkit.settings import settings
 
 if TYPE_CHECKING:
     from pqkit.lab import Scratch
@@ -124,10 +126,13 @@ def _check_task(name: str) -> None:
 
 
 def run_experiment(experiment: "Callable[[Scratch, Watch], Result]", *, as_json: bool) -> None:
-    """Run it in a scratch place, show how it went, and exit with 1 when it fell short; then the place is kept."""
+    """Run it in a scratch place, show how it went, and exit with 1 when it fell short; then the place is kept.
+
+    The place is a new database on the server of the queue, where that is on one.
+    """
     from pqkit import lab  # noqa: PLC0415
 
-    place = lab.scratch()
+    place = lab.scratch(settings().url)
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=out.console(stderr=True), transient=True) as bar:
         shown = bar.add_task("starting", total=1.0)
@@ -151,10 +156,10 @@ def _result_of(experiment: "Callable[[Scratch, Watch], Result]", place: "Scratch
 
 
 def _show(place: "Scratch", result: "Result", *, as_json: bool) -> None:
-    kept = None if result.passed else str(place.folder)
+    kept, database = (None, None) if result.passed else (str(place.folder), connect(place.url).name)
     findings = [found._asdict() for found in result.findings]
     if as_json:
-        story = {"findings": findings, "smallest": result.smallest, "kept": kept}
+        story = {"findings": findings, "smallest": result.smallest, "kept": kept, "database": database}
         out.show_json({"passed": result.passed, "figure": result.figure, **result.numbers, **story})
         return
     for found in result.findings[:MANY_FINDINGS]:
@@ -165,5 +170,5 @@ def _show(place: "Scratch", result: "Result", *, as_json: bool) -> None:
     for line in result.smallest:
         out.say(f"  {line}")
     if kept is not None:
-        out.say(f"the database, the ledger and the logs are kept in {kept}")
+        out.say(f"the ledger and the logs are kept in {kept}, the database is {database}")
     out.say(result.figure, "green" if result.passed else "red")

@@ -5,8 +5,11 @@ from typing import Annotated
 import typer
 
 from pqkit.cli import output as out
-from pqkit.cli.inputs import AsJson
+from pqkit.cli.inputs import AsJson, BadInput
 from pqkit.cli.lab import run_experiment
+from pqkit.db import connect
+from pqkit.db.sqlite import SqliteDatabase
+from pqkit.settings import settings
 
 
 def powercut(
@@ -19,6 +22,7 @@ def powercut(
     """Replay power cuts on the recorded writes of a real producer and worker: nothing corrupt, nothing lost."""
     from pqkit.lab.powercut import powercut as experiment  # noqa: PLC0415 - a command loads its own needs
 
+    _about_files("powercut")
     run_experiment(lambda place, progress: experiment(place, cuts, jobs, seed=seed, progress=progress), as_json=json)
 
 
@@ -28,6 +32,7 @@ def syscalls(
     """Let every Nth write or sync of a worker or a producer fail: nothing acknowledged is lost."""
     from pqkit.lab.syscalls import syscalls as experiment  # noqa: PLC0415
 
+    _about_files("syscalls")
     run_experiment(lambda place, progress: experiment(place, most, progress=progress), as_json=json)
 
 
@@ -60,3 +65,8 @@ def mutants(*, json: AsJson = False) -> None:
     from pqkit.lab.mutants import mutants as experiment  # noqa: PLC0415
 
     run_experiment(lambda _, progress: experiment(progress=progress), as_json=json)
+
+
+def _about_files(name: str) -> None:
+    if not isinstance(connect(settings().url), SqliteDatabase):
+        raise BadInput(f"{name} takes SQLite's files apart; what a PostgreSQL server keeps is shown by lab restart")

@@ -136,6 +136,17 @@ class Database(ABC):
         """Copy the whole database to ``target`` while it is in use; whole or not at all."""
 
     @abstractmethod
+    def make_scratch(self, folder: Path) -> str:
+        """The URL of a new, empty database to do harm to: a file in ``folder``, or a database on the same server.
+
+        Raises DatabaseUnavailable where the server does not allow it.
+        """
+
+    @abstractmethod
+    def drop_scratch(self, url: str) -> None:
+        """Drop what ``make_scratch`` made on a server, whoever uses it still; a file goes with its folder."""
+
+    @abstractmethod
     def integrity(self) -> list[str]:
         """What the database's own check finds wrong; empty when nothing is."""
 

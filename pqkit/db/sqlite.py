@@ -128,6 +128,12 @@ class SqliteDatabase(Database):
         finally:
             copy.close()
 
+    def make_scratch(self, folder: Path) -> str:
+        return f"sqlite:///{folder / 'queue.db'}"
+
+    def drop_scratch(self, url: str) -> None:
+        """It goes with its folder."""
+
     def integrity(self) -> list[str]:
         found = [row[0] for row in self.connection().execute("PRAGMA integrity_check").fetchall()]
         return [] if found == ["ok"] else found

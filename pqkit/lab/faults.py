@@ -3,19 +3,21 @@
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, insert
+from sqlalchemy import BigInteger, bindparam, delete, func
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from pqkit.db import clock
 from pqkit.errors import NotFound
-from pqkit.models import table
 from pqkit.queue import Leases, settle
 from pqkit.queue.rollup import Tally
 from pqkit.sql import compiled as sql
 from pqkit.statements import attempt as declared
 from pqkit.statements.declare import Declared
+from pqkit.statements.tables import LEASE
 from pqkit.worker import loop
 from pqkit.worker.slots import Slots
 
@@ -63,12 +65,22 @@ def _die_in(gap: Gap, passes: int) -> None:
 
 def _without_fence() -> None:
     """Finish by job id alone, whoever holds the lease, and overwrite the history that would not allow it."""
-    lease, attempt = table("lease"), table("attempt")
-    whoever = [bindparam(f"the_{name}").is_not(None) for name in ("attempt", "worker_id")]
-    core = delete(lease).where(lease.c.job_id == bindparam("the_job_id"), *whoever)
-    sql.DELETE_LEASE = Declared(core, declared.DELETE_LEASE.params).compile()
-    columns = declared.INSERT_ATTEMPT.params
-    sql.INSERT_ATTEMPT = Declared(insert(attempt).prefix_with("OR REPLACE"), columns, columns).compile()
+    job, *whoever = (bindparam(f"the_{name}", type_=BigInteger) for name in declared.HELD)
+    jobs, *any_of_them = (bindparam(f"the_{name}", type_=ARRAY(BigInteger)) for name in declared.HELD)
+    one = delete(LEASE).where(LEASE.c.job_id == job, *(value.is_not(None) for value in whoever))
+    many = delete(LEASE).where(LEASE.c.job_id == func.any(jobs), *(value.is_not(None) for value in any_of_them))
+    sql.DELETE_LEASE = Declared(one, declared.DELETE_LEASE.params, many=many).compile()
+    sql.INSERT_ATTEMPT = overwriting(declared.INSERT_ATTEMPT).compile()
+
+
+def overwriting(inserted: Declared) -> Declared:
+    """The same insert, for tables that would refuse a second row for an attempt: the later one wins."""
+    return replace(inserted, core=_overwriting(inserted.core), many=_overwriting(inserted.many))
+
+
+def _overwriting(core: Any) -> Any:
+    values = {column.name: column for column in core.excluded}
+    return core.on_conflict_do_update(index_elements=["job_id", "attempt"], set_=values)
 
 
 def _with_strange_pids() -> None:

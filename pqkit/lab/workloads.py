@@ -49,10 +49,10 @@ def stamp(folder: str, *, ctx: Context) -> None:
 @task("lab.effect")
 def effect(*, ctx: Context) -> None:
     """Leave a row in the table of effects, through the job's own session."""
-    ctx.session.connection().exec_driver_sql(
-        f"INSERT INTO {EFFECTS} (job_id, attempt) VALUES (?, ?)",  # noqa: S608 - a constant of ours
-        (ctx.job_id, ctx.attempt),
-    )
+    from sqlalchemy import column, insert, table  # noqa: PLC0415 - its cost is for who opens a session
+
+    effects = table(EFFECTS, column("job_id"), column("attempt"))
+    ctx.session.connection().execute(insert(effects).values(job_id=ctx.job_id, attempt=ctx.attempt))
 
 
 @task("lab.hold")

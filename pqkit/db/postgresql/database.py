@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from pqkit.db.database import Database, Durability, Obstacle
-from pqkit.db.postgresql import trouble
+from pqkit.db.postgresql import scratch, trouble
 from pqkit.db.postgresql.address import read_address
 from pqkit.db.postgresql.health import Health, health, horizon, invalid_indexes
 from pqkit.db.postgresql.kept import Kept
@@ -120,6 +120,12 @@ class PostgresDatabase(Database):
 
     def backup(self, target: Path) -> None:
         raise PqkitError(f"PostgreSQL makes its own copies while it is in use: pg_dump -Fc -f {target} '{self.name}'")
+
+    def make_scratch(self, folder: Path) -> str:  # noqa: ARG002 - for databases that are files
+        return scratch.create(self.url)
+
+    def drop_scratch(self, url: str) -> None:
+        scratch.drop(self.url, url)
 
     def integrity(self) -> list[str]:
         with self.read() as tx:
