@@ -9,7 +9,7 @@ from psycopg.pq import TransactionStatus
 
 from pqkit.db.transaction import Transaction
 from pqkit.errors import DatabaseUnavailable
-from pqkit.sql.compiled import INSERT_READY
+from pqkit.sql.compiled import ASSIGN, INSERT_READY, PAUSE
 from pqkit.sql.text import Statement, Values
 
 if TYPE_CHECKING:
@@ -19,10 +19,12 @@ CHANNEL = "pqkit_ready"
 # The server lets one notifying transaction commit at a time. Told in a transaction of its own, which waits for no disk,
 # other producers' commits need not stand in line; if the word is lost, whoever polls finds the job within a second.
 COMMIT_AND_TELL = f"COMMIT; BEGIN; SET LOCAL synchronous_commit = off; NOTIFY {CHANNEL}; COMMIT"
+# What may give a waiting worker something to claim: a new job, a queue that is resumed, a job for another worker.
+ANNOUNCED = frozenset({INSERT_READY, PAUSE, ASSIGN})
 
 
 class PostgresTransaction(Transaction):
-    """``placed`` says that there is something new to claim."""
+    """``placed`` says that there may be something new to claim."""
 
     __slots__ = ("placed",)
 
@@ -33,7 +35,7 @@ class PostgresTransaction(Transaction):
     def run(self, statement: Statement, *values: Any) -> int:
         sql = statement.postgresql
         changed = int(self.cursor.execute(sql.text, sql.bind(values)).rowcount)
-        if statement is INSERT_READY:
+        if statement in ANNOUNCED:
             self._has_placed()
         return changed
 
@@ -46,7 +48,7 @@ class PostgresTransaction(Transaction):
             return 0
         columns = [list(column) for column in zip(*ordered, strict=True)]
         changed = int(self.cursor.execute(sql.text, columns).rowcount)
-        if statement is INSERT_READY:
+        if statement in ANNOUNCED:
             self._has_placed()
         return changed
 
