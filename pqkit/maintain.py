@@ -27,6 +27,7 @@ WORDS = {
     "set_password": "changed a user's password",
     "add_token": "added a token",
     "revoke_token": "revoked a token",
+    "set_queue": "changed a queue's settings",
 }
 EVERY_SECOND = 1.0
 EVERY_MINUTE = 60.0

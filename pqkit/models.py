@@ -289,7 +289,11 @@ class WorkerTaskRow(Row, table=True):
 
 
 class QueueRow(Row, table=True):
-    """Settings of a queue. Jobs may stand in a queue that has no row."""
+    """Settings of a queue, as ``pqkit.limits.QueueSettings`` explains them. Jobs may stand in a queue that has no row.
+
+    ``limited`` is 1 where a claim must look at more than the queue's head; ``rate_at`` is when the bucket of its rate
+    is full again.
+    """
 
     __tablename__ = "queue"
     name: str = Field(sa_column=Column(Text, primary_key=True))
@@ -298,6 +302,18 @@ class QueueRow(Row, table=True):
     paused_until: int | None = Field(default=None, sa_type=BigInteger)
     paused_by: str | None = Field(default=None, sa_type=Text)
     pause_reason: str | None = Field(default=None, sa_type=Text)
+    limited: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    concurrency: int | None = None
+    key_concurrency: int | None = None
+    rate: int | None = None
+    rate_per: float | None = None
+    rate_burst: int | None = None
+    rate_at: int | None = Field(default=None, sa_type=BigInteger)
+    ageing: float | None = None
+    max_retries: int | None = None
+    backoff: str | None = Field(default=None, sa_type=Text)
+    keep_completed: float | None = None
+    keep_dead: float | None = None
 
 
 class DutyRow(Row, table=True):

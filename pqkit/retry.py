@@ -13,13 +13,13 @@ class BadPolicy(PqkitError, ValueError):
     """Retries or delays that make no sense."""
 
 
-def check_policy(max_retries: int, backoff: Sequence[float]) -> None:
-    """Raise BadPolicy unless retries are at least 0 and delays are 0 s to a year."""
-    if not isinstance(max_retries, int) or max_retries < 0:
+def check_policy(max_retries: int | None, backoff: Sequence[float] | None) -> None:
+    """Raise BadPolicy unless retries are at least 0 and delays are 0 s to a year; None says nothing."""
+    if max_retries is not None and (not isinstance(max_retries, int) or max_retries < 0):
         raise BadPolicy(f"max_retries must be a whole number, 0 or more, not {max_retries!r}")
-    if not backoff:
+    if backoff is not None and not backoff:
         raise BadPolicy("backoff needs at least one delay in seconds")
-    for delay in backoff:
+    for delay in backoff or ():
         check_delay(delay)
 
 

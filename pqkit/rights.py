@@ -38,7 +38,7 @@ NEEDS: dict[str, Scope] = {
     **dict.fromkeys(("enqueue",), Scope.ENQUEUE),
     **dict.fromkeys(("claim", "beat", "finish", "fail", "snooze", "release"), Scope.WORK),
     **dict.fromkeys(("resubmit", "cancel", "mark_failed", "assign", "pause", "resume"), Scope.OPERATE),
-    **dict.fromkeys(("delete", "create_queue", "delete_queue"), Scope.ADMIN),
+    **dict.fromkeys(("delete", "create_queue", "delete_queue", "set_queue"), Scope.ADMIN),
     **dict.fromkeys(("add_user", "remove_user", "set_role", "set_password"), Scope.ADMIN),
     **dict.fromkeys(("add_token", "revoke_token"), Scope.ADMIN),
 }

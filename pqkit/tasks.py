@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from pqkit.errors import PqkitError
 from pqkit.payload import PayloadError, encode_args, surely_fits
-from pqkit.retry import DEFAULT_BACKOFF, DEFAULT_MAX_RETRIES, check_policy
+from pqkit.retry import check_policy
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,11 +34,14 @@ class Enqueuer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a task says of its jobs: where they go, how often they are tried, how long one run may take (seconds)."""
+    """What a task says of its jobs: where they go, how often they are tried, how long one run may take (seconds).
+
+    ``max_retries`` and ``backoff`` are None where the task leaves them to the queue.
+    """
 
     queue: str = "default"
-    max_retries: int = DEFAULT_MAX_RETRIES
-    backoff: tuple[float, ...] = DEFAULT_BACKOFF
+    max_retries: int | None = None
+    backoff: tuple[float, ...] | None = None
     timeout: float | None = None
     isolation: Isolation = "thread"
 
@@ -123,8 +126,8 @@ def task(
     /,
     *,
     queue: str = ...,
-    max_retries: int = ...,
-    backoff: Sequence[float] = ...,
+    max_retries: int | None = ...,
+    backoff: Sequence[float] | None = ...,
     timeout: float | None = ...,
     isolation: Isolation = ...,
 ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
@@ -133,17 +136,18 @@ def task(
     /,
     *,
     queue: str = "default",
-    max_retries: int = DEFAULT_MAX_RETRIES,
-    backoff: Sequence[float] = DEFAULT_BACKOFF,
+    max_retries: int | None = None,
+    backoff: Sequence[float] | None = None,
     timeout: float | None = None,
     isolation: Isolation = "thread",
 ) -> Any:
     """Register a sync or async function as a task, by its own name or by ``name``.
 
-    ``backoff`` holds the seconds before each retry (the last repeats), ``timeout`` the seconds one run may take;
-    ``isolation="process"`` runs it in a child process, which can be killed at its deadline.
+    Unsaid, the queue's settings decide how often a failed job is tried again, and otherwise pqkit: 3 times, after 1, 2
+    and 4 seconds. ``backoff`` holds the seconds before each retry (the last repeats), ``timeout`` the seconds one run
+    may take; ``isolation="process"`` runs it in a child process, which can be killed at its deadline.
     """
-    policy = Policy(queue, max_retries, tuple(backoff), timeout, isolation)
+    policy = Policy(queue, max_retries, None if backoff is None else tuple(backoff), timeout, isolation)
     if callable(name):
         return _register(Task(name.__name__, name, policy))
     return lambda function: _register(Task(name or function.__name__, function, policy))
@@ -211,6 +215,6 @@ def encode_unregistered(args: Mapping[str, Any]) -> str:
     return encode_args(dict(args) if isinstance(args, Mapping) else args)
 
 
-def encode_backoff(backoff: Sequence[float]) -> str | None:
+def encode_backoff(backoff: Sequence[float] | None) -> str | None:
     """The stored form of a backoff; None for the default, so that most rows stay narrow."""
-    return None if tuple(backoff) == DEFAULT_BACKOFF else json.dumps(list(backoff))
+    return None if backoff is None else json.dumps(list(backoff))

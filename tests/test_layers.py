@@ -25,6 +25,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "audit": {"outcome", "states"},
         "histogram": set(),
         "rights": {"errors"},
+        "limits": {"errors", "retry"},
     },
     {"columns": set(), "models": {"columns"}, "settings": set(), "kit": set()},
     {

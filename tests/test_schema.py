@@ -94,7 +94,7 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None
 @pytest.mark.sqlite
 def test_folder_and_files_are_for_their_owner_only(queue: Queue) -> None:
     path = queue.database.path
-    sql(queue, "INSERT INTO queue VALUES ('x', 0, NULL, NULL, NULL, NULL)")
+    sql(queue, "INSERT INTO queue (name, created_at) VALUES ('x', 0)")
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     for file in path.parent.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name

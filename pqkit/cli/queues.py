@@ -1,18 +1,33 @@
 """``pqkit queues``: what waits where, and stopping and starting claims."""
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, cast
 
 import typer
 
 from pqkit import queries
 from pqkit.cli import output as out
-from pqkit.cli.inputs import AsJson, Reason, Yes
+from pqkit.cli.inputs import AsJson, BadInput, Reason, Yes, seconds
 from pqkit.cli.inputs import until as moment_until
 from pqkit.errors import NotFound
+from pqkit.limits import QueueOptions
 from pqkit.queries import QueueView
 from pqkit.queue import Queue, get_queue
 
-app = typer.Typer(no_args_is_help=True, help="List, create, pause, resume and delete queues.")
+NONE = "none"
+UNITS = {
+    "concurrency": "jobs at once",
+    "key_concurrency": "jobs of one limit key at once",
+    "rate": "jobs",
+    "rate_per": "seconds",
+    "rate_burst": "jobs at once",
+    "ageing": "seconds for each step of priority",
+    "max_retries": "retries",
+    "backoff": "seconds before each retry",
+    "keep_completed": "days",
+    "keep_dead": "days",
+}
+app = typer.Typer(no_args_is_help=True, help="List, show, create, set, pause, resume and delete queues.")
 Name = Annotated[str, typer.Argument(help="The queue's name.")]
 
 
@@ -84,6 +99,91 @@ def resume(name: Name, reason: Reason = None) -> None:
     _check_known(queue, name)
     queue.operator().resume(name, reason=reason)
     out.say(f"queue {name} resumed")
+
+
+def _number(text: str) -> int | str:
+    if text != NONE and not text.isdecimal():
+        raise typer.BadParameter(f"{text!r} is not a whole number")
+    return NONE if text == NONE else int(text)
+
+
+def _span(text: str) -> float | str:
+    return NONE if text == NONE else seconds(text)
+
+
+def _days(text: str) -> float | str:
+    return NONE if text == NONE else seconds(text) / 86_400
+
+
+def _delays(text: str) -> list[float] | str:
+    return NONE if text == NONE else [seconds(part) for part in text.split(",")]
+
+
+def _number_option(about: str) -> Any:
+    return typer.Option(parser=_number, metavar="N|none", help=about, show_default=False)
+
+
+def _span_option(parse: Callable[[str], Any], about: str, metavar: str = "TIME|none") -> Any:
+    return typer.Option(parser=parse, metavar=metavar, help=about, show_default=False)
+
+
+@app.command("set")
+def set_queue(
+    *,
+    name: Name,
+    concurrency: Annotated[Any, _number_option("Jobs that run at once, on all workers together.")] = None,
+    key_concurrency: Annotated[Any, _number_option("Jobs with the same --limit-key that run at once.")] = None,
+    rate: Annotated[Any, _number_option("Jobs that start in --rate-per.")] = None,
+    rate_per: Annotated[Any, _span_option(_span, "Default: 1s.")] = None,
+    rate_burst: Annotated[Any, _number_option("Of them at once after a rest; default: a second's worth.")] = None,
+    ageing: Annotated[Any, _span_option(_span, "A waiting job gains one step of priority in this time.")] = None,
+    max_retries: Annotated[Any, _number_option("Retries, where neither task nor enqueue says.")] = None,
+    backoff: Annotated[
+        Any, _span_option(_delays, "Time before each retry, such as 1,2,4 or 10s,5m; the last repeats.", "TIMES|none")
+    ] = None,
+    keep_completed: Annotated[Any, _span_option(_days, "How long completed jobs are kept, such as 7d.")] = None,
+    keep_dead: Annotated[Any, _span_option(_days, "How long unprocessable and failed jobs are kept.")] = None,
+    reason: Reason = None,
+) -> None:
+    """Change settings of a queue: limits, retries, how long ended jobs are kept; "none" takes one away."""
+    given = {
+        "concurrency": concurrency,
+        "key_concurrency": key_concurrency,
+        "rate": rate,
+        "rate_per": rate_per,
+        "rate_burst": rate_burst,
+        "ageing": ageing,
+        "max_retries": max_retries,
+        "backoff": backoff,
+        "keep_completed": keep_completed,
+        "keep_dead": keep_dead,
+    }
+    options = {option: None if value == NONE else value for option, value in given.items() if value is not None}
+    if not options:
+        raise BadInput("say what is to change, such as --concurrency 5; pqkit queues show NAME shows what holds")
+    get_queue().operator().set_queue(name, reason=reason, **cast("QueueOptions", options))
+    out.say(f"queue {name}: " + ", ".join(f"{option} {_said(value)}" for option, value in options.items()))
+
+
+def _said(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(f"{part:g}" for part in value)
+    return NONE if value is None else f"{value:g}"
+
+
+@app.command("show")
+def show_queue(name: Name, json: AsJson = False) -> None:
+    """Show one queue: its jobs, its pause, every setting."""
+    queue = get_queue(create=False)
+    _check_known(queue, name)
+    view = next(view for view in queries.queues(queue.database) if view.name == name)
+    if json:
+        out.show_json(out.plain(view))
+        return
+    out.show(table([view], queue.database.now()))
+    settings = view.settings._asdict()
+    rows = ((option.replace("_", " "), settings[option], unit) for option, unit in UNITS.items())
+    out.show(out.table(("setting", ">value", "~unit"), rows))
 
 
 def _check_known(queue: Queue, name: str) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Executable, exists, func, literal, select, union_all
 
 from pqkit.db import Database, Obstacle
+from pqkit.limits import QueueSettings
 from pqkit.models import table
 from pqkit.states import JobState
 
@@ -16,7 +17,8 @@ ENDED_WORKERS = 200
 
 
 class QueueView(NamedTuple):
-    """A queue: its jobs by state, the age in seconds of the longest-waiting pending one, and its pause if it has one.
+    """A queue: its jobs by state, the age in seconds of the longest-waiting pending one, its pause if it has one, and
+    its settings.
 
     A pause whose ``paused_until`` has passed is over; its columns stay until somebody resumes or pauses again.
     """
@@ -31,6 +33,7 @@ class QueueView(NamedTuple):
     paused_until: int | None
     paused_by: str | None
     pause_reason: str | None
+    settings: QueueSettings = QueueSettings()
 
 
 class WorkerView(NamedTuple):
@@ -100,7 +103,8 @@ def queues(database: Database) -> list[QueueView]:
         age = (now - oldest[name]) / 1_000_000 if name in oldest else None
         row = rows.get(name)
         pause = (row.paused_at, row.paused_until, row.paused_by, row.pause_reason) if row else (None,) * 4
-        views.append(QueueView._make((name, *(found[name, state] for state in _UNFINISHED), age, *pause)))
+        kept = QueueSettings(*(getattr(row, field) for field in QueueSettings._fields)) if row else QueueSettings()
+        views.append(QueueView._make((name, *(found[name, state] for state in _UNFINISHED), age, *pause, kept)))
     return views
 
 

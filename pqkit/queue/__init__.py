@@ -109,9 +109,7 @@ class Queue:
         order = make_order(task, now=self.database.now(), **options)
         texts = [order.encode(args) for args in calls]
         with self.database.write() as tx:
-            ids = self._inserter.insert_many(tx, order, texts)
-        self._inserter.committed([(order, "")])
-        return ids
+            return self._inserter.insert_many(tx, order, texts)
 
     def job(self, job_id: int) -> Job:
         """The job of that id; NotFound when there is none."""

@@ -126,9 +126,7 @@ class GroupCommit:
 
     def _commit_calls(self, calls: Sequence[Call]) -> list[Inserted]:
         with self._database.write() as tx:
-            inserted = self._inserter.insert_all(tx, calls)
-        self._inserter.committed(calls)
-        return inserted
+            return self._inserter.insert_all(tx, calls)
 
 
 def _fail(group: Sequence[_Waiting], words: str) -> None:

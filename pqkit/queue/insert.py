@@ -1,10 +1,11 @@
 """Putting jobs into the tables: one, many of a kind, or different ones together."""
 
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from pqkit.db import Database, Transaction
-from pqkit.queue.order import Order
+from pqkit.queue.order import RETRIES, Order, Retries
 from pqkit.sql import compiled as sql
 from pqkit.sql.text import Statement
 
@@ -16,33 +17,41 @@ class Inserted(NamedTuple):
     existing: bool = False
 
 
+class _Known(NamedTuple):
+    """What a queue says of retries, and until when (monotonic seconds) that is not looked up again."""
+
+    policy: Retries
+    until: float
+
+
 Call = tuple[Order, str]
+REMEMBERED = 1.0
 
 
 class Inserter:
-    """Inserts into one database. It remembers which queues are known, so it must be told what was committed."""
+    """Inserts into one database. It remembers for a second which queues are there and what they say of retries."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: set[str] = set()
+        self._known: dict[str, _Known] = {}
 
     def insert(self, tx: Transaction, order: Order, text: str) -> Inserted:
-        self._enter_queue(tx, order.queue)
+        policy = self._enter_queue(tx, order.queue)
         while True:
             holder = _holder(tx, order)
             if holder is not None:
                 return Inserted(holder, existing=True)
             now = self._database.now()
-            job_id: int = tx.row(sql.INSERT_JOB, *order.row(text, now))[0]
+            job_id: int = tx.row(sql.INSERT_JOB, *order.row(text, now, policy))[0]
             if order.unique_key is None or tx.run(sql.INSERT_HOLD, order.queue, order.unique_key, job_id):
                 tx.run(_place_of(order), *order.place(job_id, now))
                 return Inserted(job_id)
             tx.run(sql.DELETE_JOB, job_id)  # another transaction took the key since the look
 
     def insert_many(self, tx: Transaction, order: Order, texts: Sequence[str]) -> list[int]:
-        self._enter_queue(tx, order.queue)
+        policy = self._enter_queue(tx, order.queue)
         now = self._database.now()
-        ids, row = tx.next_job_ids(len(texts)), order.row("", now)
+        ids, row = tx.next_job_ids(len(texts)), order.row("", now, policy)
         before, after = row[:2], row[3:]
         tx.run_many(sql.INSERT_JOB_WITH_ID, [(i, *before, text, *after) for i, text in zip(ids, texts, strict=True)])
         tx.run_many(_place_of(order), [order.place(job_id, now) for job_id in ids])
@@ -52,25 +61,28 @@ class Inserter:
         """Different calls, in their order; those that need no look before go in together."""
         if len(calls) == 1 or any(order.unique_key is not None for order, _ in calls):
             return [self.insert(tx, order, text) for order, text in calls]
-        for queue in sorted({order.queue for order, _ in calls}):
-            self._enter_queue(tx, queue)
+        policies = {queue: self._enter_queue(tx, queue) for queue in sorted({order.queue for order, _ in calls})}
         now, ids = self._database.now(), tx.next_job_ids(len(calls))
         numbered = list(zip(ids, calls, strict=True))
-        tx.run_many(sql.INSERT_JOB_WITH_ID, [(i, *order.row(text, now)) for i, (order, text) in numbered])
+        tx.run_many(sql.INSERT_JOB_WITH_ID, [(i, *o.row(text, now, policies[o.queue])) for i, (o, text) in numbered])
         for place in (sql.INSERT_READY, sql.INSERT_DELAYED):
             rows = [order.place(i, now) for i, (order, _) in numbered if _place_of(order) is place]
             if rows:
                 tx.run_many(place, rows)
         return [Inserted(i) for i in ids]
 
-    def committed(self, calls: Sequence[Call]) -> None:
-        """These are on disk: their queues need no look any more."""
-        for order, _ in calls:
-            self._known.add(order.queue)
-
-    def _enter_queue(self, tx: Transaction, queue: str) -> None:
-        if queue not in self._known and tx.row(sql.KNOWN_QUEUE, queue) is None:
+    def _enter_queue(self, tx: Transaction, queue: str) -> Retries:
+        known = self._known.get(queue)
+        if known is not None and time.monotonic() < known.until:
+            return known.policy
+        row = tx.row(sql.KNOWN_QUEUE, queue)
+        if row is None:  # not remembered: this transaction may yet be undone
             tx.run(sql.INSERT_QUEUE, queue, self._database.now())
+            return RETRIES
+        max_retries, backoff = row
+        policy = RETRIES._replace(backoff=backoff) if max_retries is None else Retries(max_retries, backoff)
+        self._known[queue] = _Known(policy, time.monotonic() + REMEMBERED)
+        return policy
 
 
 def _holder(tx: Transaction, order: Order) -> int | None:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 from pqkit.db import Database, Transaction
 from pqkit.errors import Refused
+from pqkit.limits import QueueOptions, QueueSettings
 from pqkit.queue.order import check_name
 from pqkit.sql import compiled as sql
 from pqkit.states import JobState, Place, allows
@@ -150,6 +151,20 @@ class Operator:
     def resume(self, name: str, *, reason: str | None = None) -> None:
         """Take claims from a paused queue again."""
         self._set_pause(Deed("resume", reason, {"queue": name}), name, None, None, None)
+
+    def set_queue(self, name: str, *, reason: str | None = None, **options: Unpack[QueueOptions]) -> QueueSettings:
+        """Change these settings of a queue, entering it where it is new, and return all that hold now.
+
+        Limits hold from the next claim on; the retry policy for jobs queued a second later. Raises BadLimit.
+        """
+        check_name("queue", name)
+        with self.writing("set_queue") as tx:
+            now = self.database.now()
+            tx.run(sql.INSERT_QUEUE, name, now)
+            changed = QueueSettings._make(tx.row(sql.QUEUE_SETTINGS, name)).changed(options)
+            tx.run(sql.SET_QUEUE, int(changed.limited), *changed, name)
+            self.record(tx, now, Deed("set_queue", reason, {"queue": name, **options}))
+        return changed
 
     def _set_pause(self, deed: Deed, name: str, at: int | None, until: int | None, who: str | None) -> None:
         check_name("queue", name)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from pqkit.errors import PqkitError
-from pqkit.retry import check_delay, check_policy
+from pqkit.retry import DEFAULT_MAX_RETRIES, check_delay, check_policy
 from pqkit.states import JobState
 from pqkit.tasks import Policy, Task, encode_backoff, encode_unregistered, find
 
@@ -17,14 +17,27 @@ class BadOrder(PqkitError, ValueError):
     """An option of an enqueue that makes no sense."""
 
 
+class Retries(NamedTuple):
+    """What a queue says of jobs whose task and enqueue say nothing; ``backoff`` as it is stored."""
+
+    max_retries: int = DEFAULT_MAX_RETRIES
+    backoff: str | None = None
+
+
+RETRIES = Retries()
+
+
 class Order(NamedTuple):
-    """One kind of enqueue: everything but the arguments. ``due_at`` (microseconds UTC) is None for now."""
+    """One kind of enqueue: everything but the arguments. ``due_at`` (microseconds UTC) is None for now.
+
+    ``max_retries`` and ``backoff`` are None where neither the call nor the task says them.
+    """
 
     task: str
     declared: Task[..., Any] | None
     queue: str
     priority: int
-    max_retries: int
+    max_retries: int | None
     backoff: str | None
     timeout: float | None
     unique_key: str | None
@@ -33,14 +46,15 @@ class Order(NamedTuple):
     def encode(self, args: dict[str, Any]) -> str:
         return self.declared.encode(args) if self.declared else encode_unregistered(args)
 
-    def row(self, args: str, now: int) -> tuple[Any, ...]:
+    def row(self, args: str, now: int, policy: Retries = RETRIES) -> tuple[Any, ...]:
+        """The row of ``job``; what the order leaves open is the queue's to say."""
         return (
             self.queue,
             self.task,
             args,
             self.priority,
-            self.max_retries,
-            self.backoff,
+            policy.max_retries if self.max_retries is None else self.max_retries,
+            policy.backoff if self.backoff is None else self.backoff,
             self.timeout,
             self.unique_key,
             now,

@@ -112,10 +112,10 @@ DELETE_HOLD = Statement(
 
 KNOWN_QUEUE = Statement(
     Text(
-        "SELECT queue.name FROM queue WHERE queue.name = ?",
+        "SELECT queue.max_retries, queue.backoff FROM queue WHERE queue.name = ?",
     ),
     Text(
-        'SELECT queue.name FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C"',
+        'SELECT queue.max_retries, queue.backoff FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C"',
     ),
 )
 
@@ -916,6 +916,32 @@ PAUSE = Statement(
     Text(
         'UPDATE queue SET paused_at=%s::BIGINT, paused_until=%s::BIGINT, paused_by=%s::VARCHAR COLLATE "C", '
         'pause_reason=%s::VARCHAR COLLATE "C" WHERE queue.name = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+QUEUE_SETTINGS = Statement(
+    Text(
+        "SELECT queue.concurrency, queue.key_concurrency, queue.rate, queue.rate_per, queue.rate_burst, "
+        "queue.ageing, queue.max_retries, queue.backoff, queue.keep_completed, queue.keep_dead FROM queue "
+        "WHERE queue.name = ?",
+    ),
+    Text(
+        "SELECT queue.concurrency, queue.key_concurrency, queue.rate, queue.rate_per, queue.rate_burst, "
+        "queue.ageing, queue.max_retries, queue.backoff, queue.keep_completed, queue.keep_dead FROM queue "
+        'WHERE queue.name = %s::VARCHAR COLLATE "C" FOR UPDATE',
+    ),
+)
+
+SET_QUEUE = Statement(
+    Text(
+        "UPDATE queue SET limited=?, concurrency=?, key_concurrency=?, rate=?, rate_per=?, rate_burst=?, "
+        "rate_at=NULL, ageing=?, max_retries=?, backoff=?, keep_completed=?, keep_dead=? WHERE queue.name = ?",
+    ),
+    Text(
+        "UPDATE queue SET limited=%s::INTEGER, concurrency=%s::INTEGER, key_concurrency=%s::INTEGER, "
+        "rate=%s::INTEGER, rate_per=%s, rate_burst=%s::INTEGER, rate_at=NULL, ageing=%s, "
+        'max_retries=%s::INTEGER, backoff=%s::VARCHAR COLLATE "C", keep_completed=%s, keep_dead=%s WHERE '
+        'queue.name = %s::VARCHAR COLLATE "C"',
     ),
 )
 

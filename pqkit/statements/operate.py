@@ -1,7 +1,8 @@
 """The operators' verbs."""
 
-from sqlalchemy import and_, bindparam, case, exists, func, literal, select, update
+from sqlalchemy import and_, bindparam, case, exists, func, literal, null, select, update
 
+from pqkit.limits import QueueSettings
 from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
 from pqkit.statements.tables import ACTION, CLOSED, DELAYED, INTENT, JOB, LEASE, QUEUE, READY
 
@@ -65,6 +66,16 @@ PAUSE = Declared(
         pause_reason=bindparam("why"),
     ),
     ("now", "until", "who", "why", "the_name"),
+)
+QUEUE_SETTINGS = Declared(
+    select(*(QUEUE.c[name] for name in QueueSettings._fields)).where(*equal(QUEUE, "name")).with_for_update(),
+    ("the_name",),
+)
+SET_QUEUE = Declared(
+    update(QUEUE)
+    .where(*equal(QUEUE, "name"))
+    .values({name: bindparam(f"to_{name}") for name in ("limited", *QueueSettings._fields)} | {"rate_at": null()}),
+    (*(f"to_{name}" for name in ("limited", *QueueSettings._fields)), "the_name"),
 )
 WAITING_IN_QUEUE = Declared(
     select(

@@ -27,5 +27,5 @@ INSERT_DELAYED = insert_row(
 HOLDER = Declared(select(HOLD.c.job_id).where(*equal(HOLD, "queue", "unique_key")), ("the_queue", "the_unique_key"))
 INSERT_HOLD = insert_row(HOLD, "queue", "unique_key", "job_id", unless_there=True)
 DELETE_HOLD = delete_by(HOLD, "job_id")
-KNOWN_QUEUE = Declared(select(QUEUE.c.name).where(*equal(QUEUE, "name")), ("the_name",))
+KNOWN_QUEUE = Declared(select(QUEUE.c.max_retries, QUEUE.c.backoff).where(*equal(QUEUE, "name")), ("the_name",))
 INSERT_QUEUE = insert_row(QUEUE, "name", "created_at", unless_there=True)

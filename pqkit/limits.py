@@ -1,0 +1,95 @@
+"""What a queue allows: how many jobs at once, how many in a time, how often a failed one is tried, how long ended ones
+are kept. Pure arithmetic over microseconds; the claim and ``why`` both ask here."""
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple, TypedDict
+
+from pqkit.errors import PqkitError
+from pqkit.retry import check_policy
+
+SECOND = 1_000_000
+MOST = 1_000_000_000
+YEAR = 366 * 86_400.0
+
+
+class BadLimit(PqkitError, ValueError):
+    """A setting of a queue that makes no sense."""
+
+
+class QueueOptions(TypedDict, total=False):
+    """The settings of a queue that are to change; None takes one away. See ``QueueSettings``."""
+
+    concurrency: int | None
+    key_concurrency: int | None
+    rate: int | None
+    rate_per: float | None
+    rate_burst: int | None
+    ageing: float | None
+    max_retries: int | None
+    backoff: Sequence[float] | None
+    keep_completed: float | None
+    keep_dead: float | None
+
+
+class QueueSettings(NamedTuple):
+    """The settings of a queue; None leaves it to the task and to pqkit's defaults.
+
+    ``concurrency`` jobs run at once on all workers together, ``key_concurrency`` of those with the same ``limit_key``.
+    ``rate`` jobs start in ``rate_per`` seconds, ``rate_burst`` of them at once after a rest. ``ageing``: a waiting job
+    gains one step of priority in so many seconds. ``max_retries`` and ``backoff`` (JSON, seconds before each retry)
+    hold for jobs whose task and enqueue say nothing. Ended jobs are kept ``keep_completed`` days, dead letters and
+    failed ones ``keep_dead`` days.
+    """
+
+    concurrency: int | None = None
+    key_concurrency: int | None = None
+    rate: int | None = None
+    rate_per: float | None = None
+    rate_burst: int | None = None
+    ageing: float | None = None
+    max_retries: int | None = None
+    backoff: str | None = None
+    keep_completed: float | None = None
+    keep_dead: float | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether a claim from the queue must look at more than its head."""
+        return any(limit is not None for limit in (self.concurrency, self.key_concurrency, self.rate, self.ageing))
+
+    def changed(self, options: QueueOptions) -> "QueueSettings":
+        """With these options; raises BadLimit for values that make no sense."""
+        values: dict[str, object] = dict(options)
+        if options.get("backoff") is not None:
+            values["backoff"] = json.dumps(list(options["backoff"] or ()))
+        if "rate" in options and options["rate"] is None:
+            values = {"rate_per": None, "rate_burst": None, **values}
+        changed = self._replace(**values)  # type: ignore[arg-type]
+        changed.check()
+        return changed
+
+    def check(self) -> None:
+        for name in ("concurrency", "key_concurrency", "rate", "rate_burst"):
+            _check_count(name, getattr(self, name))
+        for name in ("rate_per", "ageing", "keep_completed", "keep_dead"):
+            _check_span(name, getattr(self, name))
+        if self.rate is None and (self.rate_per, self.rate_burst) != (None, None):
+            raise BadLimit("rate_per and rate_burst say more about a rate: give rate, the number of jobs, too")
+        check_policy(self.max_retries, None if self.backoff is None else json.loads(self.backoff))
+
+
+PLAIN = QueueSettings()
+
+
+def _check_count(name: str, value: object) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MOST):
+        raise BadLimit(f"{name} must be a whole number from 1 to {MOST:,}, or none, not {value!r}")
+
+
+def _check_span(name: str, value: object) -> None:
+    unit = "days" if name.startswith("keep") else "seconds"
+    if value is not None and (
+        isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= YEAR * 100
+    ):
+        raise BadLimit(f"{name} must be {unit}, more than 0, or none, not {value!r}")
