@@ -30,7 +30,7 @@ def settings() -> str:
     rows = ["| setting | environment | default | what it says |", "| --- | --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         default = field.get_default()
-        shown = "" if default == [] else f"`{default}`"
+        shown = "" if default in ([], None) else f"`{default}`"
         rows.append(f"| `{name}` | `PQKIT_{name.upper()}` | {shown} | {field.description} |")
     return "\n".join(rows)
 

@@ -204,13 +204,20 @@ RULES: dict[str, Rule] = {
     "pause kept": pause_kept,
     "none stuck": none_stuck,
 }
+# What is said of jobs that are not there any more; ``pqkit.past`` judges by these.
+RULES_OF_THE_PAST = SEALS, MISSING, ARCHIVES = ("seals whole", "none missing", "archives whole")
 
 
 @dataclass
 class Certificate:
-    """What an audit looked at and found. ``checksum`` (SHA-256) is of every fact that was judged, in job order."""
+    """What an audit looked at and found. ``checksum`` (SHA-256) is of every fact that was judged, in job order.
+
+    ``pruned`` jobs are known by their seals; ``archived`` ones among them were read from the archive and judged again.
+    """
 
     jobs: int = 0
+    pruned: int = 0
+    archived: int = 0
     runs: int = 0
     first_job: int | None = None
     last_job: int | None = None

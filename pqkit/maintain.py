@@ -12,6 +12,8 @@ from pqkit.offspring import in_words
 from pqkit.outcome import summarize
 from pqkit.queue.operate import PAST
 from pqkit.queue.upkeep import Rescued, Upkeep
+from pqkit.retention import Retention
+from pqkit.settings import Settings
 
 TICK = 0.2
 WORDS = {
@@ -31,16 +33,18 @@ WORDS = {
 }
 EVERY_SECOND = 1.0
 EVERY_MINUTE = 60.0
+EVERY_HOUR = 3_600.0
+RECORDS_KEPT = 365 * 86_400 * 1_000_000
 PAUSE = 5.0
 
 
 class Maintainer(threading.Thread):
     """Stages, rescues and finishes files while it holds the duty; looks for the duty while it does not."""
 
-    def __init__(self, database: Database, worker_id: int, *, rescue_after: float, rescue_every: float) -> None:
+    def __init__(self, database: Database, worker_id: int, settings: Settings) -> None:
         super().__init__(name="maintenance", daemon=True)
         self._database, self._upkeep, self._worker_id = database, Upkeep(database), worker_id
-        self._rescue_after = rescue_after
+        self._rescue_after = settings.rescue_after
         self._done = threading.Event()
         self._on_duty = False
         self._ticked: float | None = None
@@ -50,10 +54,12 @@ class Maintainer(threading.Thread):
         self._timers = [
             _Timer(0, self._stage),
             _Timer(EVERY_SECOND, self._finish_files),
-            _Timer(rescue_every, self._rescue),
+            _Timer(settings.rescue_every, self._rescue),
             _Timer(EVERY_SECOND, self._tell_actions),
             _Timer(EVERY_MINUTE, self._upkeep.merge_rollups),
+            _Timer(EVERY_HOUR, self._forget),
         ]
+        self._retention = Retention(database, settings)
         self._duty = _Timer(EVERY_SECOND, self._take_duty)
 
     def run(self) -> None:
@@ -75,6 +81,7 @@ class Maintainer(threading.Thread):
             if self._on_duty:
                 for timer in self._timers:
                     timer.run_if_due(now)
+                self._retention.step(now)
         except DatabaseUnavailable as error:
             self._log.warning("maintenance waits for the database", error=str(error))
         except Exception as error:  # noqa: BLE001 - one duty that fails must not end the others
@@ -101,6 +108,9 @@ class Maintainer(threading.Thread):
     def _finish_files(self) -> None:
         for line in self._upkeep.finish_files().refused:
             self._log.error("cannot put a file in place, trying again", file=line)
+
+    def _forget(self) -> None:
+        self._upkeep.forget(self._database.now() - RECORDS_KEPT)
 
     def _rescue(self) -> None:
         silence_counts = self._ticked is not None and self._ticked >= self._silence_counts_from

@@ -388,6 +388,26 @@ class TokenRow(Row, table=True):
     revoked_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
+class SealRow(Row, table=True):
+    """A pruned batch, as ``pqkit.seal`` tells it. Two that follow the same one cannot be."""
+
+    __tablename__ = "seal"
+    id: int | None = Field(default=None, sa_column=_key())
+    at: int = Field(sa_type=BigInteger)
+    who: str = Field(sa_type=Text)
+    jobs: int
+    runs: int
+    ids: str = Field(sa_type=Text)
+    states: str = Field(sa_type=Text)
+    facts: str = Field(sa_type=Text)
+    file: str | None = Field(default=None, sa_type=Text)
+    start: int | None = Field(default=None, sa_type=BigInteger)
+    size: int | None = Field(default=None, sa_type=BigInteger)
+    digest: str | None = Field(default=None, sa_type=Text)
+    previous: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    checksum: str = Field(sa_type=Text)
+
+
 metadata: MetaData = Row.metadata
 
 

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, PyprojectTomlConfigSettingsSource
 from pydantic_settings import SettingsConfigDict as Config
@@ -12,6 +12,14 @@ from pydantic_settings import SettingsConfigDict as Config
 from pqkit.errors import PqkitError
 
 BEATS_PER_LEASE = 3
+
+
+def _read_days(value: object) -> object:
+    return None if value == "forever" else value
+
+
+Days = Annotated[Annotated[float, Field(ge=0)] | None, BeforeValidator(_read_days)]
+"""A length of time; None for ever."""
 
 
 class Settings(BaseSettings):
@@ -47,6 +55,14 @@ class Settings(BaseSettings):
     max_workers: int = Field(32, ge=1, le=500, description="worker processes that `pqkit workers scale` may reach")
     files: Path = Field(Path("data/files"), description="the folder of the demo's files; tasks touch no file outside")
     logs: Path = Field(Path("logs"), description="the folder of the log files that `pqkit up` keeps")
+    keep_completed: Days = Field(
+        7.0, description="days that completed and canceled jobs are kept before maintenance prunes them, or `forever`"
+    )
+    keep_dead: Days = Field(90.0, description="days that unprocessable and failed jobs are kept, or `forever`")
+    archive: Path | None = Field(
+        None,
+        description="the folder in which jobs are archived before they are pruned; without it they are only sealed",
+    )
     log_format: Literal["console", "json"] = Field("console", description="how log lines look")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="the least level that is logged"

@@ -9,6 +9,7 @@ from pqkit import JobState, Queue
 from pqkit.errors import DatabaseUnavailable
 from pqkit.maintain import WORDS, Maintainer
 from pqkit.queue import Leases
+from pqkit.settings import load
 from pqkit.states import sources
 from tests.conftest import a_worker
 from tests.verbs import SECOND, claim_one, sql
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("add")
 
 @pytest.fixture
 def maintainer(queue: Queue, worker: Leases) -> Maintainer:
-    return Maintainer(queue.database, worker.id, rescue_after=30, rescue_every=1)
+    return Maintainer(queue.database, worker.id, load())
 
 
 def test_a_tick_stages_what_is_due(queue: Queue, add: Any, maintainer: Maintainer) -> None:

@@ -12,8 +12,8 @@ from pqkit.statements.declare import Declared
 from pqkit.statements.generate import declared
 
 ALL = dict(declared())
-# What a full look at is fine: one row per living worker, or per queue and duty.
-SMALL = {"worker", "queue", "duty", "file_intent"}
+# What a full look at is fine: one row per living worker, or per queue and duty; a list that was passed.
+SMALL = {"worker", "queue", "duty", "file_intent", "listed"}
 ALL_DAY = [
     "INSERT_JOB",
     "INSERT_READY",
@@ -31,6 +31,14 @@ ALL_DAY = [
     "NEXT_DUE",
     "LEASES_OF",
     "EXPIRED",
+    "EXPIRED_IN",
+    "JOBS_OF",
+    "CLOSED_OF",
+    "RUNS_OF",
+    "ACTIONS_OF",
+    "LINES_OF",
+    "LIVES_OF",
+    "DELETE_ENDED",
     "PLACES_OF",
     "RESULT_OF",
     "HOLDER",

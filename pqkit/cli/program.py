@@ -11,6 +11,7 @@ from pqkit.cli.monitor import monitor
 from pqkit.cli.producer import producer
 from pqkit.cli.proof import audit, why
 from pqkit.cli.proofs import mutants, powercut, simulate, syscalls
+from pqkit.cli.prune import archive, prune
 from pqkit.cli.up import up
 from pqkit.cli.worker import worker
 
@@ -36,4 +37,6 @@ app.add_typer(tokens.app, name="tokens", rich_help_panel=OPERATE)
 for proof in (powercut, syscalls, simulate, mutants):
     lab.app.command()(proof)
 app.add_typer(lab.app, name="lab", rich_help_panel=OPERATE)
+for history in (prune, archive):
+    db.app.command()(history)
 app.add_typer(db.app, name="db", rich_help_panel=DATABASE)

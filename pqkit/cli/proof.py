@@ -1,11 +1,12 @@
 """``pqkit why`` and ``pqkit audit``: answers for the one who is asked at three in the morning."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pqkit.audit import RULES, Certificate
+from pqkit.audit import RULES, RULES_OF_THE_PAST, Certificate
 from pqkit.cli import output as out
 from pqkit.cli.inputs import back_to
 from pqkit.payload import INT_MAX
@@ -27,11 +28,15 @@ def audit(
     until: Annotated[
         int | None, typer.Option(parser=back_to, metavar="TIME", help="Only jobs queued before: 2h, or an ISO time.")
     ] = None,
+    archive: Annotated[
+        Path | None, typer.Option(help="The folder of archives: judge what was pruned into it as well.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Prove from the record that nothing was lost or finished twice, or show the smallest counterexample; exit code 1
     when a promise was not kept."""
-    certificate = audit_database(get_queue(create=False).database, since=since, until=until)
+    database = get_queue(create=False).database
+    certificate = audit_database(database, since=since, until=until, archives=archive)
     if json:
         out.show_json(_as_json(certificate))
     else:
@@ -45,7 +50,11 @@ def _show(certificate: Certificate) -> None:
     judged += out.many(certificate.runs, "ended run") if certificate.jobs else ""
     out.say(judged if certificate.jobs else "no jobs in that span")
     out.say(out.in_words(sorted(certificate.states.items())))
-    for rule in RULES:
+    if certificate.pruned:
+        out.say(
+            f"{out.many(certificate.pruned)} pruned under seal, {certificate.archived} of them read from the archive"
+        )
+    for rule in (*RULES, *RULES_OF_THE_PAST):
         broken = [found for found in certificate.findings if found.rule == rule]
         out.say(
             f"  {rule:<20} " + (f"BROKEN by {out.many(len(broken))}" if broken else "kept"), "red" if broken else ""
@@ -66,7 +75,9 @@ def _as_json(certificate: Certificate) -> dict[str, object]:
         "first_job": certificate.first_job,
         "last_job": certificate.last_job,
         "states": certificate.states,
-        "rules": list(RULES),
+        "pruned": certificate.pruned,
+        "archived": certificate.archived,
+        "rules": [*RULES, *RULES_OF_THE_PAST],
         "checksum": certificate.checksum,
         "findings": [
             {"rule": rule, "job": job, "words": words, "timeline": [{"at": at, "what": what} for at, what in timeline]}

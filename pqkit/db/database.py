@@ -35,6 +35,8 @@ class Database(ABC):
     """SQLAlchemy's execution options for one consistent look that cannot write."""
     tables: ClassVar[str]
     """The question for the names of the tables."""
+    ids_have_gaps: ClassVar[bool]
+    """Whether ids may be skipped that no job ever had."""
 
     def __init__(self, name: str, url: str, durability: Durability) -> None:
         self.name, self.url, self.durability = name, url, durability
@@ -145,6 +147,14 @@ class Database(ABC):
     @abstractmethod
     def drop_scratch(self, url: str) -> None:
         """Drop what ``make_scratch`` made on a server, whoever uses it still; a file goes with its folder."""
+
+    @abstractmethod
+    def counters(self, connection: "Connection") -> dict[str, int]:
+        """The last id that was given, by the name of each table that must never give one again."""
+
+    @abstractmethod
+    def set_counter(self, connection: "Connection", table: str, last: int) -> None:
+        """Let the table give no id up to ``last`` any more."""
 
     @abstractmethod
     def integrity(self) -> list[str]:

@@ -31,6 +31,7 @@ class SqliteDatabase(Database):
 
     looking = {READ_ONLY: True}  # noqa: RUF012 - never changed
     tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    ids_have_gaps = False
 
     def __init__(self, path: Path, durability: Durability = "full") -> None:
         self.path = path.absolute()
@@ -133,6 +134,16 @@ class SqliteDatabase(Database):
 
     def drop_scratch(self, url: str) -> None:
         """It goes with its folder."""
+
+    def counters(self, connection: "Connection") -> dict[str, int]:
+        given: dict[str, int] = dict(connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence").all())
+        return {"job": given.get("job", 0)}
+
+    def set_counter(self, connection: "Connection", table: str, last: int) -> None:
+        if table not in self.counters(connection):
+            return  # it goes on from its greatest key by itself
+        connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+        connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
 
     def integrity(self) -> list[str]:
         found = [row[0] for row in self.connection().execute("PRAGMA integrity_check").fetchall()]

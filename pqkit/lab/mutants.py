@@ -28,7 +28,7 @@ from pqkit.sql import compiled as sql
 from pqkit.statements import attempt as declared
 from pqkit.statements import claim, workers
 from pqkit.statements import operate as operating
-from pqkit.statements import upkeep as keeping
+from pqkit.statements import prune as pruning
 from pqkit.statements.declare import Declared, up_to
 from pqkit.statements.tables import ATTEMPT, CLOSED, INTENT, LEASE, WORKER
 from pqkit.states import JobState
@@ -244,9 +244,10 @@ def _files_not_awaited() -> AbstractContextManager[object]:
 def _prune_of_all() -> AbstractContextManager[object]:
     """A prune of one state takes whatever has ended."""
     closed = CLOSED.c
-    of_all = select(closed.job_id).where(bindparam("the_state").is_not(None), closed.finished_at < bindparam("before"))
+    ignored = [bindparam(name).is_not(None) for name in ("the_state", "after_at", "after_job", "queues")]
+    of_all = select(closed.job_id, closed.finished_at).where(*ignored, closed.finished_at < bindparam("before"))
     of_all = of_all.limit(up_to("most"))
-    return patch.object(sql, "EXPIRED", Declared(of_all, keeping.EXPIRED.params).compile())
+    return patch.object(sql, "EXPIRED", Declared(of_all, pruning.EXPIRED.params).compile())
 
 
 def _nobody_rescues() -> AbstractContextManager[object]:

@@ -1,75 +1,83 @@
 """The record that an audit judges, read job by job in one consistent look."""
 
-import json
 from collections.abc import Iterator
 from itertools import groupby
-from operator import attrgetter
+from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, literal, null, select, union_all
+from sqlalchemy import Connection, RowMapping, Select, literal, null, select, union_all
 
-from pqkit.audit import Acted, Certificate, History, Life, Pause, Ran, Standing, Surroundings, judge
+from pqkit import record
+from pqkit.audit import Certificate, History, Life, Pause, Standing, Surroundings, judge
 from pqkit.db import Database
 from pqkit.models import table
+from pqkit.past import Past, examine
+from pqkit.seal import Seal, Span, spans
+from pqkit.statements.prune import pauses
 from pqkit.states import JobState, Place
 
 JOB, READY, DELAYED, LEASE, CLOSED = (table(name) for name in ("job", "ready", "delayed", "lease", "closed"))
-ATTEMPT, ACTION, WORKER = (table(name) for name in ("attempt", "action", "worker"))
+ATTEMPT, ACTION, WORKER, SEAL = (table(name) for name in ("attempt", "action", "worker", "seal"))
 BATCH = 1_000
 
 
-def audit(database: Database, *, since: int | None = None, until: int | None = None) -> Certificate:
-    """Judge the jobs queued from ``since`` to ``until`` (microseconds UTC; None for open ends). Only reads."""
+def audit(
+    database: Database, *, since: int | None = None, until: int | None = None, archives: Path | None = None
+) -> Certificate:
+    """Judge the jobs queued from ``since`` to ``until`` (microseconds UTC; None for open ends), and what was pruned by
+    its seals; with the folder of ``archives`` also by what is archived. Only reads."""
     with database.look() as connection:
         around = Surroundings(database.now(), _lives(connection), _pauses(connection))
-        return judge(_histories(connection, since, until), around)
+        there: list[Span] = []
+        certificate = judge(_histories(connection, since, until, there), around)
+        examine(certificate, _pruned(database, connection, there), around, archives)
+        return certificate
 
 
 def _lives(connection: Connection) -> dict[int, Life]:
     columns = select(WORKER.c.id, WORKER.c.name, WORKER.c.started_at, WORKER.c.ended_at)
-    return {worker_id: Life(*rest) for worker_id, *rest in connection.execute(columns)}
+    return record.lives(connection.execute(columns).mappings())
 
 
 def _pauses(connection: Connection) -> list[Pause]:
-    """The spans between pause and resume, from the operators' record; a pause with an end of its own ends there."""
-    rows = connection.execute(
-        select(ACTION.c.at, ACTION.c.verb, ACTION.c.detail)
-        .where(ACTION.c.verb.in_(("pause", "resume", "delete_queue")))
-        .order_by(ACTION.c.id)
-    )
-    pauses: list[Pause] = []
-    begun: dict[str, tuple[int, int | None]] = {}
-    for at, verb, detail in rows:
-        about = json.loads(detail)
-        if about["queue"] in begun:
-            since, until = begun.pop(about["queue"])
-            pauses.append(Pause(about["queue"], since, min(at, until or at)))
-        if verb == "pause":
-            begun[about["queue"]] = (at, about["until"])
-    return pauses + [Pause(queue, since, until) for queue, (since, until) in begun.items()]
+    return record.pauses((at, verb, detail) for at, verb, detail in connection.execute(pauses))
 
 
-def _histories(connection: Connection, since: int | None, until: int | None) -> Iterator[History]:
+def _pruned(database: Database, connection: Connection, there: list[Span]) -> Past:
+    """What became of the jobs that are not there any more."""
+    columns = (SEAL.c[name] for name in Seal._fields)
+    seals = [Seal(*row) for row in connection.execute(select(*columns).order_by(SEAL.c.id))]
+    deleted = connection.scalars(select(ACTION.c.job_id).where(ACTION.c.verb == "delete").order_by(ACTION.c.job_id))
+    last = None if database.ids_have_gaps else database.counters(connection)["job"]
+    return Past(seals, there, spans(dict.fromkeys(deleted)), last)
+
+
+def _histories(connection: Connection, since: int | None, until: int | None, there: list[Span]) -> Iterator[History]:
+    """The histories of the jobs queued in that time; ``there`` gets the ids of all."""
     after = 0
     while True:
         wanted = select(JOB).where(JOB.c.id > after).order_by(JOB.c.id).limit(BATCH)
-        jobs = list(connection.execute(wanted))
+        jobs = list(connection.execute(wanted).mappings())
         if not jobs:
             return
-        first, after = jobs[0].id, jobs[-1].id
+        first, after = jobs[0]["id"], jobs[-1]["id"]
+        there += spans(job["id"] for job in jobs)
         standings = _grouped(connection, _standings(first, after))
         runs = _grouped(
             connection, select(ATTEMPT).where(ATTEMPT.c.job_id.between(first, after)).order_by(*ATTEMPT.primary_key)
         )
         actions = _grouped(connection, _actions(first, after))
         for job in jobs:
-            if (since is None or job.created_at >= since) and (until is None or job.created_at < until):
-                yield _history(job, standings.get(job.id, []), runs.get(job.id, []), actions.get(job.id, []))
+            number, created_at = job["id"], job["created_at"]
+            if (since is None or created_at >= since) and (until is None or created_at < until):
+                standing = [_standing(row) for row in standings.get(number, [])]
+                yield record.history(job, standing, runs.get(number, []), actions.get(number, []))
 
 
-def _grouped(connection: Connection, question: Any) -> dict[int, list[Row[Any]]]:
-    rows = connection.execute(question)
-    return {job_id: list(group) for job_id, group in groupby(rows, attrgetter("job_id"))}
+def _grouped(connection: Connection, question: Any) -> dict[int, list[RowMapping]]:
+    rows = connection.execute(question).mappings()
+    return {job_id: list(group) for job_id, group in groupby(rows, itemgetter("job_id"))}
 
 
 def _standings(first: int, last: int) -> Any:
@@ -95,16 +103,6 @@ def _actions(first: int, last: int) -> Any:
     return select(*columns).where(ACTION.c.job_id.between(first, last)).order_by(ACTION.c.job_id, ACTION.c.id)
 
 
-def _history(job: Row[Any], standings: list[Row[Any]], runs: list[Row[Any]], actions: list[Row[Any]]) -> History:
-    return History(
-        job.id,
-        job.queue,
-        job.created_at,
-        job.max_retries,
-        [
-            Standing(Place(r.place), JobState(r.state), r.attempt, r.retries, r.crashes, r.at, r.worker_id)
-            for r in standings
-        ],
-        [Ran(r.attempt, r.worker_id, r.claimed_at, r.started_at, r.ended_at, r.outcome, r.next_at) for r in runs],
-        [Acted(a.at, a.verb, a.who) for a in actions],
-    )
+def _standing(row: RowMapping) -> Standing:
+    place, state, *rest = (row[name] for name in Standing._fields)
+    return Standing(Place(place), JobState(state), *rest)

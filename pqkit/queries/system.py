@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Executable, exists, func, literal, select, union_all
@@ -82,6 +83,16 @@ def counts(database: Database) -> dict[JobState, int]:
     )
     with database.look() as connection:
         return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in connection.execute(places)}
+
+
+def ended(database: Database, state: JobState, before: int, queues: Sequence[str] = (), *, but: bool = True) -> int:
+    """How many jobs ended in ``state`` before that moment, in these queues; with ``but`` in all others."""
+    names = JOB.c.queue.not_in(queues) if but else JOB.c.queue.in_(queues)
+    counted = select(func.count()).join_from(CLOSED, JOB, JOB.c.id == CLOSED.c.job_id)
+    with database.look() as connection:
+        return connection.execute(
+            counted.where(CLOSED.c.state == state, CLOSED.c.finished_at < before, names)
+        ).scalar_one()
 
 
 def at_rest(database: Database) -> bool:

@@ -7,6 +7,7 @@ from pqkit import offspring
 from pqkit.db import Database, Transaction, clock
 from pqkit.files import put_in_place
 from pqkit.outcome import Claim, Outcome, crashed
+from pqkit.queue.prune import Pruner, Which
 from pqkit.queue.rollup import merge, write_crashes
 from pqkit.queue.settle import Finished, settle_each
 from pqkit.sql import compiled as sql
@@ -139,16 +140,14 @@ class Upkeep:
             return [Deed(*row) for row in tx.rows(sql.ACTIONS_SINCE, action_id, BATCH)]
 
     def prune(self, state: JobState, before: int) -> int:
-        """Delete jobs that ended in ``state`` before that moment (microseconds UTC), with their history; not those
-        whose files are still to be put in place."""
-        count = 0
-        while True:
-            with self._database.write() as tx:
-                expired = tx.rows(sql.EXPIRED, state, before, BATCH)
-                tx.run_many(sql.DELETE_JOB, expired)
-            count += len(expired)
-            if len(expired) < BATCH:
-                return count
+        """Delete, under seal, the jobs that ended in ``state`` before that moment (microseconds UTC); how many."""
+        return sum(batch.jobs for batch in Pruner(self._database, "maintenance").prune(Which(state, before)))
+
+    def forget(self, before: int) -> None:
+        """Drop the records of workers that ended, and of finishes that were refused, before that moment."""
+        with self._database.write() as tx:
+            tx.run(sql.FORGET_REFUSALS, before)
+            tx.run(sql.FORGET_WORKERS, before)
 
     def _finish_some(self, intents: Sequence[tuple[int, str, str]]) -> Renamed:
         done, refused = [], []

@@ -722,21 +722,6 @@ INSERT_DUTY = Statement(
     ),
 )
 
-EXPIRED = Statement(
-    Text(
-        "SELECT closed.job_id FROM closed WHERE closed.state = ? AND closed.finished_at < ? AND NOT (EXISTS "
-        "(SELECT * FROM file_intent WHERE file_intent.job_id = closed.job_id)) ORDER BY closed.finished_at "
-        "LIMIT ? + 0 OFFSET ?",
-        (0, 1, 2, 3),
-        (0,),
-    ),
-    Text(
-        'SELECT closed.job_id FROM closed WHERE closed.state = %s::VARCHAR COLLATE "C" AND closed.finished_at '
-        "< %s::BIGINT AND NOT (EXISTS (SELECT * FROM file_intent WHERE file_intent.job_id = closed.job_id)) "
-        "ORDER BY closed.finished_at LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED",
-    ),
-)
-
 INSERT_ROLLUP = Statement(
     Text(
         "INSERT INTO rollup (at, width, queue, task, outcome, worker_id, count, waited, ran, waits, runs) "
@@ -791,6 +776,223 @@ FORGET_ROLLUPS = Statement(
     ),
     Text(
         "DELETE FROM rollup WHERE rollup.width = %s::INTEGER AND rollup.at < %s::BIGINT",
+    ),
+)
+
+EXPIRED_IN = Statement(
+    Text(
+        "SELECT closed.job_id, closed.finished_at FROM closed JOIN job ON job.id = closed.job_id WHERE "
+        "closed.state = ? AND closed.finished_at < ? AND (closed.finished_at, closed.job_id) > (?, ?) AND NOT "
+        "(EXISTS (SELECT * FROM file_intent WHERE file_intent.job_id = closed.job_id)) AND job.queue IN "
+        "(SELECT listed.value FROM json_each(?) AS listed) ORDER BY closed.finished_at, closed.job_id LIMIT ? "
+        "+ 0 OFFSET ?",
+        (0, 1, 2, 3, 4, 5, 6),
+        (0,),
+    ),
+    Text(
+        "SELECT closed.job_id, closed.finished_at FROM closed JOIN job ON job.id = closed.job_id WHERE "
+        'closed.state = %s::VARCHAR COLLATE "C" AND closed.finished_at < %s::BIGINT AND (closed.finished_at, '
+        "closed.job_id) > (%s::BIGINT, %s::BIGINT) AND NOT (EXISTS (SELECT * FROM file_intent WHERE "
+        "file_intent.job_id = closed.job_id)) AND job.queue IN (SELECT "
+        'CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS TEXT) COLLATE "C" AS '
+        "json_array_elements_text_1) ORDER BY closed.finished_at, closed.job_id LIMIT %s::INTEGER + 0",
+    ),
+)
+
+EXPIRED = Statement(
+    Text(
+        "SELECT closed.job_id, closed.finished_at FROM closed JOIN job ON job.id = closed.job_id WHERE "
+        "closed.state = ? AND closed.finished_at < ? AND (closed.finished_at, closed.job_id) > (?, ?) AND NOT "
+        "(EXISTS (SELECT * FROM file_intent WHERE file_intent.job_id = closed.job_id)) AND (job.queue NOT IN "
+        "(SELECT listed.value FROM json_each(?) AS listed)) ORDER BY closed.finished_at, closed.job_id LIMIT "
+        "? + 0 OFFSET ?",
+        (0, 1, 2, 3, 4, 5, 6),
+        (0,),
+    ),
+    Text(
+        "SELECT closed.job_id, closed.finished_at FROM closed JOIN job ON job.id = closed.job_id WHERE "
+        'closed.state = %s::VARCHAR COLLATE "C" AND closed.finished_at < %s::BIGINT AND (closed.finished_at, '
+        "closed.job_id) > (%s::BIGINT, %s::BIGINT) AND NOT (EXISTS (SELECT * FROM file_intent WHERE "
+        "file_intent.job_id = closed.job_id)) AND (job.queue NOT IN (SELECT "
+        'CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS TEXT) COLLATE "C" AS '
+        "json_array_elements_text_1)) ORDER BY closed.finished_at, closed.job_id LIMIT %s::INTEGER + 0",
+    ),
+)
+
+DELETE_ENDED = Statement(
+    Text(
+        "DELETE FROM closed WHERE closed.job_id = ? AND closed.state = ? AND closed.finished_at = ?",
+    ),
+    Text(
+        'DELETE FROM closed WHERE closed.job_id = %s::BIGINT AND closed.state = %s::VARCHAR COLLATE "C" AND '
+        "closed.finished_at = %s::BIGINT",
+    ),
+    Text(
+        'DELETE FROM closed USING unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", %s::BIGINT[]) AS rows(job_id, '
+        "state, finished_at) WHERE closed.job_id = rows.job_id AND closed.state = rows.state AND "
+        "closed.finished_at = rows.finished_at",
+    ),
+)
+
+JOBS_OF = Statement(
+    Text(
+        "SELECT job.id, job.queue, job.task, job.args, job.priority, job.max_retries, job.backoff, "
+        "job.timeout, job.unique_key, job.created_at FROM job WHERE job.id IN (SELECT listed.value FROM "
+        "json_each(?) AS listed) ORDER BY job.id",
+    ),
+    Text(
+        "SELECT job.id, job.queue, job.task, CAST(job.args AS TEXT) AS args, job.priority, job.max_retries, "
+        "job.backoff, job.timeout, job.unique_key, job.created_at FROM job WHERE job.id IN (SELECT "
+        "CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS BIGINT) AS json_array_elements_text_1) "
+        "ORDER BY job.id",
+    ),
+)
+
+CLOSED_OF = Statement(
+    Text(
+        "SELECT closed.job_id, closed.state, closed.finished_at, closed.attempt, closed.retries, "
+        "closed.crashes, closed.result, closed.error FROM closed WHERE closed.job_id IN (SELECT listed.value "
+        "FROM json_each(?) AS listed) ORDER BY closed.job_id",
+    ),
+    Text(
+        "SELECT closed.job_id, closed.state, closed.finished_at, closed.attempt, closed.retries, "
+        "closed.crashes, CAST(closed.result AS TEXT) AS result, closed.error FROM closed WHERE closed.job_id "
+        "IN (SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS BIGINT) AS "
+        "json_array_elements_text_1) ORDER BY closed.job_id",
+    ),
+)
+
+RUNS_OF = Statement(
+    Text(
+        "SELECT attempt.job_id, attempt.attempt, attempt.worker_id, attempt.claimed_at, attempt.started_at, "
+        "attempt.ended_at, attempt.outcome, attempt.error, attempt.next_at FROM attempt WHERE attempt.job_id "
+        "IN (SELECT listed.value FROM json_each(?) AS listed) ORDER BY attempt.job_id, attempt.attempt",
+    ),
+    Text(
+        "SELECT attempt.job_id, attempt.attempt, attempt.worker_id, attempt.claimed_at, attempt.started_at, "
+        "attempt.ended_at, attempt.outcome, attempt.error, attempt.next_at FROM attempt WHERE attempt.job_id "
+        "IN (SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS BIGINT) AS "
+        "json_array_elements_text_1) ORDER BY attempt.job_id, attempt.attempt",
+    ),
+)
+
+ACTIONS_OF = Statement(
+    Text(
+        "SELECT action.id, action.at, action.who, action.verb, action.job_id, action.reason, action.detail "
+        "FROM action WHERE action.job_id IN (SELECT listed.value FROM json_each(?) AS listed) ORDER BY "
+        "action.job_id, action.id",
+    ),
+    Text(
+        "SELECT action.id, action.at, action.who, action.verb, action.job_id, action.reason, action.detail "
+        "FROM action WHERE action.job_id IN (SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) "
+        "AS BIGINT) AS json_array_elements_text_1) ORDER BY action.job_id, action.id",
+    ),
+)
+
+LINES_OF = Statement(
+    Text(
+        "SELECT job_log.id, job_log.job_id, job_log.attempt, job_log.at, job_log.line FROM job_log WHERE "
+        "job_log.job_id IN (SELECT listed.value FROM json_each(?) AS listed) ORDER BY job_log.job_id, "
+        "job_log.id",
+    ),
+    Text(
+        "SELECT job_log.id, job_log.job_id, job_log.attempt, job_log.at, job_log.line FROM job_log WHERE "
+        "job_log.job_id IN (SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS BIGINT) AS "
+        "json_array_elements_text_1) ORDER BY job_log.job_id, job_log.id",
+    ),
+)
+
+LIVES_OF = Statement(
+    Text(
+        "SELECT worker.id, worker.name, worker.host, worker.pid, worker.process_start, worker.pid_space, "
+        "worker.boot_id, worker.beat, worker.slots, worker.queues, worker.version, worker.started_at, "
+        "worker.heartbeat_at, worker.memory, worker.stopping_at, worker.ended_at, worker.end_reason FROM "
+        "worker WHERE worker.id IN (SELECT listed.value FROM json_each(?) AS listed) ORDER BY worker.id",
+    ),
+    Text(
+        "SELECT worker.id, worker.name, worker.host, worker.pid, worker.process_start, worker.pid_space, "
+        "worker.boot_id, worker.beat, worker.slots, worker.queues, worker.version, worker.started_at, "
+        "worker.heartbeat_at, worker.memory, worker.stopping_at, worker.ended_at, worker.end_reason FROM "
+        "worker WHERE worker.id IN (SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS "
+        "BIGINT) AS json_array_elements_text_1) ORDER BY worker.id",
+    ),
+)
+
+PAUSES = Statement(
+    Text(
+        "SELECT action.at, action.verb, action.detail FROM action WHERE action.verb = ? OR action.verb = ? OR "
+        "action.verb = ? ORDER BY action.id",
+        (0, 1, 2),
+        ("pause", "resume", "delete_queue"),
+    ),
+    Text(
+        'SELECT action.at, action.verb, action.detail FROM action WHERE action.verb = %s::VARCHAR COLLATE "C" '
+        'OR action.verb = %s::VARCHAR COLLATE "C" OR action.verb = %s::VARCHAR COLLATE "C" ORDER BY action.id',
+        (0, 1, 2),
+        ("pause", "resume", "delete_queue"),
+    ),
+)
+
+INSERT_SEAL = Statement(
+    Text(
+        "INSERT INTO seal (at, who, jobs, runs, ids, states, facts, file, start, size, digest, previous, "
+        "checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    ),
+    Text(
+        "INSERT INTO seal (at, who, jobs, runs, ids, states, facts, file, start, size, digest, previous, "
+        'checksum) VALUES (%s::BIGINT, %s::VARCHAR COLLATE "C", %s::INTEGER, %s::INTEGER, %s::VARCHAR COLLATE '
+        '"C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, '
+        '%s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C") ON CONFLICT '
+        "DO NOTHING",
+    ),
+    Text(
+        "INSERT INTO seal (at, who, jobs, runs, ids, states, facts, file, start, size, digest, previous, "
+        "checksum) SELECT rows.at, rows.who, rows.jobs, rows.runs, rows.ids, rows.states, rows.facts, "
+        "rows.file, rows.start, rows.size, rows.digest, rows.previous, rows.checksum FROM "
+        'unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", %s::INTEGER[], %s::INTEGER[], %s::TEXT[] COLLATE "C", '
+        '%s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::BIGINT[], %s::BIGINT[], '
+        '%s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C") AS rows(at, who, jobs, runs, '
+        "ids, states, facts, file, start, size, digest, previous, checksum) ON CONFLICT DO NOTHING",
+    ),
+)
+
+LAST_SEAL = Statement(
+    Text(
+        "SELECT seal.checksum FROM seal ORDER BY seal.id DESC LIMIT 1 OFFSET ?",
+        (0,),
+        (0,),
+    ),
+    Text(
+        "SELECT seal.checksum FROM seal ORDER BY seal.id DESC LIMIT 1",
+    ),
+)
+
+QUEUES_WITH_KEEPS = Statement(
+    Text(
+        "SELECT queue.name, queue.keep_completed, queue.keep_dead FROM queue WHERE queue.keep_completed IS "
+        "NOT NULL OR queue.keep_dead IS NOT NULL",
+    ),
+    Text(
+        "SELECT queue.name, queue.keep_completed, queue.keep_dead FROM queue WHERE queue.keep_completed IS "
+        "NOT NULL OR queue.keep_dead IS NOT NULL",
+    ),
+)
+
+FORGET_REFUSALS = Statement(
+    Text(
+        "DELETE FROM refusal WHERE refusal.at < ?",
+    ),
+    Text(
+        "DELETE FROM refusal WHERE refusal.at < %s::BIGINT",
+    ),
+)
+
+FORGET_WORKERS = Statement(
+    Text(
+        "DELETE FROM worker WHERE worker.ended_at < ?",
+    ),
+    Text(
+        "DELETE FROM worker WHERE worker.ended_at < %s::BIGINT",
     ),
 )
 

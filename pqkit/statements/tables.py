@@ -6,5 +6,5 @@ JOB, READY, DELAYED, LEASE, CLOSED = (table(name) for name in ("job", "ready", "
 ATTEMPT, REFUSAL, HOLD, INTENT = (table(name) for name in ("attempt", "refusal", "unique_hold", "file_intent"))
 WORKER, WORKER_TASK, QUEUE = (table(name) for name in ("worker", "worker_task", "queue"))
 DUTY, ACTION, PROGRESS, LOG = (table(name) for name in ("duty", "action", "progress", "job_log"))
-ROLLUP = table("rollup")
+ROLLUP, SEAL = table("rollup"), table("seal")
 ACCOUNT, LOGIN, THROTTLE, TOKEN = (table(name) for name in ("account", "login", "throttle", "token"))

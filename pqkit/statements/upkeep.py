@@ -3,7 +3,7 @@
 from sqlalchemy import bindparam, delete, exists, func, literal_column, select
 
 from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
-from pqkit.statements.tables import CLOSED, DELAYED, DUTY, INTENT, JOB, LEASE, ROLLUP, WORKER
+from pqkit.statements.tables import DELAYED, DUTY, JOB, LEASE, ROLLUP, WORKER
 
 DUE = Declared(
     select(
@@ -62,18 +62,6 @@ ORPHANED_WORKERS = Declared(
 DUTY_HELD = Declared(select(DUTY.c.worker_id, DUTY.c.boot_id, DUTY.c.until).where(*equal(DUTY, "name")), ("the_name",))
 DELETE_DUTY = delete_by(DUTY, "name", "worker_id", "until")
 INSERT_DUTY = insert_row(DUTY, "name", "worker_id", "boot_id", "until", unless_there=True)
-EXPIRED = Declared(
-    select(CLOSED.c.job_id)
-    .where(
-        *equal(CLOSED, "state"),
-        CLOSED.c.finished_at < bindparam("before"),
-        ~exists().where(INTENT.c.job_id == CLOSED.c.job_id),
-    )
-    .order_by(CLOSED.c.finished_at)
-    .limit(up_to("most"))
-    .with_for_update(skip_locked=True),  # or a job resubmitted meanwhile would be deleted from under its new place
-    ("the_state", "before", "most"),
-)
 
 # Roll-ups
 

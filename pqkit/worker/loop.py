@@ -47,12 +47,7 @@ class Worker:
             grace=settings.grace,
         )
         self._slots = Slots(settings.slots, self._database, self._wake, self._heart.report, self._spawn_child)
-        self._maintainer = Maintainer(
-            self._database,
-            self._leases.id,
-            rescue_after=settings.rescue_after,
-            rescue_every=settings.rescue_every,
-        )
+        self._maintainer = Maintainer(self._database, self._leases.id, settings)
         self._pace = Pace(settings.slots, prefetch=settings.prefetch)
         self._stopping = 0
         self._ill: Ill | None = None

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 LOOK = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # Tells two databases apart: the server's life, the database, and the tables that an unqualified name means there.
 IDENTITY = "SELECT pg_postmaster_start_time(), current_database(), to_regclass('alembic_version')::oid"
+COUNTERS = (
+    "SELECT d.refobjid::regclass::text, s.last_value FROM pg_sequences s "
+    "JOIN pg_depend d ON d.objid = format('%I.%I', s.schemaname, s.sequencename)::regclass AND d.deptype = 'i' "
+    "WHERE s.schemaname = current_schema()"
+).replace("%", "%%")
+SET_COUNTER = "SELECT setval(pg_get_serial_sequence(%s, 'id'), %s, false)"
 SOONEST, LATEST = 0.002, 0.05
 
 
@@ -33,6 +39,7 @@ class PostgresDatabase(Database):
 
     looking = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # noqa: RUF012 - never changed
     tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()"
+    ids_have_gaps = True
 
     def __init__(self, url: str, durability: Durability = "full") -> None:
         address = read_address(url)
@@ -126,6 +133,12 @@ class PostgresDatabase(Database):
 
     def drop_scratch(self, url: str) -> None:
         scratch.drop(self.url, url)
+
+    def counters(self, connection: "Connection") -> dict[str, int]:
+        return {table: last or 0 for table, last in connection.exec_driver_sql(COUNTERS)}
+
+    def set_counter(self, connection: "Connection", table: str, last: int) -> None:
+        connection.exec_driver_sql(SET_COUNTER, (table, last + 1))
 
     def integrity(self) -> list[str]:
         with self.read() as tx:

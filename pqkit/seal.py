@@ -1,0 +1,95 @@
+"""What was pruned stays proven: each batch leaves a seal, and each seal holds the one before it.
+
+A seal names the jobs that left and the checksum of what an audit saw of them, so that later audits can say of every
+job that was ever queued that it is there, sealed, or deleted by somebody whose name is on record.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+Span = tuple[int, int]
+"""The first and the last of some ids that follow each other."""
+
+
+class Seal(NamedTuple):
+    """One pruned batch. ``ids`` are spans as text, ``states`` a JSON object of how many were in which, ``facts`` the
+    audit's checksum over them. ``file``, ``start``, ``size`` and ``digest`` say where they are archived, if they are.
+    """
+
+    at: int
+    who: str
+    jobs: int
+    runs: int
+    ids: str
+    states: str
+    facts: str
+    file: str | None = None
+    start: int | None = None
+    size: int | None = None
+    digest: str | None = None
+    previous: str = ""
+    checksum: str = ""
+
+
+def sealed(seal: Seal) -> Seal:
+    """The seal with its own checksum, which covers everything in it and by ``previous`` all seals before it."""
+    return seal._replace(checksum=hashlib.sha256(repr(tuple(seal[:-1])).encode()).hexdigest())
+
+
+def broken(seals: Sequence[Seal]) -> Iterator[tuple[Seal, str]]:
+    """The seals that are not what they were when they were made, or do not follow the one before them."""
+    before = ""
+    for seal in seals:
+        if sealed(seal).checksum != seal.checksum:
+            yield seal, "this seal was changed after it was made"
+        elif seal.previous != before:
+            yield seal, "the seal before this one is gone or was changed"
+        before = seal.checksum
+
+
+def spans(ids: Iterable[int]) -> list[Span]:
+    """Ascending ids as spans."""
+    found: list[Span] = []
+    for number in ids:
+        if found and number == found[-1][1] + 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found
+
+
+def as_text(found: Iterable[Span]) -> str:
+    """ "1-500,502"."""
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in found)
+
+
+def from_text(text: str) -> list[Span]:
+    ends = (part.partition("-") for part in text.split(",") if part)
+    return [(int(first), int(last or first)) for first, _, last in ends]
+
+
+def uncovered(last: int, covered: Iterable[Span]) -> list[Span]:
+    """What no span covers of the ids from 1 to ``last``."""
+    found, after = [], 0
+    for first, end in sorted(covered):
+        if first > after + 1:
+            found.append((after + 1, first - 1))
+        after = max(after, end)
+    if after < last:
+        found.append((after + 1, last))
+    return found
+
+
+def overlap(covered: Iterable[Span]) -> int | None:
+    """The first id that two spans cover."""
+    after = 0
+    for first, end in sorted(covered):
+        if first <= after:
+            return first
+        after = end
+    return None
+
+
+def how_many(found: Iterable[Span]) -> int:
+    return sum(last - first + 1 for first, last in found)
