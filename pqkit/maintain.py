@@ -11,6 +11,7 @@ from pqkit.log import get_logger
 from pqkit.offspring import in_words
 from pqkit.outcome import summarize
 from pqkit.queue.operate import PAST
+from pqkit.queue.redrive import advance
 from pqkit.queue.upkeep import Rescued, Upkeep
 from pqkit.retention import Retention
 from pqkit.settings import Settings
@@ -30,6 +31,11 @@ WORDS = {
     "add_token": "added a token",
     "revoke_token": "revoked a token",
     "set_queue": "changed a queue's settings",
+    "enqueue": "queued",
+    "redrive": "began a redrive",
+    "stop_redrive": "stopped a redrive",
+    "undo_redrive": "undid a redrive",
+    "undo": "put back as they had ended",
 }
 EVERY_SECOND = 1.0
 EVERY_MINUTE = 60.0
@@ -55,6 +61,7 @@ class Maintainer(threading.Thread):
             _Timer(0, self._stage),
             _Timer(EVERY_SECOND, self._finish_files),
             _Timer(settings.rescue_every, self._rescue),
+            _Timer(EVERY_SECOND, self._redrive),
             _Timer(EVERY_SECOND, self._tell_actions),
             _Timer(EVERY_MINUTE, self._upkeep.merge_rollups),
             _Timer(EVERY_HOUR, self._forget),
@@ -115,6 +122,10 @@ class Maintainer(threading.Thread):
     def _rescue(self) -> None:
         silence_counts = self._ticked is not None and self._ticked >= self._silence_counts_from
         self._tell(self._upkeep.rescue(self._rescue_after if silence_counts else None))
+
+    def _redrive(self) -> None:
+        for step in advance(self._database):
+            self._log.info("redrive goes on", **step._asdict())
 
     def _tell_actions(self) -> None:
         """Say in the log what operators did, wherever they did it; a bulk of one verb in one line."""

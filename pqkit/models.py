@@ -408,6 +408,43 @@ class SealRow(Row, table=True):
     checksum: str = Field(sa_type=Text)
 
 
+class RedriveRow(Row, table=True):
+    """Many ended jobs that are resubmitted carefully: a few first, then more and more, while they do not fail again.
+
+    ``canary`` jobs go first, no step is larger than ``most``, and more than the share ``tolerance`` that fails again
+    stops it. ``step`` is the size of the last step, ``jobs`` how many were frozen, ``wanted`` the filter in words.
+    """
+
+    __tablename__ = "redrive"
+    id: int | None = Field(default=None, sa_column=_key())
+    at: int = Field(sa_type=BigInteger)
+    who: str = Field(sa_type=Text)
+    reason: str | None = Field(default=None, sa_type=Text)
+    wanted: str = Field(default="", sa_type=Text)
+    state: str = Field(sa_type=Text)
+    canary: int
+    most: int
+    tolerance: float
+    step: int = 0
+    jobs: int
+    note: str | None = Field(default=None, sa_type=Text)
+    ended_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class RedriveJobRow(Row, table=True):
+    """A job frozen into a redrive: the state it had then, and while it can be put back, how it had ended (``was``, a
+    JSON list of the columns of ``closed``)."""
+
+    __tablename__ = "redrive_job"
+    __table_args__ = (Index("redrive_job_by_state", "redrive_id", "state", "job_id"), NARROW)
+    redrive_id: int = Field(sa_column=Column(BIG, ForeignKey("redrive.id", ondelete="CASCADE"), primary_key=True))
+    job_id: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
+    frozen_as: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    was: str | None = Field(default=None, sa_type=Text)
+    note: str | None = Field(default=None, sa_type=Text)
+
+
 metadata: MetaData = Row.metadata
 
 

@@ -37,7 +37,10 @@ NEEDS: dict[str, Scope] = {
     **dict.fromkeys(("look",), Scope.READ),
     **dict.fromkeys(("enqueue",), Scope.ENQUEUE),
     **dict.fromkeys(("claim", "beat", "finish", "fail", "snooze", "release"), Scope.WORK),
-    **dict.fromkeys(("resubmit", "cancel", "mark_failed", "assign", "pause", "resume"), Scope.OPERATE),
+    **dict.fromkeys(
+        ("resubmit", "cancel", "mark_failed", "assign", "set_priority", "replace", "pause", "resume"), Scope.OPERATE
+    ),
+    **dict.fromkeys(("redrive", "stop_redrive", "undo_redrive"), Scope.OPERATE),
     **dict.fromkeys(("delete", "create_queue", "delete_queue", "set_queue"), Scope.ADMIN),
     **dict.fromkeys(("add_user", "remove_user", "set_role", "set_password"), Scope.ADMIN),
     **dict.fromkeys(("add_token", "revoke_token"), Scope.ADMIN),

@@ -103,6 +103,10 @@ MOVES: tuple[Move, ...] = (
     Move(S.SCHEDULED, "resubmit", S.PENDING, "operator"),
     *_moves(FINAL, "resubmit", S.PENDING, "operator"),
     *_moves((S.PENDING,), "assign", S.PENDING, "operator"),
+    *(Move(state, "set_priority", state, "operator") for state in WAITING),
+    *_moves((*WAITING, S.FAILED, S.UNPROCESSABLE), "replace", S.CANCELED, "operator"),
+    *(Move(state, "replace", state, "operator") for state in (S.COMPLETED, S.CANCELED)),
+    *(Move(S.PENDING, "undo", state, "operator") for state in FINAL),
     *_moves(FINAL, "prune", None, "maintenance"),
     *_moves(FINAL, "delete", None, "operator"),
 )

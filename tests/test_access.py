@@ -79,8 +79,9 @@ def verbs(operator: Operator) -> Iterator[tuple[str, Callable[..., object]]]:
 
 def call(verb: Callable[..., object], job_id: int) -> object:
     """Call it with something that fits."""
-    needed = [p for p in inspect.signature(verb).parameters.values() if p.default is p.empty]
-    values = {"job_ids": [job_id], "worker": "w1", "name": "default"}
+    parameters = inspect.signature(verb).parameters.values()
+    needed = [p for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+    values = {"job_ids": [job_id], "job_id": job_id, "worker": "w1", "name": "default", "priority": 1, "args": {}}
     return verb(**{p.name: values[p.name] for p in needed})
 
 

@@ -28,6 +28,8 @@ FLOORS: list[dict[str, set[str]]] = [
         "histogram": set(),
         "rights": {"errors"},
         "limits": {"errors", "retry"},
+        "redrive": set(),
+        "fingerprint": set(),
     },
     {"columns": set(), "models": {"columns"}, "settings": set(), "kit": set()},
     {

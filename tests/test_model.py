@@ -17,7 +17,7 @@ from pqkit.db.driver import sqlite
 from pqkit.models import metadata
 from pqkit.outcome import MAX_CRASHES, Cancel, Claim, Fail, Snooze, Stopped, ended_by
 from pqkit.queries import misplaced
-from pqkit.queue import Finished, Leases, leases, operate, settle, upkeep
+from pqkit.queue import Finished, Leases, leases, moves, settle, upkeep
 from pqkit.retry import delay_before
 from pqkit.statements.declare import Declared
 from pqkit.statements.tables import LEASE
@@ -227,8 +227,8 @@ def _everybody_charged(patch: pytest.MonkeyPatch) -> None:
 
 
 def _attempt_starts_again_at_resubmit(patch: pytest.MonkeyPatch) -> None:
-    honest = operate._resubmit
-    patch.setattr(operate, "_resubmit", lambda tx, job, now: honest(tx, job._replace(attempt=0), now))
+    honest = moves.resubmit
+    patch.setattr(moves, "resubmit", lambda tx, job, now: honest(tx, job._replace(attempt=0), now))
 
 
 @pytest.mark.timeout(600)  # how many histories it takes to find one is chance

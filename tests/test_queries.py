@@ -13,9 +13,11 @@ from sqlalchemy import Executable, delete, select
 from pqkit import NotFound, Queue, get_queue, queries
 from pqkit.models import table
 from pqkit.outcome import Fail, completed, ended_by
-from pqkit.queries import Filter, Key
+from pqkit.queries import Filter, Key, Trace
+from pqkit.queries.survey import survey_statement
+from pqkit.queries.trail import trail_statement
 from pqkit.queries.views import view_statement
-from pqkit.queries.walk import statement, walks
+from pqkit.queries.walk import Page, statement, walks
 from pqkit.queue import Finished, Leases
 from pqkit.queue.leases import Report
 from pqkit.states import JobState
@@ -116,6 +118,8 @@ def test_a_page_without_filter_has_every_job_newest_first(queue):
         (Filter(error="NO SUCH"), [4]),
         (Filter(error="no such", states=(S.UNPROCESSABLE, S.PENDING, S.PROCESSING)), [4]),
         (Filter(error="not needed", states=(S.CANCELED,)), [8]),
+        (Filter(group="ValueError: disk …% full"), [3]),
+        (Filter(group="no such …", states=(S.UNPROCESSABLE,)), [4]),
         (Filter(older_than=3600), []),
         (Filter(newer_than=3600, states=(S.SCHEDULED,)), [12]),
     ],
@@ -123,17 +127,20 @@ def test_a_page_without_filter_has_every_job_newest_first(queue):
 def test_a_filter_finds_exactly_its_jobs(queue, wanted, found):
     assert [job.id for job in queries.jobs(queue.database, wanted)] == found
     assert queries.ids(queue.database, wanted, 100) == found
+    assert queries.matching(queue.database, wanted, 100) == len(found)
+    assert queries.matching(queue.database, wanted, 2) == min(2, len(found))
 
 
 @pytest.mark.parametrize("states", [(), *chain.from_iterable(combinations(JobState, n) for n in (1, 2, 8))])
 def test_pages_put_together_are_the_whole_list_without_gap_or_repeat(queue, states):
     wanted = Filter(states=states)
-    whole = queries.jobs(queue.database, wanted, limit=100)
-    pages, before = [], None
-    while page := queries.jobs(queue.database, wanted, limit=2, before=before):
-        pages += page
-        before = page[-1].key
-    assert pages == whole
+    for oldest in (False, True):
+        whole = queries.jobs(queue.database, wanted, limit=100, oldest=oldest)
+        pages, before = [], None
+        while page := queries.jobs(queue.database, wanted, limit=2, before=before, oldest=oldest):
+            pages += page
+            before = page[-1].key
+        assert pages == whole
     assert sorted(job.id for job in whole) == sorted(chain.from_iterable(STATES[s] for s in states or JobState))
 
 
@@ -250,6 +257,35 @@ def test_a_job_in_two_places_and_a_place_without_a_job_are_misplaced(queue):
     assert queries.misplaced(queue.database) == [1, 77]
 
 
+def test_a_survey_says_what_chosen_jobs_are_made_of(queue):
+    found = queries.survey(queue.database, [5, 4, 3, 10, 99])
+    assert list(found.frozen.items()) == [(5, S.FAILED), (4, S.UNPROCESSABLE), (3, S.RETRYING), (10, S.PENDING)]
+    assert found.states == {S.RETRYING: 1, S.PENDING: 1, S.FAILED: 1, S.UNPROCESSABLE: 1}
+    assert (found.queues, found.tasks) == ({"images": 3, "post": 1}, {"resize": 3, "mail": 1})
+    assert {group.fingerprint: group.example for group in found.errors} == {
+        "Fail: bad picture": 5,
+        "ValueError: no such file": 4,
+        "ValueError: disk …% full": 3,
+    }
+    assert found.oldest is not None
+    assert found.oldest <= found.newest
+
+
+def test_the_trail_has_the_latest_actions_first_and_is_narrowed_and_paged(queue):
+    operator = queue.operator("bob")
+    operator.pause("images", reason="slow disk")
+    operator.cancel([9])
+    newest = queries.trail(queue.database)
+    assert [(e.who, e.verb, e.job_id, e.reason) for e in newest] == [
+        ("bob", "cancel", 9, None),
+        ("bob", "pause", None, "slow disk"),
+        ("ada", "cancel", 8, "not needed"),
+    ]
+    assert queries.trail(queue.database, Trace(who="ada")) == newest[2:]
+    assert queries.trail(queue.database, Trace(verb="cancel"), limit=1, before=newest[0].id) == newest[2:]
+    assert queries.trail(queue.database, Trace(job_id=9)) == newest[:1]
+
+
 # The plans of the first page
 
 FILTERS = [
@@ -258,6 +294,7 @@ FILTERS = [
     Filter(task="mail"),
     Filter(text="x"),
     Filter(error="x"),
+    Filter(group="x …"),
     Filter(queue="images", task="mail", older_than=1.0, newer_than=2.0, text="x", error="x"),
 ]
 
@@ -265,15 +302,25 @@ FILTERS = [
 @pytest.mark.sqlite
 @pytest.mark.parametrize("states", [(), *((state,) for state in JobState)], ids=str)
 @pytest.mark.parametrize("wanted", FILTERS)
-def test_the_first_page_walks_one_index_and_looks_everything_else_up(queue, states, wanted):
+@pytest.mark.parametrize("oldest", [False, True])
+def test_the_first_page_walks_one_index_and_looks_everything_else_up(queue, states, wanted, oldest):
     for walk in chain.from_iterable(walks(states)):
-        found = _plan(queue, statement(walk, replace(wanted, states=states), queue.database.now(), 50))
+        found = _plan(
+            queue, statement(walk, replace(wanted, states=states), queue.database.now(), Page(50, None, oldest))
+        )
         assert _troubles(found, walk.table.name) == []
 
 
 @pytest.mark.sqlite
 def test_the_jobs_of_a_page_are_read_by_their_ids(queue):
     assert _troubles(_plan(queue, view_statement([1, 2, 3])), None) == []
+    assert _troubles(_plan(queue, survey_statement([1, 2, 3])), None) == []
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("wanted", [Trace(), Trace(who="ada"), Trace(verb="cancel")])
+def test_the_trail_is_walked_by_its_key(queue, wanted):
+    assert _troubles(_plan(queue, trail_statement(wanted, 50, 7)), "action") == []
 
 
 @pytest.mark.sqlite

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -6,14 +7,17 @@ import pytest
 from sqlalchemy import create_engine
 from sqlmodel import Field, Session, SQLModel
 
-from pqkit import JobFailed, JobState, NotFound, Queue, get_queue, task
-from pqkit.errors import SchemaError, UnsupportedUrl
-from pqkit.outcome import Fail, Snooze
+from pqkit import JobFailed, JobState, NotFound, Queue, get_queue, queries, task
+from pqkit.errors import Refused, SchemaError, UnsupportedUrl
+from pqkit.outcome import Fail, Snooze, released
 from pqkit.queries import misplaced
 from pqkit.queue import Leases
+from pqkit.queue.order import BadOrder
 from pqkit.settings import settings
+from pqkit.states import JobState as S
+from pqkit.tasks import ArgumentError
 from tests.conftest import a_worker
-from tests.verbs import SECOND, claim, claim_one, complete, fail, sql, wait_out
+from tests.verbs import SECOND, claim, claim_one, complete, end, fail, sql, wait_out
 
 pytestmark = pytest.mark.usefixtures("add")
 
@@ -265,6 +269,49 @@ def test_an_assigned_job_goes_to_that_worker_only(queue: Queue, add: Any, worker
     assert claim(worker) == []
     assert not worker.waiting()
     assert claim_one(a_worker(queue, "w2")).job_id == job.id
+
+
+def test_waiting_jobs_get_another_priority_wherever_they_wait(queue: Queue, add: Any, worker: Leases) -> None:
+    first, second = queue.enqueue_many(add, [{"a": 1}] * 2)
+    delayed = queue.enqueue(add, {"a": 3}, delay=60).id
+    done = queue.operator().set_priority([second, delayed], -5, reason="urgent")
+    assert done.changed == [second, delayed]
+    assert queries.misplaced(queue.database) == []
+    wait_out(queue, 61)
+    claims = claim(worker, 3)
+    assert [each.job_id for each in claims] == [second, delayed, first]
+    assert queue.operator().set_priority([first], 0).refused == {
+        first: "it is processing, so it cannot be given another priority"
+    }
+    end(worker, queue, claims[0], released())
+    assert [each.job_id for each in claim(worker)] == [second]
+    with pytest.raises(BadOrder, match="priority must be"):
+        queue.operator().set_priority([first], 10**9)
+
+
+def test_a_job_is_replaced_by_one_with_other_arguments(queue: Queue, add: Any, worker: Leases) -> None:
+    old = queue.enqueue(add, {"a": 1}, unique_key="k", priority=3, max_retries=1)
+    new = queue.operator("ada").replace(old.id, {"a": 2}, reason="wrong number")
+    assert queue.state(old.id) is S.CANCELED
+    before, after = (queries.job(queue.database, job) for job in (old.id, new))
+    assert before.job.error == "replaced by ada: wrong number"
+    assert json.loads(after.job.args) == {"a": 2}
+    assert (after.job.priority, after.job.max_retries, after.unique_key) == (3, 1, "k")
+    assert json.loads(before.actions[0].detail) == {"from": "pending", "new": new}
+    assert json.loads(after.actions[0].detail) == {"instead_of": old.id}
+    complete(worker, queue, claim_one(worker))
+    again = queue.operator().replace(new, {"a": 5})
+    assert queue.state(new) is S.COMPLETED
+    with pytest.raises(Refused, match=f"key is held by job {again}"):
+        queue.operator().replace(old.id, {"a": 5})
+    with pytest.raises(ArgumentError):
+        queue.operator().replace(new, {"b": "x"})
+    claim_one(worker)
+    with pytest.raises(Refused, match="is processing"):
+        queue.operator().replace(again, {"a": 6})
+    with pytest.raises(NotFound):
+        queue.operator().replace(10**6, {"a": 6})
+    assert queries.misplaced(queue.database) == []
 
 
 def test_a_claim_takes_nothing_that_stands_between_its_jobs(queue: Queue, add: Any, worker: Leases) -> None:

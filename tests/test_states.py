@@ -25,6 +25,9 @@ def test_every_state_is_reached_and_left() -> None:
         ("mark_failed", {JobState.SCHEDULED, JobState.RETRYING, JobState.PENDING}),
         ("delete", set(FINAL)),
         ("assign", {JobState.PENDING}),
+        ("set_priority", {JobState.SCHEDULED, JobState.RETRYING, JobState.PENDING}),
+        ("replace", set(JobState) - {JobState.PROCESSING}),
+        ("undo", {JobState.PENDING}),
     ],
 )
 def test_a_verb_starts_from_these_states_and_no_other(verb: str, expected: set[JobState]) -> None:

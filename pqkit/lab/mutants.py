@@ -22,7 +22,7 @@ from pqkit.lab.verdict import Finding
 from pqkit.lab.witness import DRAINED, EFFECTS, FILES, LIVING_KEEP, NEIGHBOURS, POISON
 from pqkit.outcome import LEASE as LEASED
 from pqkit.outcome import READY_KEY, Claim, Outcome
-from pqkit.queue import Finished, Leases, leases, operate, settle, upkeep
+from pqkit.queue import Finished, Leases, leases, moves, settle, upkeep
 from pqkit.queue.insert import Inserter
 from pqkit.sql import compiled as sql
 from pqkit.statements import attempt as declared
@@ -200,8 +200,8 @@ def _crashes_unbounded() -> AbstractContextManager[object]:
 
 def _attempts_begin_anew() -> AbstractContextManager[object]:
     """A resubmitted job counts its attempts from the start: an old token is valid again."""
-    honest = operate._resubmit
-    return patch.object(operate, "_resubmit", lambda tx, job, now: honest(tx, job._replace(attempt=0), now))
+    honest = moves.resubmit
+    return patch.object(moves, "resubmit", lambda tx, job, now: honest(tx, job._replace(attempt=0), now))
 
 
 def _leases_by_wall_clock() -> AbstractContextManager[object]:

@@ -5,6 +5,8 @@ Times are integers, microseconds since 1970 UTC, as they are stored. Every funct
 
 from pqkit.db import Obstacle
 from pqkit.queries.access import TokenView, UserView, tokens, users
+from pqkit.queries.redrives import RedrivenJob, RedriveView, redrive, redriven, redrives
+from pqkit.queries.survey import ErrorGroup, Survey, matching, survey
 from pqkit.queries.system import (
     QueueView,
     Rates,
@@ -21,6 +23,7 @@ from pqkit.queries.system import (
     workers,
 )
 from pqkit.queries.times import Times, times
+from pqkit.queries.trail import Entry, Trace, trail
 from pqkit.queries.views import (
     ActionView,
     AttemptView,
@@ -40,6 +43,8 @@ from pqkit.queries.walk import Filter, Key
 __all__ = [
     "ActionView",
     "AttemptView",
+    "Entry",
+    "ErrorGroup",
     "Filter",
     "JobDetail",
     "JobView",
@@ -49,8 +54,12 @@ __all__ = [
     "ProgressView",
     "QueueView",
     "Rates",
+    "RedriveView",
+    "RedrivenJob",
+    "Survey",
     "Times",
     "TokenView",
+    "Trace",
     "Unserved",
     "UserView",
     "WorkerView",
@@ -62,13 +71,19 @@ __all__ = [
     "job",
     "jobs",
     "listed",
+    "matching",
     "misplaced",
     "obstacle",
     "queues",
     "rates",
+    "redrive",
+    "redriven",
+    "redrives",
+    "survey",
     "tally",
     "times",
     "tokens",
+    "trail",
     "unserved",
     "users",
     "workers",

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Executable, Table, and_, func, select
 from pqkit.db import Database
 from pqkit.errors import NotFound
 from pqkit.models import job_state, table
-from pqkit.queries.walk import Filter, Found, Key, find
+from pqkit.queries.walk import Filter, Found, Key, Page, find
 from pqkit.states import JobState
 
 ATTEMPT, WORKER = table("attempt"), table("worker")
@@ -96,21 +96,29 @@ class JobDetail(NamedTuple):
     actions: list[ActionView]
 
 
-def jobs(database: Database, filter: Filter = ALL, *, limit: int = 50, before: Key | None = None) -> list[JobView]:  # noqa: A002 - it reads best at the call
-    """A page of jobs, the newest first; ``before`` is the ``key`` of the last job of the page before it.
+def jobs(
+    database: Database,
+    filter: Filter = ALL,  # noqa: A002 - it reads best at the call
+    *,
+    limit: int = 50,
+    before: Key | None = None,
+    oldest: bool = False,
+) -> list[JobView]:
+    """A page of jobs, the newest first, or the ``oldest``; ``before`` is the ``key`` of the last job of the page
+    before it.
 
     Without states that is the order of ids. With states the page goes place by place (processing, pending, delayed,
     ended), down the index of each: pending jobs by queue and priority, delayed ones by when they are due, ended ones by
     when they ended. Only so is the first page as fast with a million jobs as with ten.
     """
     with database.look() as connection:
-        return _views(connection, find(connection, filter, database.now(), limit, before))
+        return _views(connection, find(connection, filter, database.now(), Page(limit, before, oldest)))
 
 
 def ids(database: Database, filter: Filter, limit: int) -> list[int]:  # noqa: A002 - see jobs
     """The ids of up to ``limit`` jobs, in the order of ``jobs``."""
     with database.look() as connection:
-        return [found.id for found in find(connection, filter, database.now(), limit)]
+        return [found.id for found in find(connection, filter, database.now(), Page(limit))]
 
 
 def listed(database: Database, job_ids: Sequence[int]) -> list[JobView]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, Table, desc, exists, false, literal, or_, select, tuple_
+from sqlalchemy import Connection, Select, Table, desc, exists, false, literal, or_, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from pqkit.columns import compact
+from pqkit.fingerprint import HOLE
 from pqkit.models import table
 from pqkit.states import JobState, Place
 
@@ -19,7 +20,7 @@ Values = tuple[int | str, ...]
 @dataclass(frozen=True)
 class Filter:
     """Which jobs. Ages are seconds since the job was created; ``text`` is looked for in the stored arguments, ``error``
-    in the last error, both as they are, in any case of ASCII letters."""
+    in the last error, both as they are, in any case of ASCII letters; ``group`` is a fingerprint of errors."""
 
     states: tuple[JobState, ...] = ()
     queue: str | None = None
@@ -28,6 +29,7 @@ class Filter:
     newer_than: float | None = None
     text: str | None = None
     error: str | None = None
+    group: str | None = None
 
 
 class Key(NamedTuple):
@@ -53,17 +55,27 @@ class Walk(NamedTuple):
     start: tuple[ColumnElement[bool], ...] = ()
 
 
-def find(connection: Connection, wanted: Filter, now: int, limit: int, before: Key | None = None) -> list[Found]:
-    """Up to ``limit`` jobs after ``before``, in the order that ``jobs`` documents."""
+class Page(NamedTuple):
+    """Which part of the list: so many jobs after ``before``, from its end where ``oldest`` first."""
+
+    limit: int
+    before: Key | None = None
+    oldest: bool = False
+
+
+def find(connection: Connection, wanted: Filter, now: int, page: Page) -> list[Found]:
+    """The jobs of that page, in the order that ``jobs`` documents."""
     found: list[Found] = []
-    for group in walks(wanted.states):
+    limit, before, oldest = page
+    for group in sorted(walks(wanted.states), key=lambda group: _rank(group[0].place), reverse=oldest):
         place = group[0].place
-        if before is not None and _rank(place) < _rank(before.place):
+        if before is not None and (_rank(place) - _rank(before.place)) * (-1 if oldest else 1) < 0:
             continue
-        after = before.values if before is not None and before.place is place else None
         room = limit - len(found)
-        rows = [row for walk in group for row in connection.execute(statement(walk, wanted, now, room, after))]
-        found += [Found(row[-1], Key(place, tuple(row))) for row in sorted(rows, reverse=True)[:room]]
+        part = Page(room, before if before is not None and before.place is place else None, oldest)
+        asked = [statement(walk, wanted, now, part) for walk in group]
+        rows = [row for each in asked for row in connection.execute(each)]
+        found += [Found(row[-1], Key(place, tuple(row))) for row in sorted(rows, reverse=not oldest)[:room]]
         if len(found) == limit:
             break
     return found
@@ -80,7 +92,7 @@ def walks(states: tuple[JobState, ...]) -> Iterator[list[Walk]]:
     """The walks of each place that holds one of ``states``; of ``job`` itself where any state will do."""
     if not states:
         yield [Walk(None, JOB, (JOB.c.id,))]
-    for place in sorted({state.place for state in states}, key=_rank):
+    for place in {state.place: None for state in states}:
         yield [_walk(state) for state in dict.fromkeys(states) if state.place is place]
 
 
@@ -96,12 +108,16 @@ def _walk(state: JobState) -> Walk:
             return Walk(Place.CLOSED, CLOSED, (CLOSED.c.finished_at, CLOSED.c.job_id), (CLOSED.c.state == state,))
 
 
-def statement(walk: Walk, wanted: Filter, now: int, limit: int, after: Values | None = None) -> Executable:
+def statement(walk: Walk, wanted: Filter, now: int, page: Page) -> Select[Any]:
     """The walk as a query; its plan may use no sorter, for then the limit would not end it."""
     conditions = [*walk.start, *_conditions(walk, wanted, now)]
-    if after is not None:
-        conditions.append(tuple_(*walk.order) < tuple_(*after))
-    return select(*walk.order).where(*conditions).order_by(*map(desc, walk.order)).limit(limit)
+    key = tuple_(*walk.order)
+    if page.before is not None:
+        after = tuple_(*page.before.values)
+        conditions.append(key > after if page.oldest else key < after)
+    order = walk.order if page.oldest else tuple(map(desc, walk.order))
+    columns: list[Any] = [*walk.order]
+    return select(*columns).where(*conditions).order_by(*order).limit(page.limit)
 
 
 def _conditions(walk: Walk, wanted: Filter, now: int) -> Iterator[ColumnElement[bool]]:
@@ -113,8 +129,8 @@ def _conditions(walk: Walk, wanted: Filter, now: int) -> Iterator[ColumnElement[
         yield exists().where(JOB.c.id == walk.order[-1], *asked)
     if walk.table is READY and wanted.queue is not None:
         yield READY.c.queue == wanted.queue
-    if wanted.error is not None:
-        yield _error_has(walk, wanted.error)
+    for pattern in _patterns(wanted):
+        yield _error_fits(walk, pattern)
 
 
 def _asked(wanted: Filter, now: int) -> Iterator[ColumnElement[bool]]:
@@ -133,18 +149,30 @@ def _asked(wanted: Filter, now: int) -> Iterator[ColumnElement[bool]]:
 
 def _anywhere(text: str) -> ColumnElement[str]:
     """A pattern that finds this part of a stored JSON text."""
+    return literal("%") + compact(literal(_literally(text))) + literal("%")
+
+
+def _patterns(wanted: Filter) -> Iterator[str]:
+    """What the last error has to be like. A fingerprint's holes stand for anything, so it may find a few more."""
+    if wanted.error is not None:
+        yield f"%{_literally(wanted.error)}%"
+    if wanted.group is not None:
+        yield f"%{_literally(wanted.group).replace(HOLE, '%')}%"
+
+
+def _literally(text: str) -> str:
     for sign in "/%_":
         text = text.replace(sign, f"/{sign}")
-    return literal("%") + compact(literal(text)) + literal("%")
+    return text
 
 
-def _error_has(walk: Walk, text: str) -> ColumnElement[bool]:
+def _error_fits(walk: Walk, pattern: str) -> ColumnElement[bool]:
     if walk.table is JOB:
-        return or_(*(_error_row_has(place, text) for place in (DELAYED, CLOSED)))
+        return or_(*(_error_row_fits(place, pattern) for place in (DELAYED, CLOSED)))
     if walk.table in {DELAYED, CLOSED}:
-        return walk.table.c.error.icontains(text, autoescape=True)
+        return walk.table.c.error.ilike(pattern, escape="/")
     return false()
 
 
-def _error_row_has(place: Table, text: str) -> ColumnElement[bool]:
-    return exists().where(place.c.job_id == JOB.c.id, place.c.error.icontains(text, autoescape=True))
+def _error_row_fits(place: Table, pattern: str) -> ColumnElement[bool]:
+    return exists().where(place.c.job_id == JOB.c.id, place.c.error.ilike(pattern, escape="/"))

@@ -15,6 +15,7 @@ from pqkit.queue.job import Job
 from pqkit.queue.leases import Leases
 from pqkit.queue.operate import Done, Operator
 from pqkit.queue.order import Order, check_name, make_order
+from pqkit.queue.redrive import Redrives
 from pqkit.queue.settle import Finished
 from pqkit.queue.upkeep import Upkeep
 from pqkit.settings import settings
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlmodel import Session
 
-__all__ = ["Done", "Finished", "Job", "Leases", "Operator", "Options", "Queue", "Upkeep", "get_queue"]
+__all__ = ["Done", "Finished", "Job", "Leases", "Operator", "Options", "Queue", "Redrives", "Upkeep", "get_queue"]
 
 MANY = 5_000
 
@@ -140,6 +141,10 @@ class Queue:
     def operator(self, who: str | None = None) -> Operator:
         """The operators' verbs in the name of ``who`` (default: the system user)."""
         return Operator(self.database, who)
+
+    def redrives(self, who: str | None = None) -> Redrives:
+        """The verbs about redrives in the name of ``who`` (default: the system user)."""
+        return Redrives(self.operator(who))
 
     def upkeep(self) -> Upkeep:
         """The maintenance verbs."""

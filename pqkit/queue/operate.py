@@ -9,36 +9,25 @@ from itertools import islice
 from typing import Any, NamedTuple, Unpack
 
 from pqkit.db import Database, Transaction
-from pqkit.errors import Refused
+from pqkit.errors import NotFound, Refused
 from pqkit.limits import QueueOptions, QueueSettings
-from pqkit.queue.order import check_name
+from pqkit.queue import moves
+from pqkit.queue.insert import Inserter
+from pqkit.queue.moves import Moved, Standing
+from pqkit.queue.order import check_name, check_priority, order_like
 from pqkit.sql import compiled as sql
-from pqkit.states import JobState, Place, allows
+from pqkit.states import JobState, allows
 
 BATCH = 500
-NOT_IN_PLACE = "its files are not in place yet: see the worker's log, or try again in a second"
 PAST = {
     "resubmit": "resubmitted",
     "cancel": "canceled",
     "mark_failed": "marked failed",
     "assign": "assigned",
+    "set_priority": "given another priority",
+    "replace": "replaced",
     "delete": "deleted",
 }
-
-
-class Standing(NamedTuple):
-    """Where a job stands now, as the operators' verbs read it."""
-
-    job_id: int
-    queue: str
-    priority: int
-    state: JobState
-    attempt: int
-    retries: int
-    crashes: int
-    due_at: int | None
-    unique_key: str | None
-    assigned_to: str | None
 
 
 class Done(NamedTuple):
@@ -54,10 +43,6 @@ class Deed(NamedTuple):
     verb: str
     reason: str | None = None
     detail: dict[str, Any] = {}  # noqa: RUF012 - never changed, only replaced
-
-
-class Moved(Exception):
-    """The job has left its place since the look: on PostgreSQL others write at the same time."""
 
 
 Step = Callable[[Transaction, Standing, int], str | None]
@@ -80,7 +65,7 @@ class Operator:
 
     def resubmit(self, job_ids: Iterable[int], *, reason: str | None = None) -> Done:
         """Run these jobs again, now, with a fresh budget of retries; their history and their place in line are kept."""
-        return self._apply(Deed("resubmit", reason), job_ids, _resubmit)
+        return self._apply(Deed("resubmit", reason), job_ids, moves.resubmit)
 
     def cancel(self, job_ids: Iterable[int], *, reason: str | None = None) -> Done:
         """Call jobs off. A waiting job is canceled at once, a running one is asked to stop."""
@@ -88,8 +73,8 @@ class Operator:
 
         def step(tx: Transaction, job: Standing, now: int) -> str | None:
             if job.state is JobState.PROCESSING:
-                return _ask_cancel(tx, job, now)
-            return _close(tx, job, JobState.CANCELED, now, error)
+                return moves.ask_cancel(tx, job, now)
+            return moves.close(tx, job, JobState.CANCELED, now, error)
 
         return self._apply(Deed("cancel", reason), job_ids, step)
 
@@ -97,7 +82,7 @@ class Operator:
         """End waiting jobs as ``failed``."""
         error = self._note("marked failed", reason)
         return self._apply(
-            Deed("mark_failed", reason), job_ids, lambda tx, job, now: _close(tx, job, JobState.FAILED, now, error)
+            Deed("mark_failed", reason), job_ids, lambda tx, job, now: moves.close(tx, job, JobState.FAILED, now, error)
         )
 
     def assign(self, job_ids: Iterable[int], worker: str | None, *, reason: str | None = None) -> Done:
@@ -106,18 +91,51 @@ class Operator:
             check_name("worker", worker)
 
         def step(tx: Transaction, job: Standing, _now: int) -> str | None:
-            _there(tx.run(sql.ASSIGN, worker, job.queue, job.priority, job.job_id))
+            moves.there(tx.run(sql.ASSIGN, worker, job.queue, job.priority, job.job_id))
             return None
 
         return self._apply(Deed("assign", reason, {"worker": worker}), job_ids, step)
+
+    def set_priority(self, job_ids: Iterable[int], priority: int, *, reason: str | None = None) -> Done:
+        """Give these waiting jobs another priority; a lower number goes first."""
+        check_priority(priority)
+
+        def step(tx: Transaction, job: Standing, _now: int) -> str | None:
+            moves.set_priority(tx, job, priority)
+            return None
+
+        return self._apply(Deed("set_priority", reason, {"priority": priority}), job_ids, step)
+
+    def replace(self, job_id: int, args: dict[str, Any], *, reason: str | None = None) -> int:
+        """Queue the same call with other arguments, and return the new job's id; both keep a word of the other.
+
+        The old job is canceled unless it is completed or canceled already, and keeps its history. Refused while it
+        runs; ArgumentError or PayloadError for arguments that do not fit the task.
+        """
+        with self.writing("replace") as tx:
+            now, job = self.database.now(), moves.find(tx, job_id)
+            if job is None:
+                raise NotFound(f"there is no job {job_id}")
+            if not allows(job.state, "replace"):
+                raise Refused(f"job {job_id} is {job.state}, so it cannot be replaced")
+            order = order_like(tx.row(sql.AS_ASKED, job_id))
+            text = order.encode(args)
+            if job.state not in {JobState.COMPLETED, JobState.CANCELED}:
+                moves.close(tx, job, JobState.CANCELED, now, self._note("replaced", reason))
+            new = Inserter(self.database).insert(tx, order, text)
+            if new.existing:
+                raise Refused(f"its unique key is held by job {new.id}")
+            self.record(tx, now, Deed("replace", reason, {"from": job.state, "new": new.id}), job_id)
+            self.record(tx, now, Deed("enqueue", reason, {"instead_of": job_id}), new.id)
+        return new.id
 
     def delete(self, job_ids: Iterable[int], *, reason: str | None = None) -> Done:
         """Delete jobs that have ended, with their history."""
 
         def step(tx: Transaction, job: Standing, _now: int) -> str | None:
             if tx.row(sql.HAS_INTENT, job.job_id):
-                return NOT_IN_PLACE
-            _leave(tx, job)
+                return moves.NOT_IN_PLACE
+            moves.leave(tx, job)
             tx.run(sql.DELETE_JOB, job.job_id)
             return None
 
@@ -188,10 +206,9 @@ class Operator:
         return done
 
     def _apply_one(self, tx: Transaction, deed: Deed, job_id: int, step: Step, now: int) -> str | None:
-        row = tx.row(sql.PLACES_OF, job_id)
-        if row is None:
+        job = moves.find(tx, job_id)
+        if job is None:
             return "there is no such job"
-        job = Standing(*row)._replace(state=JobState(row[3]))
         if not allows(job.state, deed.verb):
             return f"it is {job.state}, so it cannot be {PAST[deed.verb]}"
         try:
@@ -216,62 +233,6 @@ class Operator:
 
     def _note(self, what: str, reason: str | None) -> str:
         return f"{what} by {self.who}" + (f": {reason}" if reason else "")
-
-
-def _resubmit(tx: Transaction, job: Standing, now: int) -> str | None:
-    if tx.row(sql.HAS_INTENT, job.job_id):  # or they might replace those of the next run
-        return NOT_IN_PLACE
-    needs_key = job.unique_key is not None and job.state.final
-    if needs_key and not tx.run(sql.INSERT_HOLD, job.queue, job.unique_key, job.job_id):
-        return _held_by(tx, job)
-    try:
-        _leave(tx, job)
-    except Moved:
-        if needs_key:
-            tx.run(sql.DELETE_HOLD, job.job_id)
-        raise
-    tx.run(sql.INSERT_READY, job.queue, job.priority, job.job_id, job.attempt, 0, 0, 0, job.assigned_to, now)
-    return None
-
-
-def _close(tx: Transaction, job: Standing, state: JobState, now: int, error: str) -> str | None:
-    _leave(tx, job)
-    tx.run(sql.INSERT_CLOSED, job.job_id, state, now, job.attempt, job.retries, job.crashes, None, error)
-    if job.unique_key is not None:
-        tx.run(sql.DELETE_HOLD, job.job_id)
-    return None
-
-
-def _held_by(tx: Transaction, job: Standing) -> str:
-    holder = tx.row(sql.HOLDER, job.queue, job.unique_key)
-    if holder is None or holder[0] == job.job_id:
-        raise Moved  # the key came free meanwhile, or somebody else has resubmitted this job
-    return f"its unique key is held by job {holder[0]}"
-
-
-def _ask_cancel(tx: Transaction, job: Standing, now: int) -> str | None:
-    if tx.run(sql.ASK_CANCEL, now, job.job_id):
-        return None
-    row = tx.row(sql.PLACES_OF, job.job_id)
-    _there(row is not None and row[3] == JobState.PROCESSING)
-    return "it was asked to cancel already"
-
-
-def _leave(tx: Transaction, job: Standing) -> None:
-    match job.state.place:
-        case Place.READY:
-            _there(tx.run(sql.DELETE_READY, job.queue, job.priority, job.job_id))
-        case Place.DELAYED:
-            _there(tx.run(sql.DELETE_DELAYED, job.due_at, job.job_id))
-        case Place.CLOSED:
-            _there(tx.run(sql.DELETE_CLOSED, job.job_id))
-        case Place.LEASE:
-            raise AssertionError("only the fence ends a lease")
-
-
-def _there(rows: int) -> None:
-    if not rows:
-        raise Moved
 
 
 def _batches(job_ids: Iterable[int]) -> Iterator[Sequence[int]]:

@@ -89,8 +89,7 @@ def make_order(
     timeout = policy.timeout if timeout is None else timeout
     if timeout is not None and not (isinstance(timeout, (int, float)) and timeout > 0):
         raise BadOrder(f"timeout must be more than 0 seconds, not {timeout!r}")
-    if not isinstance(priority, int) or priority not in PRIORITIES:
-        raise BadOrder(f"priority must be {PRIORITIES.start} to {PRIORITIES.stop - 1}, not {priority!r}")
+    check_priority(priority)
     if unique_key is not None:
         check_name("unique_key", unique_key)
     return Order(
@@ -104,6 +103,17 @@ def make_order(
         unique_key,
         _due(run_at, delay, now),
     )
+
+
+def order_like(asked: Sequence[Any]) -> Order:
+    """The order of a job from its stored ``task, queue, priority, max_retries, backoff, timeout, unique_key``."""
+    name, queue, priority, max_retries, backoff, timeout, unique_key = asked
+    return Order(name, find(name), queue, priority, max_retries, backoff, timeout, unique_key, None)
+
+
+def check_priority(priority: int) -> None:
+    if not isinstance(priority, int) or priority not in PRIORITIES:
+        raise BadOrder(f"priority must be {PRIORITIES.start} to {PRIORITIES.stop - 1}, not {priority!r}")
 
 
 def check_name(what: str, name: str) -> str:

@@ -1111,6 +1111,48 @@ ASSIGN = Statement(
     ),
 )
 
+SET_READY_PRIORITY = Statement(
+    Text(
+        "UPDATE ready SET priority=? WHERE ready.queue = ? AND ready.priority = ? AND ready.job_id = ?",
+    ),
+    Text(
+        'UPDATE ready SET priority=%s::INTEGER WHERE ready.queue = %s::VARCHAR COLLATE "C" AND ready.priority '
+        "= %s::INTEGER AND ready.job_id = %s::BIGINT",
+    ),
+)
+
+SET_JOB_PRIORITY = Statement(
+    Text(
+        "UPDATE job SET priority=? WHERE job.id = ?",
+    ),
+    Text(
+        "UPDATE job SET priority=%s::INTEGER WHERE job.id = %s::BIGINT",
+    ),
+)
+
+TAKE_DELAYED = Statement(
+    Text(
+        "DELETE FROM delayed WHERE delayed.due_at = ? AND delayed.job_id = ? RETURNING due_at, job_id, state, "
+        "attempt, retries, crashes, error, assigned_to",
+    ),
+    Text(
+        "DELETE FROM delayed WHERE delayed.due_at = %s::BIGINT AND delayed.job_id = %s::BIGINT RETURNING "
+        "delayed.due_at, delayed.job_id, delayed.state, delayed.attempt, delayed.retries, delayed.crashes, "
+        "delayed.error, delayed.assigned_to",
+    ),
+)
+
+AS_ASKED = Statement(
+    Text(
+        "SELECT job.task, job.queue, job.priority, job.max_retries, job.backoff, job.timeout, job.unique_key "
+        "FROM job WHERE job.id = ?",
+    ),
+    Text(
+        "SELECT job.task, job.queue, job.priority, job.max_retries, job.backoff, job.timeout, job.unique_key "
+        "FROM job WHERE job.id = %s::BIGINT",
+    ),
+)
+
 PAUSE = Statement(
     Text(
         "UPDATE queue SET paused_at=?, paused_until=?, paused_by=?, pause_reason=? WHERE queue.name = ?",
@@ -1204,6 +1246,151 @@ JOB_EXISTS = Statement(
     ),
     Text(
         "SELECT job.id FROM job WHERE job.id = %s::BIGINT",
+    ),
+)
+
+INSERT_REDRIVE = Statement(
+    Text(
+        "INSERT INTO redrive (at, who, reason, wanted, state, canary, most, tolerance, step, jobs) VALUES (?, "
+        "?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+    ),
+    Text(
+        "INSERT INTO redrive (at, who, reason, wanted, state, canary, most, tolerance, step, jobs) VALUES "
+        '(%s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR '
+        'COLLATE "C", %s::INTEGER, %s::INTEGER, %s, %s::INTEGER, %s::INTEGER) RETURNING redrive.id',
+    ),
+)
+
+FREEZE_JOB = Statement(
+    Text(
+        "INSERT INTO redrive_job (redrive_id, job_id, frozen_as, state) VALUES (?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO redrive_job (redrive_id, job_id, frozen_as, state) VALUES (%s::BIGINT, %s::BIGINT, "
+        '%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C")',
+    ),
+    Text(
+        "INSERT INTO redrive_job (redrive_id, job_id, frozen_as, state) SELECT rows.redrive_id, rows.job_id, "
+        'rows.frozen_as, rows.state FROM unnest(%s::BIGINT[], %s::BIGINT[], %s::TEXT[] COLLATE "C", '
+        '%s::TEXT[] COLLATE "C") AS rows(redrive_id, job_id, frozen_as, state)',
+    ),
+)
+
+RUNNING_REDRIVES = Statement(
+    Text(
+        "SELECT redrive.id, redrive.who, redrive.reason, redrive.state, redrive.canary, redrive.most, "
+        "redrive.tolerance, redrive.step FROM redrive WHERE redrive.state = 'running' ORDER BY redrive.id",
+    ),
+    Text(
+        "SELECT redrive.id, redrive.who, redrive.reason, redrive.state, redrive.canary, redrive.most, "
+        "redrive.tolerance, redrive.step FROM redrive WHERE redrive.state = 'running' ORDER BY redrive.id",
+    ),
+)
+
+LOCK_REDRIVE = Statement(
+    Text(
+        "SELECT redrive.id, redrive.who, redrive.reason, redrive.state, redrive.canary, redrive.most, "
+        "redrive.tolerance, redrive.step FROM redrive WHERE redrive.id = ?",
+    ),
+    Text(
+        "SELECT redrive.id, redrive.who, redrive.reason, redrive.state, redrive.canary, redrive.most, "
+        "redrive.tolerance, redrive.step FROM redrive WHERE redrive.id = %s::BIGINT FOR UPDATE",
+    ),
+)
+
+SET_REDRIVE = Statement(
+    Text(
+        "UPDATE redrive SET state=?, note=?, ended_at=? WHERE redrive.id = ?",
+    ),
+    Text(
+        'UPDATE redrive SET state=%s::VARCHAR COLLATE "C", note=%s::VARCHAR COLLATE "C", ended_at=%s::BIGINT '
+        "WHERE redrive.id = %s::BIGINT",
+    ),
+)
+
+SET_STEP = Statement(
+    Text(
+        "UPDATE redrive SET step=? WHERE redrive.id = ?",
+    ),
+    Text(
+        "UPDATE redrive SET step=%s::INTEGER WHERE redrive.id = %s::BIGINT",
+    ),
+)
+
+TALLY_REDRIVE = Statement(
+    Text(
+        "SELECT redrive_job.state, count(*) AS count_1 FROM redrive_job WHERE redrive_job.redrive_id = ? "
+        "GROUP BY redrive_job.state",
+    ),
+    Text(
+        "SELECT redrive_job.state, count(*) AS count_1 FROM redrive_job WHERE redrive_job.redrive_id = "
+        "%s::BIGINT GROUP BY redrive_job.state",
+    ),
+)
+
+JOBS_OF_REDRIVE = Statement(
+    Text(
+        "SELECT redrive_job.job_id, redrive_job.frozen_as, redrive_job.was FROM redrive_job WHERE "
+        "redrive_job.redrive_id = ? AND redrive_job.state = ? AND redrive_job.job_id > ? ORDER BY "
+        "redrive_job.job_id LIMIT ? + 0 OFFSET ?",
+        (0, 1, 2, 3, 4),
+        (0,),
+    ),
+    Text(
+        "SELECT redrive_job.job_id, redrive_job.frozen_as, redrive_job.was FROM redrive_job WHERE "
+        'redrive_job.redrive_id = %s::BIGINT AND redrive_job.state = %s::VARCHAR COLLATE "C" AND '
+        "redrive_job.job_id > %s::BIGINT ORDER BY redrive_job.job_id LIMIT %s::INTEGER + 0",
+    ),
+)
+
+SET_FATE = Statement(
+    Text(
+        "UPDATE redrive_job SET state=?, was=?, note=? WHERE redrive_job.redrive_id = ? AND redrive_job.job_id = ?",
+    ),
+    Text(
+        'UPDATE redrive_job SET state=%s::VARCHAR COLLATE "C", was=%s::VARCHAR COLLATE "C", note=%s::VARCHAR '
+        'COLLATE "C" WHERE redrive_job.redrive_id = %s::BIGINT AND redrive_job.job_id = %s::BIGINT',
+    ),
+)
+
+HOW_IT_ENDED = Statement(
+    Text(
+        "SELECT closed.state, closed.finished_at, closed.attempt, closed.retries, closed.crashes, "
+        "closed.result, closed.error FROM closed WHERE closed.job_id = ?",
+    ),
+    Text(
+        "SELECT closed.state, closed.finished_at, closed.attempt, closed.retries, closed.crashes, "
+        "CAST(closed.result AS TEXT) AS result, closed.error FROM closed WHERE closed.job_id = %s::BIGINT",
+    ),
+)
+
+JUDGE_AGAIN = Statement(
+    Text(
+        "UPDATE redrive_job SET state='again', was=NULL WHERE redrive_job.redrive_id = ? AND "
+        "redrive_job.state = 'sent' AND ((EXISTS (SELECT * FROM closed WHERE closed.job_id = "
+        "redrive_job.job_id AND closed.state IN ('failed', 'unprocessable'))) OR (EXISTS (SELECT * FROM "
+        "delayed WHERE delayed.job_id = redrive_job.job_id AND delayed.state = 'retrying')))",
+    ),
+    Text(
+        "UPDATE redrive_job SET state='again', was=NULL WHERE redrive_job.redrive_id = %s::BIGINT AND "
+        "redrive_job.state = 'sent' AND ((EXISTS (SELECT * FROM closed WHERE closed.job_id = "
+        "redrive_job.job_id AND closed.state IN ('failed', 'unprocessable'))) OR (EXISTS (SELECT * FROM "
+        "delayed WHERE delayed.job_id = redrive_job.job_id AND delayed.state = 'retrying')))",
+    ),
+)
+
+JUDGE_WELL = Statement(
+    Text(
+        "UPDATE redrive_job SET state='well', was=NULL WHERE redrive_job.redrive_id = ? AND redrive_job.state "
+        "= 'sent' AND ((EXISTS (SELECT * FROM closed WHERE closed.job_id = redrive_job.job_id AND "
+        "(closed.state NOT IN ('failed', 'unprocessable')))) OR NOT (EXISTS (SELECT * FROM job WHERE job.id = "
+        "redrive_job.job_id)))",
+    ),
+    Text(
+        "UPDATE redrive_job SET state='well', was=NULL WHERE redrive_job.redrive_id = %s::BIGINT AND "
+        "redrive_job.state = 'sent' AND ((EXISTS (SELECT * FROM closed WHERE closed.job_id = "
+        "redrive_job.job_id AND (closed.state NOT IN ('failed', 'unprocessable')))) OR NOT (EXISTS (SELECT * "
+        "FROM job WHERE job.id = redrive_job.job_id)))",
     ),
 )
 

@@ -1,11 +1,13 @@
 """The operators' verbs."""
 
-from sqlalchemy import and_, bindparam, case, exists, func, literal, null, select, update
+from sqlalchemy import and_, bindparam, case, delete, exists, func, literal, null, select, update
 
 from pqkit.limits import QueueSettings
 from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
 from pqkit.statements.tables import ACTION, CLOSED, DELAYED, INTENT, JOB, LEASE, QUEUE, READY
 
+DELAYED_COLUMNS = ("due_at", "job_id", "state", "attempt", "retries", "crashes", "error", "assigned_to")
+AS_ASKED_COLUMNS = ("task", "queue", "priority", "max_retries", "backoff", "timeout", "unique_key")
 INSERT_ACTION = insert_row(ACTION, "at", "who", "verb", "job_id", "reason", "detail")
 LAST_ACTION = Declared(select(func.coalesce(func.max(ACTION.c.id), 0)))
 ACTIONS_SINCE = Declared(
@@ -56,6 +58,18 @@ ASSIGN = Declared(
     update(READY).where(*equal(READY, "queue", "priority", "job_id")).values(assigned_to=bindparam("to")),
     ("to", "the_queue", "the_priority", "the_job_id"),
 )
+SET_READY_PRIORITY = Declared(
+    update(READY).where(*equal(READY, "queue", "priority", "job_id")).values(priority=bindparam("to")),
+    ("to", "the_queue", "the_priority", "the_job_id"),
+)
+SET_JOB_PRIORITY = Declared(update(JOB).where(*equal(JOB, "id")).values(priority=bindparam("to")), ("to", "the_id"))
+TAKE_DELAYED = Declared(
+    delete(DELAYED)
+    .where(*equal(DELAYED, "due_at", "job_id"))
+    .returning(*(DELAYED.c[name] for name in DELAYED_COLUMNS)),
+    ("the_due_at", "the_job_id"),
+)
+AS_ASKED = Declared(select(*(JOB.c[name] for name in AS_ASKED_COLUMNS)).where(*equal(JOB, "id")), ("the_id",))
 PAUSE = Declared(
     update(QUEUE)
     .where(*equal(QUEUE, "name"))

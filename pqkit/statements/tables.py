@@ -8,3 +8,4 @@ WORKER, WORKER_TASK, QUEUE = (table(name) for name in ("worker", "worker_task", 
 DUTY, ACTION, PROGRESS, LOG = (table(name) for name in ("duty", "action", "progress", "job_log"))
 ROLLUP, SEAL = table("rollup"), table("seal")
 ACCOUNT, LOGIN, THROTTLE, TOKEN = (table(name) for name in ("account", "login", "throttle", "token"))
+REDRIVE, REDRIVE_JOB = table("redrive"), table("redrive_job")
