@@ -4,11 +4,12 @@ import pytest
 
 from pqkit.lab.mutants import MUTANTS, Mutant, hunt
 from pqkit.lab.simulation import play_all, simulator
+from tests.postgres import Server
 
 
-def test_seeds_are_clean_on_the_queue_as_it_is() -> None:
-    with simulator() as play:
-        broken = {seed: found for seed in range(60) if (found := play(seed).broken)}
+def test_seeds_are_clean_on_the_queue_as_it_is(kind: str, url: str) -> None:
+    with simulator(url) as play:
+        broken = {seed: found for seed in range(60 if kind == "sqlite" else 20) if (found := play(seed).broken)}
     assert broken == {}
 
 
@@ -19,6 +20,16 @@ def test_a_seed_alone_determines_what_happens() -> None:
         play(3)
         assert play(7) == alone
     assert list(play_all(range(7, 8))) == [alone]
+
+
+def test_a_seed_on_a_server_is_one_history_too_in_which_its_clock_decides(server: Server) -> None:
+    with server.database() as url, simulator(url) as play:
+        alone = play(7)
+        play(3)
+        assert play(7) == alone
+        words = "\n".join(what for seed in range(15) for _, what in play(seed).events)
+    for what in ("no heartbeat", "process is gone", "is set by", "given up", "wakes from a sleep"):
+        assert what in words
 
 
 def test_the_histories_have_what_they_are_about() -> None:
@@ -35,3 +46,12 @@ def test_the_histories_have_what_they_are_about() -> None:
 def test_a_mutant_is_found_by_a_rule_that_names_it(mutant: Mutant) -> None:
     caught = hunt(mutant)
     assert caught.seed is not None, caught
+
+
+def test_mutants_are_found_on_a_server_too(server: Server) -> None:
+    """Some of each kind; ``pqkit lab mutants`` hunts them all."""
+    wanted = ("fence removed", "claim split in two transactions", "effects outside the transaction")
+    with server.database() as url:
+        caught = [hunt(mutant, beside=url) for mutant in MUTANTS if mutant.name in wanted]
+    assert len(caught) == len(wanted)
+    assert all(one.seed is not None for one in caught), caught

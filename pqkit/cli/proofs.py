@@ -48,9 +48,12 @@ def simulate(
     from pqkit.lab.simulation import simulator  # noqa: PLC0415
 
     if replay is None:
-        run_experiment(lambda _, progress: experiment(range(first, first + seeds), progress=progress), as_json=json)
+        run_experiment(
+            lambda place, progress: experiment(range(first, first + seeds), beside=place.beside, progress=progress),
+            as_json=json,
+        )
         return
-    with simulator() as play:
+    with simulator(settings().url) as play:
         played = play(replay)
     for at, words in played.events:
         out.say(f"{at:10.2f} s  {words}")
@@ -64,7 +67,7 @@ def mutants(*, json: AsJson = False) -> None:
     """Make the queue wrong in one way after the other: the simulation must find each and name the right rule."""
     from pqkit.lab.mutants import mutants as experiment  # noqa: PLC0415
 
-    run_experiment(lambda _, progress: experiment(progress=progress), as_json=json)
+    run_experiment(lambda place, progress: experiment(beside=place.beside, progress=progress), as_json=json)
 
 
 def _about_files(name: str) -> None:

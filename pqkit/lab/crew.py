@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from sqlalchemy import text
+
 from pqkit.executor import Run
 from pqkit.lab.machine import SECOND, Process, World
 from pqkit.lab.witness import STALE_AFTER, Life, Witness, target_of
@@ -93,7 +95,7 @@ class Crew:
         if answer is None:
             return
         if answer.registered:
-            worker.beat, worker.canceled = self._world.machine.elapsed, answer.cancel
+            worker.beat, worker.canceled = self._world.machine.lease_clock()[1], answer.cancel
         else:
             self._world.say(f"{worker.name} learns that it has been given up, and begins anew")
             self._begin_life(worker)
@@ -211,7 +213,7 @@ class Crew:
 
     def _life(self, worker_id: int, worker: Worker) -> Life:
         alive = worker.leases is not None and worker.leases.id == worker_id
-        return Life(alive, (self._world.machine.elapsed - worker.beat) / SECOND)
+        return Life(alive, (self._world.machine.lease_clock()[1] - worker.beat) / SECOND)
 
     # Inside a worker
 
@@ -220,7 +222,7 @@ class Crew:
         leases = self._world.queue.leases(worker.name, SLOTS, TASKS)
         leases.id = self._rng.getrandbits(63)
         worker.die()
-        worker.leases, worker.frozen, worker.beat = leases, False, self._world.machine.elapsed
+        worker.leases, worker.frozen, worker.beat = leases, False, self._world.machine.lease_clock()[1]
         worker.canceled = frozenset()
         self._lives[leases.id] = worker
         self._world.say(f"{worker.name} starts as pid {worker.pid}")
@@ -299,7 +301,8 @@ class Crew:
     def _commit_effect(self, run: Run) -> tuple[Outcome, bool]:
         claim, database = run.claim, self._world.database
         ctx = make_context(database, run, lambda *_: None)
-        ctx.session.connection().exec_driver_sql("INSERT INTO effect VALUES (?, ?)", (claim.job_id, claim.attempt))
+        values = {"job_id": claim.job_id, "attempt": claim.attempt}
+        ctx.session.connection().execute(text("INSERT INTO effect VALUES (:job_id, :attempt)"), values)
         return conclude(database, run, ctx, completed(None))
 
 

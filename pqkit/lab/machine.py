@@ -1,24 +1,20 @@
-"""The machine of a simulation: its clocks, its processes, and a database that asks them instead of the real ones."""
+"""The machine of a simulation: its clocks, its processes, and the chance that rules over them."""
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 from unittest.mock import patch
 
 from pqkit import offspring, tasks
-from pqkit.db import clock, schema
-from pqkit.db.sqlite import SqliteDatabase
-from pqkit.db.transaction import SqliteTransaction
-from pqkit.db.write import Write
-from pqkit.models import metadata
-from pqkit.queue import Queue, leases, upkeep
+from pqkit.db import clock
+from pqkit.queue import leases, upkeep
 
 if TYPE_CHECKING:
-    from sqlmodel import Session
+    from pqkit.lab.simulated import SimulatedDatabase
 
 T = TypeVar("T")
 SECOND = 1_000_000
@@ -45,7 +41,7 @@ class Process:
 
 
 @dataclass
-class Machine:
+class Machine(ABC):
     """``elapsed`` is the clock that nobody sets and that stands still while the machine sleeps (microseconds); the wall
     clock adds to it what was ``slept`` and what it is ``ahead``. ``files`` says which attempt wrote what stands there.
     """
@@ -58,11 +54,19 @@ class Machine:
     living: dict[int, int] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
 
+    wall_decides: ClassVar[bool]
+    """Whether due times and history come from the wall clock, which people set."""
+
     def wall(self) -> int:
         return self.elapsed + self.slept + self.ahead
 
+    @abstractmethod
+    def now(self) -> int:
+        """The clock of due times and history."""
+
+    @abstractmethod
     def lease_clock(self) -> tuple[str, int]:
-        return f"boot-{self.boot}", self.elapsed
+        """The clock of leases."""
 
     def born(self, process: Process, pid: int) -> None:
         process.pid, process.start = pid, self.elapsed
@@ -84,7 +88,7 @@ class Machine:
         """While this lasts, pqkit sees this machine's processes and no others, and no task but by name."""
         with (
             patch.object(clock, "process_start", self.living.get),
-            patch.object(clock, "pid_space", lambda: self.actor.space),
+            patch.object(clock, "pid_space", lambda: f"boot-{self.boot} {self.actor.space}"),
             patch.object(clock, "memory", lambda: 0),
             patch.object(offspring, "end", lambda *_, **__: []),
             patch.object(upkeep, "put_in_place", self.put_in_place),
@@ -95,87 +99,44 @@ class Machine:
             yield
 
 
-class SimulatedDatabase(SqliteDatabase):
-    """A real database on a simulated machine. ``gap`` is called between transactions, where a process may die."""
+class LocalClocks(Machine):
+    """The machine that a SQLite file is on: its own clocks decide."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "normal")
-        schema.ensure(self)
-        self.machine = Machine()
-        self.gap: Callable[[bool], None] = _nothing
-        connection = self.connection()
-        connection.execute("PRAGMA synchronous=OFF")
-        connection.execute("CREATE TABLE effect (job_id INTEGER, attempt INTEGER)")
-
-    def begin_anew(self, machine: Machine) -> Queue:
-        """Empty every table; a queue that knows nothing of the seed before."""
-        self.machine = machine
-        connection = self.connection()
-        connection.execute("BEGIN IMMEDIATE")
-        for name in [*(table.name for table in reversed(metadata.sorted_tables)), "effect", "sqlite_sequence"]:
-            connection.execute(f"DELETE FROM {name}")  # noqa: S608 - names of our own tables
-        connection.execute("COMMIT")
-        return Queue(self)
+    wall_decides = True
 
     def now(self) -> int:
-        return self.machine.wall()
+        return self.wall()
 
     def lease_clock(self) -> tuple[str, int]:
-        return self.machine.lease_clock()
-
-    def write(self) -> Write:
-        return _WriteWithGaps(self)
-
-    def join(self, session: "Session") -> SqliteTransaction:
-        return GappedTransaction(super().join(session).cursor, self.gap)
+        return f"boot-{self.boot}", self.elapsed
 
 
-class GappedTransaction(SqliteTransaction):
-    """Knows the gap between transactions, for the mutants that split one in two."""
+@dataclass
+class ServerClocks(Machine):
+    """The workers' machine beside a server, whose clock goes on while theirs is set, sleeps or starts anew."""
 
-    __slots__ = ("_gap",)
+    wall_decides = False
+    before_boot: int = EPOCH
 
-    def __init__(self, cursor: Any, gap: Callable[[bool], None]) -> None:
-        super().__init__(cursor)
-        self._gap = gap
+    def now(self) -> int:
+        return self.before_boot + self.elapsed + self.slept
 
-    def begin_another(self) -> None:
-        """End the open transaction and begin the next, with a gap between them in which the process may die."""
-        self.cursor.execute("COMMIT")
-        self._gap(False)
-        self.cursor.execute("BEGIN IMMEDIATE")
+    def lease_clock(self) -> tuple[str, int]:
+        return "server", self.now()
 
-
-class _WriteWithGaps(Write):
-    """Others may act before a transaction begins; its process may die before it and right after it."""
-
-    __slots__ = ("_gap",)
-
-    def __init__(self, database: SimulatedDatabase) -> None:
-        super().__init__(database)
-        self._gap = database.gap
-
-    def __enter__(self) -> SqliteTransaction:
-        self._gap(True)
-        return GappedTransaction(super().__enter__().cursor, self._gap)
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        super().__exit__(kind, error, trace)
-        if kind is None:
-            self._gap(False)
-
-
-def _nothing(_others_may_act: bool) -> None:
-    """A gap in which nothing happens."""
+    def reboot(self) -> None:
+        before = self.now()
+        super().reboot()
+        self.before_boot += before - self.now()
 
 
 class World:
     """One seed's chance, time and record; who acts in it may be killed between two transactions."""
 
-    def __init__(self, database: SimulatedDatabase, seed: int) -> None:
+    def __init__(self, database: "SimulatedDatabase", seed: int) -> None:
         self.rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
-        self.machine, self.database = Machine(), database
-        self.queue = database.begin_anew(self.machine)
+        self.queue, self.database = database.begin_anew(), database
+        self.machine = database.machine
         self.events: list[tuple[float, str]] = []
         self.calm = False
         self.lived = 0

@@ -10,13 +10,14 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import BigInteger, Text, bindparam, delete, select, update
 
 from pqkit import outcome
 from pqkit.db import Transaction
 from pqkit.executor import Run
-from pqkit.lab.machine import GappedTransaction, SimulatedDatabase
+from pqkit.lab.faults import overwriting
 from pqkit.lab.result import Progress, Result, silent
+from pqkit.lab.simulated import Gapped, SimulatedDatabase, on_a_server
 from pqkit.lab.simulation import simulator
 from pqkit.lab.verdict import Finding
 from pqkit.lab.witness import DRAINED, EFFECTS, FILES, LIVING_KEEP, NEIGHBOURS, POISON
@@ -30,7 +31,7 @@ from pqkit.statements import claim, workers
 from pqkit.statements import operate as operating
 from pqkit.statements import prune as pruning
 from pqkit.statements.declare import Declared, up_to
-from pqkit.statements.tables import ATTEMPT, CLOSED, INTENT, LEASE, WORKER
+from pqkit.statements.tables import CLOSED, INTENT, LEASE, WORKER
 from pqkit.states import JobState
 from pqkit.worker import attempt
 
@@ -38,11 +39,13 @@ SEEDS = 400
 
 
 class Mutant(NamedTuple):
-    """One thing made wrong, and the rules that must name it."""
+    """One thing made wrong, and the rules that must name it. ``everywhere`` is false for what is wrong only where the
+    machine's own clock decides: a server's clock may go on while the workers' machine sleeps."""
 
     name: str
     rules: frozenset[str]
     in_place: Callable[[], AbstractContextManager[object]]
+    everywhere: bool = True
 
 
 class Caught(NamedTuple):
@@ -54,10 +57,10 @@ class Caught(NamedTuple):
     words: str
 
 
-def hunt(mutant: Mutant, most: int = SEEDS) -> Caught:
+def hunt(mutant: Mutant, most: int = SEEDS, beside: str | None = None) -> Caught:
     """Play seeds until a rule that names the mutant is broken, at most so many."""
     others: set[str] = set()
-    with mutant.in_place(), simulator() as play:
+    with mutant.in_place(), simulator(beside) as play:
         for seed in range(most):
             broken = play(seed).broken
             named = [found for found in broken if found.rule in mutant.rules]
@@ -83,16 +86,16 @@ def _fence_and_history_removed() -> AbstractContextManager[object]:
     """As before, and the history takes a second row for an attempt, so that the table's key does not stop it."""
     stack = ExitStack()
     stack.enter_context(_fence_removed())
-    columns = declared.INSERT_ATTEMPT.params
-    again = Declared(ATTEMPT.insert().prefix_with("OR REPLACE"), columns, columns).compile()
-    stack.enter_context(patch.object(sql, "INSERT_ATTEMPT", again))
+    stack.enter_context(patch.object(sql, "INSERT_ATTEMPT", overwriting(declared.INSERT_ATTEMPT).compile()))
     return stack
 
 
 def _rescue_by_id() -> AbstractContextManager[object]:
     """A worker is buried although it has beaten since the look."""
     worker = WORKER.c
-    buried = update(WORKER).where(worker.id == bindparam("worker"), bindparam("seen_beat").is_not(None))
+    buried = update(WORKER).where(
+        worker.id == bindparam("worker"), bindparam("seen_beat", type_=BigInteger).is_not(None)
+    )
     buried = buried.values(ended_at=bindparam("now"), end_reason=bindparam("why"))
     return patch.object(sql, "BURY_WORKER", Declared(buried, workers.BURY_WORKER.params).compile())
 
@@ -124,7 +127,7 @@ def _effects_outside() -> AbstractContextManager[object]:
 
 
 def _begin_another(tx: Transaction) -> None:
-    assert isinstance(tx, GappedTransaction)
+    assert isinstance(tx, Gapped)
     tx.begin_another()
 
 
@@ -157,8 +160,8 @@ def _acknowledged_early() -> AbstractContextManager[object]:
 
     def insert_many(self: Inserter, tx: Transaction, order: Any, texts: Sequence[str]) -> list[int]:
         ids = honest(self, tx, order, texts)
-        tx.cursor.execute("ROLLBACK")
-        tx.cursor.execute("BEGIN IMMEDIATE")
+        assert isinstance(tx, Gapped)
+        tx.undo()
         return ids
 
     honest = Inserter.insert_many
@@ -206,7 +209,11 @@ def _attempts_begin_anew() -> AbstractContextManager[object]:
 
 def _leases_by_wall_clock() -> AbstractContextManager[object]:
     """Heartbeats are read from the clock that people set."""
-    return patch.object(SimulatedDatabase, "lease_clock", lambda self: (f"boot-{self.machine.boot}", self.now()))
+
+    def lease_clock(self: SimulatedDatabase) -> tuple[str, int]:
+        return self.machine.lease_clock()[0], self.machine.wall()
+
+    return patch.object(SimulatedDatabase, "lease_clock", lease_clock)
 
 
 def _leases_by_sleepless_clock() -> AbstractContextManager[object]:
@@ -244,7 +251,8 @@ def _files_not_awaited() -> AbstractContextManager[object]:
 def _prune_of_all() -> AbstractContextManager[object]:
     """A prune of one state takes whatever has ended."""
     closed = CLOSED.c
-    ignored = [bindparam(name).is_not(None) for name in ("the_state", "after_at", "after_job", "queues")]
+    params = {"the_state": Text, "after_at": BigInteger, "after_job": BigInteger, "queues": Text}
+    ignored = [bindparam(name, type_=kind).is_not(None) for name, kind in params.items()]
     of_all = select(closed.job_id, closed.finished_at).where(*ignored, closed.finished_at < bindparam("before"))
     of_all = of_all.limit(up_to("most"))
     return patch.object(sql, "EXPIRED", Declared(of_all, pruning.EXPIRED.params).compile())
@@ -271,7 +279,7 @@ MUTANTS = [
     Mutant("crashes unbounded", frozenset({POISON, DRAINED}), _crashes_unbounded),
     Mutant("attempts begin anew at resubmit", frozenset({"history whole"}), _attempts_begin_anew),
     Mutant("leases judged by the wall clock", frozenset({LIVING_KEEP}), _leases_by_wall_clock),
-    Mutant("leases judged by a sleepless clock", frozenset({LIVING_KEEP}), _leases_by_sleepless_clock),
+    Mutant("leases judged by a sleepless clock", frozenset({LIVING_KEEP}), _leases_by_sleepless_clock, False),
     Mutant("files of the dead forgotten", frozenset({FILES}), _files_forgotten),
     Mutant("files not awaited", frozenset({FILES}), _files_not_awaited),
     Mutant("prune of any state", frozenset({"none lost"}), _prune_of_all),
@@ -279,12 +287,14 @@ MUTANTS = [
 ]
 
 
-def mutants(*, progress: Progress = silent) -> Result:
-    """Hunt them all; the table says which seed caught each and by which rule."""
+def mutants(*, beside: str | None = None, progress: Progress = silent) -> Result:
+    """Hunt them all, on a scratch file or on the PostgreSQL server that ``beside`` names; the table says which seed
+    caught each and by which rule."""
     caught: list[Caught] = []
-    for number, mutant in enumerate(MUTANTS):
-        progress(number / len(MUTANTS), mutant.name)
-        caught.append(hunt(mutant))
+    hunted = [mutant for mutant in MUTANTS if mutant.everywhere or not on_a_server(beside)]
+    for number, mutant in enumerate(hunted):
+        progress(number / len(hunted), mutant.name)
+        caught.append(hunt(mutant, beside=beside))
     findings = [Finding("mutant", None, f"{c.mutant.name} survived: {c.words}") for c in caught if c.seed is None]
     table = [f"{c.mutant.name:<36} {', '.join(c.rules) or '-':<32} seed {c.seed}" for c in caught]
     figure = f"mutants: {len(caught) - len(findings)} of {len(caught)} caught"

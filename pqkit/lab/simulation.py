@@ -4,17 +4,17 @@ Everything runs in one process over the queue's real verbs; the seed alone deter
 """
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from pqkit.lab.crew import Crew
-from pqkit.lab.machine import SECOND, Process, SimulatedDatabase, World
+from pqkit.lab.machine import SECOND, Process, World
 from pqkit.lab.result import Progress, Result, silent
+from pqkit.lab.simulated import SimulatedDatabase, simulated
 from pqkit.lab.verdict import Finding
 from pqkit.lab.witness import STALE_AFTER, Broken, Witness
 from pqkit.states import JobState
@@ -36,29 +36,25 @@ class Played(NamedTuple):
 
 
 @contextmanager
-def simulator() -> Iterator[Callable[[int], Played]]:
-    """A function that plays a seed; one scratch database serves them all."""
-    with tempfile.TemporaryDirectory(prefix="pqkit-simulation-") as folder:
-        database = SimulatedDatabase(Path(folder) / "queue.db")
-        try:
-            yield lambda seed: Simulation(database, seed).play()
-        finally:
-            database.close()
+def simulator(beside: str | None = None) -> Iterator[Callable[[int], Played]]:
+    """A function that plays a seed; one scratch database serves them all, a file or one on a PostgreSQL server."""
+    with simulated(beside) as database:
+        yield lambda seed: Simulation(database, seed).play()
 
 
-def play_all(seeds: range) -> Iterator[Played]:
+def play_all(seeds: range, beside: str | None = None) -> Iterator[Played]:
     """Play these seeds on all cores, in order."""
     chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
     with ProcessPoolExecutor(min(len(chunks), os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
-        for played in pool.map(_play_chunk, chunks):
+        for played in pool.map(partial(_play_chunk, beside=beside), chunks):
             yield from played
 
 
-def simulate(seeds: range, *, progress: Progress = silent) -> Result:
+def simulate(seeds: range, *, beside: str | None = None, progress: Progress = silent) -> Result:
     """Play these seeds; every broken promise is a finding that names its seed."""
     jobs, lived = 0, 0.0
     findings: list[Finding] = []
-    for number, played in enumerate(play_all(seeds)):
+    for number, played in enumerate(play_all(seeds, beside)):
         progress(number / len(seeds), f"{number} seeds")
         jobs, lived = jobs + played.jobs, lived + played.seconds
         findings += [Finding(rule, job, f"seed {played.seed}: {words}") for rule, job, words in played.broken]
@@ -69,8 +65,8 @@ def simulate(seeds: range, *, progress: Progress = silent) -> Result:
     return Result(figure, {"seeds": len(seeds), "jobs": jobs, "hours": lived / 3600}, findings)
 
 
-def _play_chunk(seeds: range) -> list[Played]:
-    with simulator() as play:
+def _play_chunk(seeds: range, beside: str | None) -> list[Played]:
+    with simulator(beside) as play:
         return [play(seed) for seed in seeds]
 
 
@@ -168,7 +164,7 @@ class Simulation:
 
     def _set_clock(self) -> None:
         step = self._rng.choice((-3600, 3600))
-        self._witness.clock_was_set = True
+        self._witness.clock_was_set = self._world.machine.wall_decides
         self._world.machine.ahead += step * SECOND
         self._world.say(f"the clock is set by {step} s")
 

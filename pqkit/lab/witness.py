@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pqkit.lab.machine import SimulatedDatabase
+from pqkit.lab.simulated import SimulatedDatabase
 from pqkit.outcome import MAX_CRASHES, Claim
 from pqkit.queries import misplaced
 from pqkit.queries.history import audit
@@ -168,11 +168,7 @@ class Witness:
 
     def found_paused(self, queue: str) -> None:
         """An operator paused or resumed, or was killed in it; from now on what stands in the database holds."""
-        row = (
-            self._database.connection()
-            .execute("SELECT paused_at, paused_until FROM queue WHERE name = ?", (queue,))
-            .fetchone()
-        )
+        row = self._row("SELECT paused_at, paused_until FROM queue WHERE name = ?", queue)
         self.paused.pop(queue, None)
         if row is not None and row[0] is not None:
             self.paused[queue] = row[1]
@@ -255,11 +251,11 @@ class Witness:
         return until is None or until > self._database.now()
 
     def _rows(self, text: str, *values: object) -> list[Any]:
-        rows: list[Any] = self._database.connection().execute(text, values).fetchall()
-        return rows
+        return self._database.ask(text, *values)
 
     def _row(self, text: str, *values: object) -> Any:
-        return self._database.connection().execute(text, values).fetchone()
+        rows = self._database.ask(text, *values)
+        return rows[0] if rows else None
 
 
 def target_of(job_id: int) -> str:
