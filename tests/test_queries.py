@@ -262,7 +262,7 @@ def test_a_survey_says_what_chosen_jobs_are_made_of(queue):
     assert list(found.frozen.items()) == [(5, S.FAILED), (4, S.UNPROCESSABLE), (3, S.RETRYING), (10, S.PENDING)]
     assert found.states == {S.RETRYING: 1, S.PENDING: 1, S.FAILED: 1, S.UNPROCESSABLE: 1}
     assert (found.queues, found.tasks) == ({"images": 3, "post": 1}, {"resize": 3, "mail": 1})
-    assert {group.fingerprint: group.example for group in found.errors} == {
+    assert {group.pattern: group.example for group in found.errors} == {
         "Fail: bad picture": 5,
         "ValueError: no such file": 4,
         "ValueError: disk …% full": 3,

@@ -6,7 +6,7 @@ Times are integers, microseconds since 1970 UTC, as they are stored. Every funct
 from pqkit.db import Obstacle
 from pqkit.queries.access import TokenView, UserView, tokens, users
 from pqkit.queries.redrives import RedrivenJob, RedriveView, redrive, redriven, redrives
-from pqkit.queries.survey import ErrorGroup, Survey, matching, survey
+from pqkit.queries.survey import Alike, Survey, matching, survey
 from pqkit.queries.system import (
     QueueView,
     Rates,
@@ -42,9 +42,9 @@ from pqkit.queries.walk import Filter, Key
 
 __all__ = [
     "ActionView",
+    "Alike",
     "AttemptView",
     "Entry",
-    "ErrorGroup",
     "Filter",
     "JobDetail",
     "JobView",

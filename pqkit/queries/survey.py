@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Executable, Row, func, select
 
 from pqkit.db import Database
-from pqkit.fingerprint import fingerprint
+from pqkit.fingerprint import pattern
 from pqkit.models import job_state
 from pqkit.queries.walk import Filter, Page, statement, walks
 from pqkit.states import JobState
@@ -16,10 +16,10 @@ CHUNK = 500  # bound parameters in one statement
 SHOWN_GROUPS = 12
 
 
-class ErrorGroup(NamedTuple):
-    """Jobs whose last errors have one fingerprint; ``example`` is the id of one of them."""
+class Alike(NamedTuple):
+    """Jobs whose last errors have one pattern; ``example`` is the id of one of them."""
 
-    fingerprint: str
+    pattern: str
     jobs: int
     example: int
 
@@ -34,7 +34,7 @@ class Survey(NamedTuple):
     tasks: dict[str, int]
     oldest: int | None
     newest: int | None
-    errors: list[ErrorGroup]
+    errors: list[Alike]
 
 
 def survey(database: Database, job_ids: Sequence[int]) -> Survey:
@@ -77,10 +77,16 @@ def survey_statement(job_ids: Sequence[int]) -> Executable:
     return select(*(job_state.c[name] for name in columns)).where(job_state.c.id.in_(job_ids))
 
 
-def _groups(rows: Sequence[Row[Any]]) -> list[ErrorGroup]:
+def last_line(error: str) -> str:
+    """What an error says at its end, where a traceback says what it was."""
+    lines = error.strip().splitlines()
+    return lines[-1].strip() if lines else ""
+
+
+def _groups(rows: Sequence[Row[Any]]) -> list[Alike]:
     groups: dict[str, list[int]] = {}
     for row in rows:
         if row.error:
-            groups.setdefault(fingerprint(row.error), []).append(row.id)
-    found = [ErrorGroup(words, len(ids), ids[0]) for words, ids in groups.items()]
+            groups.setdefault(pattern(last_line(row.error)), []).append(row.id)
+    found = [Alike(words, len(ids), ids[0]) for words, ids in groups.items()]
     return sorted(found, key=lambda group: -group.jobs)[:SHOWN_GROUPS]

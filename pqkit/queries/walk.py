@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Select, Table, desc, exists, false, literal, 
 from sqlalchemy.sql.elements import ColumnElement
 
 from pqkit.columns import compact
-from pqkit.fingerprint import HOLE
+from pqkit.fingerprint import GAP
 from pqkit.models import table
 from pqkit.states import JobState, Place
 
@@ -20,7 +20,7 @@ Values = tuple[int | str, ...]
 @dataclass(frozen=True)
 class Filter:
     """Which jobs. Ages are seconds since the job was created; ``text`` is looked for in the stored arguments, ``error``
-    in the last error, both as they are, in any case of ASCII letters; ``group`` is a fingerprint of errors."""
+    in the last error, both as they are, in any case of ASCII letters; ``group`` is a pattern of errors."""
 
     states: tuple[JobState, ...] = ()
     queue: str | None = None
@@ -153,11 +153,11 @@ def _anywhere(text: str) -> ColumnElement[str]:
 
 
 def _patterns(wanted: Filter) -> Iterator[str]:
-    """What the last error has to be like. A fingerprint's holes stand for anything, so it may find a few more."""
+    """What the last error has to be like. A pattern's gaps stand for anything, so it may find a few more."""
     if wanted.error is not None:
         yield f"%{_literally(wanted.error)}%"
     if wanted.group is not None:
-        yield f"%{_literally(wanted.group).replace(HOLE, '%')}%"
+        yield f"%{_literally(wanted.group).replace(GAP, '%')}%"
 
 
 def _literally(text: str) -> str:
