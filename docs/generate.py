@@ -30,7 +30,9 @@ def settings() -> str:
     rows = ["| setting | environment | default | what it says |", "| --- | --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         default = field.get_default()
-        shown = "" if default in ([], None) else f"`{default}`"
+        if isinstance(default, list):
+            default = ",".join(map(str, default))
+        shown = "" if default in ("", None) else f"`{default}`"
         rows.append(f"| `{name}` | `PQKIT_{name.upper()}` | {shown} | {field.description} |")
     return "\n".join(rows)
 

@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     workers: int = Field(4, ge=0, description="worker processes that `pqkit up` starts")
     max_workers: int = Field(32, ge=1, le=500, description="worker processes that `pqkit workers scale` may reach")
     files: Path = Field(Path("data/files"), description="the folder of the demo's files; tasks touch no file outside")
+    notebooks: Annotated[list[Path], NoDecode] = Field(
+        [Path("notebooks")], description="folders whose notebooks may be jobs, comma-separated; no others run as jobs"
+    )
+    runs: Path = Field(Path("runs"), description="the folder in which runs of notebooks are kept")
     logs: Path = Field(Path("logs"), description="the folder of the log files that `pqkit up` keeps")
     keep_completed: Days = Field(
         7.0, description="days that completed and canceled jobs are kept before maintenance prunes them, or `forever`"
@@ -72,7 +76,7 @@ class Settings(BaseSettings):
     ops_port: int = Field(8502, ge=1, le=65535, description="port of the ops console")
     producer_every: float = Field(5.0, gt=0, description="seconds between the demo producer's files")
 
-    @field_validator("tasks", mode="before")
+    @field_validator("tasks", "notebooks", mode="before")
     @classmethod
     def split_names(cls, value: object) -> object:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value

@@ -52,6 +52,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "supervise": set(),
         "demo": set(),
         "worker": {"executor", "maintain"},
+        "notebook": set(),
         "lab": {"charts", "worker", "executor", "maintain", "supervise"},
         "bench": {"lab"},
     },

@@ -30,7 +30,7 @@ url = "sqlite:///data/queue.db"
 tasks = ["tasks", "pqkit.demo.tasks"]
 """
 
-IGNORED = "/data/\n/logs/\n__pycache__/\n.ipynb_checkpoints/\n.env\n"
+IGNORED = "/data/\n/logs/\n/runs/\n__pycache__/\n.ipynb_checkpoints/\n.env\n"
 
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 

@@ -1,6 +1,6 @@
 """The whole program: every command in its place."""
 
-from pqkit.cli import db, files, jobs, lab, queues, tokens, users, workers
+from pqkit.cli import db, files, jobs, lab, notebooks, queues, tokens, users, workers
 from pqkit.cli.bench import bench
 from pqkit.cli.dashboards import dashboards
 from pqkit.cli.doctor import doctor
@@ -15,7 +15,7 @@ from pqkit.cli.prune import archive, prune
 from pqkit.cli.up import up
 from pqkit.cli.worker import worker
 
-RUN, JOBS, OPERATE, DATABASE = "Run", "Jobs", "Operate", "Database"
+RUN, JOBS, NOTEBOOKS, OPERATE, DATABASE = "Run", "Jobs", "Notebooks", "Operate", "Database"
 
 app = make_app()
 
@@ -34,6 +34,8 @@ app.add_typer(workers.app, name="workers", rich_help_panel=OPERATE)
 app.add_typer(files.app, name="files", rich_help_panel=OPERATE)
 app.add_typer(users.app, name="users", rich_help_panel=OPERATE)
 app.add_typer(tokens.app, name="tokens", rich_help_panel=OPERATE)
+app.command(rich_help_panel=NOTEBOOKS)(notebooks.run)
+app.add_typer(notebooks.app, name="runs", rich_help_panel=NOTEBOOKS)
 for proof in (powercut, syscalls, simulate, mutants):
     lab.app.command()(proof)
 app.add_typer(lab.app, name="lab", rich_help_panel=OPERATE)

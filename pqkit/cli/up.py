@@ -25,7 +25,7 @@ from pqkit.queue import Queue, get_queue
 from pqkit.settings import Settings, settings
 from pqkit.supervise import POOL, UP, Process, Supervisor, daemon, place
 
-DEMO_TASKS = "pqkit.demo.tasks"
+DEMO_TASKS, NOTEBOOK_TASKS = "pqkit.demo.tasks", "pqkit.notebook"
 SPARE_SECONDS = 10
 START_SECONDS = 60.0
 PROGRESS_SECONDS = 5.0
@@ -160,7 +160,9 @@ class System:
 
     def _environment(self, *, demo: bool) -> dict[str, str]:
         wanted = self.wanted
-        tasks = dict.fromkeys([*wanted.tasks, *([DEMO_TASKS] if demo else [])])
+        kit_tasks = [DEMO_TASKS] if demo else []
+        kit_tasks += [NOTEBOOK_TASKS] if importlib.util.find_spec("papermill") else []
+        tasks = dict.fromkeys([*wanted.tasks, *kit_tasks])
         return os.environ | {
             "PQKIT_HOME": str(Path.cwd()),
             "PQKIT_RUN": str(place.RUN.absolute()),

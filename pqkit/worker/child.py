@@ -46,7 +46,7 @@ class Child:
     def execute(self, run: Run, report: Report) -> tuple[Outcome, bool]:
         """Run one attempt; (outcome, whether the child has committed it already). The child may be dead afterwards."""
         run.start_clock()
-        run.hear, run.force = lambda _wish: self._send({"stop": True}), self.kill
+        run.hear, run.force = lambda wish: self._send({"wish": wish}), self.kill
         try:
             self._send({"claim": list(run.claim)})
             return self._listen(report, run.deadline)

@@ -45,7 +45,7 @@ class Inside:
             if "claim" in message:
                 self._claims.put(Claim(*message["claim"]))
             elif self._run is not None:
-                self._run.ask("stop_asked", 0.0)
+                self._run.ask(message["wish"], 0.0)
         self._claims.put(None)
 
     def _report(self, _claim: Claim, fraction: float | None, text: str) -> None:

@@ -1,0 +1,115 @@
+"""Papermill's engine with what a queue needs of it: each cell is announced, has a deadline and can be interrupted, and
+a kernel that dies is an error at once. Imported only where a notebook runs."""
+
+import logging
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import nbformat
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import Engine, papermill_engines
+
+from pqkit.errors import PqkitError
+from pqkit.outcome import Stopped
+
+NAME = "pqkit"
+LOOK_EVERY = 0.2
+INTERRUPT_SECONDS = 5.0
+START_SECONDS = 120
+Watch = Callable[[float, str], None]
+
+
+class NotebookFailed(PqkitError):
+    """A cell failed, took too long, or its kernel died."""
+
+
+class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill has no types
+    """``watch`` hears of each code cell that begins; once ``stop()`` is true the kernel is interrupted."""
+
+    def __init__(self, *args: Any, watch: Watch, stop: Callable[[], bool], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._watch, self._stop = watch, stop
+        own = [index for index, cell in enumerate(self.nb.cells) if cell.cell_type == "code" and not _injected(cell)]
+        self._numbers = {index: number for number, index in enumerate(own, 1)}
+
+    def execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
+        """Run one cell; Stopped when the run is to end, NotebookFailed when it has no answer."""
+        if cell_index not in self._numbers:
+            return super().execute_cell(cell, cell_index, **options)
+        name = self._name(cell, cell_index)
+        self._watch((self._numbers[cell_index] - 1) / len(self._numbers), name)
+        try:
+            with self._interrupted_by_wish():
+                return super().execute_cell(cell, cell_index, **options)
+        except CellTimeoutError:
+            words = f"it ran past its deadline of {self.timeout_func(cell):g} s"
+        except DeadKernelError:
+            words = "the kernel died (kernel.log has its last words)"
+        if self._stop():
+            raise Stopped("the run was asked to stop")
+        failure = NotebookFailed(words)
+        cell.outputs.append(nbformat.v4.new_output("error", ename="NotebookFailed", evalue=words, traceback=[words]))
+        raise failure
+
+    def _name(self, cell: Any, index: int) -> str:
+        first = next((line.strip() for line in cell.source.splitlines() if line.strip()), "")
+        words = cell.id if re.search("[g-z]", cell.get("id", "")) else first[:60]  # ids that Jupyter makes say nothing
+        return f"cell {self._numbers[index]} of {len(self._numbers)} ({words})"
+
+    @contextmanager
+    def _interrupted_by_wish(self) -> Iterator[None]:
+        over = threading.Event()
+
+        def look() -> None:
+            while not over.wait(LOOK_EVERY):
+                if self._stop():
+                    self.km.provisioner.process.send_signal(signal.SIGINT)
+                    if not over.wait(INTERRUPT_SECONDS):
+                        self.km.provisioner.process.kill()
+                    return
+
+        if self._stop():
+            raise Stopped("the run was asked to stop")
+        watcher = threading.Thread(target=look, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+
+
+def _injected(cell: Any) -> bool:
+    """The cell that papermill puts in for the parameters."""
+    return "injected-parameters" in cell.metadata.get("tags", ())
+
+
+class QueueEngine(Engine):  # type: ignore[misc] # see Client
+    """What ``engine_name="pqkit"`` runs a notebook with."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls,
+        nb_man: Any,
+        kernel_name: str,
+        *,
+        watch: Watch,
+        stop: Callable[[], bool],
+        cell_timeout: float | None,
+        kernel: dict[str, Any],
+        **_: Any,
+    ) -> Any:
+        """``kernel`` is what its process is started with."""
+        limits = {"timeout_func": lambda _cell: cell_timeout, "startup_timeout": START_SECONDS}
+        return Client(nb_man, watch=watch, stop=stop, kernel_name=kernel_name, **limits).execute(**kernel)
+
+
+# A kernel that was given up leaves tasks of asyncio behind, whose ends are nobody's business.
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+logging.getLogger("papermill").setLevel(logging.ERROR)
+papermill_engines.register(NAME, QueueEngine)

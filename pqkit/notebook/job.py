@@ -1,0 +1,90 @@
+"""Notebooks as jobs: in a child process, under the leases, retries, deadlines and cancels of any job."""
+
+import inspect
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pqkit.context import Context
+from pqkit.errors import NotFound, PqkitError
+from pqkit.files import UnsafePath
+from pqkit.notebook.parameters import BadNotebook, BadParameter, parameters_of
+from pqkit.notebook.place import find
+from pqkit.outcome import Fail
+from pqkit.retry import DEFAULT_BACKOFF, DEFAULT_MAX_RETRIES
+from pqkit.tasks import Task, task
+
+QUEUE = "notebooks"
+
+
+class CellFailed(PqkitError):
+    """The notebook of a job failed; the message names the cell."""
+
+
+@task(queue=QUEUE, isolation="process")
+def notebook(
+    path: str,
+    parameters: dict[str, Any] | None = None,
+    cell_timeout: float | None = None,
+    label: str | None = None,  # noqa: ARG001 - by which a batch is found again
+    *,
+    ctx: Context,
+) -> dict[str, Any]:
+    """Run the notebook ``path`` of one of the allowed folders; the folder of its run, and what it recorded.
+
+    Each cell is a note of progress, and may take ``cell_timeout`` seconds.
+    """
+    return _run(path, parameters or {}, cell_timeout, ctx)
+
+
+def notebook_task(
+    path: str,
+    *,
+    name: str | None = None,
+    queue: str = QUEUE,
+    max_retries: int = DEFAULT_MAX_RETRIES,
+    backoff: Sequence[float] = DEFAULT_BACKOFF,
+    timeout: float | None = None,
+    cell_timeout: float | None = None,
+) -> Task[..., dict[str, Any]]:
+    """A task that runs one notebook; its arguments are the notebook's parameters. Its name is the notebook's own.
+
+    Raises NotFound, UnsafePath or BadNotebook where there is no such notebook in the allowed folders.
+    """
+    known = parameters_of(find(path))
+
+    def run(*, ctx: Context, **values: Any) -> dict[str, Any]:
+        return _run(path, values, cell_timeout, ctx)
+
+    kind = inspect.Parameter.KEYWORD_ONLY
+    asked = [inspect.Parameter(p.name, kind, default=p.default, annotation=p.type) for p in known.values()]
+    run.__signature__ = inspect.Signature([*asked, inspect.Parameter("ctx", kind)])  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.type for p in known.values()}
+    run.__name__, run.__qualname__, run.__doc__ = Path(path).stem, f"notebook_task({path})", f"Run {path}."
+    policy = {"queue": queue, "max_retries": max_retries, "backoff": backoff, "timeout": timeout}
+    return task(name or Path(path).stem, isolation="process", **policy)(run)  # type: ignore[call-overload, no-any-return]
+
+
+def _run(path: str, values: dict[str, Any], cell_timeout: float | None, ctx: Context) -> dict[str, Any]:
+    from pqkit.notebook import run  # noqa: PLC0415 - the libraries load when the first notebook runs
+
+    name = f"{Path(path).stem}-job{ctx.job_id}.{ctx.attempt}"
+    # A worker's child ignores it, and the kernel would inherit that: no cell could be interrupted.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        folder, found = run.run(
+            find(path),
+            values,
+            name=name,
+            job=ctx.token,
+            cell_timeout=cell_timeout,
+            watch=ctx.progress,
+            stop=ctx.should_stop,
+        )
+    except (BadParameter, BadNotebook, UnsafePath, NotFound) as error:
+        raise Fail(str(error)) from None
+    ctx.log(f"its run is kept in {folder}")
+    if found.verdict != "passed":
+        raise CellFailed(found.error)
+    return {"run": folder.name, "recorded": found.recorded}

@@ -1,0 +1,156 @@
+"""What a notebook may be asked: the assignments of its cell with the tag ``parameters``, read without running it."""
+
+import ast
+import io
+import json
+import tokenize
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import NoneType
+from typing import Any, NamedTuple
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from pqkit.errors import PqkitError
+from pqkit.files import read_regular
+
+TAG = "parameters"
+TYPES: dict[str, Any] = {"Any": Any, **{kind.__name__: kind for kind in (bool, int, float, str, list, dict)}}
+
+
+class BadNotebook(PqkitError, ValueError):
+    """A file that is no notebook."""
+
+
+class BadParameter(PqkitError, ValueError):
+    """A parameter that the notebook does not have, or a value of another type."""
+
+
+class Parameter(NamedTuple):
+    """One parameter. ``type`` is its annotation, else that of its default; ``about`` is the comment beside it."""
+
+    name: str
+    type: Any
+    default: Any
+    about: str
+
+    @property
+    def words(self) -> str:
+        """The type as one writes it."""
+        return self.type.__name__ if isinstance(self.type, type) else str(self.type).replace("typing.", "")
+
+    def check(self, value: Any) -> Any:
+        """``value`` if it is of the type. Raises BadParameter."""
+        try:
+            return TypeAdapter(self.type, config=ConfigDict(strict=True)).validate_python(value)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise BadParameter(f"parameter {self.name!r} ({self.words}): {reason}, not {value!r}") from None
+
+    def parse(self, text: str) -> Any:
+        """The value that ``text`` stands for: as JSON where that is of the type, else as it is. Raises BadParameter."""
+        try:
+            return self.check(json.loads(text))
+        except (ValueError, RecursionError):
+            return self.check(text)
+
+
+def read_cells(path: Path) -> list[dict[str, Any]]:
+    """The notebook's cells as they are stored. Raises BadNotebook."""
+    try:
+        found = json.loads(read_regular(path))
+        if found["nbformat"] >= 4:
+            return list(found["cells"])
+    except OSError as error:
+        raise BadNotebook(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise BadNotebook(f"{path} is not a notebook in Jupyter's format 4")
+
+
+def parameters_of(path: Path) -> dict[str, Parameter]:
+    """The notebook's parameters by name; none where no cell has the tag. Raises BadNotebook."""
+    for cell in read_cells(path):
+        if cell["cell_type"] == "code" and TAG in cell.get("metadata", {}).get("tags", ()):
+            source = "".join(cell["source"])
+            try:
+                return _assigned(source)
+            except (SyntaxError, tokenize.TokenError) as error:
+                raise BadNotebook(f"{path.name}: the cell of parameters is not Python: {error}") from None
+    return {}
+
+
+def check(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` if the notebook takes them. Raises BadParameter or BadNotebook."""
+    known = parameters_of(path)
+    return {name: _known(path, known, name).check(value) for name, value in values.items()}
+
+
+def parse(path: Path, pairs: Sequence[str]) -> dict[str, Any]:
+    """The same from texts ``name=value``."""
+    known, found = parameters_of(path), dict[str, Any]()
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise BadParameter(f"a parameter is given as name=value, not {pair!r}")
+        if name in found:
+            raise BadParameter(f"parameter {name!r} is given twice")
+        found[name] = _known(path, known, name).parse(text)
+    return found
+
+
+def _known(path: Path, known: Mapping[str, Parameter], name: str) -> Parameter:
+    if not known:
+        raise BadParameter(f"{path.name} takes no parameters: none of its cells has the tag {TAG!r}")
+    if name not in known:
+        raise BadParameter(f"{path.name} has no parameter {name!r}; it has {', '.join(known)}")
+    return known[name]
+
+
+def _assigned(source: str) -> dict[str, Parameter]:
+    comments = _comments(source)
+    found = [_parameter(node, comments.get(node.lineno, "")) for node in ast.parse(source).body]
+    return {parameter.name: parameter for parameter in found if parameter}
+
+
+def _parameter(node: ast.stmt, about: str) -> Parameter | None:
+    match node:
+        case ast.Assign(targets=[ast.Name(name)], value=value):
+            default = _literal(value)
+            return Parameter(name, _type_of(default), default, about)
+        case ast.AnnAssign(target=ast.Name(name), annotation=annotation, value=ast.expr() as value):
+            return Parameter(name, _annotated(annotation), _literal(value), about)
+    return None
+
+
+def _comments(source: str) -> dict[int, str]:
+    """The comment at the end of each line that has one."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+
+
+def _literal(value: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(value)
+    except ValueError:  # a call, say; its value is known when it runs
+        return None
+
+
+def _type_of(default: Any) -> Any:
+    return type(default) if type(default) in TYPES.values() else Any
+
+
+def _annotated(node: ast.expr) -> Any:
+    """The type that an annotation names; what is not among ours may be anything."""
+    match node:
+        case ast.Constant(value=None):
+            return NoneType
+        case ast.Name(name) if name in TYPES:
+            return TYPES[name]
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _annotated(left) | _annotated(right) if Any not in (_annotated(left), _annotated(right)) else Any
+        case ast.Subscript(value=ast.Name("list"), slice=inner):
+            return list[_annotated(inner)]  # type: ignore[misc] # a type that is only known now
+        case ast.Subscript(value=ast.Name("dict"), slice=ast.Tuple(elts=[key, inner])):
+            return dict[_annotated(key), _annotated(inner)]  # type: ignore[misc]
+    return Any

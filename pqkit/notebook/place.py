@@ -1,0 +1,59 @@
+"""Where notebooks may come from, and where their runs are kept."""
+
+import os
+import re
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+
+from pqkit import kit
+from pqkit.errors import NotFound, Refused
+from pqkit.files import UnsafePath
+from pqkit.settings import settings
+
+ENDING = ".ipynb"
+
+
+def folders() -> list[Path]:
+    """The folders whose notebooks may be jobs: those of the setting ``notebooks``, and the kit's own."""
+    wanted = [folder.absolute() for folder in settings().notebooks] + [kit.folder("notebooks")]
+    return list(dict.fromkeys(wanted))
+
+
+def find(name: str) -> Path:
+    """The notebook ``name``, a path inside one of the folders. Raises UnsafePath for one that leads out of them,
+    NotFound where none has it."""
+    if not name.endswith(ENDING) or "\x00" in name:
+        raise UnsafePath(f"{name!r} is not the path of a notebook, which ends in {ENDING}")
+    for folder in folders():
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise UnsafePath(f"{name!r} leads out of {folder}")
+        if path.is_file():
+            return path
+    raise NotFound(f"there is no {name} in {', '.join(map(str, folders()))}")
+
+
+def new_run(name: str) -> Path:
+    """A new folder ``<time>-<name>`` among the runs, private to its owner."""
+    runs = settings().runs.absolute()
+    plain = re.sub(r"[^\w.-]+", "-", name)
+    stamp = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+    try:
+        runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for number in count(1):
+            folder = runs / f"{stamp}-{plain}{f'-{number}' if number > 1 else ''}"
+            try:
+                folder.mkdir(mode=0o700)
+            except FileExistsError:
+                continue
+            return folder
+    except OSError as error:
+        raise Refused(f"no run can be kept in {runs}: {error.strerror}") from None
+    raise AssertionError
+
+
+def create(path: Path) -> Path:
+    """An empty file that only its owner may read, for others to fill."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    return path

@@ -1,0 +1,70 @@
+"""The record of a run: what was asked, by which versions, how far it came, what it recorded, how it ended."""
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pqkit.errors import NotFound
+from pqkit.files import read_regular
+from pqkit.settings import settings
+
+RECORD, NOTEBOOK, REPORT, KERNEL_LOG = "run.json", "notebook.ipynb", "report.html", "kernel.log"
+Verdict = Literal["running", "passed", "failed", "stopped"]
+
+
+@dataclass
+class Run:
+    """One run of a notebook; times in microseconds UTC. ``cell`` is the last that began, ``error`` one line.
+
+    ``job`` is (id, attempt) where a worker ran it. A run whose process was killed stays ``running``.
+    """
+
+    notebook: str
+    parameters: dict[str, Any]
+    versions: dict[str, str]
+    began_at: int
+    pid: int = field(default_factory=os.getpid)
+    job: tuple[int, int] | None = None
+    verdict: Verdict = "running"
+    ended_at: int | None = None
+    cell: str = ""
+    error: str | None = None
+    recorded: dict[str, Any] = field(default_factory=dict)
+
+    def end(self, verdict: Verdict, error: str | None = None) -> None:
+        self.verdict, self.error, self.ended_at = verdict, error, time.time_ns() // 1000
+
+    def write(self, folder: Path) -> None:
+        """Put the record in place, whole."""
+        fresh = folder / f".{RECORD}"
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(asdict(self), file, ensure_ascii=False, indent=1)
+        fresh.replace(folder / RECORD)
+
+
+def read(folder: Path) -> Run:
+    """The record in that folder. NotFound where there is none that can be read."""
+    try:
+        found = json.loads(read_regular(folder / RECORD))
+        job = found.pop("job")
+        return Run(**found, job=tuple(job) if job else None)
+    except (OSError, ValueError, KeyError, TypeError):
+        raise NotFound(f"there is no run in {folder}") from None
+
+
+def past(limit: int = 50) -> list[tuple[str, Run]]:
+    """(name of its folder, run), the newest first."""
+    runs = settings().runs
+    names = sorted((entry.name for entry in runs.iterdir() if entry.is_dir()), reverse=True) if runs.is_dir() else []
+    found: list[tuple[str, Run]] = []
+    for name in names:
+        if len(found) == limit:
+            break
+        try:
+            found.append((name, read(runs / name)))
+        except NotFound:
+            continue
+    return found
