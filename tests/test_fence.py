@@ -7,7 +7,7 @@ import pytest
 
 from pqkit import JobState, Queue
 from pqkit.errors import LeaseLost
-from pqkit.outcome import Claim, Stopped, ended_by
+from pqkit.outcome import Claim, Stopped, completed, ended_by
 from pqkit.queue import Finished, Leases
 from pqkit.queue.leases import Report
 from pqkit.queue.settle import finish_in
@@ -69,6 +69,21 @@ def test_one_refused_finish_does_not_hold_up_the_others_of_its_batch(queue: Queu
     assert [f.claim for f in turn.refused] == [stale]
     assert sql(queue, "SELECT count(*) FROM delayed") == [(2,)]
     assert sql(queue, "SELECT job_id FROM lease") == [(claims[1].job_id,)]
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_a_lease_lost_among_jobs_that_follow_each_other_is_noticed(
+    queue: Queue, add: Any, worker: Leases, lost: int
+) -> None:
+    """Their leases end as one range, and the range may hold no less than all of them."""
+    queue.enqueue_many(add, [{"a": n} for n in range(3)])
+    claims = claim(worker, 3)
+    sql(queue, f"UPDATE lease SET worker_id = 1 WHERE job_id = {claims[lost].job_id}")
+    now = queue.database.now()
+    turn = worker.exchange([Finished(c, completed(None), now, now) for c in claims], 0, alone=False)
+    assert [f.claim for f in turn.refused] == [claims[lost]]
+    assert sql(queue, "SELECT count(*) FROM closed") == [(2,)]
+    assert sql(queue, "SELECT job_id FROM lease") == [(claims[lost].job_id,)]
 
 
 def test_reports_of_a_lost_attempt_are_not_kept(queue: Queue, add: Any, worker: Leases) -> None:

@@ -112,8 +112,9 @@ def test_a_declaration_that_does_not_fit_its_statement_is_found() -> None:
 def test_every_worker_side_write_names_the_whole_fence() -> None:
     for name in ("DELETE_LEASE", "REPORT_PROGRESS", "REPORT_LINE"):
         assert {"the_job_id", "the_attempt", "the_worker_id"} <= set(ALL[name].params), name
+    assert {"first", "last", "the_attempt", "the_worker_id"} == set(ALL["DELETE_LEASE_RUN"].params)
     lease_writes = {n for n, s in ALL.items() if getattr(s.core, "table", None) is table("lease")}
-    assert lease_writes == {"INSERT_LEASE", "LEASE_RUN", "DELETE_LEASE", "ASK_CANCEL"}
+    assert lease_writes == {"INSERT_LEASE", "LEASE_RUN", "DELETE_LEASE", "DELETE_LEASE_RUN", "ASK_CANCEL"}
 
 
 @pytest.mark.parametrize("name", ALL)

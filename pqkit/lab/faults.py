@@ -15,6 +15,7 @@ from pqkit.errors import NotFound
 from pqkit.queue import Leases, settle
 from pqkit.queue.rollup import Tally
 from pqkit.sql import compiled as sql
+from pqkit.sql.text import Statement
 from pqkit.statements import attempt as declared
 from pqkit.statements.declare import Declared
 from pqkit.statements.tables import LEASE
@@ -70,7 +71,17 @@ def _without_fence() -> None:
     one = delete(LEASE).where(LEASE.c.job_id == job, *(value.is_not(None) for value in whoever))
     many = delete(LEASE).where(LEASE.c.job_id == func.any(jobs), *(value.is_not(None) for value in any_of_them))
     sql.DELETE_LEASE = Declared(one, declared.DELETE_LEASE.params, many=many).compile()
-    sql.INSERT_ATTEMPT = overwriting(declared.INSERT_ATTEMPT).compile()
+    first, last = (bindparam(name, type_=BigInteger) for name in ("first", "last"))
+    run = delete(LEASE).where(LEASE.c.job_id.between(first, last), *(value.is_not(None) for value in whoever))
+    sql.DELETE_LEASE_RUN = Declared(run, declared.DELETE_LEASE_RUN.params).compile()
+    for name, statement in history_rewritten().items():
+        setattr(sql, name, statement)
+
+
+def history_rewritten() -> dict[str, Statement]:
+    """What writes the history, by name, made to take a second row for an attempt."""
+    inserts = {"INSERT_ATTEMPT": declared.INSERT_ATTEMPT, "INSERT_ATTEMPT_PLAIN": declared.INSERT_ATTEMPT_PLAIN}
+    return {name: overwriting(inserted).compile() for name, inserted in inserts.items()}
 
 
 def overwriting(inserted: Declared) -> Declared:

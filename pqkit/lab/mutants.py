@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Text, bindparam, delete, select, update
 from pqkit import outcome
 from pqkit.db import Transaction
 from pqkit.executor import Run
-from pqkit.lab.faults import overwriting
+from pqkit.lab.faults import history_rewritten
 from pqkit.lab.result import Progress, Result, silent
 from pqkit.lab.simulated import Gapped, SimulatedDatabase, on_a_server
 from pqkit.lab.simulation import simulator
@@ -26,7 +26,6 @@ from pqkit.outcome import READY_KEY, Claim, Outcome
 from pqkit.queue import Finished, Leases, leases, moves, settle, upkeep
 from pqkit.queue.insert import Inserter
 from pqkit.sql import compiled as sql
-from pqkit.statements import attempt as declared
 from pqkit.statements import claim, workers
 from pqkit.statements import operate as operating
 from pqkit.statements import prune as pruning
@@ -86,7 +85,8 @@ def _fence_and_history_removed() -> AbstractContextManager[object]:
     """As before, and the history takes a second row for an attempt, so that the table's key does not stop it."""
     stack = ExitStack()
     stack.enter_context(_fence_removed())
-    stack.enter_context(patch.object(sql, "INSERT_ATTEMPT", overwriting(declared.INSERT_ATTEMPT).compile()))
+    for name, statement in history_rewritten().items():
+        stack.enter_context(patch.object(sql, name, statement))
     return stack
 
 

@@ -28,9 +28,19 @@ class SomeRefused(Exception):
 
 def settle(tx: Transaction, finished: Sequence[Finished]) -> None:
     """Write all of ``finished``; raises SomeRefused unless every lease was still held."""
-    if tx.run_many(sql.DELETE_LEASE, [HELD(f.claim) for f in finished]) != len(finished):
+    if _let_go(tx, finished) != len(finished):
         raise SomeRefused
     _write(tx, finished)
+
+
+def _let_go(tx: Transaction, finished: Sequence[Finished]) -> int:
+    """Delete their leases; how many of them were still held."""
+    jobs = {f.claim.job_id for f in finished}
+    first, last = min(jobs), max(jobs)
+    followers = last - first + 1 == len(jobs) == len(finished)
+    if followers and len(lives := {(f.claim.attempt, f.claim.worker_id) for f in finished}) == 1:
+        return tx.run(sql.DELETE_LEASE_RUN, first, last, *lives.pop())
+    return tx.run_many(sql.DELETE_LEASE, [HELD(f.claim) for f in finished])
 
 
 def settle_each(tx: Transaction, finished: Sequence[Finished], *, again: bool = False) -> list[Finished]:
@@ -63,12 +73,20 @@ def finish_in(database: Database, session: "Session", finished: Finished) -> Non
 
 
 def _write(tx: Transaction, finished: Sequence[Finished]) -> None:
-    _keep_history(tx, finished)
-    closed = [f for f in finished if f.outcome.state in FINAL]
-    tx.run_many(sql.INSERT_CLOSED, [_closed(f) for f in closed])
-    keyed = [(f.claim.job_id,) for f in closed if f.claim.unique_key is not None]
+    plain = [f for f in finished if f.outcome is PLAIN]
+    other = [f for f in finished if f.outcome is not PLAIN] if len(plain) < len(finished) else []
+    _keep_history(tx, plain, other)
+    tx.run_many(sql.INSERT_CLOSED_PLAIN, [_closed_plain(f) for f in plain])
+    if other:
+        _write_other(tx, other)
+    keyed = [(f.claim.job_id,) for f in finished if f.claim.unique_key is not None and f.outcome.state in FINAL]
     if keyed:
         tx.run_many(sql.DELETE_HOLD, keyed)
+
+
+def _write_other(tx: Transaction, finished: Sequence[Finished]) -> None:
+    closed = [f for f in finished if f.outcome.state in FINAL]
+    tx.run_many(sql.INSERT_CLOSED, [_closed(f) for f in closed])
     if len(closed) < len(finished):
         _write_unfinished(tx, finished)
     files = [(f.claim.job_id, *pair) for f in closed for pair in f.outcome.files]
@@ -85,14 +103,14 @@ def _write_unfinished(tx: Transaction, finished: Sequence[Finished]) -> None:
         tx.run_many(sql.INSERT_READY, ready)
 
 
-def _keep_history(tx: Transaction, finished: Sequence[Finished]) -> None:
-    tx.run_many(sql.INSERT_ATTEMPT, [_history(f) for f in finished])
+def _keep_history(tx: Transaction, plain: Sequence[Finished], other: Sequence[Finished]) -> None:
+    tx.run_many(sql.INSERT_ATTEMPT_PLAIN, [(*HELD_SINCE(f.claim), f.started_at, f.ended_at) for f in plain])
+    if other:
+        tx.run_many(sql.INSERT_ATTEMPT, [_history(f) for f in other])
 
 
 def _history(f: Finished) -> tuple[object, ...]:
     claim, outcome, started_at, ended_at = f
-    if outcome is PLAIN:
-        return *HELD_SINCE(claim), started_at, ended_at, "completed", None, None
     error = outcome.error or (None if outcome.kind == "completed" else outcome.summary)
     due = _due(f) if outcome.state.place is Place.DELAYED else None
     return *HELD_SINCE(claim), started_at, ended_at, outcome.kind, error, due
@@ -107,10 +125,13 @@ def _budget(f: Finished) -> tuple[int, int]:
     return f.claim.retries + (charge == "retries"), f.claim.crashes + (charge == "crashes")
 
 
+def _closed_plain(f: Finished) -> tuple[int, ...]:
+    claim, _, _, ended_at = f
+    return claim.job_id, ended_at, claim.attempt, claim.retries, claim.crashes
+
+
 def _closed(f: Finished) -> tuple[object, ...]:
     claim, outcome, _, ended_at = f
-    if outcome is PLAIN:
-        return claim.job_id, "completed", ended_at, claim.attempt, claim.retries, claim.crashes, None, None
     # The bare text: a driver looks for an adapter for each value of a str's subclass.
     state = outcome.state.value
     return claim.job_id, state, ended_at, claim.attempt, *_budget(f), outcome.result, outcome.summary

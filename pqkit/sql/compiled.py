@@ -348,6 +348,16 @@ DELETE_LEASE = Statement(
     ),
 )
 
+DELETE_LEASE_RUN = Statement(
+    Text(
+        "DELETE FROM lease WHERE lease.job_id BETWEEN ? AND ? AND lease.attempt = ? AND lease.worker_id = ?",
+    ),
+    Text(
+        "DELETE FROM lease WHERE lease.job_id BETWEEN %s::BIGINT AND %s::BIGINT AND lease.attempt = "
+        "%s::INTEGER AND lease.worker_id = %s::BIGINT",
+    ),
+)
+
 INSERT_ATTEMPT = Statement(
     Text(
         "INSERT INTO attempt (job_id, attempt, worker_id, claimed_at, started_at, ended_at, outcome, error, "
@@ -365,6 +375,40 @@ INSERT_ATTEMPT = Statement(
         '%s::BIGINT[], %s::BIGINT[], %s::BIGINT[], %s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE '
         '"C", %s::BIGINT[]) AS rows(job_id, attempt, worker_id, claimed_at, started_at, ended_at, outcome, '
         "error, next_at)",
+    ),
+)
+
+INSERT_ATTEMPT_PLAIN = Statement(
+    Text(
+        "INSERT INTO attempt (job_id, attempt, worker_id, claimed_at, started_at, ended_at, outcome) VALUES "
+        "(?, ?, ?, ?, ?, ?, 'completed')",
+    ),
+    Text(
+        "INSERT INTO attempt (job_id, attempt, worker_id, claimed_at, started_at, ended_at, outcome) VALUES "
+        "(%s::BIGINT, %s::INTEGER, %s::BIGINT, %s::BIGINT, %s::BIGINT, %s::BIGINT, 'completed')",
+    ),
+    Text(
+        "INSERT INTO attempt (job_id, attempt, worker_id, claimed_at, started_at, ended_at, outcome) SELECT "
+        "rows.job_id, rows.attempt, rows.worker_id, rows.claimed_at, rows.started_at, rows.ended_at, "
+        "'completed' FROM unnest(%s::BIGINT[], %s::INTEGER[], %s::BIGINT[], %s::BIGINT[], %s::BIGINT[], "
+        "%s::BIGINT[]) AS rows(job_id, attempt, worker_id, claimed_at, started_at, ended_at)",
+    ),
+)
+
+INSERT_CLOSED_PLAIN = Statement(
+    Text(
+        "INSERT INTO closed (job_id, state, finished_at, attempt, retries, crashes) VALUES (?, 'completed', "
+        "?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO closed (job_id, state, finished_at, attempt, retries, crashes) VALUES (%s::BIGINT, "
+        "'completed', %s::BIGINT, %s::INTEGER, %s::INTEGER, %s::INTEGER)",
+    ),
+    Text(
+        "INSERT INTO closed (job_id, finished_at, attempt, retries, crashes, state) SELECT rows.job_id, "
+        "rows.finished_at, rows.attempt, rows.retries, rows.crashes, 'completed' FROM unnest(%s::BIGINT[], "
+        "%s::BIGINT[], %s::INTEGER[], %s::INTEGER[], %s::INTEGER[]) AS rows(job_id, finished_at, attempt, "
+        "retries, crashes)",
     ),
 )
 

@@ -1,6 +1,6 @@
 """How attempts end and what they report: always under the fence."""
 
-from sqlalchemy import BigInteger, Float, Integer, Text, bindparam, exists, literal_column, or_, select, tuple_
+from sqlalchemy import BigInteger, Float, Integer, Text, bindparam, delete, exists, literal_column, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
@@ -10,9 +10,19 @@ from pqkit.statements.tables import ATTEMPT, CLOSED, INTENT, LEASE, LOG, PROGRES
 
 HELD = ("job_id", "attempt", "worker_id")
 DELETE_LEASE = delete_by(LEASE, *HELD)
+# The same for jobs that follow each other: as many rows as there are numbers from the first to the last.
+DELETE_LEASE_RUN = Declared(
+    delete(LEASE).where(LEASE.c.job_id.between(bindparam("first"), bindparam("last")), *equal(LEASE, *HELD[1:])),
+    ("first", "last", "the_attempt", "the_worker_id"),
+)
 INSERT_ATTEMPT = insert_row(
     ATTEMPT, "job_id", "attempt", "worker_id", "claimed_at", "started_at", "ended_at", "outcome", "error", "next_at"
 )
+# Most runs end with nothing more to say, and each value that need not be passed makes a batch faster.
+INSERT_ATTEMPT_PLAIN = insert_row(
+    ATTEMPT, "job_id", "attempt", "worker_id", "claimed_at", "started_at", "ended_at", outcome="completed"
+)
+INSERT_CLOSED_PLAIN = insert_row(CLOSED, "job_id", "finished_at", "attempt", "retries", "crashes", state="completed")
 INSERT_CLOSED = insert_row(CLOSED, "job_id", "state", "finished_at", "attempt", "retries", "crashes", "result", "error")
 INSERT_REFUSAL = insert_row(REFUSAL, "at", "job_id", "attempt", "worker_id", "outcome")
 INSERT_INTENT = insert_row(INTENT, "job_id", "staged", "target")

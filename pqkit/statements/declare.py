@@ -61,11 +61,12 @@ Written = tuple[str, tuple[int, ...] | None, Values]
 """(text, order, fixed values) as ``Text`` takes them."""
 
 
-def insert_row(table: Table, *columns: str, unless_there: bool = False) -> Declared:
-    """Insert one row; the parameters are the columns, in the order given. ``unless_there`` leaves a row alone that has
-    one of its keys already, and the number of rows says so."""
-    one, many = insert(table), insert(table)
-    many = many.from_select(columns, select(_rows(table, columns)))
+def insert_row(table: Table, *columns: str, unless_there: bool = False, **always: str) -> Declared:
+    """Insert one row; the parameters are the columns, in the order given, and ``always`` are words for other columns.
+    ``unless_there`` leaves a row alone that has one of its keys already, and the number of rows says so."""
+    words: dict[str, ColumnElement[str]] = {name: literal_column(f"'{word}'") for name, word in always.items()}
+    one, many = insert(table).values(words) if words else insert(table), insert(table)
+    many = many.from_select([*columns, *words], select(_rows(table, columns)).add_columns(*words.values()))
     if unless_there:
         one, many = one.on_conflict_do_nothing(), many.on_conflict_do_nothing()
     return Declared(one.inline(), columns, columns, many=many)

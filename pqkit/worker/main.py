@@ -1,5 +1,6 @@
 """From the command line to a running worker: wait for the database, obey signals, begin anew when ill."""
 
+import gc
 import os
 import signal
 import socket
@@ -27,6 +28,7 @@ def run_worker(settings: Settings, *, name: str | None = None, queues: Sequence[
     """
     die_with_supervisor()
     tasks = import_tasks(settings.tasks)
+    gc.freeze()  # what is imported stays; to look through it again and again would cost a twentieth of the work
     worker = Worker(_wait_for_queue(settings), settings, tasks, name=name or default_name(), queues=queues)
 
     def stop(_number: int, _frame: FrameType | None) -> None:

@@ -3,7 +3,7 @@
 SLICE = 0.03
 MOST = 500
 UNKNOWN = 1.0
-WEIGHT = 0.3
+WEIGHT = 0.7
 
 
 class Pace:

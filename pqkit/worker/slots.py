@@ -33,7 +33,8 @@ class Slots:
         self.running: dict[int, Run] = {}
         self._held = 0
         self._database, self._wake, self._report, self._spawn = database, wake, report, spawn
-        self._queued: queue.SimpleQueue[Claim | None] = queue.SimpleQueue()
+        self._queued: deque[Claim] = deque()
+        self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._ended: deque[Ended] = deque()
         self._threads: list[threading.Thread] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -51,25 +52,25 @@ class Slots:
     @property
     def starved(self) -> bool:
         """No claim waits for a slot."""
-        return self._queued.empty()
+        return not self._queued
 
     def start(self, claims: Sequence[Claim]) -> None:
         """Run these claims as slots come free."""
         self._held += len(claims)
-        for claim in claims:
-            task = find(claim.task)
-            if task is not None and task.is_async and task.policy.isolation == "thread":
-                self._start_async(claim)
-            else:
-                self._queued.put(claim)
-        while len(self._threads) < min(self.size, self._queued.qsize() + len(self.running)):
+        for_the_loop = {name for name in {claim.task for claim in claims} if _is_for_the_loop(name)}
+        if for_the_loop:
+            for claim in claims:
+                if claim.task in for_the_loop:
+                    self._start_async(claim)
+            claims = [claim for claim in claims if claim.task not in for_the_loop]
+        self._queued.extend(claims)
+        while len(self._threads) < min(self.size, len(self._queued) + len(self.running)):
             self._add_thread()
+        self._ring()
 
     def take(self) -> list[Ended]:
         """What has ended since the last take."""
-        taken = []
-        while self._ended:
-            taken.append(self._ended.popleft())
+        taken = [self._ended.popleft() for _ in range(len(self._ended))]
         self._held -= len(taken)
         return taken
 
@@ -81,18 +82,15 @@ class Slots:
     def take_queued(self) -> list[Claim]:
         """The claims that have not started; they are no longer this pool's."""
         claims = []
-        try:
-            while (claim := self._queued.get_nowait()) is not None:
-                claims.append(claim)
-        except queue.Empty:
-            pass
+        while (claim := self._next()) is not None:
+            claims.append(claim)
         self._held -= len(claims)
         return claims
 
     def close(self) -> None:
         """Let idle threads end and end the children; threads inside a handler are left to the end of the process."""
         for _ in self._threads:
-            self._queued.put(None)
+            self._bell.put(False)
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
 
@@ -101,10 +99,23 @@ class Slots:
         self._threads.append(thread)
         thread.start()
 
+    def _ring(self) -> None:
+        """Wake one idle thread. It wakes the next where there is work for it: short jobs are done before many wake."""
+        if self._queued and self._bell.empty():
+            self._bell.put(True)
+
+    def _next(self) -> Claim | None:
+        try:
+            return self._queued.popleft()
+        except IndexError:
+            return None
+
     def _work(self) -> None:
-        while (claim := self._queued.get()) is not None:
-            run = self._begin(claim)
-            self._end(run, *self._run(run))
+        while self._bell.get():
+            while (claim := self._next()) is not None:
+                self._ring()
+                run = self._begin(claim)
+                self._end(run, *self._run(run))
         child: Child | None = getattr(self._own, "child", None)
         if child is not None:
             child.close()
@@ -157,5 +168,10 @@ class Slots:
         del self.running[run.claim.job_id]
         first = not self._ended
         self._ended.append(Ended(Finished(run.claim, outcome, run.started_at, self._database.now()), written))
-        if first or self._queued.empty():
+        if first or not self._queued:
             self._wake.set()
+
+
+def _is_for_the_loop(name: str) -> bool:
+    task = find(name)
+    return task is not None and task.is_async and task.policy.isolation == "thread"
