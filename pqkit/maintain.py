@@ -12,6 +12,7 @@ from pqkit.offspring import in_words
 from pqkit.outcome import summarize
 from pqkit.queue.operate import PAST
 from pqkit.queue.redrive import advance
+from pqkit.queue.sample import Sampler
 from pqkit.queue.upkeep import Rescued, Upkeep
 from pqkit.retention import Retention
 from pqkit.settings import Settings
@@ -57,14 +58,15 @@ class Maintainer(threading.Thread):
         self._silence_counts_from = 0.0
         self._told = 0
         self._log = get_logger("maintenance")
+        self._sideline = _Sideline(database)
         self._timers = [
             _Timer(0, self._stage),
             _Timer(EVERY_SECOND, self._finish_files),
             _Timer(settings.rescue_every, self._rescue),
             _Timer(EVERY_SECOND, self._redrive),
             _Timer(EVERY_SECOND, self._tell_actions),
-            _Timer(EVERY_MINUTE, self._upkeep.merge_rollups),
             _Timer(EVERY_HOUR, self._forget),
+            _Timer(EVERY_SECOND / 4, self._sideline.go_on),
         ]
         self._retention = Retention(database, settings)
         self._duty = _Timer(EVERY_SECOND, self._take_duty)
@@ -101,6 +103,7 @@ class Maintainer(threading.Thread):
             self._log.info("took over maintenance")
 
     def _give_up(self) -> None:
+        self._sideline.stop()
         try:
             if self._on_duty:
                 self._upkeep.drop_duty(self._worker_id)
@@ -150,6 +153,42 @@ class Maintainer(threading.Thread):
                 self._log.error("jobs set aside, they killed or outlived their workers", jobs=quarantined[:20])
             if ended:
                 self._log.warning("ended what a dead worker left running", worker=worker, processes=in_words(ended))
+
+
+class _Sideline(threading.Thread):
+    """Duties that may take long, as to count a huge queue: in a thread of their own, so that nobody waits to be rescued
+    meanwhile."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(name="samples", daemon=True)
+        self._sampler = Sampler(database)
+        self._merge = _Timer(EVERY_MINUTE, Upkeep(database).merge_rollups)
+        self._go, self._ended = threading.Event(), False
+        self._log = get_logger("maintenance")
+
+    def go_on(self) -> None:
+        """Do what is due, unless it is still being done."""
+        if self.ident is None:
+            self.start()
+        self._go.set()
+
+    def stop(self) -> None:
+        self._ended = True
+        self._go.set()
+        if self.ident is not None:
+            self.join(PAUSE)
+
+    def run(self) -> None:
+        while self._go.wait() and not self._ended:
+            self._go.clear()
+            try:
+                now = time.monotonic()
+                self._merge.run_if_due(now)
+                self._sampler.sample_if_due(now)
+            except DatabaseUnavailable as error:
+                self._log.debug("no sample", error=str(error))
+            except Exception as error:  # noqa: BLE001 - charts are no reason to end
+                self._log.error("a sample failed", error=summarize(error))
 
 
 class _Timer:

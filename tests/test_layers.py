@@ -30,6 +30,8 @@ FLOORS: list[dict[str, set[str]]] = [
         "limits": {"errors", "retry"},
         "redrive": set(),
         "fingerprint": set(),
+        "forecast": set(),
+        "samples": set(),
     },
     {"columns": set(), "models": {"columns"}, "settings": set(), "kit": set()},
     {

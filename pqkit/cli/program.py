@@ -5,6 +5,7 @@ from pqkit.cli.bench import bench
 from pqkit.cli.dashboards import dashboards
 from pqkit.cli.doctor import doctor
 from pqkit.cli.enqueue import enqueue
+from pqkit.cli.forecast import forecast
 from pqkit.cli.frame import make_app
 from pqkit.cli.init import init
 from pqkit.cli.monitor import monitor
@@ -27,6 +28,7 @@ app.add_typer(jobs.app, name="jobs", rich_help_panel=JOBS)
 app.add_typer(queues.app, name="queues", rich_help_panel=JOBS)
 app.command(rich_help_panel=OPERATE)(monitor)
 app.command(rich_help_panel=OPERATE)(why)
+app.command(rich_help_panel=OPERATE)(forecast)
 app.command(rich_help_panel=OPERATE)(audit)
 app.command(rich_help_panel=OPERATE)(doctor)
 app.command(rich_help_panel=OPERATE)(bench)

@@ -25,6 +25,14 @@ class Obstacle(NamedTuple):
     fatal: bool
 
 
+class Sizes(NamedTuple):
+    """Bytes of the database, of its write-ahead log, and free on its disk; None for what cannot be known from here."""
+
+    database: int | None
+    log: int | None
+    free: int | None
+
+
 class Database(ABC):
     """One database. ``name`` is what people are told of it, without secrets; ``url`` opens it again.
 
@@ -159,6 +167,14 @@ class Database(ABC):
     @abstractmethod
     def integrity(self) -> list[str]:
         """What the database's own check finds wrong; empty when nothing is."""
+
+    @abstractmethod
+    def sizes(self) -> Sizes:
+        """How much room it takes, and how much is left."""
+
+    @abstractmethod
+    def software(self) -> str:
+        """Name and version of what keeps it."""
 
     @abstractmethod
     def replaced(self) -> bool:

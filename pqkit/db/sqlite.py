@@ -1,6 +1,7 @@
 """SQLite: one file in WAL mode, with a kept connection per thread for the hot path."""
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pqkit.db import clock
-from pqkit.db.database import Database, Durability, Obstacle
+from pqkit.db.database import Database, Durability, Obstacle, Sizes
 from pqkit.db.disk import refuse_network
-from pqkit.db.driver import is_unavailable, sqlite
+from pqkit.db.driver import driver_version, is_unavailable, sqlite
 from pqkit.db.holder import write_lock_holder
 from pqkit.db.transaction import SqliteTransaction
 from pqkit.db.wake import LogWake
@@ -149,6 +150,13 @@ class SqliteDatabase(Database):
         found = [row[0] for row in self.connection().execute("PRAGMA integrity_check").fetchall()]
         return [] if found == ["ok"] else found
 
+    def sizes(self) -> Sizes:
+        log = self.path.with_name(f"{self.path.name}-wal")
+        return Sizes(_size(self.path), _size(log), shutil.disk_usage(self.path.parent).free)
+
+    def software(self) -> str:
+        return f"SQLite {driver_version().sqlite}"
+
     def close(self) -> None:
         """Close this thread's connection and the pool; other threads' connections close with their threads."""
         connection = self._kept.__dict__.pop("connection", None)
@@ -218,6 +226,13 @@ class SqliteDatabase(Database):
         connection = sqlite.connect(file, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
         _prepare(connection, self.durability)
         return connection
+
+
+def _size(file: Path) -> int | None:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return None
 
 
 def _prepare(connection: Any, durability: Durability) -> None:

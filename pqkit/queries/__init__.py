@@ -5,7 +5,12 @@ Times are integers, microseconds since 1970 UTC, as they are stored. Every funct
 
 from pqkit.db import Obstacle
 from pqkit.queries.access import TokenView, UserView, tokens, users
+from pqkit.queries.events import Bar, Mark, bars, marks, pauses
+from pqkit.queries.failures import FailureGroup, failure_groups
+from pqkit.queries.forecasts import Forecast, Outlook, outlook
 from pqkit.queries.redrives import RedrivenJob, RedriveView, redrive, redriven, redrives
+from pqkit.queries.series import Flow, Level, Span, flow, levels
+from pqkit.queries.standing import Standing, count_now, standing
 from pqkit.queries.survey import Alike, Survey, matching, survey
 from pqkit.queries.system import (
     QueueView,
@@ -44,18 +49,27 @@ __all__ = [
     "ActionView",
     "Alike",
     "AttemptView",
+    "Bar",
     "Entry",
+    "FailureGroup",
     "Filter",
+    "Flow",
+    "Forecast",
     "JobDetail",
     "JobView",
     "Key",
+    "Level",
     "LineView",
+    "Mark",
     "Obstacle",
+    "Outlook",
     "ProgressView",
     "QueueView",
     "Rates",
     "RedriveView",
     "RedrivenJob",
+    "Span",
+    "Standing",
     "Survey",
     "Times",
     "TokenView",
@@ -65,20 +79,29 @@ __all__ = [
     "WorkerView",
     "arguments_of",
     "at_rest",
+    "bars",
+    "count_now",
     "counts",
     "ended",
+    "failure_groups",
+    "flow",
     "ids",
     "job",
     "jobs",
+    "levels",
     "listed",
+    "marks",
     "matching",
     "misplaced",
     "obstacle",
+    "outlook",
+    "pauses",
     "queues",
     "rates",
     "redrive",
     "redriven",
     "redrives",
+    "standing",
     "survey",
     "tally",
     "times",

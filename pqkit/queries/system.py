@@ -3,9 +3,9 @@
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, exists, func, literal, select, union_all
+from sqlalchemy import Connection, Executable, Row, exists, func, literal, select, union_all
 
 from pqkit.db import Database, Obstacle
 from pqkit.limits import QueueSettings
@@ -112,11 +112,15 @@ def queues(database: Database) -> list[QueueView]:
     views = []
     for name in sorted(rows.keys() | {queue for queue, _ in found}):
         age = (now - oldest[name]) / 1_000_000 if name in oldest else None
-        row = rows.get(name)
-        pause = (row.paused_at, row.paused_until, row.paused_by, row.pause_reason) if row else (None,) * 4
-        kept = QueueSettings(*(getattr(row, field) for field in QueueSettings._fields)) if row else QueueSettings()
-        views.append(QueueView._make((name, *(found[name, state] for state in _UNFINISHED), age, *pause, kept)))
+        views.append(view_of(name, rows.get(name), [found[name, state] for state in _UNFINISHED], age))
     return views
+
+
+def view_of(name: str, row: Row[Any] | None, numbers: Sequence[int], age: float | None) -> QueueView:
+    """A queue with its row, where it has one, and its pending, scheduled, retrying and processing jobs."""
+    pause = (row.paused_at, row.paused_until, row.paused_by, row.pause_reason) if row else (None,) * 4
+    kept = QueueSettings(*(getattr(row, field) for field in QueueSettings._fields)) if row else QueueSettings()
+    return QueueView._make((name, *numbers, age, *pause, kept))
 
 
 _UNFINISHED = (JobState.PENDING, JobState.SCHEDULED, JobState.RETRYING, JobState.PROCESSING)

@@ -28,15 +28,16 @@ class Times(NamedTuple):
 def times(database: Database, seconds: float = 60) -> Times:
     """Of the runs that ended in the last ``seconds``, up to the last heartbeats; crashes are not among them."""
     since = database.now() - round(seconds * SECOND)
-    recent = select(ROLLUP.c.waits, ROLLUP.c.runs).where(ROLLUP.c.width.in_((1, 60, 600)), ROLLUP.c.at >= since)
+    recent = select(ROLLUP.c.waits, ROLLUP.c.runs).where(ROLLUP.c.width.in_((1, 60, 600, 3_600)), ROLLUP.c.at >= since)
     waits: Counter[int] = Counter()
     runs: Counter[int] = Counter()
     with database.look() as connection:
         for waited, ran in connection.execute(recent):
-            waits.update(_counts(waited))
-            runs.update(_counts(ran))
+            waits.update(histogram_of(waited))
+            runs.update(histogram_of(ran))
     return Times(runs.total(), quantile(waits, 0.5), quantile(waits, 0.95), quantile(runs, 0.5), quantile(runs, 0.95))
 
 
-def _counts(histogram: str) -> dict[int, int]:
+def histogram_of(histogram: str) -> dict[int, int]:
+    """A stored histogram, as ``pqkit.histogram`` takes it."""
     return {int(index): count for index, count in json.loads(histogram).items()}

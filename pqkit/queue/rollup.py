@@ -9,34 +9,40 @@ from itertools import groupby
 from typing import NamedTuple
 
 from pqkit.db import Transaction
+from pqkit.fingerprint import FAILING, GAP, pattern
 from pqkit.histogram import bucket
 from pqkit.queue.settle import Finished
 from pqkit.sql import compiled as sql
 
 SECOND = 1_000_000
-MERGES = ((1, 60, 600), (60, 600, 86_400))
+MERGES = ((1, 60, 1_200), (60, 600, 86_400), (600, 3_600, 7 * 86_400))
+"""(width, wider one, age) in seconds: what is older than the age is merged."""
 KEEP = 90 * 86_400
 MOST = 5_000
+MOST_KEYS = 500
 
 
 class Key(NamedTuple):
-    """The second (since 1970) in which runs ended, and of which kind they were."""
+    """The second (since 1970) in which runs ended, of which kind they were, and the pattern of their error."""
 
     second: int
     queue: str
     task: str
     outcome: str
+    error: str = ""
 
 
 @dataclass(slots=True)
 class Sums:
-    """Runs of one key; microseconds in all, and histograms of them."""
+    """Runs of one key; microseconds in all, and histograms of them. The last error, and whose it was, as an example."""
 
     count: int = 0
     waited: int = 0
     ran: int = 0
     waits: Counter[int] = field(default_factory=Counter)
     runs: Counter[int] = field(default_factory=Counter)
+    example: str | None = None
+    example_job: int | None = None
 
     def add(self, waited: Sequence[int], ran: Sequence[int]) -> None:
         """Count runs of so many microseconds each."""
@@ -47,8 +53,17 @@ class Sums:
         _sort_in(self.runs, ran)
 
     def merged(self, other: "Sums") -> "Sums":
-        waited, ran = self.waited + other.waited, self.ran + other.ran
-        return Sums(self.count + other.count, waited, ran, self.waits + other.waits, self.runs + other.runs)
+        """With an earlier one."""
+        last = self if self.example_job is not None else other
+        return Sums(
+            self.count + other.count,
+            self.waited + other.waited,
+            self.ran + other.ran,
+            self.waits + other.waits,
+            self.runs + other.runs,
+            last.example,
+            last.example_job,
+        )
 
 
 Counted = dict[Key, Sums]
@@ -62,9 +77,10 @@ def _sort_in(histogram: Counter[int], spans: Sequence[int]) -> None:
         histogram.update(map(bucket, spans))
 
 
-def _key(f: Finished) -> tuple[int, str, str, str]:
+def _key(f: Finished) -> tuple[int, str, str, str, str]:
     claim, outcome, _, ended_at = f
-    return ended_at // SECOND, claim.queue, claim.task, outcome.kind
+    error = pattern(outcome.summary or outcome.kind) if outcome.kind in FAILING else ""
+    return ended_at // SECOND, claim.queue, claim.task, outcome.kind, error
 
 
 class Tally:
@@ -78,10 +94,20 @@ class Tally:
         """Count runs whose finish is committed; a claim that never ran (it was given back) is none."""
         with self._mutex:
             for place, runs in groupby(finished, _key):
-                spans = [(f.started_at - f.claim.since, f.ended_at - f.started_at) for f in runs if f.started_at]
+                group = list(runs)
+                spans = [(f.started_at - f.claim.since, f.ended_at - f.started_at) for f in group if f.started_at]
                 if spans:
                     waited, ran = zip(*spans, strict=True)
-                    self._counted.setdefault(Key(*place), Sums()).add(waited, ran)
+                    sums = self._counted.setdefault(self._bounded(Key(*place)), Sums())
+                    sums.add(waited, ran)
+                    if place[-1]:
+                        sums.example, sums.example_job = group[-1].outcome.summary, group[-1].claim.job_id
+
+    def _bounded(self, key: Key) -> Key:
+        """The key, or one for the whole kind of its error where patterns multiply: they are not what was hoped for."""
+        if key.error and len(self._counted) > MOST_KEYS:
+            return key._replace(error=f"{key.error.partition(':')[0]}: {GAP}")
+        return key
 
     def take(self) -> Counted:
         """What was counted since the last take."""
@@ -103,11 +129,13 @@ def write(tx: Transaction, counted: Counted, worker_id: int) -> None:
 def write_crashes(tx: Transaction, lost: Sequence[Finished]) -> None:
     """Count runs that ended without a report; how long they ran is not known."""
     for f in lost:
-        tx.run(sql.INSERT_ROLLUP, *_row(Key(*_key(f)), Sums(count=1), f.claim.worker_id))
+        one = Sums(count=1, example=f.outcome.summary, example_job=f.claim.job_id)
+        tx.run(sql.INSERT_ROLLUP, *_row(Key(*_key(f)), one, f.claim.worker_id))
 
 
 def merge(tx: Transaction, now: int) -> int:
-    """Merge rows into wider ones: seconds that are ten minutes old into minutes, those of yesterday into ten minutes.
+    """Merge rows into wider ones: seconds that are 20 minutes old into minutes, those of yesterday into ten minutes,
+    those of last week into hours.
 
     Rows of 90 days ago are dropped. A step takes a bounded number of rows; what is left is for the next time.
     """
@@ -118,9 +146,9 @@ def merge(tx: Transaction, now: int) -> int:
 def _widen(tx: Transaction, fine: int, wide: int, before: int) -> int:
     rows = tx.rows(sql.FINE_ROLLUPS, fine, before - before % (wide * SECOND), MOST)
     merged: Counted = {}
-    for _, at, _, queue, task, outcome, _, count, waited, ran, waits, runs in rows:
-        key = Key(at // SECOND // wide * wide, queue, task, outcome)
-        merged[key] = Sums(count, waited, ran, _read(waits), _read(runs)).merged(merged.get(key, Sums()))
+    for _, at, _, queue, task, outcome, _, count, waited, ran, waits, runs, error, *example in rows:
+        key = Key(at // SECOND // wide * wide, queue, task, outcome, error)
+        merged[key] = Sums(count, waited, ran, _read(waits), _read(runs), *example).merged(merged.get(key, Sums()))
     tx.run_many(sql.DELETE_ROLLUP, [row[:1] for row in rows])
     tx.run_many(sql.INSERT_ROLLUP, [_row(key, sums, 0, wide) for key, sums in merged.items()])
     return len(rows) - len(merged)
@@ -133,4 +161,4 @@ def _read(histogram: str) -> Counter[int]:
 def _row(key: Key, sums: Sums, worker_id: int, width: int = 1) -> tuple[object, ...]:
     histograms = (json.dumps(sums.waits), json.dumps(sums.runs))
     place = (key.second * SECOND, width, key.queue, key.task, key.outcome, worker_id)
-    return *place, sums.count, sums.waited, sums.ran, *histograms
+    return *place, sums.count, sums.waited, sums.ran, *histograms, key.error, sums.example, sums.example_job

@@ -10,6 +10,7 @@ from pqkit.outcome import Claim, Outcome, crashed
 from pqkit.queue.prune import Pruner, Which
 from pqkit.queue.rollup import merge, write_crashes
 from pqkit.queue.settle import Finished, settle_each
+from pqkit.queue.widen import widen_samples
 from pqkit.sql import compiled as sql
 from pqkit.states import JobState
 
@@ -204,9 +205,12 @@ class Upkeep:
         return lost
 
     def merge_rollups(self, now: int | None = None) -> int:
-        """Bring roll-ups that have become old into wider rows and drop the oldest; how many rows fewer there are."""
+        """Bring roll-ups and samples that have become old into wider rows and drop the oldest; how many roll-ups fewer
+        there are."""
+        now = self._database.now() if now is None else now
         with self._database.write() as tx:
-            return merge(tx, self._database.now() if now is None else now)
+            widen_samples(tx, now)
+            return merge(tx, now)
 
 
 def _held_by_other(tx: Transaction, name: str, worker_id: int, now: tuple[str, int]) -> bool:

@@ -768,37 +768,41 @@ INSERT_DUTY = Statement(
 
 INSERT_ROLLUP = Statement(
     Text(
-        "INSERT INTO rollup (at, width, queue, task, outcome, worker_id, count, waited, ran, waits, runs) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO rollup (at, width, queue, task, outcome, worker_id, count, waited, ran, waits, runs, "
+        "error, example, example_job) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     ),
     Text(
-        "INSERT INTO rollup (at, width, queue, task, outcome, worker_id, count, waited, ran, waits, runs) "
-        'VALUES (%s::BIGINT, %s::INTEGER, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR '
-        'COLLATE "C", %s::BIGINT, %s::INTEGER, %s::BIGINT, %s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR '
-        'COLLATE "C")',
+        "INSERT INTO rollup (at, width, queue, task, outcome, worker_id, count, waited, ran, waits, runs, "
+        'error, example, example_job) VALUES (%s::BIGINT, %s::INTEGER, %s::VARCHAR COLLATE "C", %s::VARCHAR '
+        'COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, %s::INTEGER, %s::BIGINT, %s::BIGINT, %s::VARCHAR '
+        'COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT)',
     ),
     Text(
-        "INSERT INTO rollup (at, width, queue, task, outcome, worker_id, count, waited, ran, waits, runs) "
-        "SELECT rows.at, rows.width, rows.queue, rows.task, rows.outcome, rows.worker_id, rows.count, "
-        "rows.waited, rows.ran, rows.waits, rows.runs FROM unnest(%s::BIGINT[], %s::INTEGER[], %s::TEXT[] "
-        'COLLATE "C", %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::BIGINT[], %s::INTEGER[], '
-        '%s::BIGINT[], %s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C") AS rows(at, width, '
-        "queue, task, outcome, worker_id, count, waited, ran, waits, runs)",
+        "INSERT INTO rollup (at, width, queue, task, outcome, worker_id, count, waited, ran, waits, runs, "
+        "error, example, example_job) SELECT rows.at, rows.width, rows.queue, rows.task, rows.outcome, "
+        "rows.worker_id, rows.count, rows.waited, rows.ran, rows.waits, rows.runs, rows.error, rows.example, "
+        'rows.example_job FROM unnest(%s::BIGINT[], %s::INTEGER[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE '
+        '"C", %s::TEXT[] COLLATE "C", %s::BIGINT[], %s::INTEGER[], %s::BIGINT[], %s::BIGINT[], %s::TEXT[] '
+        'COLLATE "C", %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::BIGINT[]) '
+        "AS rows(at, width, queue, task, outcome, worker_id, count, waited, ran, waits, runs, error, example, "
+        "example_job)",
     ),
 )
 
 FINE_ROLLUPS = Statement(
     Text(
         "SELECT rollup.id, rollup.at, rollup.width, rollup.queue, rollup.task, rollup.outcome, "
-        "rollup.worker_id, rollup.count, rollup.waited, rollup.ran, rollup.waits, rollup.runs FROM rollup "
-        "WHERE rollup.width = ? AND rollup.at < ? ORDER BY rollup.at LIMIT ? + 0 OFFSET ?",
+        "rollup.worker_id, rollup.count, rollup.waited, rollup.ran, rollup.waits, rollup.runs, rollup.error, "
+        "rollup.example, rollup.example_job FROM rollup WHERE rollup.width = ? AND rollup.at < ? ORDER BY "
+        "rollup.at LIMIT ? + 0 OFFSET ?",
         (0, 1, 2, 3),
         (0,),
     ),
     Text(
         "SELECT rollup.id, rollup.at, rollup.width, rollup.queue, rollup.task, rollup.outcome, "
-        "rollup.worker_id, rollup.count, rollup.waited, rollup.ran, rollup.waits, rollup.runs FROM rollup "
-        "WHERE rollup.width = %s::INTEGER AND rollup.at < %s::BIGINT ORDER BY rollup.at LIMIT %s::INTEGER + 0",
+        "rollup.worker_id, rollup.count, rollup.waited, rollup.ran, rollup.waits, rollup.runs, rollup.error, "
+        "rollup.example, rollup.example_job FROM rollup WHERE rollup.width = %s::INTEGER AND rollup.at < "
+        "%s::BIGINT ORDER BY rollup.at LIMIT %s::INTEGER + 0",
     ),
 )
 
@@ -820,6 +824,286 @@ FORGET_ROLLUPS = Statement(
     ),
     Text(
         "DELETE FROM rollup WHERE rollup.width = %s::INTEGER AND rollup.at < %s::BIGINT",
+    ),
+)
+
+COUNT_READY = Statement(
+    Text(
+        "SELECT ready.queue, count(*) AS count_1, min(ready.since) AS min_1 FROM ready GROUP BY ready.queue",
+    ),
+    Text(
+        "SELECT ready.queue, count(*) AS count_1, min(ready.since) AS min_1 FROM ready GROUP BY ready.queue",
+    ),
+)
+
+COUNT_DELAYED = Statement(
+    Text(
+        "SELECT job.queue, delayed.state, count(*) AS count_1 FROM delayed JOIN job ON job.id = "
+        "delayed.job_id GROUP BY job.queue, delayed.state",
+    ),
+    Text(
+        "SELECT job.queue, delayed.state, count(*) AS count_1 FROM delayed JOIN job ON job.id = "
+        "delayed.job_id GROUP BY job.queue, delayed.state",
+    ),
+)
+
+COUNT_LEASED = Statement(
+    Text(
+        "SELECT job.queue, lease.worker_id, count(*) AS count_1 FROM lease JOIN job ON job.id = lease.job_id "
+        "GROUP BY job.queue, lease.worker_id",
+    ),
+    Text(
+        "SELECT job.queue, lease.worker_id, count(*) AS count_1 FROM lease JOIN job ON job.id = lease.job_id "
+        "GROUP BY job.queue, lease.worker_id",
+    ),
+)
+
+COUNT_CLOSED = Statement(
+    Text(
+        "SELECT closed.state, count(*) AS count_1 FROM closed GROUP BY closed.state",
+    ),
+    Text(
+        "SELECT closed.state, count(*) AS count_1 FROM closed GROUP BY closed.state",
+    ),
+)
+
+SLOTS_THERE = Statement(
+    Text(
+        "SELECT worker.id, worker.slots, worker.memory FROM worker WHERE worker.ended_at IS NULL",
+    ),
+    Text(
+        "SELECT worker.id, worker.slots, worker.memory FROM worker WHERE worker.ended_at IS NULL",
+    ),
+)
+
+PAUSED_NOW = Statement(
+    Text(
+        "SELECT queue.name FROM queue WHERE queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR "
+        "queue.paused_until > ?)",
+    ),
+    Text(
+        "SELECT queue.name FROM queue WHERE queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR "
+        "queue.paused_until > %s::BIGINT)",
+    ),
+)
+
+LAST_JOB = Statement(
+    Text(
+        "SELECT coalesce(max(job.id), ?) AS coalesce_1 FROM job",
+        (0,),
+        (0,),
+    ),
+    Text(
+        "SELECT coalesce(max(job.id), %s::INTEGER) AS coalesce_1 FROM job",
+        (0,),
+        (0,),
+    ),
+)
+
+CAME = Statement(
+    Text(
+        "SELECT anon_1.created_at / 1000000 AS second, anon_1.queue, anon_1.task, count(*) AS count_1, "
+        "max(anon_1.id) AS max_1 FROM (SELECT job.id AS id, job.created_at AS created_at, job.queue AS queue, "
+        "job.task AS task FROM job WHERE job.id > ? AND job.id <= ? ORDER BY job.id LIMIT ? + 0 OFFSET ?) AS "
+        "anon_1 GROUP BY 1, anon_1.queue, anon_1.task",
+        (0, 1, 2, 3),
+        (0,),
+    ),
+    Text(
+        "SELECT anon_1.created_at / 1000000 AS second, anon_1.queue, anon_1.task, count(*) AS count_1, "
+        "max(anon_1.id) AS max_1 FROM (SELECT job.id AS id, job.created_at AS created_at, job.queue AS queue, "
+        "job.task AS task FROM job WHERE job.id > %s::BIGINT AND job.id <= %s::BIGINT ORDER BY job.id LIMIT "
+        "%s::INTEGER + 0) AS anon_1 GROUP BY 1, anon_1.queue, anon_1.task",
+    ),
+)
+
+COUNTED_TO = Statement(
+    Text(
+        "SELECT pulse.counted_to FROM pulse WHERE pulse.width = ? ORDER BY pulse.at DESC LIMIT 1 OFFSET ?",
+        (0, 1),
+        (1, 0),
+    ),
+    Text(
+        "SELECT pulse.counted_to FROM pulse WHERE pulse.width = %s::INTEGER ORDER BY pulse.at DESC LIMIT 1",
+        (0,),
+        (1,),
+    ),
+)
+
+COUNTED_TO_EVER = Statement(
+    Text(
+        "SELECT coalesce(max(pulse.counted_to), ?) AS coalesce_1 FROM pulse",
+        (0,),
+        (0,),
+    ),
+    Text(
+        "SELECT coalesce(max(pulse.counted_to), %s::INTEGER) AS coalesce_1 FROM pulse",
+        (0,),
+        (0,),
+    ),
+)
+
+INSERT_PULSE = Statement(
+    Text(
+        "INSERT INTO pulse (at, width, samples, workers, slots, busy, memory, commit_time, commit_most, "
+        "database_size, log_size, disk_free, completed, failed, unprocessable, canceled, counted_to) VALUES "
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO pulse (at, width, samples, workers, slots, busy, memory, commit_time, commit_most, "
+        "database_size, log_size, disk_free, completed, failed, unprocessable, canceled, counted_to) VALUES "
+        "(%s::BIGINT, %s::INTEGER, %s::INTEGER, %s::INTEGER, %s::INTEGER, %s::INTEGER, %s::BIGINT, "
+        "%s::BIGINT, %s::BIGINT, %s::BIGINT, %s::BIGINT, %s::BIGINT, %s::BIGINT, %s::BIGINT, %s::BIGINT, "
+        "%s::BIGINT, %s::BIGINT)",
+    ),
+    Text(
+        "INSERT INTO pulse (at, width, samples, workers, slots, busy, memory, commit_time, commit_most, "
+        "database_size, log_size, disk_free, completed, failed, unprocessable, canceled, counted_to) SELECT "
+        "rows.at, rows.width, rows.samples, rows.workers, rows.slots, rows.busy, rows.memory, "
+        "rows.commit_time, rows.commit_most, rows.database_size, rows.log_size, rows.disk_free, "
+        "rows.completed, rows.failed, rows.unprocessable, rows.canceled, rows.counted_to FROM "
+        "unnest(%s::BIGINT[], %s::INTEGER[], %s::INTEGER[], %s::INTEGER[], %s::INTEGER[], %s::INTEGER[], "
+        "%s::BIGINT[], %s::BIGINT[], %s::BIGINT[], %s::BIGINT[], %s::BIGINT[], %s::BIGINT[], %s::BIGINT[], "
+        "%s::BIGINT[], %s::BIGINT[], %s::BIGINT[], %s::BIGINT[]) AS rows(at, width, samples, workers, slots, "
+        "busy, memory, commit_time, commit_most, database_size, log_size, disk_free, completed, failed, "
+        "unprocessable, canceled, counted_to)",
+    ),
+)
+
+INSERT_DEPTH = Statement(
+    Text(
+        "INSERT INTO depth (at, width, queue, pending, scheduled, retrying, processing, oldest) VALUES (?, ?, "
+        "?, ?, ?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO depth (at, width, queue, pending, scheduled, retrying, processing, oldest) VALUES "
+        '(%s::BIGINT, %s::INTEGER, %s::VARCHAR COLLATE "C", %s::INTEGER, %s::INTEGER, %s::INTEGER, '
+        "%s::INTEGER, %s::BIGINT)",
+    ),
+    Text(
+        "INSERT INTO depth (at, width, queue, pending, scheduled, retrying, processing, oldest) SELECT "
+        "rows.at, rows.width, rows.queue, rows.pending, rows.scheduled, rows.retrying, rows.processing, "
+        'rows.oldest FROM unnest(%s::BIGINT[], %s::INTEGER[], %s::TEXT[] COLLATE "C", %s::INTEGER[], '
+        "%s::INTEGER[], %s::INTEGER[], %s::INTEGER[], %s::BIGINT[]) AS rows(at, width, queue, pending, "
+        "scheduled, retrying, processing, oldest)",
+    ),
+)
+
+OLDEST_PULSE = Statement(
+    Text(
+        "SELECT min(pulse.at) AS min_1 FROM pulse WHERE pulse.width = ?",
+    ),
+    Text(
+        "SELECT min(pulse.at) AS min_1 FROM pulse WHERE pulse.width = %s::INTEGER",
+    ),
+)
+
+PULSES = Statement(
+    Text(
+        "SELECT pulse.at, pulse.width, pulse.samples, pulse.workers, pulse.slots, pulse.busy, pulse.memory, "
+        "pulse.commit_time, pulse.commit_most, pulse.database_size, pulse.log_size, pulse.disk_free, "
+        "pulse.completed, pulse.failed, pulse.unprocessable, pulse.canceled, pulse.counted_to FROM pulse "
+        "WHERE pulse.width = ? AND pulse.at >= ? AND pulse.at < ? ORDER BY pulse.at",
+    ),
+    Text(
+        "SELECT pulse.at, pulse.width, pulse.samples, pulse.workers, pulse.slots, pulse.busy, pulse.memory, "
+        "pulse.commit_time, pulse.commit_most, pulse.database_size, pulse.log_size, pulse.disk_free, "
+        "pulse.completed, pulse.failed, pulse.unprocessable, pulse.canceled, pulse.counted_to FROM pulse "
+        "WHERE pulse.width = %s::INTEGER AND pulse.at >= %s::BIGINT AND pulse.at < %s::BIGINT ORDER BY "
+        "pulse.at",
+    ),
+)
+
+DEPTHS = Statement(
+    Text(
+        "SELECT depth.at, depth.width, depth.queue, depth.pending, depth.scheduled, depth.retrying, "
+        "depth.processing, depth.oldest FROM depth WHERE depth.width = ? AND depth.at >= ? AND depth.at < ?",
+    ),
+    Text(
+        "SELECT depth.at, depth.width, depth.queue, depth.pending, depth.scheduled, depth.retrying, "
+        "depth.processing, depth.oldest FROM depth WHERE depth.width = %s::INTEGER AND depth.at >= %s::BIGINT "
+        "AND depth.at < %s::BIGINT",
+    ),
+)
+
+DELETE_PULSES = Statement(
+    Text(
+        "DELETE FROM pulse WHERE pulse.width = ? AND pulse.at >= ? AND pulse.at < ?",
+    ),
+    Text(
+        "DELETE FROM pulse WHERE pulse.width = %s::INTEGER AND pulse.at >= %s::BIGINT AND pulse.at < %s::BIGINT",
+    ),
+)
+
+DELETE_DEPTHS = Statement(
+    Text(
+        "DELETE FROM depth WHERE depth.width = ? AND depth.at >= ? AND depth.at < ?",
+    ),
+    Text(
+        "DELETE FROM depth WHERE depth.width = %s::INTEGER AND depth.at >= %s::BIGINT AND depth.at < %s::BIGINT",
+    ),
+)
+
+PENDING_OF = Statement(
+    Text(
+        "SELECT depth.at, depth.queue, depth.pending FROM depth WHERE depth.width = 1 AND depth.at >= ?",
+    ),
+    Text(
+        "SELECT depth.at, depth.queue, depth.pending FROM depth WHERE depth.width = 1 AND depth.at >= %s::BIGINT",
+    ),
+)
+
+PULSE_TIMES = Statement(
+    Text(
+        "SELECT pulse.at FROM pulse WHERE pulse.width = 1 AND pulse.at >= ? ORDER BY pulse.at",
+    ),
+    Text(
+        "SELECT pulse.at FROM pulse WHERE pulse.width = 1 AND pulse.at >= %s::BIGINT ORDER BY pulse.at",
+    ),
+)
+
+INSERT_FORECAST = Statement(
+    Text(
+        "INSERT INTO forecast (at, queue, pending, earliest, likely, latest) VALUES (?, ?, ?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO forecast (at, queue, pending, earliest, likely, latest) VALUES (%s::BIGINT, %s::VARCHAR "
+        'COLLATE "C", %s::INTEGER, %s::BIGINT, %s::BIGINT, %s::BIGINT)',
+    ),
+    Text(
+        "INSERT INTO forecast (at, queue, pending, earliest, likely, latest) SELECT rows.at, rows.queue, "
+        "rows.pending, rows.earliest, rows.likely, rows.latest FROM unnest(%s::BIGINT[], %s::TEXT[] COLLATE "
+        '"C", %s::INTEGER[], %s::BIGINT[], %s::BIGINT[], %s::BIGINT[]) AS rows(at, queue, pending, earliest, '
+        "likely, latest)",
+    ),
+)
+
+OPEN_FORECASTS = Statement(
+    Text(
+        "SELECT forecast.id, forecast.at, forecast.queue, forecast.earliest, forecast.likely, forecast.latest "
+        "FROM forecast WHERE forecast.decided_at IS NULL",
+    ),
+    Text(
+        "SELECT forecast.id, forecast.at, forecast.queue, forecast.earliest, forecast.likely, forecast.latest "
+        "FROM forecast WHERE forecast.decided_at IS NULL",
+    ),
+)
+
+DECIDE_FORECAST = Statement(
+    Text(
+        "UPDATE forecast SET decided_at=?, hit=? WHERE forecast.id = ?",
+    ),
+    Text(
+        "UPDATE forecast SET decided_at=%s::BIGINT, hit=%s::INTEGER WHERE forecast.id = %s::BIGINT",
+    ),
+)
+
+FORGET_FORECASTS = Statement(
+    Text(
+        "DELETE FROM forecast WHERE forecast.decided_at < ?",
+    ),
+    Text(
+        "DELETE FROM forecast WHERE forecast.decided_at < %s::BIGINT",
     ),
 )
 

@@ -6,6 +6,6 @@ JOB, READY, DELAYED, LEASE, CLOSED = (table(name) for name in ("job", "ready", "
 ATTEMPT, REFUSAL, HOLD, INTENT = (table(name) for name in ("attempt", "refusal", "unique_hold", "file_intent"))
 WORKER, WORKER_TASK, QUEUE = (table(name) for name in ("worker", "worker_task", "queue"))
 DUTY, ACTION, PROGRESS, LOG = (table(name) for name in ("duty", "action", "progress", "job_log"))
-ROLLUP, SEAL = table("rollup"), table("seal")
+ROLLUP, SEAL, PULSE, DEPTH, FORECAST = (table(name) for name in ("rollup", "seal", "pulse", "depth", "forecast"))
 ACCOUNT, LOGIN, THROTTLE, TOKEN = (table(name) for name in ("account", "login", "throttle", "token"))
 REDRIVE, REDRIVE_JOB = table("redrive"), table("redrive_job")

@@ -65,7 +65,7 @@ INSERT_DUTY = insert_row(DUTY, "name", "worker_id", "boot_id", "until", unless_t
 
 # Roll-ups
 
-ROLLUP_COLUMNS = ("at", "width", "queue", "task", "outcome", "worker_id", "count", "waited", "ran", "waits", "runs")
+ROLLUP_COLUMNS = tuple(column.name for column in ROLLUP.c if column.name != "id")
 INSERT_ROLLUP = insert_row(ROLLUP, *ROLLUP_COLUMNS)
 # The oldest rows of one width that ended before a moment, to be merged into wider ones.
 FINE_ROLLUPS = Declared(

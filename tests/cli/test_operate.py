@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, insert
 
 from pqkit.models import table
 from pqkit.outcome import completed
@@ -329,3 +329,20 @@ def test_help_names_every_command_in_its_panel(pqkit):
     ]
     assert [word for word in ("Run", "Jobs", "Operate", "Database", *commands) if word not in shown] == []
     assert pqkit("--version").out.startswith("pqkit ")
+
+
+def test_forecasts_are_told_with_their_interval_and_their_score(pqkit, queue):
+    assert pqkit("forecast").out.startswith("No forecast")
+    now = queue.database.now()
+    rows = [("a", now, 50, now, now + 300_000_000, None), ("b", now, 70, None, None, None)]
+    with queue.engine.begin() as connection:
+        for row in rows:
+            values = dict(zip(("queue", "at", "pending", "earliest", "likely", "latest"), row, strict=True))
+            connection.execute(insert(table("forecast")).values(values))
+        connection.execute(insert(table("forecast")).values({**values, "decided_at": now, "hit": 1}))
+    said = pqkit("forecast").out
+    for words in ("in about 5 m", "to never)", "will not drain at this rate", "Of the last 1 forecasts 100% came true"):
+        assert words in said
+    found = pqkit("forecast", "--json").json
+    assert [each["queue"] for each in found["forecasts"]] == ["a", "b"]
+    assert found["forecasts"][0]["likely_at"].endswith("Z")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from pqkit.db.database import Database, Durability, Obstacle
+from pqkit.db.database import Database, Durability, Obstacle, Sizes
 from pqkit.db.postgresql import scratch, trouble
 from pqkit.db.postgresql.address import read_address
 from pqkit.db.postgresql.health import Health, health, horizon, invalid_indexes
@@ -143,6 +143,12 @@ class PostgresDatabase(Database):
     def integrity(self) -> list[str]:
         with self.read() as tx:
             return invalid_indexes(tx.cursor)
+
+    def sizes(self) -> Sizes:
+        return Sizes(int(self._ask("SELECT pg_database_size(current_database())")[0]), None, None)
+
+    def software(self) -> str:
+        return f"PostgreSQL {self._ask('SHOW server_version')[0].split()[0]}"
 
     def replaced(self) -> bool:
         """A server has no file that could be moved away under a worker; who is gone is met again, or not."""

@@ -1,0 +1,44 @@
+"""``pqkit forecast``: when each queue will have no pending job any more."""
+
+import typer
+
+from pqkit import queries
+from pqkit.cli import output as out
+from pqkit.cli.inputs import AsJson
+from pqkit.queries import Forecast, Outlook
+from pqkit.queue import get_queue
+
+SECOND = 1_000_000
+
+
+def forecast(json: AsJson = False) -> None:
+    """Say when each queue will be empty, with an interval and how often such forecasts came true."""
+    database = get_queue(create=False).database
+    found, now = queries.outlook(database), database.now()
+    if json:
+        out.show_json({**out.plain(found), "forecasts": [out.plain(each) for each in found.forecasts]})
+    elif not found.forecasts:
+        typer.echo("No forecast: no queue has had enough pending jobs for a minute while a worker ran.")
+    else:
+        rows = ((each.queue, each.pending, words(each, now)) for each in found.forecasts)
+        out.show(out.table(("queue", ">pending", "~drains"), rows))
+    typer.echo(score(found), err=json)
+
+
+def words(each: Forecast, now: int) -> str:
+    """When it drains, in words."""
+    if each.likely_at is None:
+        return "will not drain at this rate"
+    least, most = (_left(moment, now) for moment in (each.earliest_at, each.latest_at))
+    return f"in about {_left(each.likely_at, now)} ({least} to {most})"
+
+
+def _left(moment: int | None, now: int) -> str:
+    return "never" if moment is None else out.span(max(0, moment - now) / SECOND)
+
+
+def score(found: Outlook) -> str:
+    """How the latest forecasts did; an interval should hold four times in five."""
+    if found.hit_rate is None:
+        return "None has been judged by what came yet."
+    return f"Of the last {found.judged} forecasts {found.hit_rate:.0%} came true; 80% should."

@@ -1,0 +1,135 @@
+"""Samples of the whole and of each queue, for charts that count nothing: maintenance takes one about once a second."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from pqkit.db import Database, Transaction
+from pqkit.queue.foresee import foresee
+from pqkit.queue.rollup import Key, Sums, write
+from pqkit.sql import compiled as sql
+from pqkit.states import FINAL, JobState
+
+EVERY = 1.0
+REST = 20
+"""A sample of a huge queue takes its time; so many times as long pass before the next."""
+SIZES_EVERY = 10.0
+FORESEE_EVERY = 5.0
+MOST_QUEUES = 200
+MOST_JOBS = 20_000
+STATES = (JobState.PENDING, JobState.SCHEDULED, JobState.RETRYING, JobState.PROCESSING)
+
+
+class Looked(NamedTuple):
+    """What a look has counted: unfinished jobs by queue and state, since when the oldest pending one waits, ended jobs
+    by state, living workers with (slots, memory) and the jobs that each holds, and the highest id of a job."""
+
+    unfinished: dict[str, Counter[JobState]]
+    since: dict[str, int]
+    ended: dict[JobState, int]
+    workers: dict[int, tuple[int, int]]
+    held: Counter[int]
+    last_job: int
+
+
+class Sampler:
+    """Takes samples while its worker has the duty. Being two by accident does no harm."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._next = self._next_sizes = self._next_forecast = 0.0
+        self._sizes: Sequence[int | None] = (None, None, None)
+        self._commit: int | None = None
+        self._last_job: int | None = None
+
+    def sample_if_due(self, clock: float) -> bool:
+        """Take a sample unless it is too early for one at ``clock`` (monotonic seconds); whether it was taken."""
+        if clock < self._next:
+            return False
+        began = time.monotonic()
+        self.sample()
+        self._next = clock + max(EVERY, REST * (time.monotonic() - began))
+        if clock >= self._next_forecast:
+            self._next_forecast = clock + FORESEE_EVERY
+            foresee(self._database)
+        return True
+
+    def sample(self) -> None:
+        """Count, and write what was counted."""
+        with self._database.read() as tx:
+            looked = _look(tx)
+            counted_to, came = self._came(tx)
+        now = self._database.now()
+        began = time.monotonic()
+        with self._database.write() as tx:
+            if came and _counted_to(tx) == counted_to:
+                counted_to = max(row[-1] for row in came)
+                write(
+                    tx, {Key(second, queue, task, "enqueued"): Sums(count) for second, queue, task, count, _ in came}, 0
+                )
+            tx.run(sql.INSERT_PULSE, now, 1, 1, *_slots(looked), *self._measured(), *_totals(looked), counted_to)
+            tx.run_many(sql.INSERT_DEPTH, [(now, 1, *row) for row in _depths(looked, now)])
+        self._commit = round((time.monotonic() - began) * 1_000_000)
+        self._last_job = looked.last_job
+
+    def _came(self, tx: Transaction) -> tuple[int, list[Any]]:
+        """Up to which job those that came are counted, and a bounded number of later ones."""
+        counted_to = _counted_to(tx)
+        until = counted_to if self._last_job is None else self._last_job
+        return counted_to, tx.rows(sql.CAME, counted_to, until, MOST_JOBS) if until > counted_to else []
+
+    def _measured(self) -> tuple[int | None, ...]:
+        """The last commit's time twice (mean and most), and the sizes."""
+        clock = time.monotonic()
+        if clock >= self._next_sizes:
+            self._next_sizes = clock + SIZES_EVERY
+            self._sizes = self._database.sizes()
+        return self._commit, self._commit, *self._sizes
+
+
+def _counted_to(tx: Transaction) -> int:
+    found = tx.row(sql.COUNTED_TO) or tx.row(sql.COUNTED_TO_EVER)
+    return int(found[0])
+
+
+def _look(tx: Transaction) -> Looked:
+    unfinished: dict[str, Counter[JobState]] = defaultdict(Counter)
+    since, held = {}, Counter[int]()
+    for queue, count, oldest in tx.rows(sql.COUNT_READY):
+        unfinished[queue][JobState.PENDING] += count
+        since[queue] = oldest
+    for queue, state, count in tx.rows(sql.COUNT_DELAYED):
+        unfinished[queue][JobState(state)] += count
+    for queue, worker, count in tx.rows(sql.COUNT_LEASED):
+        unfinished[queue][JobState.PROCESSING] += count
+        held[worker] += count
+    ended = {JobState(state): count for state, count in tx.rows(sql.COUNT_CLOSED)}
+    workers = {worker: (slots, memory) for worker, slots, memory in tx.rows(sql.SLOTS_THERE)}
+    return Looked(unfinished, since, ended, workers, held, tx.row(sql.LAST_JOB)[0])
+
+
+def _slots(looked: Looked) -> tuple[int, int, int, int]:
+    """Workers, slots, busy slots, memory. A worker may hold more jobs than it runs."""
+    busy = sum(min(looked.held[worker], slots) for worker, (slots, _) in looked.workers.items())
+    memory = sum(memory for _, memory in looked.workers.values())
+    return len(looked.workers), sum(slots for slots, _ in looked.workers.values()), busy, memory
+
+
+def _totals(looked: Looked) -> list[int]:
+    return [looked.ended.get(state, 0) for state in FINAL]
+
+
+def _depths(looked: Looked, now: int) -> list[tuple[object, ...]]:
+    """A row for each queue with unfinished jobs; of very many queues the largest, and the rest in one without name."""
+    largest = sorted(looked.unfinished.items(), key=lambda each: -each[1].total())
+    rows = [_depth(queue, counts, looked.since.get(queue), now) for queue, counts in largest[:MOST_QUEUES]]
+    if others := largest[MOST_QUEUES:]:
+        together = sum((counts for _, counts in others), Counter[JobState]())
+        oldest = min((looked.since[queue] for queue, _ in others if queue in looked.since), default=None)
+        rows.append(_depth("", together, oldest, now))
+    return rows
+
+
+def _depth(queue: str, counts: Counter[JobState], since: int | None, now: int) -> tuple[object, ...]:
+    return queue, *(counts[state] for state in STATES), None if since is None else max(0, now - since)
