@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from itertools import groupby
 
+from pqkit.backup.schedule import Schedule
 from pqkit.db import Database
 from pqkit.errors import DatabaseUnavailable
 from pqkit.log import get_logger
@@ -25,6 +26,7 @@ WORDS = {
     "resume": "resumed",
     "create_queue": "created a queue",
     "delete_queue": "deleted a queue",
+    "restore": "restored a backup",
     "add_user": "added a user",
     "remove_user": "removed a user",
     "set_role": "changed a user's role",
@@ -68,7 +70,7 @@ class Maintainer(threading.Thread):
             _Timer(EVERY_HOUR, self._forget),
             _Timer(EVERY_SECOND / 4, self._sideline.go_on),
         ]
-        self._retention = Retention(database, settings)
+        self._retention, self._backups = Retention(database, settings), Schedule(settings)
         self._duty = _Timer(EVERY_SECOND, self._take_duty)
 
     def run(self) -> None:
@@ -91,6 +93,7 @@ class Maintainer(threading.Thread):
                 for timer in self._timers:
                     timer.run_if_due(now)
                 self._retention.step(now)
+                self._backups.step(now)
         except DatabaseUnavailable as error:
             self._log.warning("maintenance waits for the database", error=str(error))
         except Exception as error:  # noqa: BLE001 - one duty that fails must not end the others
@@ -104,6 +107,7 @@ class Maintainer(threading.Thread):
 
     def _give_up(self) -> None:
         self._sideline.stop()
+        self._backups.stop()
         try:
             if self._on_duty:
                 self._upkeep.drop_duty(self._worker_id)

@@ -63,6 +63,11 @@ class Settings(BaseSettings):
         7.0, description="days that completed and canceled jobs are kept before maintenance prunes them, or `forever`"
     )
     keep_dead: Days = Field(90.0, description="days that unprocessable and failed jobs are kept, or `forever`")
+    backups: Path | None = Field(
+        None, description="the folder into which maintenance backs up; without it nobody does so by itself"
+    )
+    backup_every: float = Field(24.0, gt=0, description="hours between those backups")
+    backup_keep: int = Field(7, ge=1, description="how many of them stay")
     archive: Path | None = Field(
         None,
         description="the folder in which jobs are archived before they are pruned; without it they are only sealed",

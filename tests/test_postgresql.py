@@ -16,7 +16,7 @@ from pqkit.db.postgresql import PostgresDatabase, health
 from pqkit.db.postgresql.clock import ServerClock
 from pqkit.db.postgresql.opener import HOT, Opener
 from pqkit.db.postgresql.transaction import Write
-from pqkit.errors import DatabaseUnavailable, PqkitError, UnsupportedUrl
+from pqkit.errors import DatabaseUnavailable, UnsupportedUrl
 from pqkit.outcome import completed
 from pqkit.queries import Filter, jobs, misplaced, obstacle
 from pqkit.queries.history import audit
@@ -477,11 +477,6 @@ def test_an_index_that_is_not_valid_is_damage(queue: Queue) -> None:
     assert queue.database.integrity() == []
     sql(queue, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'lease_by_worker'::regclass")
     assert queue.database.integrity() == ["the index lease_by_worker is not valid: REINDEX INDEX lease_by_worker"]
-
-
-def test_a_copy_is_made_by_the_servers_own_tool(queue: Queue, tmp_path: Any) -> None:
-    with pytest.raises(PqkitError, match="pg_dump"):
-        queue.database.backup(tmp_path / "copy")
 
 
 def test_what_is_searched_is_found_as_on_sqlite_whatever_spaces_jsonb_puts(queue: Queue) -> None:

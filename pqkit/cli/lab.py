@@ -111,6 +111,24 @@ def system(
     )
 
 
+@app.command()
+def backups(*, times: Annotated[int, typer.Option(min=1, help="How many backups.")] = 50, json: AsJson = False) -> None:
+    """Back up and restore again and again while workers and producers work: each comes back whole."""
+    from pqkit.lab.backups import backups as experiment  # noqa: PLC0415
+
+    run_experiment(lambda place, progress: experiment(place, times, progress=progress), as_json=json)
+
+
+@app.command()
+def moving(
+    *, jobs: Annotated[int, typer.Option(min=20, help="Jobs in the queue.")] = 100_000, json: AsJson = False
+) -> None:
+    """Copy a whole queue into a file and back into a new database: nothing is lost, nothing is different."""
+    from pqkit.lab.moving import moving as experiment  # noqa: PLC0415
+
+    run_experiment(lambda place, progress: experiment(place, jobs, progress=progress), as_json=json)
+
+
 def _check_task(name: str) -> None:
     from pqkit.tasks import find  # noqa: PLC0415
     from pqkit.worker.tasks import import_tasks  # noqa: PLC0415

@@ -8,6 +8,7 @@ from pqkit.cli.enqueue import enqueue
 from pqkit.cli.forecast import forecast
 from pqkit.cli.frame import make_app
 from pqkit.cli.init import init
+from pqkit.cli.keep import backup, copy, drill, restore
 from pqkit.cli.monitor import monitor
 from pqkit.cli.producer import producer
 from pqkit.cli.proof import audit, why
@@ -41,6 +42,7 @@ app.add_typer(notebooks.app, name="runs", rich_help_panel=NOTEBOOKS)
 for proof in (powercut, syscalls, simulate, mutants):
     lab.app.command()(proof)
 app.add_typer(lab.app, name="lab", rich_help_panel=OPERATE)
-for history in (prune, archive):
-    db.app.command()(history)
+for keeping in (backup, restore, copy, prune, archive):
+    db.app.command()(keeping)
+app.command(rich_help_panel=DATABASE)(drill)
 app.add_typer(db.app, name="db", rich_help_panel=DATABASE)

@@ -129,6 +129,11 @@ class Database(ABC):
     def data_version(self) -> int:
         """A number that changes when there may be something new; it costs next to nothing to ask."""
 
+    @property
+    def place(self) -> Path | None:
+        """The file that the database is; None where a server has it."""
+        return None
+
     @abstractmethod
     def exists(self) -> bool:
         """Whether there is a database at all, with or without tables."""
@@ -142,8 +147,9 @@ class Database(ABC):
         """Let only one process at a time change the schema, until the connection's transaction ends."""
 
     @abstractmethod
-    def backup(self, target: Path) -> None:
-        """Copy the whole database to ``target`` while it is in use; whole or not at all."""
+    def backup(self, target: Path) -> bool:
+        """Copy the whole database to the SQLite file ``target`` while it is in use, whole or not at all; False where a
+        database cannot do that by itself."""
 
     @abstractmethod
     def make_scratch(self, folder: Path) -> str:

@@ -98,6 +98,10 @@ class SqliteDatabase(Database):
     def refuse_bad_place(self) -> None:
         refuse_network(self.path)
 
+    @property
+    def place(self) -> Path:
+        return self.path
+
     def exists(self) -> bool:
         return self.path.exists()
 
@@ -119,7 +123,7 @@ class SqliteDatabase(Database):
     def lock_schema(self, connection: "Connection") -> None:
         """BEGIN IMMEDIATE has done it."""
 
-    def backup(self, target: Path) -> None:
+    def backup(self, target: Path) -> bool:
         target.touch(0o600, exist_ok=False)
         copy = sqlite.connect(str(target))
         try:
@@ -129,6 +133,7 @@ class SqliteDatabase(Database):
             raise DatabaseUnavailable(f"cannot copy {self.path} to {target}: {error}") from error
         finally:
             copy.close()
+        return True
 
     def make_scratch(self, folder: Path) -> str:
         return f"sqlite:///{folder / 'queue.db'}"

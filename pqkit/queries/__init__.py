@@ -10,6 +10,7 @@ from pqkit.queries.failures import FailureGroup, failure_groups
 from pqkit.queries.forecasts import Forecast, Outlook, outlook
 from pqkit.queries.redrives import RedrivenJob, RedriveView, redrive, redriven, redrives
 from pqkit.queries.series import Flow, Level, Span, flow, levels
+from pqkit.queries.since import Since, latest, since
 from pqkit.queries.standing import Standing, count_now, standing
 from pqkit.queries.survey import Alike, Survey, matching, survey
 from pqkit.queries.system import (
@@ -38,6 +39,7 @@ from pqkit.queries.views import (
     ProgressView,
     arguments_of,
     ids,
+    ids_among,
     job,
     jobs,
     listed,
@@ -68,6 +70,7 @@ __all__ = [
     "Rates",
     "RedriveView",
     "RedrivenJob",
+    "Since",
     "Span",
     "Standing",
     "Survey",
@@ -86,8 +89,10 @@ __all__ = [
     "failure_groups",
     "flow",
     "ids",
+    "ids_among",
     "job",
     "jobs",
+    "latest",
     "levels",
     "listed",
     "marks",
@@ -101,6 +106,7 @@ __all__ = [
     "redrive",
     "redriven",
     "redrives",
+    "since",
     "standing",
     "survey",
     "tally",

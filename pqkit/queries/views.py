@@ -127,6 +127,16 @@ def listed(database: Database, job_ids: Sequence[int]) -> list[JobView]:
         return _views(connection, [Found(job_id, Key(None, (job_id,))) for job_id in job_ids])
 
 
+def ids_among(database: Database, job_ids: Sequence[int]) -> list[int]:
+    """Those of these ids that jobs have."""
+    found: list[int] = []
+    with database.look() as connection:
+        for start in range(0, len(job_ids), CHUNK):
+            known = select(table("job").c.id).where(table("job").c.id.in_(job_ids[start : start + CHUNK]))
+            found += connection.scalars(known)
+    return found
+
+
 def tally(database: Database, job_ids: Sequence[int]) -> dict[JobState, int]:
     """How many of these jobs are in which state; states with none, and jobs that are not there, are left out."""
     found: Counter[JobState] = Counter()

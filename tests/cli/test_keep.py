@@ -10,6 +10,7 @@ from pqkit import Queue
 from pqkit.queries.history import audit
 from pqkit.queue import Leases
 from tests.test_retention import ended
+from tests.verbs import sql
 
 pytestmark = pytest.mark.usefixtures("add")
 
@@ -37,3 +38,50 @@ def test_the_command_shows_what_it_will_prune_and_asks(pqkit: Any, queue: Queue,
     assert "3 jobs pruned under seal, 3 of them read from the archive" in shown.out
     found = json.loads(pqkit("audit", "--json").out)
     assert (found["pruned"], found["archived"], found["clean"]) == (3, 0, True)
+
+
+def test_a_queue_is_backed_up_into_a_folder_and_drilled(pqkit: Any, queue: Queue) -> None:
+    queue.enqueue("add", {"a": 1})
+    assert "name a file or a folder" in pqkit("db", "backup").err
+    assert "is none" in pqkit("db", "backup", "copy.db", "--keep", "2").err
+    Path("backups").mkdir()
+    done = pqkit("db", "backup", BACKUPS="backups")
+    assert "holds 1 job, checked" in done.out
+    queue.enqueue("add", {"a": 1})
+    drilled = pqkit("drill", BACKUPS="backups")
+    assert "came back whole" in drilled.out
+    assert "1 job queued, 0 runs ended" in drilled.out
+    found = pqkit("drill", "--json").json
+    assert (found["jobs"], found["clean"], found["lost"]["queued"]) == (1, True, 1)
+    Path("copy.db").write_text("no backup")
+    assert pqkit("drill", "copy.db").is_one_clear_line
+    assert pqkit("drill", "nowhere.db").is_one_clear_line
+
+
+def test_a_backup_whose_audit_finds_something_is_kept_and_says_so(pqkit: Any, queue: Queue, worker: Leases) -> None:
+    (job,) = ended(queue, "add", worker, 1)
+    sql(queue, f"DELETE FROM attempt WHERE job_id = {job}")
+    done = pqkit("db", "backup", "copy.db")
+    assert done.code == 1
+    assert f"job {job}" in done.out
+    assert Path("copy.db").exists()
+
+
+def test_a_backup_is_restored_after_a_question(pqkit: Any, queue: Queue, another_url: str) -> None:
+    queue.enqueue("add", {"a": 1})
+    assert pqkit("db", "backup", "copy.db").code == 0
+    assert pqkit("db", "restore", "copy.db").code == 2
+    assert pqkit("db", "restore", "copy.db", "--yes").is_one_clear_line, "it holds jobs"
+    done = pqkit("--url", another_url, "db", "restore", "copy.db", "--yes")
+    assert "holds 1 job again" in done.out, done
+    assert [job["task"] for job in pqkit("jobs", "list", "--json").json] == ["add"]
+
+
+def test_a_queue_is_copied_by_one_command(pqkit: Any, queue: Queue, url: str) -> None:
+    queue.enqueue("add", {"a": 1})
+    assert pqkit("db", "copy", url, url).is_one_clear_line
+    done = pqkit("db", "copy", url, "sqlite:///moved.db")
+    assert "holds all 1 job" in done.out, done
+    assert pqkit("db", "copy", url, "sqlite:///moved.db").is_one_clear_line, "it is in use"
+    assert pqkit("db", "copy", "sqlite:///moved.db", "sqlite:///again.db", "--json").json["rows"]["job"] == 1
+    assert pqkit("--url", "sqlite:///again.db", "audit").code == 0

@@ -16,7 +16,7 @@ from pqkit.db.postgresql.kept import Kept
 from pqkit.db.postgresql.listener import Listener, NotifiedWake
 from pqkit.db.postgresql.opener import CALM, Opener
 from pqkit.db.postgresql.transaction import JoinedTransaction, PostgresTransaction, Write
-from pqkit.errors import ForeignSession, PqkitError
+from pqkit.errors import ForeignSession
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -125,8 +125,8 @@ class PostgresDatabase(Database):
     def lock_schema(self, connection: "Connection") -> None:
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('pqkit schema'))")
 
-    def backup(self, target: Path) -> None:
-        raise PqkitError(f"PostgreSQL makes its own copies while it is in use: pg_dump -Fc -f {target} '{self.name}'")
+    def backup(self, target: Path) -> bool:  # noqa: ARG002 - its rows are copied, table by table
+        return False
 
     def make_scratch(self, folder: Path) -> str:  # noqa: ARG002 - for databases that are files
         return scratch.create(self.url)

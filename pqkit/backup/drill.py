@@ -1,0 +1,46 @@
+"""The drill: does the last backup come back, how long does it take, and what would be lost?"""
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from pqkit import queries
+from pqkit.backup.folder import in_folder, name_for
+from pqkit.backup.make import Backup, back_up
+from pqkit.backup.restore import restore
+from pqkit.db import Database, connect
+from pqkit.queries.since import Since
+
+
+class Drilled(NamedTuple):
+    """``fresh`` says that the backup was made for the drill; ``seconds`` is what the restoration took, its checks
+    included; ``window`` (seconds) and ``lost`` are what would be lost, if the queue were lost now."""
+
+    backup: Backup
+    fresh: bool
+    seconds: float
+    window: float
+    lost: Since
+
+
+def drill(database: Database, backup: Path | None, folder: Path | None) -> Drilled:
+    """Restore a backup (the given one, the newest of the folder, or one made now) into a scratch place, and compare it
+    with the living queue. Raises BackupError when it does not come back whole."""
+    scratch = Path(tempfile.mkdtemp(prefix="pqkit-drill-"))
+    try:
+        known = in_folder(folder) if folder is not None and backup is None else []
+        file = backup or (known[-1] if known else None)
+        fresh = file is None
+        if file is None:
+            file = back_up(database, scratch / name_for(time.time())).path
+        begun = time.monotonic()
+        found = restore(file, connect(f"sqlite:///{scratch}/restored.db"), rescue_after=0)
+        seconds = time.monotonic() - begun
+        written = file.stat().st_mtime
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    moment, now = found.latest or 0, database.now()
+    window = (now - moment) / 1_000_000 if moment else time.time() - written
+    return Drilled(found, fresh, seconds, window, queries.since(database, moment))

@@ -1,0 +1,36 @@
+"""A folder of backups: their names say when each was begun."""
+
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+NAME = re.compile(r"pqkit-(\d{8}T\d{6})Z\.db")
+PART = ".part"
+HALF_IS_OLD = 86_400.0
+
+
+def name_for(moment: float) -> str:
+    """The file name of a backup in a folder of backups; ``moment`` in seconds since 1970."""
+    return f"pqkit-{datetime.fromtimestamp(moment, UTC):%Y%m%dT%H%M%S}Z.db"
+
+
+def in_folder(folder: Path) -> list[Path]:
+    """The backups in a folder, oldest first."""
+    return sorted(path for path in folder.glob("pqkit-*.db") if NAME.fullmatch(path.name))
+
+
+def age(backup: Path) -> float:
+    """Seconds since a backup of such a name was begun."""
+    found = NAME.fullmatch(backup.name)
+    assert found
+    return time.time() - datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp()
+
+
+def prune(folder: Path, keep: int) -> list[Path]:
+    """Delete all but the newest ``keep`` backups of a folder, and the halves that killed ones left."""
+    dropped = in_folder(folder)[:-keep]
+    halves = [part for part in folder.glob(f".pqkit-*{PART}*") if time.time() - part.stat().st_mtime > HALF_IS_OLD]
+    for path in (*dropped, *halves):
+        path.unlink(missing_ok=True)
+    return dropped

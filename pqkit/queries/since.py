@@ -1,0 +1,33 @@
+"""What was written last, and since when."""
+
+from typing import NamedTuple
+
+from sqlalchemy import func, select, union_all
+
+from pqkit.db import Database
+from pqkit.models import table
+
+JOB, CLOSED, ATTEMPT, ACTION, WORKER = (table(name) for name in ("job", "closed", "attempt", "action", "worker"))
+
+
+class Since(NamedTuple):
+    """What happened since a moment: jobs queued, runs ended, things that operators did."""
+
+    queued: int
+    ended: int
+    acted: int
+
+
+def latest(database: Database) -> int | None:
+    """The moment of the last thing on record (microseconds UTC); None where nothing is."""
+    times = (JOB.c.created_at, ATTEMPT.c.ended_at, ACTION.c.at, WORKER.c.heartbeat_at)
+    last = union_all(*(select(func.max(time).label("at")) for time in times)).subquery()
+    with database.look() as connection:
+        return connection.execute(select(func.max(last.c.at))).scalar()
+
+
+def since(database: Database, moment: int) -> Since:
+    """What a queue that goes back to that moment would lose."""
+    times = (JOB.c.created_at, ATTEMPT.c.ended_at, ACTION.c.at)
+    with database.look() as connection:
+        return Since(*(connection.execute(select(func.count()).where(time > moment)).scalar_one() for time in times))
