@@ -11,6 +11,7 @@ from pqkit.errors import DatabaseUnavailable
 from pqkit.log import get_logger
 from pqkit.offspring import in_words
 from pqkit.outcome import summarize
+from pqkit.queue.named import forget_old
 from pqkit.queue.operate import PAST
 from pqkit.queue.redrive import advance
 from pqkit.queue.sample import Sampler
@@ -125,6 +126,7 @@ class Maintainer(threading.Thread):
 
     def _forget(self) -> None:
         self._upkeep.forget(self._database.now() - RECORDS_KEPT)
+        forget_old(self._database)
 
     def _rescue(self) -> None:
         silence_counts = self._ticked is not None and self._ticked >= self._silence_counts_from

@@ -522,6 +522,17 @@ class RedriveJobRow(Row, table=True):
     note: str | None = Field(default=None, sa_type=Text)
 
 
+class RequestRow(Row, table=True):
+    """An enqueue that its sender named, so that sending it again queues nothing. ``job_ids`` is a JSON list."""
+
+    __tablename__ = "request"
+    __table_args__ = (Index("request_age", "at"),)
+    key: str = Field(sa_column=Column(Text, primary_key=True))
+    digest: str = Field(sa_type=Text)
+    job_ids: str | None = Field(default=None, sa_type=Text)
+    at: int = Field(sa_type=BigInteger)
+
+
 metadata: MetaData = Row.metadata
 
 

@@ -76,9 +76,11 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="the least level that is logged"
     )
-    host: str = Field("127.0.0.1", description="the address that the consoles listen on")
+    host: str = Field("127.0.0.1", description="the address that the consoles and the REST interface listen on")
     manager_port: int = Field(8501, ge=1, le=65535, description="port of the manager console")
     ops_port: int = Field(8502, ge=1, le=65535, description="port of the ops console")
+    api_port: int = Field(8503, ge=1, le=65535, description="port of the REST interface")
+    api_get_dequeue: bool = Field(False, description="the REST interface answers `GET /dequeue`, which takes a job")
     producer_every: float = Field(5.0, gt=0, description="seconds between the demo producer's files")
 
     @field_validator("tasks", "notebooks", mode="before")

@@ -72,6 +72,10 @@ HEAVY = {
     "alembic",
     "IPython",
     "supervisor",
+    "fastapi",
+    "argon2",
+    "prometheus_client",
+    "opentelemetry",
 }
 
 

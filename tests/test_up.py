@@ -29,7 +29,7 @@ class Project:
 
     def __init__(self, folder: Path, program: Sequence[str | Path] = (sys.executable, "-m", "pqkit")) -> None:
         self.folder, self.program, self.mark = folder, program, uuid.uuid4().hex
-        self.ports = [free_port(), free_port()]
+        self.ports = [free_port() for _ in range(3)]
         self.environment = os.environ | {
             MARK: self.mark,
             "PQKIT_WORKERS": "2",
@@ -37,6 +37,7 @@ class Project:
             "PQKIT_PRODUCER_EVERY": "0.3",
             "PQKIT_OPS_PORT": str(self.ports[0]),
             "PQKIT_MANAGER_PORT": str(self.ports[1]),
+            "PQKIT_API_PORT": str(self.ports[2]),
         }
         self.running: subprocess.Popen[bytes] | None = None
 
@@ -134,7 +135,8 @@ def test_the_demo_stamps_files_and_ctrl_c_leaves_no_process(project: Project) ->
     up = project.up("--demo", "--no-consoles")
     wait_until(lambda: len(project.stamped()) >= 2, what="stamped files")
     project.wait_for("stop             Ctrl+C")
-    wait_until(lambda: len(project.processes()) == 5, what="itself, supervisord, two workers, the producer")
+    expected = "itself, supervisord, two workers, the producer, the REST interface"
+    wait_until(lambda: len(project.processes()) == 6, what=expected)
 
     second = project.pqkit("up", "--demo", "--no-consoles")
     assert second.returncode == 2
@@ -154,11 +156,13 @@ def test_the_demo_stamps_files_and_ctrl_c_leaves_no_process(project: Project) ->
     assert not [path for path in (project.folder / "data").iterdir() if path.name.startswith("supervisor")]
 
 
-def test_both_consoles_answer_and_end_even_when_all_above_them_is_killed(project: Project) -> None:
+def test_consoles_and_rest_answer_and_end_even_when_all_above_them_is_killed(project: Project) -> None:
     up = project.up("--demo")
     project.wait_for("stop             Ctrl+C")
     assert re.search(r"first login +admin, with the password \S{24}\n", project.said())
-    for name, port in zip(("ops", "manager"), project.ports, strict=True):
+    with urlopen(f"http://127.0.0.1:{project.ports[2]}/readyz", timeout=PATIENCE) as answer:
+        assert answer.status == 200
+    for name, port in zip(("ops", "manager"), project.ports, strict=False):
         address = f"http://127.0.0.1:{port}"
         assert f"{name} console".ljust(17) + address in project.said()
         with urlopen(address, timeout=PATIENCE) as page:

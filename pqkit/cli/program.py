@@ -1,6 +1,7 @@
 """The whole program: every command in its place."""
 
 from pqkit.cli import db, files, jobs, lab, notebooks, queues, tokens, users, workers
+from pqkit.cli.api import api
 from pqkit.cli.bench import bench
 from pqkit.cli.dashboards import dashboards
 from pqkit.cli.doctor import doctor
@@ -22,7 +23,7 @@ RUN, JOBS, NOTEBOOKS, OPERATE, DATABASE = "Run", "Jobs", "Notebooks", "Operate",
 app = make_app()
 
 
-for panel, commands in {RUN: (up, worker, producer, dashboards, init), JOBS: (enqueue,)}.items():
+for panel, commands in {RUN: (up, worker, producer, dashboards, api, init), JOBS: (enqueue,)}.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=JOBS)

@@ -29,7 +29,7 @@ DEMO_TASKS, NOTEBOOK_TASKS = "pqkit.demo.tasks", "pqkit.notebook"
 SPARE_SECONDS = 10
 START_SECONDS = 60.0
 PROGRESS_SECONDS = 5.0
-CONSOLES = ("ops", "manager")
+CONSOLES, API = ("ops", "manager"), "api"
 FAILING = {"backoff", "fatal"}
 
 
@@ -41,13 +41,14 @@ def up(
     demo: Annotated[bool, typer.Option("--demo", help="Run the demo: files to stamp, one every few seconds.")] = False,
     workers: Annotated[int | None, typer.Option(min=0, help="Workers to start. [default: PQKIT_WORKERS]")] = None,
     consoles: Annotated[bool, typer.Option(help="Serve the two consoles.")] = True,
+    api: Annotated[bool, typer.Option(help="Serve the REST interface.")] = True,
 ) -> None:
-    """Run workers and consoles under Supervisor until Ctrl+C, which stops them gracefully."""
+    """Run workers, consoles and the REST interface under Supervisor until Ctrl+C, which stops them gracefully."""
     wanted = settings()
     count = wanted.workers if workers is None else workers
     if count > wanted.max_workers:
         raise Refused(f"{count} workers are more than PQKIT_MAX_WORKERS allows ({wanted.max_workers})")
-    shown = CONSOLES if consoles and _has_panel() else ()
+    shown = [*(CONSOLES if consoles and _has("panel") else ()), *([API] if api and _has("fastapi") else ())]
     place.make_folders([place.RUN, wanted.logs, wanted.files])
     with place.only_one():
         place.check_ports(wanted.host, _ports(wanted, shown))
@@ -56,8 +57,8 @@ def up(
         with place.fresh_socket(stop_seconds(wanted) + SPARE_SECONDS, say) as socket_path:
             system = System(wanted, queue, socket_path, first)
             with system.running(demo=demo):
-                system.start(count, demo=demo, consoles=shown)
-                if consoles and not shown:
+                system.start(count, demo=demo, services=shown)
+                if consoles and "ops" not in shown:
                     say("The consoles are left out, for they need Panel: pip install 'pqkit[console]'")
                 system.watch()
             say("Stopped.")
@@ -68,16 +69,16 @@ def stop_seconds(wanted: Settings) -> int:
     return int(wanted.grace) + SPARE_SECONDS
 
 
-def _has_panel() -> bool:
-    return importlib.util.find_spec("panel") is not None
+def _has(library: str) -> bool:
+    return importlib.util.find_spec(library) is not None
 
 
 def _ports(wanted: Settings, shown: Sequence[str]) -> dict[str, int]:
     return {f"PQKIT_{name.upper()}_PORT": _port(wanted, name) for name in shown}
 
 
-def _port(wanted: Settings, console: str) -> int:
-    return wanted.ops_port if console == "ops" else wanted.manager_port
+def _port(wanted: Settings, service: str) -> int:
+    return {"ops": wanted.ops_port, "manager": wanted.manager_port, API: wanted.api_port}[service]
 
 
 def say(line: str, style: str = "") -> None:
@@ -111,9 +112,9 @@ class System:
             finally:
                 self._stop()
 
-    def start(self, count: int, *, demo: bool, consoles: Sequence[str]) -> None:
+    def start(self, count: int, *, demo: bool, services: Sequence[str]) -> None:
         """Start the processes, wait until they run, and say where to look. UpFailed when no worker stays alive."""
-        others = (["producer"] if demo else []) + list(consoles)
+        others = (["producer"] if demo else []) + list(services)
         say(f"Starting {', '.join([f'{count} workers', *others])} ...")
         self.supervisor.scale(count)
         for name in others:
@@ -126,7 +127,7 @@ class System:
             return
         if count and not running:
             raise UpFailed(f"no worker starts: {self._last_words(failed[0].name if failed else 'supervisord')}")
-        self._show(running, demo=demo, consoles=[process.name for process in ready if process.name in consoles])
+        self._show(running, demo=demo, services=[process.name for process in ready if process.name in services])
 
     def watch(self) -> None:
         """Say what changes, until somebody wants a stop. UpFailed when supervisord is gone."""
@@ -205,7 +206,7 @@ class System:
     def _is_ready(self, process: Process, at_work: set[int]) -> bool:
         if process.group == POOL:
             return process.pid in at_work
-        if process.name in CONSOLES:
+        if process.name in {*CONSOLES, API}:
             return place.listens(self.wanted.host, _port(self.wanted, process.name))
         return process.pid is not None
 
@@ -214,14 +215,15 @@ class System:
         lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
         return f"{lines[-1] if lines else 'it says nothing'} (more in {log})"
 
-    def _show(self, running: int, *, demo: bool, consoles: Sequence[str]) -> None:
+    def _show(self, running: int, *, demo: bool, services: Sequence[str]) -> None:
         wanted = self.wanted
         say(f"pqkit runs in {Path.cwd()}", style="bold green")
         say(f"  workers          {running} (change it: pqkit workers scale N)")
         if demo:
             say(f"  demo producer    a file every {wanted.producer_every:g} s into {wanted.files}")
-        for name in consoles:
-            say(f"  {f'{name} console':<16} http://{wanted.host}:{_port(wanted, name)}")
+        for name in services:
+            title = "REST interface" if name == API else f"{name} console"
+            say(f"  {title:<16} http://{wanted.host}:{_port(wanted, name)}")
         if self.first_password:
             say(f"  first login      admin, with the password {self.first_password}")
             say("                   (shown this once; change it: pqkit users password admin)")

@@ -13,6 +13,7 @@ from pqkit.queue.group import AsyncCommit, GroupCommit
 from pqkit.queue.insert import Call, Inserted, Inserter
 from pqkit.queue.job import Job
 from pqkit.queue.leases import Leases
+from pqkit.queue.named import insert_named
 from pqkit.queue.operate import Done, Operator
 from pqkit.queue.order import Order, check_name, make_order
 from pqkit.queue.redrive import Redrives
@@ -111,6 +112,16 @@ class Queue:
         texts = [order.encode(args) for args in calls]
         with self.database.write() as tx:
             return self._inserter.insert_many(tx, order, texts)
+
+    def enqueue_named(
+        self, key: str, task: Task[..., Any] | str, calls: Iterable[dict[str, Any]], /, **options: Unpack[Options]
+    ) -> tuple[list[int], bool]:
+        """Queue calls of one task under a name that their sender chose; (job ids, whether they were queued before).
+
+        The same request under the same name queues nothing for a day. Raises Refused for another one.
+        """
+        check_name("an idempotency key", key)
+        return insert_named(self.database, self._inserter, key, [self._order(task, args, options) for args in calls])
 
     def job(self, job_id: int) -> Job:
         """The job of that id; NotFound when there is none."""

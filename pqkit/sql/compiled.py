@@ -132,6 +132,47 @@ INSERT_QUEUE = Statement(
     ),
 )
 
+INSERT_REQUEST = Statement(
+    Text(
+        'INSERT INTO request ("key", digest, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+    ),
+    Text(
+        'INSERT INTO request (key, digest, at) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", '
+        "%s::BIGINT) ON CONFLICT DO NOTHING",
+    ),
+    Text(
+        "INSERT INTO request (key, digest, at) SELECT rows.key, rows.digest, rows.at FROM unnest(%s::TEXT[] "
+        'COLLATE "C", %s::TEXT[] COLLATE "C", %s::BIGINT[]) AS rows(key, digest, at) ON CONFLICT DO NOTHING',
+    ),
+)
+
+REQUEST_OF = Statement(
+    Text(
+        'SELECT request.digest, request.job_ids FROM request WHERE request."key" = ?',
+    ),
+    Text(
+        'SELECT request.digest, request.job_ids FROM request WHERE request.key = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+ANSWER_REQUEST = Statement(
+    Text(
+        'UPDATE request SET job_ids=? WHERE request."key" = ?',
+    ),
+    Text(
+        'UPDATE request SET job_ids=%s::VARCHAR COLLATE "C" WHERE request.key = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+DELETE_OLD_REQUESTS = Statement(
+    Text(
+        "DELETE FROM request WHERE request.at < ?",
+    ),
+    Text(
+        "DELETE FROM request WHERE request.at < %s::BIGINT",
+    ),
+)
+
 HEAD = Statement(
     Text(
         "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
@@ -633,6 +674,30 @@ END_WORKER = Statement(
     Text(
         'UPDATE worker SET ended_at=%s::BIGINT, end_reason=%s::VARCHAR COLLATE "C" WHERE worker.id = '
         "%s::BIGINT AND worker.ended_at IS NULL",
+    ),
+)
+
+REMOTE_LIFE = Statement(
+    Text(
+        "SELECT worker.name, worker.slots, worker.queues, worker.pid_space FROM worker WHERE worker.id = ? "
+        "AND worker.ended_at IS NULL",
+    ),
+    Text(
+        "SELECT worker.name, worker.slots, worker.queues, worker.pid_space FROM worker WHERE worker.id = "
+        "%s::BIGINT AND worker.ended_at IS NULL",
+    ),
+)
+
+TASKS_AT_HEAD = Statement(
+    Text(
+        "SELECT job.task FROM ready JOIN job ON job.id = ready.job_id WHERE ready.queue = ? AND "
+        "ready.assigned_to IS NULL ORDER BY ready.priority, ready.job_id LIMIT ? + 0 OFFSET ?",
+        (0, 1, 2),
+        (0,),
+    ),
+    Text(
+        "SELECT job.task FROM ready JOIN job ON job.id = ready.job_id WHERE ready.queue = %s::VARCHAR COLLATE "
+        '"C" AND ready.assigned_to IS NULL ORDER BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0',
     ),
 )
 

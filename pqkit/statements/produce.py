@@ -1,9 +1,9 @@
 """What producers write."""
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, delete, select, update
 
 from pqkit.statements.declare import Declared, delete_by, equal, insert_row
-from pqkit.statements.tables import DELAYED, HOLD, JOB, QUEUE, READY
+from pqkit.statements.tables import DELAYED, HOLD, JOB, QUEUE, READY, REQUEST
 
 JOB_COLUMNS = (
     "queue",
@@ -29,3 +29,9 @@ INSERT_HOLD = insert_row(HOLD, "queue", "unique_key", "job_id", unless_there=Tru
 DELETE_HOLD = delete_by(HOLD, "job_id")
 KNOWN_QUEUE = Declared(select(QUEUE.c.max_retries, QUEUE.c.backoff).where(*equal(QUEUE, "name")), ("the_name",))
 INSERT_QUEUE = insert_row(QUEUE, "name", "created_at", unless_there=True)
+INSERT_REQUEST = insert_row(REQUEST, "key", "digest", "at", unless_there=True)
+REQUEST_OF = Declared(select(REQUEST.c.digest, REQUEST.c.job_ids).where(*equal(REQUEST, "key")), ("the_key",))
+ANSWER_REQUEST = Declared(
+    update(REQUEST).where(*equal(REQUEST, "key")).values(job_ids=bindparam("ids")), ("ids", "the_key")
+)
+DELETE_OLD_REQUESTS = Declared(delete(REQUEST).where(REQUEST.c.at < bindparam("before")), ("before",))

@@ -9,3 +9,4 @@ DUTY, ACTION, PROGRESS, LOG = (table(name) for name in ("duty", "action", "progr
 ROLLUP, SEAL, PULSE, DEPTH, FORECAST = (table(name) for name in ("rollup", "seal", "pulse", "depth", "forecast"))
 ACCOUNT, LOGIN, THROTTLE, TOKEN = (table(name) for name in ("account", "login", "throttle", "token"))
 REDRIVE, REDRIVE_JOB = table("redrive"), table("redrive_job")
+REQUEST = table("request")

@@ -2,8 +2,8 @@
 
 from sqlalchemy import BigInteger, bindparam, case, select, update
 
-from pqkit.statements.declare import Declared, delete_by, equal, insert_row
-from pqkit.statements.tables import LEASE, WORKER, WORKER_TASK
+from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
+from pqkit.statements.tables import JOB, LEASE, READY, WORKER, WORKER_TASK
 
 WORKER_COLUMNS = (
     "id",
@@ -45,6 +45,20 @@ CANCEL_ASKED = Declared(
 END_WORKER = Declared(
     update(WORKER).where(*_alive).values(ended_at=bindparam("now"), end_reason=bindparam("why")),
     ("now", "why", "worker"),
+)
+REMOTE_LIFE = Declared(
+    select(WORKER.c.name, WORKER.c.slots, WORKER.c.queues, WORKER.c.pid_space).where(
+        *equal(WORKER, "id"), WORKER.c.ended_at.is_(None)
+    ),
+    ("the_id",),
+)
+TASKS_AT_HEAD = Declared(
+    select(JOB.c.task)
+    .select_from(READY.join(JOB, JOB.c.id == READY.c.job_id))
+    .where(*equal(READY, "queue"), READY.c.assigned_to.is_(None))
+    .order_by(READY.c.priority, READY.c.job_id)
+    .limit(up_to("most")),
+    ("the_queue", "most"),
 )
 BURY_WORKER = Declared(
     update(WORKER)

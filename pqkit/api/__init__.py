@@ -1,0 +1,5 @@
+"""The REST interface: the queue for programs in any language. Serve it by ``pqkit api``, or mount ``create_app``."""
+
+from pqkit.api.app import create_app
+
+__all__ = ["create_app"]

@@ -1,0 +1,41 @@
+"""Putting the application together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+from fastapi import FastAPI
+
+from pqkit.access import Tokens
+from pqkit.api import enqueue, health, jobs, openapi, problems, system, work
+from pqkit.api.bell import Bell
+from pqkit.api.body import BodyLimit
+from pqkit.queue import Queue
+from pqkit.queue.remote import Remotes
+from pqkit.version import VERSION
+
+THREADS = 16
+"""Requests that use the database at once; more wait their turn."""
+ABOUT = """The queue for programs in any language. Every request but the two of health shows a token
+(`pqkit tokens add`) in the header `Authorization: Bearer …`; what goes wrong is an `application/problem+json`."""
+
+
+def create_app(queue: Queue, *, get_dequeue: bool = False) -> FastAPI:
+    """The application on one queue. ``get_dequeue`` also answers ``GET /dequeue``, which changes state by a GET."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        with Bell(queue) as app.state.bell:
+            yield
+
+    app = FastAPI(title="pqkit", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.queue, app.state.tokens, app.state.remotes = queue, Tokens(queue.database), Remotes(queue.database)
+    for room in (enqueue, jobs, work, system, health):
+        app.include_router(room.router)
+    if get_dequeue:
+        app.include_router(work.unsafe)
+    problems.install(app)
+    openapi.install(app)
+    app.add_middleware(BodyLimit)
+    return app

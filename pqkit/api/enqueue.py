@@ -1,0 +1,47 @@
+"""Queueing."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header
+from fastapi.concurrency import run_in_threadpool
+
+from pqkit.access import Principal
+from pqkit.api.gate import OnQueue, needs
+from pqkit.api.shapes import Name, NewJob, NewJobs, Queued, QueuedMany
+from pqkit.queue import Queue
+
+router = APIRouter(tags=["enqueue"])
+Producer = Annotated[Principal, Depends(needs("enqueue"))]
+Key = Annotated[Name | None, Header(alias="Idempotency-Key", description="Sent again within a day, it queues nothing.")]
+
+
+@router.post("/jobs", status_code=201, operation_id="enqueue")
+@router.post("/enqueue", status_code=201, operation_id="enqueue_by_its_old_name")
+async def enqueue(new: NewJob, queue: OnQueue, who: Producer, key: Key = None) -> Queued:
+    """Queue one call. When this answers, the job is on disk; calls at the same moment share a commit."""
+    options = new.options() | ({"unique_key": new.unique_key} if new.unique_key else {})
+    if key is None:
+        job = await queue.enqueue_async(new.task, new.args, **options)
+        return Queued(id=job.id, existing=job.existing)
+    ids, known = await run_in_threadpool(_named, queue, _key(who, key), new.task, [new.args], options)
+    return Queued(id=ids[0], existing=known)
+
+
+@router.post("/jobs/bulk", status_code=201, operation_id="enqueue_many")
+def enqueue_many(new: NewJobs, queue: OnQueue, who: Producer, key: Key = None) -> QueuedMany:
+    """Queue many calls of one task, all or none."""
+    if key is None:
+        return QueuedMany(ids=queue.enqueue_many(new.task, new.calls, **new.options()))
+    ids, known = _named(queue, _key(who, key), new.task, new.calls, new.options())
+    return QueuedMany(ids=ids, existing=known)
+
+
+def _named(
+    queue: Queue, key: str, task: str, calls: list[dict[str, Any]], options: dict[str, Any]
+) -> tuple[list[int], bool]:
+    return queue.enqueue_named(key, task, calls, **options)
+
+
+def _key(who: Principal, key: str) -> str:
+    """Nobody finds the jobs of another by guessing a key."""
+    return f"{who.name.partition(' (')[0]}: {key}"

@@ -1,0 +1,43 @@
+"""Who asks, and whether they may: a bearer token, and the table of what each verb needs."""
+
+from collections.abc import Callable
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from pqkit.access import Principal, Tokens
+from pqkit.errors import NotLoggedIn
+from pqkit.queue import Queue
+from pqkit.queue.remote import Remotes
+
+bearer = HTTPBearer(auto_error=False, description="A token that `pqkit tokens add` has shown.")
+
+
+def needs(verb: str) -> Callable[..., Principal]:
+    """A dependency: the principal, who may do that verb."""
+
+    def let_in(
+        request: Request, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)] = None
+    ) -> Principal:
+        if shown is None:
+            raise NotLoggedIn("show a token: Authorization: Bearer pq_…")
+        principal = cast("Tokens", request.app.state.tokens).check(shown.credentials)
+        principal.require(verb)
+        return principal
+
+    let_in.verb = verb  # type: ignore[attr-defined] # the test that every route has one reads it
+    return let_in
+
+
+def the_queue(request: Request) -> Queue:
+    return cast("Queue", request.app.state.queue)
+
+
+def the_remotes(request: Request) -> Remotes:
+    return cast("Remotes", request.app.state.remotes)
+
+
+OnQueue = Annotated[Queue, Depends(the_queue)]
+WithRemotes = Annotated[Remotes, Depends(the_remotes)]
+Looker = Annotated[Principal, Depends(needs("look"))]

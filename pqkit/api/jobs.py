@@ -1,0 +1,112 @@
+"""Looking at jobs, and acting on them."""
+
+import base64
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from pqkit import queries
+from pqkit.access import Principal
+from pqkit.api.gate import Looker, OnQueue, needs
+from pqkit.api.shapes import UNSAID, Asked, JobId, JobOut, JobPage, JobWhole, Name, Seconds, StateOut, Words
+from pqkit.errors import PqkitError, Refused
+from pqkit.payload import INT_MAX, INT_MIN
+from pqkit.queries import Filter, Key
+from pqkit.queue import Done, Queue
+from pqkit.states import JobState, Place
+
+router = APIRouter(tags=["jobs"])
+ThisJob = Annotated[JobId, Path(description="The job's id.")]
+WIDTHS: dict[Place | None, tuple[type, ...]] = {
+    None: (int,),
+    Place.LEASE: (int,),
+    Place.READY: (str, int, int),
+    Place.DELAYED: (int, int),
+    Place.CLOSED: (int, int),
+}
+
+
+class BadCursor(PqkitError, ValueError):
+    """What is no ``next`` of an earlier page."""
+
+
+@router.get("/jobs", operation_id="list_jobs")
+def list_jobs(  # noqa: PLR0917 - FastAPI reads the query from the signature
+    queue: OnQueue,
+    _who: Looker,
+    state: Annotated[list[JobState] | None, Query(max_length=8)] = None,
+    in_queue: Annotated[Name | None, Query(alias="queue")] = None,
+    task: Annotated[Name | None, Query()] = None,
+    older_than: Annotated[Seconds | None, Query(description="Created so many seconds ago, or earlier.")] = None,
+    newer_than: Annotated[Seconds | None, Query(description="Created less than so many seconds ago.")] = None,
+    text: Annotated[Words | None, Query(description="In the stored arguments.")] = None,
+    error: Annotated[Words | None, Query(description="In the last error.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    before: Annotated[str | None, Query(max_length=1_000, description="`next` of the page before.")] = None,
+) -> JobPage:
+    """A page of jobs, the newest first; with states place by place: processing, pending, delayed, ended."""
+    wanted = Filter(tuple(state or ()), in_queue, task, older_than, newer_than, text, error)
+    found = queries.jobs(queue.database, wanted, limit=limit, before=_key(before) if before else None)
+    following = _cursor(found[-1].key) if len(found) == limit else None
+    return JobPage(jobs=[JobOut.model_validate(view._asdict()) for view in found], next=following)
+
+
+@router.get("/jobs/{job_id}", operation_id="get_job")
+def get_job(queue: OnQueue, _who: Looker, job_id: ThisJob) -> JobWhole:
+    """Everything about one job."""
+    return JobWhole.model_validate(_plain(queries.job(queue.database, job_id)))
+
+
+@router.post("/jobs/{job_id}/resubmit", operation_id="resubmit_job")
+def resubmit(
+    queue: OnQueue, who: Annotated[Principal, Depends(needs("resubmit"))], job_id: ThisJob, asked: Asked = UNSAID
+) -> StateOut:
+    """Run the job again, now, with a fresh budget of retries."""
+    return _answer(queue, job_id, who.operator().resubmit([job_id], reason=asked.reason))
+
+
+@router.post("/jobs/{job_id}/cancel", operation_id="cancel_job")
+def cancel(
+    queue: OnQueue, who: Annotated[Principal, Depends(needs("cancel"))], job_id: ThisJob, asked: Asked = UNSAID
+) -> StateOut:
+    """Call the job off: at once while it waits; one that runs is asked to stop, and stays `processing` until it has."""
+    return _answer(queue, job_id, who.operator().cancel([job_id], reason=asked.reason))
+
+
+def _answer(queue: Queue, job_id: int, done: Done) -> StateOut:
+    state = queue.state(job_id)  # NotFound, where there is no such job
+    if job_id in done.refused:
+        raise Refused(f"job {job_id}: {done.refused[job_id]}")
+    return StateOut(id=job_id, state=state)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: _plain(each) for name, each in value._asdict().items()}
+    return value
+
+
+def _cursor(key: Key) -> str:
+    return base64.urlsafe_b64encode(json.dumps([key.place, *key.values]).encode()).decode().rstrip("=")
+
+
+def _key(cursor: str) -> Key:
+    """Raises BadCursor unless it is one that a page of jobs may have given."""
+    try:
+        place, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        place = None if place is None else Place(place)
+    except (ValueError, TypeError, RecursionError):
+        raise BadCursor("before: this is no `next` of another page") from None
+    kinds = WIDTHS[place]
+    if len(values) != len(kinds) or not all(_is(value, kind) for value, kind in zip(values, kinds, strict=True)):
+        raise BadCursor("before: this is no `next` of another page")
+    return Key(place, tuple(values))
+
+
+def _is(value: object, kind: type) -> bool:
+    if kind is int:
+        return type(value) is int and INT_MIN <= value <= INT_MAX
+    return isinstance(value, str) and value.isprintable()

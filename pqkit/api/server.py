@@ -1,0 +1,59 @@
+"""`pqkit api` as a process: the application, and maintenance beside it, so that a queue may have no other worker."""
+
+import secrets
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from pqkit.api.app import create_app
+from pqkit.errors import PqkitError
+from pqkit.log import get_logger
+from pqkit.maintain import Maintainer
+from pqkit.queue import Queue
+from pqkit.settings import Settings
+
+GRACE = 5
+
+
+class _Server(uvicorn.Server):
+    """Ends gracefully on a signal, and lets what stands around it end as well: uvicorn would raise the signal anew."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.handle_exit)
+        yield
+
+
+def serve(queue: Queue, settings: Settings, port: int) -> None:
+    """Serve until SIGTERM or Ctrl+C. Raises PqkitError for a port that cannot be listened on."""
+    config = uvicorn.Config(
+        create_app(queue, get_dequeue=settings.api_get_dequeue),
+        host=settings.host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+        proxy_headers=False,  # a header must not say whose address goes on record
+    )
+    server = _Server(config)
+    with _maintained(queue, settings):
+        try:
+            server.run()
+        except SystemExit:
+            raise PqkitError(f"port {port} on {settings.host} cannot be used: free it, or set PQKIT_API_PORT") from None
+    get_logger("api").info("the REST interface has ended")
+
+
+@contextmanager
+def _maintained(queue: Queue, settings: Settings) -> Iterator[None]:
+    maintainer = Maintainer(queue.database, secrets.randbits(63), settings)
+    maintainer.start()
+    try:
+        yield
+    finally:
+        maintainer.stop()
+        maintainer.join(timeout=GRACE)

@@ -1,0 +1,31 @@
+"""``pqkit api``: serve the REST interface."""
+
+from typing import Annotated
+
+import typer
+
+from pqkit import log
+from pqkit.errors import PqkitError
+from pqkit.process import die_with_supervisor
+from pqkit.queue import get_queue
+from pqkit.settings import settings
+from pqkit.worker.tasks import import_tasks
+
+
+def api(
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Its port, where not the one in the settings.")
+    ] = None,
+) -> None:
+    """Serve the REST interface, for producers and workers in any language."""
+    die_with_supervisor()
+    log.configure()
+    wanted = settings()
+    if wanted.tasks:
+        import_tasks(wanted.tasks)
+    try:
+        from pqkit.api.server import serve  # noqa: PLC0415 - in an extra
+    except ModuleNotFoundError as error:
+        raise PqkitError(f"the REST interface needs {error.name}: pip install 'pqkit[api]'") from None
+    typer.echo(f"REST interface: http://{wanted.host}:{port or wanted.api_port} (tokens: pqkit tokens add)")
+    serve(get_queue(), wanted, port or wanted.api_port)

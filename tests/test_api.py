@@ -1,0 +1,450 @@
+"""The REST interface: the same queue, fence and record, for programs in any language."""
+
+import asyncio
+import itertools
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+
+from pqkit import JobState, Queue, Task, queries
+from pqkit.access import Tokens
+from pqkit.api import create_app
+from pqkit.api.body import MOST_BYTES
+from pqkit.client import Client, ServiceRefused
+from pqkit.errors import DatabaseUnavailable
+from pqkit.queries.history import audit
+from pqkit.queue import Leases
+from pqkit.rights import NEEDS, Scope
+from tests.rest import client_of, service, token
+from tests.support import wait_until
+from tests.verbs import claim_one, sql, wait_out
+
+SHELL_WORKER = Path(__file__).parent.parent / "docs" / "worker.sh"
+PUBLIC = {"/healthz", "/readyz"}
+
+
+@pytest.fixture
+def api(queue: Queue) -> Iterator[TestClient]:
+    with client_of(queue) as client:
+        yield client
+
+
+def problem(answer: httpx.Response, status: int) -> str:
+    """What went wrong, in its one line."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text
+    told = answer.json()
+    assert told["status"] == status
+    assert "\n" not in told["detail"]
+    return str(told["detail"])
+
+
+def begin(api: TestClient, *tasks: str, slots: int = 1) -> str:
+    """The path of a worker that begins."""
+    new = api.post("/workers", json={"name": "w", "tasks": tasks or ["add"], "slots": slots})
+    return f"/workers/{new.json()['worker']}"
+
+
+def take(api: TestClient, worker: str, **wish: Any) -> list[dict[str, Any]]:
+    answer = api.post(f"{worker}/claim", json=wish)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["jobs"]
+    return found
+
+
+def state_of(answer: httpx.Response) -> str:
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["state"])
+
+
+def test_a_job_is_queued_run_and_looked_at(api: TestClient, queue: Queue) -> None:
+    queued = api.post("/jobs", json={"task": "add", "args": {"a": 1}, "queue": "sums", "priority": 3})
+    assert (queued.status_code, queued.json()) == (201, {"id": 1, "existing": False})
+    worker = begin(api)
+    (job,) = take(api, worker)
+    assert (job["id"], job["args"], job["attempt"], job["queue"]) == (1, {"a": 1}, 1, "sums")
+    assert queue.state(1) is JobState.PROCESSING
+    assert state_of(api.post(f"/leases/{job['lease']}/finish", json={"result": {"sum": 3}})) == "completed"
+    whole = api.get("/jobs/1").json()
+    assert (whole["job"]["state"], whole["result"], whole["job"]["worker"]) == ("completed", {"sum": 3}, "w")
+    assert [run["outcome"] for run in whole["attempts"]] == ["completed"]
+    assert api.post(f"{worker}/end").status_code == 204
+    assert audit(queue.database).findings == []
+
+
+def test_the_briefs_names_queue_and_take_one_job(api: TestClient, queue: Queue) -> None:
+    api.post("/enqueue", json={"task": "anything", "queue": "images", "args": {"path": "a.png"}})
+    assert api.post("/dequeue", json={"queue": "other"}).json() == {"job": None}
+    job = api.post("/dequeue", json={"queue": "images"}).json()["job"]
+    assert job["args"] == {"path": "a.png"}
+    assert api.post("/dequeue", json={"queue": "images"}).json() == {"job": None}
+    assert api.post(f"/leases/{job['lease']}/beat").json() == {"cancel": []}
+    assert state_of(api.post(f"/leases/{job['lease']}/finish", json={})) == "completed"
+    assert queries.workers(queue.database) == []
+    assert audit(queue.database).findings == []
+
+
+def test_a_get_takes_no_job_unless_that_is_wanted(api: TestClient, queue: Queue) -> None:
+    queue.enqueue("add")
+    problem(api.get("/dequeue"), 405)
+    assert queue.state(1) is JobState.PENDING
+    with client_of(queue, get_dequeue=True) as wanted:
+        answer = wanted.get("/dequeue")
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json()["job"]["id"] == 1
+
+
+def test_a_worker_fails_snoozes_and_releases(api: TestClient, queue: Queue) -> None:
+    api.post("/jobs", json={"task": "add", "max_retries": 1})
+    worker = begin(api)
+
+    def end(how: str, **sent: Any) -> str:
+        (job,) = take(api, worker)
+        return state_of(api.post(f"/leases/{job['lease']}/{how}", json=sent))
+
+    assert end("release") == "pending"
+    assert end("snooze", seconds=60) == "scheduled"
+    wait_out(queue, 61)
+    assert end("fail", error="no such file\nin line 3", after=5) == "retrying"
+    wait_out(queue, 6)
+    assert end("fail", error="again") == "unprocessable"
+    detail = queries.job(queue.database, 1)
+    assert detail.job.error == "again"
+    assert [run.outcome for run in detail.attempts] == ["released", "snoozed", "failed", "failed"]
+    assert detail.attempts[2].error == "no such file\nin line 3"
+    api.post("/jobs/1/resubmit", json={"reason": "mended"})
+    assert end("fail", error="no use", retry=False) == "failed"
+    assert audit(queue.database).findings == []
+
+
+def test_who_asks_to_cancel_is_heard_by_the_worker(api: TestClient, queue: Queue) -> None:
+    queue.enqueue("add")
+    worker = begin(api)
+    (job,) = take(api, worker)
+    assert state_of(api.post("/jobs/1/cancel")) == "processing"
+    assert api.post(f"{worker}/beat").json() == {"cancel": [1]}
+    assert state_of(api.post(f"/leases/{job['lease']}/fail", json={"error": "stopped"})) == "canceled"
+
+
+def test_the_fence_holds_for_every_end(api: TestClient, queue: Queue) -> None:
+    """A lease that is lost can be ended in no way, its own end that was not heard once more, and another end not."""
+    queue.enqueue("add")
+    worker = begin(api)
+    (job,) = take(api, worker)
+    ends = [("finish", {}), ("fail", {"error": "x"}), ("snooze", {"seconds": 1}), ("release", {})]
+    queue.upkeep().rescue(-1)
+    for how, sent in ends:
+        assert "no longer this worker's" in problem(api.post(f"/leases/{job['lease']}/{how}", json=sent), 409)
+    assert "register anew" in problem(api.post(f"{worker}/beat"), 404)
+    assert len(sql(queue, "SELECT job_id FROM refusal")) == len(ends)
+    worker = begin(api)
+    (job,) = take(api, worker)
+    for _ in range(2):
+        assert state_of(api.post(f"/leases/{job['lease']}/finish", json={"result": 1})) == "completed"
+    problem(api.post(f"/leases/{job['lease']}/fail", json={"error": "x"}), 409)
+    assert audit(queue.database).findings == []
+
+
+def test_a_job_that_its_worker_never_heard_of_goes_back_and_runs_again(api: TestClient, queue: Queue) -> None:
+    for _ in range(3):
+        queue.enqueue("add")
+    worker = begin(api, slots=2)
+    first, second = take(api, worker, count=5)
+    third = take(api, worker, count=5, holding=[first["lease"]])  # the second was lost on the way
+    assert [job["id"] for job in third] == [2]
+    assert third[0]["attempt"] == 2
+    problem(api.post(f"/leases/{second['lease']}/finish", json={}), 409)
+    assert state_of(api.post(f"/leases/{third[0]['lease']}/finish", json={})) == "completed"
+    assert sql(queue, "SELECT retries, crashes FROM closed") == [(0, 0)]
+    assert audit(queue.database).findings == []
+
+
+def test_a_suspect_runs_alone_here_too(api: TestClient, queue: Queue) -> None:
+    queue.enqueue("add")
+    queue.enqueue("add")
+    sql(queue, "UPDATE ready SET suspect = 1 WHERE job_id = 2")
+    worker = begin(api, slots=2)
+    (suspect,) = take(api, worker, count=2)
+    assert suspect["id"] == 2
+    assert take(api, worker, count=2, holding=[suspect["lease"]]) == []
+    api.post(f"/leases/{suspect['lease']}/finish", json={})
+    assert [job["id"] for job in take(api, worker, count=2)] == [1]
+
+
+def test_nobody_speaks_for_the_worker_of_another_token(api: TestClient, queue: Queue) -> None:
+    queue.enqueue("add")
+    worker = begin(api)
+    (job,) = take(api, worker)
+    for kept in (api.app, create_app(queue)):  # whether the service has heard of the worker or not
+        other = TestClient(kept, headers={"Authorization": f"Bearer {token(queue)}"})
+        problem(other.post(f"{worker}/beat"), 404)
+        problem(other.post(f"/leases/{job['lease']}/finish", json={}), 404)
+    assert queue.state(1) is JobState.PROCESSING
+
+
+def test_a_service_that_begins_anew_knows_its_workers(api: TestClient, queue: Queue) -> None:
+    queue.enqueue("add")
+    worker = begin(api)
+    (job,) = take(api, worker)
+    with TestClient(create_app(queue), headers=api.headers) as anew:
+        assert anew.post(f"{worker}/beat").json() == {"cancel": []}
+        assert state_of(anew.post(f"/leases/{job['lease']}/finish", json={})) == "completed"
+
+
+def test_a_worker_that_ends_gives_back_what_it_holds(api: TestClient, queue: Queue) -> None:
+    queue.enqueue("add")
+    worker = begin(api)
+    take(api, worker)
+    assert api.post(f"{worker}/end").status_code == 204
+    assert queue.state(1) is JobState.PENDING
+    problem(api.post(f"{worker}/beat"), 404)
+
+
+def test_a_claim_waits_for_work(api: TestClient, queue: Queue) -> None:
+    worker = begin(api)
+    found: list[Any] = []
+    waiting = threading.Thread(target=lambda: found.extend(take(api, worker, wait=30)))
+    waiting.start()
+    queue.enqueue("add")
+    waiting.join()
+    assert [job["id"] for job in found] == [1]
+
+
+def test_a_request_that_is_sent_again_queues_nothing(api: TestClient, queue: Queue) -> None:
+    def send(path: str, key: str, **sent: Any) -> httpx.Response:
+        return api.post(path, json={"task": "add", **sent}, headers={"Idempotency-Key": key})
+
+    assert [send("/jobs", "k", delay=60).json() for _ in range(2)] == [
+        {"id": 1, "existing": False},
+        {"id": 1, "existing": True},
+    ]
+    many = [send("/jobs/bulk", "m", calls=[{"a": 1}, {"a": 2}]).json()["ids"] for _ in range(2)]
+    assert many == [[2, 3], [2, 3]]
+    assert "another request" in problem(send("/jobs", "k", args={"a": 5}), 409)
+    assert len(sql(queue, "SELECT id FROM job")) == 3
+
+
+def test_two_that_send_the_same_request_at_once_queue_one_job(queue: Queue) -> None:
+    found: list[tuple[list[int], bool]] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(queue.enqueue_named("k", "add", [{}, {}]))) for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({tuple(ids) for ids, _ in found}) == 1
+    assert sorted(known for _, known in found) == [False] + [True] * 5
+
+
+def test_single_enqueues_at_the_same_moment_share_commits(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits = itertools.count()
+    write = queue.database.write
+    monkeypatch.setattr(queue.database, "write", lambda: (next(commits), write())[1])
+    headers = {"Authorization": f"Bearer {token(queue)}"}
+    app = create_app(queue)
+
+    async def many() -> list[int]:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+            answers = await asyncio.gather(*(client.post("/jobs", json={"task": "add"}) for _ in range(60)))
+        return [answer.json()["id"] for answer in answers]
+
+    assert sorted(asyncio.run(many())) == list(range(1, 61))
+    assert next(commits) < 60
+
+
+def test_jobs_are_listed_page_by_page(api: TestClient, queue: Queue, worker: Leases) -> None:
+    queue.enqueue_many("add", [{"n": n} for n in range(5)])
+    queue.enqueue("add", {"n": 5}, delay=60)
+    claim_one(worker)
+    for state in ([], ["pending"], ["scheduled"], ["processing"], ["pending", "scheduled", "processing"]):
+        seen: list[int] = []
+        page: dict[str, Any] = {"next": None}
+        while True:
+            page = api.get("/jobs", params={"state": state, "limit": 2, "before": page["next"]}).json()
+            seen += [job["id"] for job in page["jobs"]]
+            if page["next"] is None:
+                break
+        assert len(seen) == len(set(seen)) == len(queries.jobs(queue.database, queries.Filter(_states(state))))
+    assert [job["id"] for job in api.get("/jobs", params={"text": '"n":3'}).json()["jobs"]] == [4]
+
+
+def _states(names: list[str]) -> tuple[JobState, ...]:
+    return tuple(map(JobState, names))
+
+
+@pytest.mark.parametrize("cursor", ["x", "bnVsbA", "W10", "WyJyZWFkeSIsMSwyLDNd", "W251bGwsIngiXQ", "W251bGwsMWU0MF0"])
+@pytest.mark.sqlite
+def test_a_forged_cursor_is_refused(api: TestClient, cursor: str) -> None:
+    problem(api.get("/jobs", params={"before": cursor}), 422)
+
+
+def test_queues_workers_and_numbers_are_shown(api: TestClient, queue: Queue, worker: Leases) -> None:
+    api.post("/queues", json={"name": "images"})
+    problem(api.post("/queues", json={"name": "images"}), 409)
+    queue.enqueue("add", queue="images")
+    paused = api.post("/queues/images/pause", json={"reason": "mending", "seconds": 60}).json()
+    assert (paused["pending"], paused["pause_reason"]) == (1, "mending")
+    assert paused["paused_by"].startswith("token ")
+    assert api.post("/queues/images/resume").json()["paused_at"] is None
+    problem(api.delete("/queues/images"), 409)
+    api.post("/jobs/1/cancel")
+    assert api.delete("/queues/images").status_code == 204
+    problem(api.post("/queues/nowhere/pause"), 404)
+    (living,) = api.get("/workers").json()
+    assert (living["id"], living["name"]) == (f"{worker.id:x}", "w1")
+    assert api.get("/stats").json()["jobs"]["canceled"] == 1
+
+
+@pytest.mark.sqlite
+def test_bad_requests_are_problems_in_one_line(api: TestClient, add: Task[..., int]) -> None:
+    deep = "[" * 100_000
+    for sent, status in (
+        ({"task": "add", "args": {"a": "no number"}}, 422),
+        ({"task": "add", "args": {"a": 1}, "delay": 1, "run_at": "2030-01-01T00:00:00Z"}, 422),
+        ({"task": "x", "args": {"a": 2**70}}, 422),
+        ({"task": "x", "args": {"a": "\u0000"}}, 422),
+        ({"task": "x\ud800"}, 422),
+        ({"task": "x", "unknown": 1}, 422),
+        ({"task": "x", "delay": float("inf")}, 422),
+        ({"task": "x", "args": {"a": "x" * 300_000}}, 422),
+    ):
+        problem(api.post("/jobs", content=json.dumps(sent), headers={"Content-Type": "application/json"}), status)
+    for raw in (deep, '{"task": ' + deep, "{", "\xff", '{"task": ' + "1" * 5000 + "}"):
+        answer = api.post("/jobs", content=raw.encode("latin-1"), headers={"Content-Type": "application/json"})
+        assert answer.status_code in {400, 422}
+        problem(answer, answer.status_code)
+    for path in ("/jobs/0", f"/jobs/{2**63}", "/jobs/x"):
+        problem(api.get(path), 422)
+    for lease in ("x", "1-2-3", "-1-2-3-4", f"{2**63:x}-1-1-1", "1-1-ffffffffff-1", "01-1-1-1"):
+        problem(api.post(f"/leases/{lease}/finish", json={}), 404)
+    assert api.get("/jobs").json()["jobs"] == []
+
+
+@pytest.mark.sqlite
+def test_a_long_body_is_refused_before_it_is_read(api: TestClient) -> None:
+    def drops() -> Iterator[bytes]:
+        for _ in range(MOST_BYTES // 65_536 + 2):
+            yield b"x" * 65_536
+
+    problem(api.post("/jobs", content=b"x" * (MOST_BYTES + 1)), 413)
+    problem(api.post("/jobs", content=drops()), 413)
+
+
+@pytest.mark.sqlite
+def test_what_breaks_inside_is_not_shown(api: TestClient, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(error: Exception) -> Callable[..., Any]:
+        def broken(*_: object, **__: object) -> Any:
+            raise error
+
+        return broken
+
+    monkeypatch.setattr(queries, "counts", breaks(RuntimeError("secret")))
+    assert "secret" not in problem(api.get("/stats"), 500)
+    monkeypatch.setattr(queries, "counts", breaks(DatabaseUnavailable("/secret/queue.db is full")))
+    assert "secret" not in problem(api.get("/stats"), 503)
+
+
+@pytest.mark.sqlite
+def test_every_way_in_but_health_needs_a_verb_of_the_table(queue: Queue) -> None:
+    for route in create_app(queue, get_dequeue=True).routes:
+        if not isinstance(route, APIRoute) or route.path in PUBLIC:
+            continue
+        verbs = [verb for each in route.dependant.dependencies if (verb := getattr(each.call, "verb", None))]
+        assert len(verbs) == 1, route.path
+        assert verbs[0] in NEEDS
+
+
+@pytest.mark.sqlite
+def test_without_a_token_that_counts_nobody_is_let_in(api: TestClient, queue: Queue) -> None:
+    text = api.headers["Authorization"].partition(" ")[2]
+    wrong = ({}, {"Authorization": "Bearer pq_0_x"}, {"Authorization": f"Basic {text}"}, {"Cookie": f"token={text}"})
+    stranger = TestClient(api.app)
+    for headers in wrong:
+        answer = stranger.get("/jobs", headers=headers)
+        problem(answer, 401)
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    problem(stranger.get("/jobs", params={"token": text, "access_token": text}), 401)
+    Tokens(queue.database).revoke(queue.operator(), text.split("_")[1])
+    problem(api.get("/jobs"), 401)
+    assert stranger.get("/healthz").json() == {"status": "ok"}
+
+
+def test_a_python_client_queues_works_and_looks(queue: Queue, url: str, tmp_path: Path) -> None:
+    with service(url, tmp_path) as address, Client(address, token(queue)) as client:
+        first = client.enqueue("add", {"a": 1}, key="once")
+        assert client.enqueue("add", {"a": 1}, key="once") == first
+        assert client.enqueue_many("add", [{"a": 2}, {"a": 3}]) == [2, 3]
+        worker = client.worker("py", ["add"])
+        assert worker.beat() == []
+        job = worker.claim(wait=5)
+        assert job
+        assert worker.finish(job, 3) is JobState.COMPLETED
+        with pytest.raises(ServiceRefused) as refused:
+            worker.fail(job, "too late")
+        assert refused.value.status == 409
+        second = worker.claim()
+        assert second
+        assert worker.snooze(second, 60) is JobState.SCHEDULED
+        third = worker.claim()
+        assert third
+        assert worker.release(third) is JobState.PENDING
+        worker.leave()
+        assert client.cancel(3) is JobState.CANCELED
+        assert client.resubmit(3, "after all") is JobState.PENDING
+        assert client.job(1)["result"] == 3
+        assert [each["id"] for each in client.jobs(limit=1)] == [3, 2, 1]
+        assert client.stats()["jobs"]["completed"] == 1
+    assert audit(queue.database).findings == []
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the worker in shell needs curl")
+def test_a_worker_in_shell_is_killed_at_random_and_nothing_is_lost(queue: Queue, url: str, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("one two three")
+    queue.enqueue_many("wordcount", [{"path": "text"}] * 100)
+    chance = random.Random(8)
+    with service(url, tmp_path, HEARTBEAT="0.2", RESCUE_AFTER="1", RESCUE_EVERY="0.2") as address:
+        environment = {**os.environ, "PQKIT_API": address, "PQKIT_TOKEN": token(queue, Scope.WORK)}
+
+        def start() -> "subprocess.Popen[bytes]":
+            with (tmp_path / "shell.log").open("ab") as log:
+                return subprocess.Popen(
+                    ["sh", SHELL_WORKER], cwd=tmp_path, env=environment, stdout=log, stderr=log, start_new_session=True
+                )
+
+        def done() -> int:
+            return queries.counts(queue.database)[JobState.COMPLETED]
+
+        shells = [start(), start()]
+        for kills in range(1, 9):
+            enough = chance.uniform(8, 11) * kills
+            # A job that has killed two workers is spared: the third would set it aside.
+            wait_until(lambda enough=enough: done() >= enough and not _is_near_its_limit(queue), what="jobs to be done")
+            victim = chance.randrange(2)
+            os.killpg(shells[victim].pid, signal.SIGKILL)
+            shells[victim].wait()
+            shells[victim] = start()
+        wait_until(lambda: done() == 100, what="the end of all jobs")
+        for shell in shells:
+            os.killpg(shell.pid, signal.SIGKILL)
+            shell.wait()
+    assert audit(queue.database).findings == []
+    assert {str(row[0]) for row in sql(queue, "SELECT result FROM closed")} == {"3"}
+
+
+def _is_near_its_limit(queue: Queue) -> bool:
+    return bool(
+        sql(queue, "SELECT job_id FROM ready WHERE crashes > 1 UNION SELECT job_id FROM lease WHERE crashes > 1")
+    )
