@@ -54,6 +54,8 @@ FLOORS: list[dict[str, set[str]]] = [
         "maintain": {"backup", "retention"},
         "supervise": set(),
         "demo": set(),
+        "api": {"maintain"},
+        "client": set(),
         "worker": {"executor", "maintain"},
         "notebook": set(),
         "lab": {"backup", "charts", "worker", "executor", "maintain", "supervise"},
