@@ -15,6 +15,7 @@ from pqkit.queue.named import forget_old
 from pqkit.queue.operate import PAST
 from pqkit.queue.redrive import advance
 from pqkit.queue.sample import Sampler
+from pqkit.queue.ticks import Ticker
 from pqkit.queue.upkeep import Rescued, Upkeep
 from pqkit.retention import Retention
 from pqkit.settings import Settings
@@ -40,6 +41,13 @@ WORDS = {
     "stop_redrive": "stopped a redrive",
     "undo_redrive": "undid a redrive",
     "undo": "put back as they had ended",
+    "add_schedule": "added a schedule",
+    "edit_schedule": "changed a schedule",
+    "delete_schedule": "deleted a schedule",
+    "pause_schedule": "paused a schedule",
+    "resume_schedule": "resumed a schedule",
+    "run_schedule": "ran a schedule's job now",
+    "backfill_schedule": "backfilled a schedule",
 }
 EVERY_SECOND = 1.0
 EVERY_MINUTE = 60.0
@@ -55,6 +63,7 @@ class Maintainer(threading.Thread):
         super().__init__(name="maintenance", daemon=True)
         self._database, self._upkeep, self._worker_id = database, Upkeep(database), worker_id
         self._rescue_after = settings.rescue_after
+        self._ticker = Ticker(database)
         self._done = threading.Event()
         self._on_duty = False
         self._ticked: float | None = None
@@ -63,6 +72,7 @@ class Maintainer(threading.Thread):
         self._log = get_logger("maintenance")
         self._sideline = _Sideline(database)
         self._timers = [
+            _Timer(0, self._tick_schedules),
             _Timer(0, self._stage),
             _Timer(EVERY_SECOND, self._finish_files),
             _Timer(settings.rescue_every, self._rescue),
@@ -120,6 +130,16 @@ class Maintainer(threading.Thread):
         if due is not None and due <= self._database.now():
             self._log.debug("staged due jobs", jobs=self._upkeep.stage())
 
+    def _tick_schedules(self) -> None:
+        slot = self._ticker.next_tick()
+        if slot is None or slot > self._database.now():
+            return
+        for name, jobs, skipped in self._ticker.tick():
+            if skipped:
+                self._log.warning("passed over slots", schedule=name, slots=skipped, jobs=jobs[:20])
+            elif jobs:
+                self._log.info("queued by a schedule", schedule=name, jobs=jobs[:20])
+
     def _finish_files(self) -> None:
         for line in self._upkeep.finish_files().refused:
             self._log.error("cannot put a file in place, trying again", file=line)
@@ -127,6 +147,7 @@ class Maintainer(threading.Thread):
     def _forget(self) -> None:
         self._upkeep.forget(self._database.now() - RECORDS_KEPT)
         forget_old(self._database)
+        self._ticker.forget()
 
     def _rescue(self) -> None:
         silence_counts = self._ticked is not None and self._ticked >= self._silence_counts_from

@@ -32,6 +32,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "fingerprint": set(),
         "forecast": set(),
         "samples": set(),
+        "timetable": {"errors"},
     },
     {"columns": set(), "models": {"columns"}, "settings": set(), "kit": set()},
     {

@@ -53,7 +53,7 @@ def enqueue(
     A bad line stops that: the message names it and says which are queued.
     """
     options = _options(queue=queue, delay=delay, run_at=run_at, max_retries=max_retries, timeout=timeout)
-    _load_tasks(task)
+    load_tasks(task)
     if lines:
         if arg or args is not None or unique_key is not None:
             raise BadInput("--lines takes arguments from standard input only, and no --unique-key")
@@ -73,9 +73,10 @@ def _options(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _load_tasks(name: str) -> None:
+def load_tasks(name: str | None) -> None:
+    """Import the modules of the setting ``tasks``, so that a call can be checked; say where they have no such task."""
     modules = settings().tasks
-    if not modules:
+    if not modules or name is None:
         return
     from pqkit.worker.tasks import import_tasks  # noqa: PLC0415 - only where tasks are declared
 

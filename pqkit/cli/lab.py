@@ -129,6 +129,23 @@ def moving(
     run_experiment(lambda place, progress: experiment(place, jobs, progress=progress), as_json=json)
 
 
+@app.command()
+def schedules(
+    *,
+    ticks: Annotated[int, typer.Option(min=60, help="Slots to tick, about.")] = 10_000,
+    schedulers: Annotated[int, typer.Option(min=1, help="Schedulers at once.")] = 5,
+    kills: Annotated[int, typer.Option(min=0, help="Schedulers to kill.")] = 60,
+    seed: Seed = 1,
+    json: AsJson = False,
+) -> None:
+    """Tick schedules in three zones through changes of the clock and kill the schedulers: one job for each slot."""
+    from pqkit.lab.schedules import schedules as experiment  # noqa: PLC0415
+
+    run_experiment(
+        lambda place, progress: experiment(place, ticks, schedulers, kills, seed=seed, progress=progress), as_json=json
+    )
+
+
 def _check_task(name: str) -> None:
     from pqkit.tasks import find  # noqa: PLC0415
     from pqkit.worker.tasks import import_tasks  # noqa: PLC0415

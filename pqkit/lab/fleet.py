@@ -95,12 +95,12 @@ class Fleet:
         shared = {"url": place.url, "tasks": ",".join([WORKLOADS, *tasks, INSTRUMENTS]), **settings}
         self.environment = variables(shared) | {LEDGER: str(self.ledger)}
         self._nursery = Nursery()
-        self._born = 0
+        self.born = 0
 
     def worker(self, *options: str, fault: str = "", **settings: object) -> Member:
         """Start ``pqkit worker``; ``fault`` is for the lab's instruments, such as ``after_claim:3``."""
         told = {"PQKIT_LAB_FAULT": fault} if fault else {}
-        name = f"w{self._born}"
+        name = f"w{self.born}"
         return self.start(name, "pqkit", "worker", "--name", name, *options, environment=variables(settings) | told)
 
     def start(
@@ -116,7 +116,7 @@ class Fleet:
         log = self.place.folder / f"{name}.log"
         member = Member(name, self._nursery.fork(module, arguments, whole, log, folder or Path.cwd()), log)
         self.members.append(member)
-        self._born += 1
+        self.born += 1
         return member
 
     def wait_ready(self, members: Sequence[Member]) -> None:

@@ -9,6 +9,7 @@ from pqkit.queries.events import Bar, Mark, bars, marks, pauses
 from pqkit.queries.failures import FailureGroup, failure_groups
 from pqkit.queries.forecasts import Forecast, Outlook, outlook
 from pqkit.queries.redrives import RedrivenJob, RedriveView, redrive, redriven, redrives
+from pqkit.queries.schedules import SlotView, coming, schedule, schedules, slots
 from pqkit.queries.series import Flow, Level, Span, flow, levels
 from pqkit.queries.since import Since, latest, since
 from pqkit.queries.standing import Standing, count_now, standing
@@ -71,6 +72,7 @@ __all__ = [
     "RedriveView",
     "RedrivenJob",
     "Since",
+    "SlotView",
     "Span",
     "Standing",
     "Survey",
@@ -83,6 +85,7 @@ __all__ = [
     "arguments_of",
     "at_rest",
     "bars",
+    "coming",
     "count_now",
     "counts",
     "ended",
@@ -106,7 +109,10 @@ __all__ = [
     "redrive",
     "redriven",
     "redrives",
+    "schedule",
+    "schedules",
     "since",
+    "slots",
     "standing",
     "survey",
     "tally",

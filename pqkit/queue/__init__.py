@@ -17,6 +17,7 @@ from pqkit.queue.named import insert_named
 from pqkit.queue.operate import Done, Operator
 from pqkit.queue.order import Order, check_name, make_order
 from pqkit.queue.redrive import Redrives
+from pqkit.queue.schedules import Schedules
 from pqkit.queue.settle import Finished
 from pqkit.queue.upkeep import Upkeep
 from pqkit.settings import settings
@@ -28,7 +29,19 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlmodel import Session
 
-__all__ = ["Done", "Finished", "Job", "Leases", "Operator", "Options", "Queue", "Redrives", "Upkeep", "get_queue"]
+__all__ = [
+    "Done",
+    "Finished",
+    "Job",
+    "Leases",
+    "Operator",
+    "Options",
+    "Queue",
+    "Redrives",
+    "Schedules",
+    "Upkeep",
+    "get_queue",
+]
 
 MANY = 5_000
 
@@ -156,6 +169,10 @@ class Queue:
     def redrives(self, who: str | None = None) -> Redrives:
         """The verbs about redrives in the name of ``who`` (default: the system user)."""
         return Redrives(self.operator(who))
+
+    def schedules(self, who: str | None = None) -> Schedules:
+        """The verbs on schedules in the name of ``who`` (default: the system user)."""
+        return Schedules(self.operator(who))
 
     def upkeep(self) -> Upkeep:
         """The maintenance verbs."""

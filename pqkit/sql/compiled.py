@@ -1787,6 +1787,219 @@ JUDGE_WELL = Statement(
     ),
 )
 
+INSERT_SCHEDULE = Statement(
+    Text(
+        "INSERT INTO schedule (name, task, args, queue, priority, max_retries, backoff, timeout, cron, every, "
+        "at, zone, anchor, missed, missed_cap, overlap, next_at, version, created_at, paused_at, paused_by, "
+        "pause_reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT "
+        "DO NOTHING",
+    ),
+    Text(
+        "INSERT INTO schedule (name, task, args, queue, priority, max_retries, backoff, timeout, cron, every, "
+        "at, zone, anchor, missed, missed_cap, overlap, next_at, version, created_at, paused_at, paused_by, "
+        'pause_reason) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", '
+        '%s::VARCHAR COLLATE "C", %s::INTEGER, %s::INTEGER, %s::VARCHAR COLLATE "C", %s, %s::VARCHAR COLLATE '
+        '"C", %s, %s::BIGINT, %s::VARCHAR COLLATE "C", %s::BIGINT, %s::VARCHAR COLLATE "C", %s::INTEGER, '
+        '%s::VARCHAR COLLATE "C", %s::BIGINT, %s::INTEGER, %s::BIGINT, %s::BIGINT, %s::VARCHAR COLLATE "C", '
+        '%s::VARCHAR COLLATE "C") ON CONFLICT DO NOTHING',
+    ),
+    Text(
+        "INSERT INTO schedule (name, task, args, queue, priority, max_retries, backoff, timeout, cron, every, "
+        "at, zone, anchor, missed, missed_cap, overlap, next_at, version, created_at, paused_at, paused_by, "
+        "pause_reason) SELECT rows.name, rows.task, rows.args, rows.queue, rows.priority, rows.max_retries, "
+        "rows.backoff, rows.timeout, rows.cron, rows.every, rows.at, rows.zone, rows.anchor, rows.missed, "
+        "rows.missed_cap, rows.overlap, rows.next_at, rows.version, rows.created_at, rows.paused_at, "
+        'rows.paused_by, rows.pause_reason FROM unnest(%s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", '
+        '%s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::INTEGER[], %s::INTEGER[], %s::TEXT[] COLLATE '
+        '"C", %s::FLOAT[], %s::TEXT[] COLLATE "C", %s::FLOAT[], %s::BIGINT[], %s::TEXT[] COLLATE "C", '
+        '%s::BIGINT[], %s::TEXT[] COLLATE "C", %s::INTEGER[], %s::TEXT[] COLLATE "C", %s::BIGINT[], '
+        '%s::INTEGER[], %s::BIGINT[], %s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C") AS '
+        "rows(name, task, args, queue, priority, max_retries, backoff, timeout, cron, every, at, zone, "
+        "anchor, missed, missed_cap, overlap, next_at, version, created_at, paused_at, paused_by, "
+        "pause_reason) ON CONFLICT DO NOTHING",
+    ),
+)
+
+UPDATE_SCHEDULE = Statement(
+    Text(
+        "UPDATE schedule SET task=?, args=?, queue=?, priority=?, max_retries=?, backoff=?, timeout=?, "
+        "cron=?, every=?, at=?, zone=?, anchor=?, missed=?, missed_cap=?, overlap=?, next_at=?, version=?, "
+        "paused_at=?, paused_by=?, pause_reason=? WHERE schedule.name = ?",
+    ),
+    Text(
+        'UPDATE schedule SET task=%s::VARCHAR COLLATE "C", args=%s::VARCHAR COLLATE "C", queue=%s::VARCHAR '
+        'COLLATE "C", priority=%s::INTEGER, max_retries=%s::INTEGER, backoff=%s::VARCHAR COLLATE "C", '
+        'timeout=%s, cron=%s::VARCHAR COLLATE "C", every=%s, at=%s::BIGINT, zone=%s::VARCHAR COLLATE "C", '
+        'anchor=%s::BIGINT, missed=%s::VARCHAR COLLATE "C", missed_cap=%s::INTEGER, overlap=%s::VARCHAR '
+        'COLLATE "C", next_at=%s::BIGINT, version=%s::INTEGER, paused_at=%s::BIGINT, paused_by=%s::VARCHAR '
+        'COLLATE "C", pause_reason=%s::VARCHAR COLLATE "C" WHERE schedule.name = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+DELETE_SCHEDULE = Statement(
+    Text(
+        "DELETE FROM schedule WHERE schedule.name = ?",
+    ),
+    Text(
+        'DELETE FROM schedule WHERE schedule.name = %s::VARCHAR COLLATE "C"',
+    ),
+    Text(
+        'DELETE FROM schedule USING unnest(%s::TEXT[] COLLATE "C") AS rows(name) WHERE schedule.name = rows.name',
+    ),
+)
+
+SCHEDULE_NAMED = Statement(
+    Text(
+        "SELECT schedule.name, schedule.task, schedule.args, schedule.queue, schedule.priority, "
+        "schedule.max_retries, schedule.backoff, schedule.timeout, schedule.cron, schedule.every, "
+        "schedule.at, schedule.zone, schedule.anchor, schedule.missed, schedule.missed_cap, schedule.overlap, "
+        "schedule.next_at, schedule.version, schedule.created_at, schedule.paused_at, schedule.paused_by, "
+        "schedule.pause_reason FROM schedule WHERE schedule.name = ?",
+    ),
+    Text(
+        "SELECT schedule.name, schedule.task, schedule.args, schedule.queue, schedule.priority, "
+        "schedule.max_retries, schedule.backoff, schedule.timeout, schedule.cron, schedule.every, "
+        "schedule.at, schedule.zone, schedule.anchor, schedule.missed, schedule.missed_cap, schedule.overlap, "
+        "schedule.next_at, schedule.version, schedule.created_at, schedule.paused_at, schedule.paused_by, "
+        'schedule.pause_reason FROM schedule WHERE schedule.name = %s::VARCHAR COLLATE "C" FOR UPDATE',
+    ),
+)
+
+NEXT_TICK = Statement(
+    Text(
+        "SELECT min(schedule.next_at) AS min_1 FROM schedule WHERE schedule.paused_at IS NULL AND "
+        "schedule.next_at IS NOT NULL",
+    ),
+    Text(
+        "SELECT min(schedule.next_at) AS min_1 FROM schedule WHERE schedule.paused_at IS NULL AND "
+        "schedule.next_at IS NOT NULL",
+    ),
+)
+
+SCHEDULES_DUE = Statement(
+    Text(
+        "SELECT schedule.name, schedule.task, schedule.args, schedule.queue, schedule.priority, "
+        "schedule.max_retries, schedule.backoff, schedule.timeout, schedule.cron, schedule.every, "
+        "schedule.at, schedule.zone, schedule.anchor, schedule.missed, schedule.missed_cap, schedule.overlap, "
+        "schedule.next_at, schedule.version, schedule.created_at, schedule.paused_at, schedule.paused_by, "
+        "schedule.pause_reason FROM schedule WHERE schedule.paused_at IS NULL AND schedule.next_at IS NOT "
+        "NULL AND schedule.next_at <= ? ORDER BY schedule.next_at LIMIT ? + 0 OFFSET ?",
+        (0, 1, 2),
+        (0,),
+    ),
+    Text(
+        "SELECT schedule.name, schedule.task, schedule.args, schedule.queue, schedule.priority, "
+        "schedule.max_retries, schedule.backoff, schedule.timeout, schedule.cron, schedule.every, "
+        "schedule.at, schedule.zone, schedule.anchor, schedule.missed, schedule.missed_cap, schedule.overlap, "
+        "schedule.next_at, schedule.version, schedule.created_at, schedule.paused_at, schedule.paused_by, "
+        "schedule.pause_reason FROM schedule WHERE schedule.paused_at IS NULL AND schedule.next_at IS NOT "
+        "NULL AND schedule.next_at <= %s::BIGINT ORDER BY schedule.next_at LIMIT %s::INTEGER + 0",
+    ),
+)
+
+TICKABLE = Statement(
+    Text(
+        "SELECT schedule.next_at FROM schedule WHERE schedule.name = ? AND schedule.version = ? AND "
+        "schedule.paused_at IS NULL",
+    ),
+    Text(
+        'SELECT schedule.next_at FROM schedule WHERE schedule.name = %s::VARCHAR COLLATE "C" AND '
+        "schedule.version = %s::INTEGER AND schedule.paused_at IS NULL FOR UPDATE",
+    ),
+)
+
+MOVE_SCHEDULE = Statement(
+    Text(
+        "UPDATE schedule SET next_at=? WHERE schedule.name = ?",
+    ),
+    Text(
+        'UPDATE schedule SET next_at=%s::BIGINT WHERE schedule.name = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+INSERT_SLOT = Statement(
+    Text(
+        "INSERT INTO slot (schedule, at, until, count, job_id, reason, made_at) VALUES (?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT DO NOTHING",
+    ),
+    Text(
+        "INSERT INTO slot (schedule, at, until, count, job_id, reason, made_at) VALUES (%s::VARCHAR COLLATE "
+        '"C", %s::BIGINT, %s::BIGINT, %s::INTEGER, %s::BIGINT, %s::VARCHAR COLLATE "C", %s::BIGINT) ON '
+        "CONFLICT DO NOTHING",
+    ),
+    Text(
+        "INSERT INTO slot (schedule, at, until, count, job_id, reason, made_at) SELECT rows.schedule, "
+        "rows.at, rows.until, rows.count, rows.job_id, rows.reason, rows.made_at FROM unnest(%s::TEXT[] "
+        'COLLATE "C", %s::BIGINT[], %s::BIGINT[], %s::INTEGER[], %s::BIGINT[], %s::TEXT[] COLLATE "C", '
+        "%s::BIGINT[]) AS rows(schedule, at, until, count, job_id, reason, made_at) ON CONFLICT DO NOTHING",
+    ),
+)
+
+SET_SLOT = Statement(
+    Text(
+        "UPDATE slot SET job_id=?, reason=? WHERE slot.schedule = ? AND slot.at = ? AND slot.job_id IS NULL",
+    ),
+    Text(
+        'UPDATE slot SET job_id=%s::BIGINT, reason=%s::VARCHAR COLLATE "C" WHERE slot.schedule = %s::VARCHAR '
+        'COLLATE "C" AND slot.at = %s::BIGINT AND slot.job_id IS NULL',
+    ),
+)
+
+SLOTS_BETWEEN = Statement(
+    Text(
+        "SELECT slot.at, slot.job_id FROM slot WHERE slot.schedule = ? AND slot.at BETWEEN ? AND ?",
+    ),
+    Text(
+        'SELECT slot.at, slot.job_id FROM slot WHERE slot.schedule = %s::VARCHAR COLLATE "C" AND slot.at '
+        "BETWEEN %s::BIGINT AND %s::BIGINT",
+    ),
+)
+
+UNFINISHED_SLOTS = Statement(
+    Text(
+        "SELECT slot.job_id, lease.job_id IS NOT NULL AS runs FROM slot JOIN job ON job.id = slot.job_id LEFT "
+        "OUTER JOIN closed ON closed.job_id = slot.job_id LEFT OUTER JOIN lease ON lease.job_id = slot.job_id "
+        "WHERE slot.schedule = ? AND slot.at < ? AND slot.job_id IS NOT NULL AND closed.job_id IS NULL ORDER "
+        "BY slot.at DESC LIMIT ? + 0 OFFSET ?",
+        (0, 1, 2, 3),
+        (0,),
+    ),
+    Text(
+        "SELECT slot.job_id, lease.job_id IS NOT NULL AS runs FROM slot JOIN job ON job.id = slot.job_id LEFT "
+        "OUTER JOIN closed ON closed.job_id = slot.job_id LEFT OUTER JOIN lease ON lease.job_id = slot.job_id "
+        'WHERE slot.schedule = %s::VARCHAR COLLATE "C" AND slot.at < %s::BIGINT AND slot.job_id IS NOT NULL '
+        "AND closed.job_id IS NULL ORDER BY slot.at DESC LIMIT %s::INTEGER + 0",
+    ),
+)
+
+OLD_SLOT = Statement(
+    Text(
+        "SELECT slot.at FROM slot WHERE slot.schedule = ? ORDER BY slot.at DESC LIMIT 1 OFFSET ? + 0",
+    ),
+    Text(
+        'SELECT slot.at FROM slot WHERE slot.schedule = %s::VARCHAR COLLATE "C" ORDER BY slot.at DESC LIMIT 1 '
+        "OFFSET %s::INTEGER + 0",
+    ),
+)
+
+SCHEDULE_NAMES = Statement(
+    Text(
+        "SELECT schedule.name FROM schedule",
+    ),
+    Text(
+        "SELECT schedule.name FROM schedule",
+    ),
+)
+
+FORGET_SLOTS = Statement(
+    Text(
+        "DELETE FROM slot WHERE slot.schedule = ? AND slot.at < ?",
+    ),
+    Text(
+        'DELETE FROM slot WHERE slot.schedule = %s::VARCHAR COLLATE "C" AND slot.at < %s::BIGINT',
+    ),
+)
+
 INSERT_ACCOUNT = Statement(
     Text(
         "INSERT INTO account (name, password, role, created_at, changed_at) VALUES (?, ?, ?, ?, ?) ON "

@@ -4,11 +4,23 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from pqkit.statements import access, attempt, claim, operate, produce, prune, redrive, sample, upkeep, workers
+from pqkit.statements import (
+    access,
+    attempt,
+    claim,
+    operate,
+    produce,
+    prune,
+    redrive,
+    sample,
+    schedules,
+    upkeep,
+    workers,
+)
 from pqkit.statements.declare import Declared
 
 TARGET = Path(__file__).parent.parent / "sql" / "compiled.py"
-ROOMS = (produce, claim, attempt, workers, upkeep, sample, prune, operate, redrive, access)
+ROOMS = (produce, claim, attempt, workers, upkeep, sample, prune, operate, redrive, schedules, access)
 HEAD = '''"""All statements as the databases take them. Written by ``make sql``: do not edit."""
 
 from pqkit.sql.text import Statement, Text

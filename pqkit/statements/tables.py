@@ -7,6 +7,7 @@ ATTEMPT, REFUSAL, HOLD, INTENT = (table(name) for name in ("attempt", "refusal",
 WORKER, WORKER_TASK, QUEUE = (table(name) for name in ("worker", "worker_task", "queue"))
 DUTY, ACTION, PROGRESS, LOG = (table(name) for name in ("duty", "action", "progress", "job_log"))
 ROLLUP, SEAL, PULSE, DEPTH, FORECAST = (table(name) for name in ("rollup", "seal", "pulse", "depth", "forecast"))
+SCHEDULE, SLOT = table("schedule"), table("slot")
 ACCOUNT, LOGIN, THROTTLE, TOKEN = (table(name) for name in ("account", "login", "throttle", "token"))
 REDRIVE, REDRIVE_JOB = table("redrive"), table("redrive_job")
 REQUEST = table("request")

@@ -1,0 +1,68 @@
+"""Questions about schedules: what there is, when it comes next, what became of its slots."""
+
+from itertools import islice
+from typing import NamedTuple
+
+from sqlalchemy import select
+
+from pqkit.db import Database
+from pqkit.errors import NotFound
+from pqkit.models import job_state, table
+from pqkit.states import JobState
+from pqkit.timetable import Schedule
+
+SCHEDULE, SLOT = table("schedule"), table("slot")
+
+
+class SlotView(NamedTuple):
+    """A slot that was decided about: its job and that job's state now (None when it is deleted), or why there is none.
+
+    Slots passed over in a row share one view: from ``at`` to ``until_at``, ``slots`` of them.
+    """
+
+    at: int
+    until_at: int
+    slots: int
+    job_id: int | None
+    state: JobState | None
+    reason: str | None
+    made_at: int
+
+
+def schedules(database: Database) -> list[Schedule]:
+    """Every schedule, by name."""
+    columns = [SCHEDULE.c[name] for name in Schedule._fields]
+    with database.look() as connection:
+        return [Schedule._make(row) for row in connection.execute(select(*columns).order_by(SCHEDULE.c.name))]
+
+
+def schedule(database: Database, name: str) -> Schedule:
+    """The schedule of that name. Raises NotFound."""
+    found = schedules(database)
+    for one in found:
+        if one.name == name:
+            return one
+    raise NotFound(f"there is no schedule {name!r} (there are: {', '.join(one.name for one in found) or 'none'})")
+
+
+def slots(database: Database, name: str, limit: int = 20) -> list[SlotView]:
+    """The last slots of a schedule that were decided about, the latest first."""
+    asked = (
+        select(
+            SLOT.c.at, SLOT.c.until, SLOT.c["count"], SLOT.c.job_id, job_state.c.state, SLOT.c.reason, SLOT.c.made_at
+        )
+        .outerjoin_from(SLOT, job_state, job_state.c.id == SLOT.c.job_id)
+        .where(SLOT.c.schedule == name)
+        .order_by(SLOT.c.at.desc())
+        .limit(limit)
+    )
+    with database.look() as connection:
+        views = [SlotView._make(row) for row in connection.execute(asked)]
+    return [view._replace(state=view.state and JobState(view.state)) for view in views]
+
+
+def coming(schedule: Schedule, count: int = 5) -> list[int]:
+    """Its next slots; none for one that is over."""
+    if schedule.next_at is None:
+        return []
+    return list(islice(schedule.timetable.after(schedule.next_at - 1), count))
