@@ -7,7 +7,7 @@ import anyio
 from fastapi import FastAPI
 
 from pqkit.access import Tokens
-from pqkit.api import enqueue, health, jobs, openapi, problems, system, work
+from pqkit.api import enqueue, health, jobs, metrics, openapi, problems, system, work
 from pqkit.api.bell import Bell
 from pqkit.api.body import BodyLimit
 from pqkit.queue import Queue
@@ -31,7 +31,8 @@ def create_app(queue: Queue, *, get_dequeue: bool = False) -> FastAPI:
 
     app = FastAPI(title="pqkit", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.queue, app.state.tokens, app.state.remotes = queue, Tokens(queue.database), Remotes(queue.database)
-    for room in (enqueue, jobs, work, system, health):
+    app.state.meter = metrics.Meter(queue.database)
+    for room in (enqueue, jobs, work, system, health, metrics):
         app.include_router(room.router)
     if get_dequeue:
         app.include_router(work.unsafe)

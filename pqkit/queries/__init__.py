@@ -8,6 +8,7 @@ from pqkit.queries.access import TokenView, UserView, tokens, users
 from pqkit.queries.events import Bar, Mark, bars, marks, pauses
 from pqkit.queries.failures import FailureGroup, failure_groups
 from pqkit.queries.forecasts import Forecast, Outlook, outlook
+from pqkit.queries.meter import Metered, metered
 from pqkit.queries.redrives import RedrivenJob, RedriveView, redrive, redriven, redrives
 from pqkit.queries.schedules import SlotView, coming, schedule, schedules, slots
 from pqkit.queries.series import Flow, Level, Span, flow, levels
@@ -64,6 +65,7 @@ __all__ = [
     "Level",
     "LineView",
     "Mark",
+    "Metered",
     "Obstacle",
     "Outlook",
     "ProgressView",
@@ -100,6 +102,7 @@ __all__ = [
     "listed",
     "marks",
     "matching",
+    "metered",
     "misplaced",
     "obstacle",
     "outlook",
