@@ -113,15 +113,15 @@ class Worker:
             return
         reports = self._heart.take_reports()
         try:
-            turn = self._leases.exchange(_unwritten(ended), demand, alone=self._slots.held == 0, reports=reports)
+            turn = self._leases.exchange(ended.unwritten, demand, alone=self._slots.held == 0, reports=reports)
         except BaseException:
             self._slots.give_back(ended)
             self._heart.give_back(reports)
             raise
-        self._settle(ended, turn.refused)
         if turn.claims:
+            self._slots.start(turn.claims)  # before all that is only told of them: somebody waits
             self._tell.claimed(turn.claims)
-            self._slots.start(turn.claims)
+        self._settle(ended, turn.refused)
 
     def _pause(self) -> None:
         """Wait until a slot reports, a commit arrives or a second is over; then let the slots gather a batch."""
@@ -135,10 +135,10 @@ class Worker:
         while self._slots.any_ended and not self._slots.starved and (left := end - time.monotonic()) > 0:
             self._wake.wait_for_set(left)
 
-    def _settle(self, ended: Sequence[Ended], refused: Sequence[Finished]) -> None:
+    def _settle(self, ended: Ended, refused: Sequence[Finished]) -> None:
         """After the commit: put files in place, learn the pace, say what happened."""
-        self._leases.count([e.finished for e in ended if e.written])
-        kept = [e.finished for e in ended]
+        self._leases.count(ended.written)
+        kept = [*ended.unwritten, *ended.written]
         if refused:
             lost = {f.claim.job_id for f in refused}
             kept = [f for f in kept if f.claim.job_id not in lost]
@@ -242,7 +242,7 @@ class Worker:
     def _flush(self) -> None:
         ended = self._slots.take()
         if ended:
-            turn = self._leases.exchange(_unwritten(ended), 0, alone=False, reports=self._heart.take_reports())
+            turn = self._leases.exchange(ended.unwritten, 0, alone=False, reports=self._heart.take_reports())
             self._settle(ended, turn.refused)
 
     def _runs(self) -> list[Run]:
@@ -256,7 +256,3 @@ class Worker:
 
     def _spawn_child(self) -> Child:
         return Child(self._settings.tasks, self._settings.url)
-
-
-def _unwritten(ended: Sequence[Ended]) -> list[Finished]:
-    return [e.finished for e in ended if not e.written]

@@ -19,10 +19,14 @@ Spawn = Callable[[], Child]
 
 
 class Ended(NamedTuple):
-    """A finished attempt; ``written`` says that the handler's own session has committed it already."""
+    """Finished attempts: those that the queue has still to write, and those that their handlers' own sessions have
+    committed already. It is false when there are none."""
 
-    finished: Finished
-    written: bool
+    unwritten: list[Finished]
+    written: list[Finished]
+
+    def __bool__(self) -> bool:
+        return bool(self.unwritten or self.written)
 
 
 class Slots:
@@ -35,7 +39,8 @@ class Slots:
         self._database, self._wake, self._report, self._spawn = database, wake, report, spawn
         self._queued: deque[Claim] = deque()
         self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self._ended: deque[Ended] = deque()
+        self._unwritten: deque[Finished] = deque()
+        self._written: deque[Finished] = deque()
         self._threads: list[threading.Thread] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._own = threading.local()
@@ -47,7 +52,7 @@ class Slots:
 
     @property
     def any_ended(self) -> bool:
-        return bool(self._ended)
+        return bool(self._unwritten or self._written)
 
     @property
     def starved(self) -> bool:
@@ -68,16 +73,19 @@ class Slots:
             self._add_thread()
         self._ring()
 
-    def take(self) -> list[Ended]:
+    def take(self) -> Ended:
         """What has ended since the last take."""
-        taken = [self._ended.popleft() for _ in range(len(self._ended))]
-        self._held -= len(taken)
-        return taken
+        unwritten, written = (
+            [ended.popleft() for _ in range(len(ended))] for ended in (self._unwritten, self._written)
+        )
+        self._held -= len(unwritten) + len(written)
+        return Ended(unwritten, written)
 
-    def give_back(self, ended: Sequence[Ended]) -> None:
+    def give_back(self, ended: Ended) -> None:
         """Put back what could not be written yet."""
-        self._held += len(ended)
-        self._ended.extendleft(reversed(ended))
+        self._held += len(ended.unwritten) + len(ended.written)
+        self._unwritten.extendleft(reversed(ended.unwritten))
+        self._written.extendleft(reversed(ended.written))
 
     def take_queued(self) -> list[Claim]:
         """The claims that have not started; they are no longer this pool's."""
@@ -166,8 +174,9 @@ class Slots:
 
     def _end(self, run: Run, outcome: Outcome, written: bool) -> None:
         del self.running[run.claim.job_id]
-        first = not self._ended
-        self._ended.append(Ended(Finished(run.claim, outcome, run.started_at, self._database.now()), written))
+        first = not self.any_ended
+        ended = self._written if written else self._unwritten
+        ended.append(Finished(run.claim, outcome, run.started_at, self._database.now()))
         if first or not self._queued:
             self._wake.set()
 
