@@ -100,9 +100,9 @@ class Crew:
 @contextmanager
 def crew(ground: Ground, **settings: object) -> Iterator[Crew]:
     """A crew on a new queue, whose workers have these settings. The queue is gone afterwards."""
-    place = ground.place()
-    try:
-        with Fleet(place, (), durability=ground.durability, **settings) as fleet, ground.queue(place) as queue:
-            yield Crew(fleet, queue)
-    finally:
-        place.remove()
+    with (
+        ground.scratch() as place,
+        Fleet(place, (), durability=ground.durability, **settings) as fleet,
+        ground.queue(place) as queue,
+    ):
+        yield Crew(fleet, queue)

@@ -17,7 +17,7 @@ def drain(ground: Ground) -> Rounds:
 def _drain(ground: Ground, workers: Crew, turn: int, number: int, slots: int) -> Sample:
     scale, name = ground.scale, f"drain, {number} worker{'s' * (number > 1)}, {slots} slot{'s' * (slots > 1)}"
     with workers.working(number, "--slots", str(slots)):
-        return ground.sample(turn, name, "raw exchange of 100", lambda: workers.drain(scale.jobs, scale.seconds).rate)
+        return ground.sample(turn, name, "raw exchange", lambda: workers.drain(scale.jobs, scale.seconds).rate)
 
 
 RECORDS = {"attempt history": "no_history", "roll-ups": "no_rollups", "history and roll-ups": "no_records"}

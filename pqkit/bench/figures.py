@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from pqkit.bench.bars import BARS, Bar
+from pqkit.bench.bars import Bar
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Figure:
         return "met" if judged is not None and self.bar.holds(judged.median) else "missed"
 
 
-def figures(samples: Iterable[Sample], bars: Sequence[Bar] = BARS) -> list[Figure]:
+def figures(samples: Iterable[Sample], bars: Sequence[Bar] = ()) -> list[Figure]:
     """The samples of each figure as one, in the order in which the figures were first measured."""
     groups: dict[tuple[str, str], list[Sample]] = {}
     for sample in samples:

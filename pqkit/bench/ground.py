@@ -1,13 +1,13 @@
 """Where a benchmark works, and how much of it there is."""
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 
 from pqkit.bench.figures import Sample
 from pqkit.db import Durability
 from pqkit.db.site import Site
-from pqkit.db.yardstick import Yardstick
+from pqkit.db.yardstick import Raw, yardstick
 from pqkit.lab import Scratch
 from pqkit.queue import Queue, get_queue
 
@@ -33,12 +33,12 @@ class Scale(NamedTuple):
 WHOLE = Scale(30_000, 50_000, 2.0, 64, 200, 5.0, (1_000, 100_000, 1_000_000), 1_000_000, 200_000)
 QUICK = Scale(300, 500, 0.2, 8, 10, 0.2, (100, 1_000), 1_000, 1_000)
 
-RAW: dict[str, Callable[[Yardstick, Scale], float]] = {
+RAW: dict[str, Callable[[Raw, Scale], float]] = {
     "raw insert one": lambda raw, scale: raw.insert_one(scale.seconds / 2),
     "raw bulk insert": lambda raw, scale: raw.insert_many(scale.bulk),
     "raw drain by ones": lambda raw, scale: raw.drain_one(scale.jobs, scale.seconds / 2),
-    "raw exchange of 100": lambda raw, scale: raw.drain(5 * scale.jobs, 100, scale.seconds / 2),
-    "raw inserts and exchange": lambda raw, scale: raw.mixed(100, scale.seconds),
+    "raw exchange": lambda raw, scale: raw.drain(5 * scale.jobs, raw.batch, scale.seconds / 2),
+    "raw inserts and exchange": lambda raw, scale: raw.mixed(raw.batch, scale.seconds),
 }
 
 
@@ -50,22 +50,36 @@ class Ground(NamedTuple):
     scale: Scale
 
     def place(self) -> Scratch:
-        """A new folder with the URL of a database that is not there yet."""
-        return Scratch(*self.site.new())
+        """A new folder with the URL of a new database."""
+        return Scratch(*self.site.new(), self.site.beside.url)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Scratch]:
+        """A new place that is gone afterwards."""
+        place = self.place()
+        try:
+            yield place
+        finally:
+            place.remove()
 
     @contextmanager
     def queue(self, place: Scratch | None = None) -> Iterator[Queue]:
         """A new queue, in a place of its own or in this one."""
-        queue = get_queue((place or self.place()).url, durability=self.durability)
-        try:
-            yield queue
-        finally:
-            queue.close()
+        with nullcontext(place) if place else self.scratch() as here:
+            queue = get_queue(here.url, durability=self.durability)
+            try:
+                yield queue
+            finally:
+                queue.close()
 
     def raw(self, name: str) -> float:
         """A measurement of the bare driver on a new database."""
-        with Yardstick(self.place().url, self.durability) as yardstick:
-            return RAW[name](yardstick, self.scale)
+        return self.bare(RAW[name])
+
+    def bare(self, measure: Callable[[Raw, Scale], float]) -> float:
+        """Measure something of a new raw queue."""
+        with self.scratch() as place, yardstick(place.url, self.durability) as raw:
+            return measure(raw, self.scale)
 
     def sample(self, turn: int, figure: str, against: str, measure: Callable[[], float]) -> Sample:
         """Measure beside the yardstick, which goes first in every other turn: what drifts, drifts for both."""

@@ -23,8 +23,7 @@ LOOK_EVERY, LONG, GRACE = 0.02, 600.0, 20.0
 
 def start(ground: Ground) -> Rounds:
     """Seconds from the start of a worker process until its first job runs, and those that importing pqkit takes."""
-    place = ground.place()
-    with ground.queue(place) as queue:
+    with ground.scratch() as place, ground.queue(place) as queue:
         while True:
             found = {
                 "worker start to first job": _first_job(ground, place, queue),
@@ -46,12 +45,10 @@ def _first_job(ground: Ground, place: Scratch, queue: Queue) -> float:
 def memory(ground: Ground) -> Rounds:
     """Resident megabytes of a worker over a long life, and in its last quarter beside its second."""
     while True:
-        place = ground.place()
-        with ground.queue(place) as queue:
+        with ground.scratch() as place, ground.queue(place) as queue:
             queue.enqueue_many(noop, ({"n": n} for n in range(ground.scale.life)))
             with _worker(ground, place, "pqkit.lab.attached", str(os.getpid()), *WORKER) as worker:
                 seen = list(_megabytes(worker.pid, queue))
-        place.remove()
         quarter = len(seen) // 4
         early, late = max(seen[quarter : 2 * quarter + 1]), max(seen[-quarter - 1 :])
         yield [

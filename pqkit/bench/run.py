@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import NamedTuple
 
+from pqkit.bench.bare import bare
 from pqkit.bench.drain import alone, drain, records
 from pqkit.bench.enqueue import enqueue, threads
 from pqkit.bench.figures import Sample
@@ -19,6 +20,7 @@ from pqkit.lab.result import Progress, silent
 # Yields the samples of one round, as often as it is asked.
 Scenario = Callable[[Ground], Rounds]
 SCENARIOS: dict[str, Scenario] = {
+    "bare": bare,
     "enqueue": enqueue,
     "drain": drain,
     "alone": alone,

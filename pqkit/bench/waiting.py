@@ -2,13 +2,16 @@
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import psutil
 
 from pqkit.bench.crew import crew
 from pqkit.bench.figures import Sample
 from pqkit.bench.ground import Ground, Rounds
+from pqkit.db.yardstick import yardstick
+from pqkit.lab.fleet import Fleet, variables
 from pqkit.lab.measured import Stamps, ping
 from pqkit.queue import Queue
 
@@ -17,36 +20,62 @@ LOST_AFTER = 30_000_000_000
 
 
 def latency(ground: Ground) -> Rounds:
-    """Milliseconds from the call of ``enqueue`` to the handler's first line, beside the length of the call itself."""
+    """Milliseconds from the call of ``enqueue`` to the handler's first line, beside a raw hand-over: one process
+    commits an insert, another that waits for it commits its claim."""
     scale = ground.scale
     with crew(ground) as workers, workers.working(1) as (worker,), workers.opened():
+        folder = workers.fleet.place.folder
         while True:
             time.sleep(CALM)
             idle = _processor_share(worker.pid, scale.idle)
-            stamps = Stamps(workers.fleet.place.folder, scale.pings)
-            pings = [_ping(workers.queue, stamps, n) for n in range(scale.pings)]
+            stamps = Stamps(folder, scale.pings)
+            pings = _waits(stamps, scale.pings, partial(_enqueue, workers.queue, stamps.path))
+            bare = _hand_overs(ground, workers.fleet, scale.pings)
             yield [
                 Sample("idle worker, processor", ground.durability, "%", idle),
-                *(_pick_up(ground, name, part, pings) for name, part in (("p50", 0.5), ("p99", 0.99))),
+                *(
+                    Sample(
+                        f"pick-up, {name}",
+                        ground.durability,
+                        "ms",
+                        _rank(pings, part),
+                        "raw hand-over",
+                        _rank(bare, part),
+                    )
+                    for name, part in (("p50", 0.5), ("p99", 0.99))
+                ),
             ]
 
 
-def _pick_up(ground: Ground, name: str, part: float, pings: Sequence[tuple[float, float]]) -> Sample:
-    call, wait = (_rank(values, part) for values in zip(*pings, strict=True))
-    return Sample(f"pick-up, {name}", ground.durability, "ms", wait, f"the call itself, {name}", call)
+def _enqueue(queue: Queue, path: str, n: int) -> None:
+    queue.enqueue(ping, {"path": path, "n": n})
 
 
-def _ping(queue: Queue, stamps: Stamps, n: int) -> tuple[float, float]:
-    """(length of the call, time until the handler ran) in milliseconds."""
-    time.sleep(random.uniform(0.02, 0.07))  # noqa: S311 - not a secret
-    begun = time.monotonic_ns()
-    queue.enqueue(ping, {"path": stamps.path, "n": n})
-    returned = time.monotonic_ns()
-    while not stamps[n]:
-        if time.monotonic_ns() - returned > LOST_AFTER:
-            raise TimeoutError("the idle worker did not run its job")
-        time.sleep(0.001)
-    return (returned - begun) / 1e6, (stamps[n] - begun) / 1e6
+def _hand_overs(ground: Ground, fleet: Fleet, many: int) -> list[float]:
+    stamps = Stamps(fleet.place.folder, many)
+    with ground.scratch() as place, yardstick(place.url, ground.durability) as raw:
+        told = variables({"url": place.url, "durability": ground.durability})
+        receiver = fleet.start("receiver", "pqkit.bench.receiver", stamps.path, str(many), environment=told)
+        try:
+            return _waits(stamps, many, lambda _: raw.send())
+        finally:
+            receiver.kill()
+            fleet.bury()
+
+
+def _waits(stamps: Stamps, many: int, send: Callable[[int], None]) -> list[float]:
+    """Milliseconds from the sending of each to its stamp; the receiver has been idle for a moment each time."""
+    found = []
+    for n in range(many):
+        time.sleep(random.uniform(0.02, 0.07))  # noqa: S311 - not a secret
+        begun = time.monotonic_ns()
+        send(n)
+        while not stamps[n]:
+            if time.monotonic_ns() - begun > LOST_AFTER:
+                raise TimeoutError("what waited for a job did not take it")
+            time.sleep(0.001)
+        found.append((stamps[n] - begun) / 1e6)
+    return found
 
 
 def _rank(values: Sequence[float], part: float) -> float:

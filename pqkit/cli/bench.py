@@ -12,7 +12,7 @@ from pqkit.errors import PqkitError
 from pqkit.settings import settings
 
 if TYPE_CHECKING:
-    from pqkit.bench import Figure, Plan, Sample
+    from pqkit.bench import Figure, Plan
     from pqkit.db import Durability
 
 COLUMNS = ("figure", "at", ">value", ">ratio", "~to", "bar", "verdict")
@@ -36,20 +36,22 @@ def bench(
     durability: Annotated[Literal["full", "normal", "both"], typer.Option(help="At which durability.")] = "both",
     url: Annotated[
         str | None,
-        typer.Option(help="Measure on the disk of this empty queue. Default: your queue's disk.", show_default=False),
+        typer.Option(
+            help="Measure beside this empty queue, on its disk or its server. Default: yours.", show_default=False
+        ),
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Exit with code 1 where a bar is missed.")] = False,
     json: AsJson = False,
 ) -> None:
     """Measure speed on scratch queues beside yours, as ratios to the bare database driver in the same run."""
-    from pqkit.bench import BARS, figures, rows  # noqa: PLC0415 - a command loads its own needs, so that all start fast
+    from pqkit.bench import rows  # noqa: PLC0415 - a command loads its own needs, so that all start fast
 
     if quick and check:
         raise BadInput("--check judges whole measurements: leave out --quick")
     if url is not None:
         _refuse_work(url)
     plan = _plan(only, rounds, durability, quick=quick)
-    found = figures(_measure(url or settings().url, plan), () if quick else BARS)
+    found = _measure(url or settings().url, plan, judge=not quick)
     if json:
         out.show_json(rows(found))
     else:
@@ -78,17 +80,18 @@ def _plan(only: list[str] | None, rounds: int | None, durability: str, *, quick:
     return Plan(tuple(only or SCENARIOS), rounds, DURABILITIES[durability], QUICK if quick else WHOLE)
 
 
-def _measure(url: str, plan: "Plan") -> "list[Sample]":
-    from pqkit.bench import run  # noqa: PLC0415
+def _measure(url: str, plan: "Plan", *, judge: bool) -> "list[Figure]":
+    from pqkit.bench import bars, figures, run  # noqa: PLC0415
     from pqkit.db.site import site_beside  # noqa: PLC0415
 
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=out.console(stderr=True), transient=True) as bar, site_beside(url) as site:
         shown = bar.add_task("starting", total=1.0)
         try:
-            return run(site, plan, lambda part, words: bar.update(shown, completed=part, description=words))
+            samples = run(site, plan, lambda part, words: bar.update(shown, completed=part, description=words))
         except TimeoutError as error:
             raise PqkitError(f"the measurement came to no end: {error}") from None
+        return figures(samples, bars(on_a_server=site.on_a_server) if judge else ())
 
 
 def _line(figure: "Figure") -> tuple[object, ...]:

@@ -1,50 +1,65 @@
-"""Room for scratch databases where a database lives: for SQLite, a private folder on the same disk."""
+"""Room for scratch databases where a database lives: a private folder on the same disk, or on the same server."""
 
 import atexit
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
 from pqkit.db.connect import connect
+from pqkit.db.database import Database
 from pqkit.db.sqlite import SqliteDatabase
-from pqkit.errors import DatabaseUnavailable, UnsupportedUrl
+from pqkit.errors import DatabaseUnavailable
 
 
 class Site:
-    """Hands out new places, each a folder and the URL of a database that is not there yet."""
+    """Hands out new places, each a folder and the URL of an empty database, or of one that is not there yet."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, beside: Database) -> None:
+        self.folder, self.beside = folder, beside
         self._numbers = count(1)
+        self._urls: list[str] = []
+
+    @property
+    def on_a_server(self) -> bool:
+        return not isinstance(self.beside, SqliteDatabase)
 
     def new(self) -> tuple[Path, str]:
         place = self.folder / str(next(self._numbers))
         place.mkdir()
-        return place, f"sqlite:///{place / 'queue.db'}"
+        self._urls.append(self.beside.make_scratch(place))
+        return place, self._urls[-1]
+
+    def remove(self) -> None:
+        """Delete it all; a server that is away keeps what it has."""
+        with suppress(DatabaseUnavailable):
+            while self._urls:
+                self.beside.drop_scratch(self._urls.pop())
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @contextmanager
 def site_beside(url: str) -> Iterator[Site]:
-    """A site on the disk of the database behind ``url``, which need not be there; it is gone afterwards."""
+    """A site beside the database behind ``url``, which need not be there if it is a file; it is gone afterwards.
+
+    Raises DatabaseUnavailable where nothing can be made there.
+    """
     database = connect(url)
-    if not isinstance(database, SqliteDatabase):
-        raise UnsupportedUrl(
-            f"{database.name}: benchmarks make scratch databases, and only where a SQLite file would be"
-        )
-    wanted = database.path.parent
-    disk = next(folder for folder in (wanted, *wanted.parents) if folder.is_dir())
+    disk = _disk_of(database.path) if isinstance(database, SqliteDatabase) else None
     try:
         folder = Path(tempfile.mkdtemp(prefix="pqkit-bench-", dir=disk))
     except OSError as error:
         raise DatabaseUnavailable(f"cannot make a folder in {disk}: {error.strerror}") from error
-    remove = partial(shutil.rmtree, folder, ignore_errors=True)
-    atexit.register(remove)  # who is impatient presses Ctrl+C twice
+    site = Site(folder, database)
+    atexit.register(site.remove)  # who is impatient presses Ctrl+C twice
     try:
-        yield Site(folder)
+        yield site
     finally:
-        remove()
-        atexit.unregister(remove)
+        site.remove()
+        atexit.unregister(site.remove)
+
+
+def _disk_of(file: Path) -> Path:
+    return next(folder for folder in file.parents if folder.is_dir())
