@@ -15,6 +15,7 @@ from pqkit import lab
 from pqkit.queries import counts
 from pqkit.queue import get_queue
 from pqkit.states import JobState
+from tests.postgres import Server
 from tests.support import PATIENCE, lives, wait_until
 
 REPO = Path(__file__).parent.parent
@@ -68,6 +69,23 @@ def test_a_notebook_defines_no_class_no_thread_and_no_sql(notebook: Path) -> Non
 )
 def test_what_a_notebook_must_not_hold_is_found(source: str) -> None:
     assert bad_lines(source)
+
+
+MOST_CELLS, MOST_LINES = 12, 12
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_short(notebook: Path) -> None:
+    cells = code_of(notebook)
+    assert len(cells) <= MOST_CELLS
+    assert max(len(cell.source.splitlines()) for cell in cells) <= MOST_LINES
+
+
+@pytest.mark.parametrize("notebook", [path for path in NOTEBOOKS if path != TOUR], ids=lambda path: path.stem)
+def test_an_experiment_runs_on_postgresql_as_well(notebook: Path, tmp_path: Path, server: Server) -> None:
+    """On SQLite they are tests themselves, cell by cell."""
+    with server.database() as url:
+        run(notebook, tmp_path, url=url)
 
 
 def test_the_tour_runs_from_another_folder_with_other_parameters(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ They need the extra ``console`` or ``notebooks``. Each says which columns it rea
 import holoviews.plotting.bokeh  # noqa: F401 - HoloViews takes options only once it knows what draws
 
 from pqkit.charts.frames import frame, local
-from pqkit.charts.lines import depth, failures, lines, oldest, quantiles, slots, throughput
+from pqkit.charts.lines import depth, failures, lines, oldest, quantile_series, quantiles, slots, throughput
 from pqkit.charts.marks import marks, paused
 from pqkit.charts.palette import COLORS, OUTCOME_COLORS, THEMES, Series, Theme, color
 from pqkit.charts.render import figure, notebook
+from pqkit.charts.show import show
 from pqkit.charts.spread import distribution, ramp
 from pqkit.charts.timeline import timeline
 
@@ -31,8 +32,10 @@ __all__ = [
     "notebook",
     "oldest",
     "paused",
+    "quantile_series",
     "quantiles",
     "ramp",
+    "show",
     "slots",
     "throughput",
     "timeline",

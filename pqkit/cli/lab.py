@@ -96,6 +96,42 @@ def contention(
 
 
 @app.command()
+def retry(
+    *,
+    jobs: Annotated[int, typer.Option(min=1, help="Jobs of each kind.")] = 3,
+    workers: Annotated[int, typer.Option(min=1, help="Workers at once.")] = 2,
+    json: AsJson = False,
+) -> None:
+    """Run jobs that fail once, always, for good, later: each run comes exactly when the policy says, and not before."""
+    from pqkit.lab.retry import retry as experiment  # noqa: PLC0415
+
+    run_experiment(lambda place, progress: experiment(place, jobs, workers, progress), as_json=json)
+
+
+@app.command()
+def load(
+    *,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long each load is offered.")] = 5,
+    workers: Annotated[int, typer.Option(min=1, help="Workers at once, with four slots each.")] = 2,
+    nap: Annotated[float, typer.Option(min=0.001, help="Seconds that each job of the ramp takes.")] = 0.05,
+    backlog: Annotated[
+        list[int] | None, typer.Option(min=1, help="Pending jobs to drain from; repeatable. [default: 1000, 10000]")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Offer more and more until the workers no longer follow; measure what a job costs as backlogs grow."""
+    from pqkit.lab.load import load as experiment  # noqa: PLC0415
+
+    backlogs = backlog or [1_000, 10_000]
+    run_experiment(
+        lambda place, progress: experiment(
+            place, seconds=seconds, workers=workers, nap=nap, backlogs=backlogs, progress=progress
+        ),
+        as_json=json,
+    )
+
+
+@app.command()
 def system(
     *,
     times: Annotated[int, typer.Option(min=1, help="How often to kill everything.")] = 10,

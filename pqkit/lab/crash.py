@@ -6,15 +6,19 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
 
 from pqkit.lab import Scratch, record
 from pqkit.lab.faults import GAPS
 from pqkit.lab.fleet import Fleet, Member
 from pqkit.lab.result import Progress, Result, silent, verdict_of
-from pqkit.queries import counts
+from pqkit.lab.story import Blow, recoveries
+from pqkit.queries import counts, workers
+from pqkit.queries.span import runs
 
 QUICK = {"heartbeat": 0.3, "rescue_after": 3, "rescue_every": 0.5, "slots": 4, "log_level": "warning"}
-FREEZE = 5.0
+FREEZE = 7.0
 LONGEST_LOCK = 0.3
 CALM = 120.0
 SHARE_OF_GAPS = 0.2
@@ -44,6 +48,7 @@ class Storm:
     done: Counter[str] = field(default_factory=Counter)
     workers: list[Member] = field(default_factory=list)
     producers: list[Member] = field(default_factory=list)
+    blows: list[Blow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.plan.seed)  # noqa: S311 - to be repeated, not to be kept secret
@@ -75,7 +80,8 @@ class Storm:
         return any(number for state, number in counts(self.fleet.queue.database).items() if not state.final)
 
     def _owes_blows(self) -> bool:
-        return self.done["kills"] < self.plan.kills or self.done["stops"] < self.plan.stops
+        owed = self.done["kills"] < self.plan.kills or self.done["stops"] < self.plan.stops
+        return owed or any(member.frozen for member in self.workers)
 
     def _strike(self, ended: int) -> None:
         """Kills and stops keep step with the jobs, so that they fall while there is work, on any machine."""
@@ -86,7 +92,15 @@ class Storm:
         if self.done["kills"] < min(part, 1) * self.plan.kills:
             self._kill(standing)
         elif self.done["stops"] < min(part, 1) * self.plan.stops and len(standing) > 1:
-            self.dice.choice(standing).freeze(FREEZE)
+            self._freeze(standing)
+
+    def _freeze(self, standing: list[Member]) -> None:
+        """One that holds jobs: what it does with them when it thaws is what matters."""
+        holding = {worker.pid for worker in workers(self.fleet.queue.database) if worker.running}
+        if busy := [member for member in standing if member.pid in holding]:
+            chosen = self.dice.choice(busy)
+            chosen.freeze(FREEZE)
+            self._note("frozen", chosen)
             self.done["stops"] += 1
 
     def _kill(self, standing: list[Member]) -> None:
@@ -124,11 +138,15 @@ class Storm:
         for member in dead:
             if member in self.workers:
                 self.done["kills"] += 1
+                self._note("killed", member)
                 self.workers[self.workers.index(member)] = self._next_worker()
             elif member in self.producers:
                 self.producers.remove(member)
                 if not self.enough.exists():
                     self.producers.append(self._producer())
+
+    def _note(self, kind: str, member: Member) -> None:
+        self.blows.append(Blow(self.fleet.queue.database.now(), kind, member.name))
 
     def _next_worker(self) -> Member:
         """Some die by themselves, in a gap that a kill from outside would hardly hit."""
@@ -183,6 +201,7 @@ def crash(place: Scratch, plan: Plan, progress: Progress = silent) -> Result:
         evidence = record.gather(place, fleet.queue)
         findings, smallest = verdict_of(evidence)
         refused = record.refusals(fleet.queue)
+        found = runs(fleet.queue.database)
     broken = Counter(found.rule for found in findings)
     states = Counter(map(str, evidence.states.values()))
     numbers: dict[str, object] = {
@@ -195,6 +214,7 @@ def crash(place: Scratch, plan: Plan, progress: Progress = silent) -> Result:
         "runs": sum(entry.phase == "begun" for entry in evidence.entries),
         "refused": refused,
         **{name.replace(" ", "_"): storm.done[name] for name in BLOWS},
+        "certificate": evidence.certificate.checksum,
         "seed": plan.seed,
         "seconds": round(time.monotonic() - begun, 1),
     }
@@ -203,7 +223,10 @@ def crash(place: Scratch, plan: Plan, progress: Progress = silent) -> Result:
         f"{storm.done['producers']} producers killed: {broken['none lost']} lost, "
         f"{broken['accepted once']} accepted twice, {broken['all final']} not final"
     )
-    return Result(figure, numbers, findings, smallest)
+    again = recoveries(found, storm.blows)
+    numbers["recovery_p50"] = median([each.seconds for each in again]) if again else None
+    tables: dict[str, list[Any]] = {"runs": found, "blows": storm.blows, "recoveries": again}
+    return Result(figure, numbers, findings, smallest, tables)
 
 
 BLOWS = ("kills", "in gaps", "on duty", "stops", "producers", "locks")

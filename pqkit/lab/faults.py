@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, bindparam, delete, func
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from pqkit.db import clock
+from pqkit.db import Transaction, clock
 from pqkit.errors import NotFound
-from pqkit.queue import Leases, settle
+from pqkit.outcome import HELD
+from pqkit.queue import Finished, Leases, leases, settle
 from pqkit.queue.rollup import Tally
 from pqkit.sql import compiled as sql
 from pqkit.sql.text import Statement
@@ -81,17 +82,32 @@ def _without_fence() -> None:
 def history_rewritten() -> dict[str, Statement]:
     """What writes the history, by name, made to take a second row for an attempt."""
     inserts = {"INSERT_ATTEMPT": declared.INSERT_ATTEMPT, "INSERT_ATTEMPT_PLAIN": declared.INSERT_ATTEMPT_PLAIN}
-    return {name: overwriting(inserted).compile() for name, inserted in inserts.items()}
+    return {name: overwriting(inserted, "job_id", "attempt").compile() for name, inserted in inserts.items()}
 
 
-def overwriting(inserted: Declared) -> Declared:
-    """The same insert, for tables that would refuse a second row for an attempt: the later one wins."""
-    return replace(inserted, core=_overwriting(inserted.core), many=_overwriting(inserted.many))
+def overwriting(inserted: Declared, *key: str) -> Declared:
+    """The same insert, for tables that would refuse a second row of that key: the later one wins."""
+    return replace(inserted, core=_overwriting(inserted.core, key), many=_overwriting(inserted.many, key))
 
 
-def _overwriting(core: Any) -> Any:
+def _overwriting(core: Any, key: Sequence[str]) -> Any:
     values = {column.name: column for column in core.excluded}
-    return core.on_conflict_do_update(index_elements=["job_id", "attempt"], set_=values)
+    return core.on_conflict_do_update(index_elements=key, set_=values)
+
+
+def _without_any_fence() -> None:
+    """Finish whatever is handed in, held or not, over what stands there; and do not give up when declared dead."""
+    _without_fence()
+    closing = {"INSERT_CLOSED": declared.INSERT_CLOSED, "INSERT_CLOSED_PLAIN": declared.INSERT_CLOSED_PLAIN}
+    for name, insert in closing.items():
+        setattr(sql, name, overwriting(insert, "job_id").compile())
+    setattr(leases, "settle", _settle_all)  # noqa: B010 - it is no attribute of that module for a type checker
+    _take_away((loop.Worker, "_fall_ill"))
+
+
+def _settle_all(tx: Transaction, finished: Sequence[Finished]) -> None:
+    tx.run_many(sql.DELETE_LEASE, [HELD(f.claim) for f in finished])
+    settle._write(tx, finished)  # noqa: SLF001
 
 
 def _with_strange_pids() -> None:
@@ -115,6 +131,7 @@ def _take_away(*places: tuple[object, str]) -> None:
 
 WITHOUT: dict[str, Callable[[], None]] = {
     "unfenced": _without_fence,
+    "no_fence": _without_any_fence,
     "strange_pids": _with_strange_pids,
     "no_history": partial(_take_away, HISTORY),
     "no_rollups": partial(_take_away, ROLLUPS),

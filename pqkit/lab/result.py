@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from pqkit.lab.verdict import Evidence, Finding, counterexample, judge
 
+MANY = 5
 Progress = Callable[[float, str], None]
 
 
@@ -14,16 +16,26 @@ def silent(_fraction: float, _words: str) -> None:
 
 @dataclass
 class Result:
-    """``figure`` is the one line to remember, ``numbers`` are for programs, ``findings`` say what fell short."""
+    """``figure`` is the one line to remember, ``numbers`` are for programs, ``findings`` say what fell short.
+
+    ``tables`` are rows by name, for charts.
+    """
 
     figure: str
     numbers: dict[str, object]
     findings: list[Finding] = field(default_factory=list)
     smallest: list[str] = field(default_factory=list)
+    tables: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
         return not self.findings
+
+    def check(self) -> str:
+        """The figure. AssertionError with what fell short, and the smallest example, where something did."""
+        found = [f"{f.rule}: {f'job {f.job_id}: ' if f.job_id else ''}{f.words}" for f in self.findings[:MANY]]
+        assert self.passed, "\n".join([self.figure, *found, *self.smallest])
+        return self.figure
 
 
 def verdict_of(evidence: Evidence) -> tuple[list[Finding], list[str]]:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pqkit import Context, task
+from pqkit import Context, Fail, Snooze, task
 
 EFFECTS = "lab_effect"
 CGROUP = "PQKIT_LAB_CGROUP"
@@ -38,6 +38,27 @@ def stumble(*, ctx: Context) -> int:
     if ctx.attempt == 1:
         raise ValueError("it stumbles once")
     return ctx.attempt
+
+
+@task("lab.fail")
+def fail(times: int, *, ctx: Context) -> int:
+    """Fail at the first so many attempts."""
+    if ctx.attempt <= times:
+        raise ValueError(f"attempt {ctx.attempt} of {times} that fail")
+    return ctx.attempt
+
+
+@task("lab.give_up")
+def give_up() -> None:
+    """Say that a retry is of no use."""
+    raise Fail("no retry will help")
+
+
+@task("lab.snooze")
+def snooze(seconds: float, *, ctx: Context) -> None:
+    """Put itself off once."""
+    if ctx.attempt == 1:
+        raise Snooze(seconds)
 
 
 @task("lab.stamp")

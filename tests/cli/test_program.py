@@ -39,6 +39,9 @@ STEPS = [
     ("audit", 0, "finished once        kept"),
     ("doctor", 0, "every job is in exactly one place"),
     ("bench --quick --only enqueue --durability full", 0, "raw insert one"),
+    ("retries --max-retries 1", 0, "with 1 retries at most, after 1,2,4 s"),
+    ("retries --backoff soon", 2, "--backoff takes seconds"),
+    ("lab load --seconds 0.2 --workers 1 --backlog 100", ANY, "load: 1 workers"),
     ("run nothing", 2, "there is no nothing.ipynb"),
     ("runs list", 0, "runs"),
     ("runs grid nothing.ipynb --axis n=[1]", 2, "there is no nothing.ipynb"),
@@ -48,7 +51,9 @@ STEPS = [
     ("init ops", 0, ""),
 ]
 # They run until stopped, or long, and have tests of their own.
-PROOFS = {f"lab {name}" for name in ("recovery", "poison", "system", "powercut", "syscalls", "simulate", "mutants")}
+PROOFS = {
+    f"lab {name}" for name in ("recovery", "retry", "poison", "system", "powercut", "syscalls", "simulate", "mutants")
+}
 ELSEWHERE = {"up", "worker", "dashboards"} | PROOFS
 
 

@@ -1,0 +1,45 @@
+"""A chart as the output of a cell that needs nothing from elsewhere: Bokeh's own script travels with the first one."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import holoviews as hv
+from bokeh.embed import components
+from bokeh.resources import Resources
+
+from pqkit.charts.render import NOTEBOOK_SIZE
+
+SCRIPT = Resources(mode="inline", components=["bokeh"])
+_carried: list[bool] = []
+
+
+class Shown:
+    """What a notebook shows of a chart; a plain ``repr`` elsewhere."""
+
+    def __init__(self, elements: Sequence[hv.Element | hv.Overlay], title: str) -> None:
+        self.elements, self.title = elements, title
+
+    def _repr_html_(self) -> str:
+        script, place = components(figure_of(self.elements, self.title))
+        if _carried:
+            return f"{place}{script}"
+        _carried.append(True)
+        return f"{place}<script>if (!window.Bokeh) {{ {chr(10).join(SCRIPT.js_raw)} }}</script>{script}"
+
+
+def show(*elements: hv.Element | hv.Overlay, title: str = "") -> Shown:
+    """The chart, with further elements over the first, for the end of a cell; with axes, legend and tips.
+
+    It draws in JupyterLab, in a report that is opened without a network, and in a sandboxed frame.
+    """
+    return Shown(elements, title)
+
+
+def figure_of(elements: Sequence[hv.Element | hv.Overlay], title: str) -> Any:
+    """The elements as one Bokeh figure, as wide as its place; how the first is laid out holds for all."""
+    layers = [layer for element in elements for layer in (element if isinstance(element, hv.Overlay) else [element])]
+    first = elements[0] if isinstance(elements[0], hv.Overlay) else hv.Overlay([elements[0]])
+    laid_out = hv.Store.lookup_options("bokeh", first, "plot").kwargs | {"title": title, "show_grid": True}
+    drawn = hv.render(hv.Overlay(layers).opts(hv.Options("Overlay", **laid_out)), backend="bokeh")
+    drawn.sizing_mode, drawn.height, drawn.toolbar.logo = "stretch_width", NOTEBOOK_SIZE[1], None
+    return drawn
