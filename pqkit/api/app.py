@@ -14,6 +14,7 @@ from pqkit.queue import Queue
 from pqkit.queue.remote import Remotes
 from pqkit.version import VERSION
 
+ROUTERS = tuple(room.router for room in (enqueue, jobs, work, system, health, metrics))
 THREADS = 16
 """Requests that use the database at once; more wait their turn."""
 ABOUT = """The queue for programs in any language. Every request but the two of health shows a token
@@ -32,8 +33,8 @@ def create_app(queue: Queue, *, get_dequeue: bool = False) -> FastAPI:
     app = FastAPI(title="pqkit", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.queue, app.state.tokens, app.state.remotes = queue, Tokens(queue.database), Remotes(queue.database)
     app.state.meter = metrics.Meter(queue.database)
-    for room in (enqueue, jobs, work, system, health, metrics):
-        app.include_router(room.router)
+    for router in ROUTERS:
+        app.include_router(router)
     if get_dequeue:
         app.include_router(work.unsafe)
     problems.install(app)
