@@ -5,12 +5,18 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
+from pqkit import cipher
 from pqkit.context import Context
 from pqkit.errors import NotFound
-from pqkit.outcome import ChildDied, Claim, Outcome, Stopped, TimedOut, completed, ended_by
+from pqkit.outcome import ChildDied, Claim, Fail, Outcome, Snooze, Stopped, TimedOut, completed, ended_by, is_private
 from pqkit.tasks import Task, find
 
+WITHOUT_KEY = 30.0
 Wish = Literal["cancel_asked", "timed_out", "stop_asked"]
+
+
+class Keyless(Snooze):
+    """This worker lacks the job's key: the job is left to others, and no retry is used up."""
 
 
 class Run:
@@ -54,6 +60,19 @@ class Run:
 
     def outcome_of(self, error: BaseException) -> Outcome:
         """What an error means for the job, given what was asked of the run."""
+        outcome = self._outcome_of(error)
+        return (
+            cipher.close_outcome(outcome)
+            if is_private(self.claim) and not isinstance(error, (Keyless, ChildDied))
+            else outcome
+        )
+
+    def completed(self, value: Any, files: tuple[tuple[str, str], ...]) -> Outcome:
+        """The outcome of a handler that returned ``value``."""
+        outcome = completed(value, files)
+        return cipher.close_outcome(outcome) if is_private(self.claim) else outcome
+
+    def _outcome_of(self, error: BaseException) -> Outcome:
         if self.timed_out:
             return ended_by(self.claim, TimedOut(f"it ran past its timeout of {self.claim.timeout:g} s"))
         if self.cancel_asked:
@@ -75,7 +94,7 @@ def execute(run: Run, ctx: Context | None) -> Outcome:
         task = known(run)
         if task.is_async:
             return asyncio.run(execute_async(run, ctx))
-        return completed(task.function(**_arguments(task, run.claim, ctx)), _staged(ctx))
+        return run.completed(task.function(**_arguments(task, run.claim, ctx)), _staged(ctx))
     except BaseException as error:  # noqa: BLE001 - SystemExit from a handler ends its attempt, not its worker
         return run.outcome_of(error)
 
@@ -86,7 +105,7 @@ async def execute_async(run: Run, ctx: Context | None) -> Outcome:
         task = known(run)
         async with asyncio.timeout(run.claim.timeout) as limit:
             value = await task.function(**_arguments(task, run.claim, ctx))
-        return completed(value, _staged(ctx))
+        return run.completed(value, _staged(ctx))
     except BaseException as error:  # noqa: BLE001 - see execute
         run.timed_out = run.timed_out or (isinstance(error, TimeoutError) and limit.expired())
         return run.outcome_of(error)
@@ -97,7 +116,16 @@ def _staged(ctx: Context | None) -> tuple[tuple[str, str], ...]:
 
 
 def _arguments(task: Task[..., Any], claim: Claim, ctx: Context | None) -> dict[str, Any]:
-    arguments = task.decode(claim.args)
+    arguments = task.decode(_revealed(claim.args) if is_private(claim) else claim.args)
     if task.wants_context:
         arguments["ctx"] = ctx
     return arguments
+
+
+def _revealed(args: str) -> str:
+    try:
+        return cipher.reveal(args)
+    except cipher.KeyMissing as error:
+        raise Keyless(WITHOUT_KEY, str(error)) from None
+    except cipher.Tampered as error:
+        raise Fail(str(error)) from None

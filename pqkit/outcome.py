@@ -75,6 +75,11 @@ class Claim(NamedTuple):
     unique_key: str | None
 
 
+def is_private(claim: Claim) -> bool:
+    """Its arguments are encrypted, and so must be what comes of them; plain ones are an object."""
+    return claim.args[:1] == '"'
+
+
 # Parts of a claim that are whole rows of parameters; taken hundreds at a time.
 READY_KEY, LEASE = itemgetter(slice(0, 3)), itemgetter(slice(2, 9))
 HELD, HELD_SINCE = itemgetter(2, 3, 7), itemgetter(2, 3, 7, 8)

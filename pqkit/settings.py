@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, PyprojectTomlConfigSettingsSource
 from pydantic_settings import SettingsConfigDict as Config
@@ -72,6 +72,15 @@ class Settings(BaseSettings):
         None,
         description="the folder in which jobs are archived before they are pruned; without it they are only sealed",
     )
+    encrypt: Literal["declared", "all"] = Field(
+        "declared", description="whose arguments and results are encrypted: tasks with `encrypted=True`, or `all`"
+    )
+    key_file: Path | None = Field(
+        None, description="the file of keys, one a line, for its owner alone; the first encrypts, all decrypt"
+    )
+    keys: Annotated[list[SecretStr], NoDecode] = Field(
+        [], description="keys instead of a file, comma-separated; better than a file only where secrets are injected"
+    )
     log_format: Literal["console", "json"] = Field("console", description="how log lines look")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="the least level that is logged"
@@ -83,7 +92,7 @@ class Settings(BaseSettings):
     api_get_dequeue: bool = Field(False, description="the REST interface answers `GET /dequeue`, which takes a job")
     producer_every: float = Field(5.0, gt=0, description="seconds between the demo producer's files")
 
-    @field_validator("tasks", "notebooks", mode="before")
+    @field_validator("tasks", "notebooks", "keys", mode="before")
     @classmethod
     def split_names(cls, value: object) -> object:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value

@@ -36,7 +36,8 @@ class Enqueuer(Protocol):
 class Policy:
     """What a task says of its jobs: where they go, how often they are tried, how long one run may take (seconds).
 
-    ``max_retries`` and ``backoff`` are None where the task leaves them to the queue.
+    ``max_retries`` and ``backoff`` are None where the task leaves them to the queue. ``encrypted``: arguments, results
+    and errors are stored under a key.
     """
 
     queue: str = "default"
@@ -44,6 +45,7 @@ class Policy:
     backoff: tuple[float, ...] | None = None
     timeout: float | None = None
     isolation: Isolation = "thread"
+    encrypted: bool = False
 
     def __post_init__(self) -> None:
         check_policy(self.max_retries, self.backoff)
@@ -130,6 +132,7 @@ def task(
     backoff: Sequence[float] | None = ...,
     timeout: float | None = ...,
     isolation: Isolation = ...,
+    encrypted: bool = ...,
 ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 def task(
     name: Callable[..., Any] | str | None = None,
@@ -140,14 +143,16 @@ def task(
     backoff: Sequence[float] | None = None,
     timeout: float | None = None,
     isolation: Isolation = "thread",
+    encrypted: bool = False,
 ) -> Any:
     """Register a sync or async function as a task, by its own name or by ``name``.
 
     Unsaid, the queue's settings decide how often a failed job is tried again, and otherwise pqkit: 3 times, after 1, 2
     and 4 seconds. ``backoff`` holds the seconds before each retry (the last repeats), ``timeout`` the seconds one run
-    may take; ``isolation="process"`` runs it in a child process, which can be killed at its deadline.
+    may take; ``isolation="process"`` runs it in a child process, which can be killed at its deadline. ``encrypted``
+    tasks have their arguments, results and errors stored under a key (settings ``key_file`` and ``keys``).
     """
-    policy = Policy(queue, max_retries, None if backoff is None else tuple(backoff), timeout, isolation)
+    policy = Policy(queue, max_retries, None if backoff is None else tuple(backoff), timeout, isolation, encrypted)
     if callable(name):
         return _register(Task(name.__name__, name, policy))
     return lambda function: _register(Task(name or function.__name__, function, policy))

@@ -173,3 +173,18 @@ def leak_for_ever(path: str) -> None:
         with Path(path).open("a") as file:
             file.write(f"{process.pid}\n")
         process.wait()
+
+
+@task(encrypted=True, max_retries=0)
+def secret(word: str, *, ctx: Context) -> str:
+    """Says its secret wherever a handler can say something."""
+    ctx.progress(0.5, f"half of {word}")
+    ctx.log(f"the word is {word}")
+    if word.startswith("bad"):
+        raise ValueError(f"{word} is a bad word")
+    return word[::-1]
+
+
+@task(encrypted=True, isolation="process", max_retries=0)
+def secret_isolated(word: str) -> str:
+    return word[::-1]

@@ -34,7 +34,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "samples": set(),
         "timetable": {"errors"},
     },
-    {"columns": set(), "models": {"columns"}, "settings": set(), "kit": set()},
+    {"columns": set(), "models": {"columns"}, "settings": set(), "cipher": {"settings"}, "kit": set()},
     {
         "sql": set(),
         "db": {"sql", "files", "log"},

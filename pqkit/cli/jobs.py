@@ -76,10 +76,17 @@ def _when(job: JobView, now: int) -> str:
 
 
 @app.command()
-def show(job: Annotated[int, typer.Argument(max=INT_MAX, help="Job id.")], json: AsJson = False) -> None:
+def show(
+    job: Annotated[int, typer.Argument(max=INT_MAX, help="Job id.")],
+    *,
+    decrypt: Annotated[
+        bool, typer.Option("--decrypt", help="Show what is encrypted, with the keys given here.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
     """Show one job: its arguments, every run, what it logged, what was done to it, its result."""
     database = get_queue(create=False).database
-    detail = queries.job(database, job)
+    detail = queries.job(database, job, decrypt=decrypt)
     if json:
         rest = out.plain(detail, {"job"})
         out.show_json({**out.plain(detail.job, {"key"}), **rest})

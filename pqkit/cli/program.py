@@ -1,6 +1,6 @@
 """The whole program: every command in its place."""
 
-from pqkit.cli import db, files, jobs, lab, notebooks, queues, schedules, tokens, users, workers
+from pqkit.cli import db, files, jobs, keys, lab, notebooks, queues, schedules, tokens, users, workers
 from pqkit.cli.api import api
 from pqkit.cli.bench import bench
 from pqkit.cli.dashboards import dashboards
@@ -49,4 +49,5 @@ app.add_typer(lab.app, name="lab", rich_help_panel=OPERATE)
 for keeping in (backup, restore, copy, prune, archive):
     db.app.command()(keeping)
 app.command(rich_help_panel=DATABASE)(drill)
+app.add_typer(keys.app, name="keys", rich_help_panel=DATABASE)
 app.add_typer(db.app, name="db", rich_help_panel=DATABASE)

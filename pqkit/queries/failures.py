@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Integer, and_, func, literal_column, or_, select
 
+from pqkit import cipher
 from pqkit.db import Database
 from pqkit.models import table
 
@@ -47,7 +48,7 @@ def failure_groups(
             counted[group].total(),
             first[group],
             last,
-            example or group[1],
+            cipher.shown(example or group[1]),
             job_id,
             tuple(counted[group][n] for n in range(BUCKETS)),
         )

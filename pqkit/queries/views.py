@@ -1,11 +1,12 @@
 """Questions about jobs: a page of them, their ids, one of them with all that is known."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Executable, Table, and_, func, select
 
+from pqkit import cipher
 from pqkit.db import Database
 from pqkit.errors import NotFound
 from pqkit.models import job_state, table
@@ -151,15 +152,25 @@ def tally(database: Database, job_ids: Sequence[int]) -> dict[JobState, int]:
 
 
 def arguments_of(database: Database, task: str) -> list[str]:
-    """The arguments, as JSON text, of every job of a task. It reads every job."""
+    """The arguments, as JSON text, of every job of a task. It reads every job. Raises KeyMissing."""
     with database.look() as connection:
-        return list(connection.scalars(select(table("job").c.args).where(table("job").c.task == task)))
+        found = connection.scalars(select(table("job").c.args).where(table("job").c.task == task))
+        return [cipher.reveal(text) for text in found]
 
 
-def job(database: Database, job_id: int) -> JobDetail:
-    """Everything about one job. Raises NotFound when there is none of that id."""
+def is_encrypted(view: JobView) -> bool:
+    """Whether the arguments of that job are stored under a key."""
+    return view.args.startswith(cipher.SHOWN)
+
+
+def job(database: Database, job_id: int, *, decrypt: bool = False) -> JobDetail:
+    """Everything about one job; of what is encrypted only the key's id, unless ``decrypt`` asks for more.
+
+    Raises NotFound when there is none of that id, KeyMissing for a key that is not here.
+    """
+    said, said_json = (cipher.reveal, cipher.reveal) if decrypt else (cipher.shown, cipher.shown_json)
     with database.look() as connection:
-        views = _views(connection, [Found(job_id, Key(None, (job_id,)))])
+        views = _views(connection, [Found(job_id, Key(None, (job_id,)))], said_json)
         if not views:
             raise NotFound(f"there is no job {job_id}")
         rest = (job_state.c.backoff, job_state.c.timeout, job_state.c.unique_key, job_state.c.result)
@@ -170,17 +181,27 @@ def job(database: Database, job_id: int) -> JobDetail:
             backoff,
             timeout,
             unique_key,
-            result,
-            ProgressView._make(progress) if progress else None,
-            [AttemptView._make(row) for row in connection.execute(_attempts(job_id))],
-            [LineView._make(row) for row in connection.execute(_about(LOG, LineView._fields, job_id))],
+            result and said_json(result),
+            ProgressView._make((*progress[:-1], said(progress[-1]))) if progress else None,
+            [_attempt(run, said) for run in connection.execute(_attempts(job_id))],
+            [
+                LineView._make((*line[:-1], said(line[-1])))
+                for line in connection.execute(_about(LOG, LineView._fields, job_id))
+            ],
             [ActionView._make(row) for row in connection.execute(_about(ACTION, ActionView._fields, job_id))],
         )
 
 
-def _views(connection: Connection, found: Sequence[Found]) -> list[JobView]:
+def _attempt(row: Sequence[Any], said: Callable[[str], str]) -> AttemptView:
+    run = AttemptView._make(row)
+    return run._replace(error=run.error and said(run.error))
+
+
+def _views(
+    connection: Connection, found: Sequence[Found], said_json: Callable[[str], str] = cipher.shown_json
+) -> list[JobView]:
     rows = {row.id: row for row in connection.execute(view_statement([job.id for job in found]))}
-    return [_view(tuple(rows[job.id]), job.key) for job in found if job.id in rows]
+    return [_view(tuple(rows[job.id]), job.key, said_json) for job in found if job.id in rows]
 
 
 _stated = [job_state.c[name] for name in JobView._fields if name not in {"worker", "key"}]
@@ -200,9 +221,9 @@ def _about(about: Table, columns: Sequence[str], job_id: int) -> Executable:
     return select(*(about.c[name] for name in columns)).where(about.c.job_id == job_id).order_by(*about.primary_key)
 
 
-def _view(row: tuple[object, ...], key: Key) -> JobView:
+def _view(row: tuple[object, ...], key: Key, said_json: Callable[[str], str]) -> JobView:
     view = JobView._make((*row, key))
-    return view._replace(state=JobState(view.state), error=_short(view.error))
+    return view._replace(state=JobState(view.state), error=_short(view.error), args=said_json(view.args))
 
 
 def _short(error: str | None) -> str | None:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Row, func, literal, select, tuple_
 
 from pqkit.db import Database
 from pqkit.queries.system import JOB, READY, WORKER, queues, workers
-from pqkit.queries.views import JobView, job
+from pqkit.queries.views import JobView, is_encrypted, job
 from pqkit.statements.claim import allowed, paused, served
 from pqkit.states import JobState
 
@@ -30,7 +30,8 @@ def why(database: Database, job_id: int) -> str:
         case JobState.PENDING:
             return _why_pending(database, view, now)
         case JobState.SCHEDULED:
-            return f"it is not due yet: {_due(view, now)}"
+            told = f" ({view.error})" if view.error else ""
+            return f"it is not due yet{told}: {_due(view, now)}"
         case JobState.RETRYING:
             return f"attempt {view.attempt} failed ({view.error}); the next is set: {_due(view, now)}"
         case JobState.PROCESSING:
@@ -81,7 +82,8 @@ def _nobody(view: JobView, takers: list[_Taker]) -> str | None:
     if not any(taker.may for taker in takers):
         return f"it is assigned to {view.assigned_to}, and no worker of that name is running"
     if not any(taker.knows for taker in takers):
-        return f"no running worker knows the task {view.task}"
+        with_key = ", or none has the key of what it is encrypted with" if is_encrypted(view) else ""
+        return f"no running worker knows the task {view.task}{with_key}"
     if not any(taker.knows and taker.may and (not taker.queues or view.queue in taker.queues) for taker in takers):
         return f"no running worker that may take it serves the queue {view.queue}"
     return None

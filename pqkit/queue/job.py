@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pqkit import cipher
 from pqkit.errors import JobFailed
 from pqkit.payload import decode
 from pqkit.states import JobState
@@ -28,7 +29,8 @@ class Job:
     def result(self, timeout: float | None = None) -> Any:
         """Wait until the job has ended and return what its handler returned.
 
-        Raises JobFailed when it ended otherwise, TimeoutError after ``timeout`` seconds, NotFound when it is deleted.
+        Raises JobFailed when it ended otherwise, TimeoutError after ``timeout`` seconds, NotFound when it is deleted,
+        KeyMissing where it is encrypted and this process has not its key.
         """
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
         with self.queue.listen() as wake:
@@ -40,7 +42,7 @@ class Job:
         state, result, error = ended
         if state is not JobState.COMPLETED:
             raise JobFailed(self.id, state, error)
-        return decode(result)
+        return decode(result and cipher.reveal(result))
 
     def cancel(self, reason: str | None = None) -> bool:
         """Call the job off; a running one is asked to stop. False when there was nothing to call off any more."""

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from pqkit import cipher
 from pqkit.errors import PqkitError
 from pqkit.retry import DEFAULT_MAX_RETRIES, check_delay, check_policy
+from pqkit.settings import settings
 from pqkit.states import JobState
 from pqkit.tasks import Policy, Task, encode_backoff, encode_unregistered, find
 
@@ -42,9 +44,11 @@ class Order(NamedTuple):
     timeout: float | None
     unique_key: str | None
     due_at: int | None
+    encrypted: bool = False
 
     def encode(self, args: dict[str, Any]) -> str:
-        return self.declared.encode(args) if self.declared else encode_unregistered(args)
+        text = self.declared.encode(args) if self.declared else encode_unregistered(args)
+        return cipher.close_json(text) if self.encrypted else text
 
     def row(self, args: str, now: int, policy: Retries = RETRIES) -> tuple[Any, ...]:
         """The row of ``job``; what the order leaves open is the queue's to say."""
@@ -102,13 +106,21 @@ def make_order(
         timeout,
         unique_key,
         _due(run_at, delay, now),
+        _encrypted(policy),
     )
 
 
+def _encrypted(policy: Policy) -> bool:
+    return policy.encrypted or settings().encrypt == "all"
+
+
 def order_like(asked: Sequence[Any]) -> Order:
-    """The order of a job from its stored ``task, queue, priority, max_retries, backoff, timeout, unique_key``."""
-    name, queue, priority, max_retries, backoff, timeout, unique_key = asked
-    return Order(name, find(name), queue, priority, max_retries, backoff, timeout, unique_key, None)
+    """The order of a job from its stored ``task, queue, priority, max_retries, backoff, timeout, unique_key, args``;
+    what was encrypted is so again."""
+    name, queue, priority, max_retries, backoff, timeout, unique_key, args = asked
+    declared = find(name)
+    order = Order(name, declared, queue, priority, max_retries, backoff, timeout, unique_key, None)
+    return order._replace(encrypted=cipher.is_sealed(args) or _encrypted(declared.policy if declared else Policy()))
 
 
 def check_priority(priority: int) -> None:

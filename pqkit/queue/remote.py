@@ -12,9 +12,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
+from pqkit import cipher
 from pqkit.db import Database
 from pqkit.errors import LeaseLost, NotFound
-from pqkit.outcome import Claim, Outcome, released
+from pqkit.outcome import Claim, Outcome, is_private, released
 from pqkit.queue.leases import Beat, Leases
 from pqkit.queue.order import check_name
 from pqkit.queue.settle import Finished
@@ -112,6 +113,8 @@ class Remote(Leases):
             asked = bool(rows and rows[0][-1] is not None)
             claim = Claim._make(rows[0][:-1])._replace(since=handle.since) if rows else _nothing(handle)
             outcome = decide(claim, asked)
+            if is_private(claim):
+                outcome = cipher.close_outcome(outcome)
             if rows:
                 self._conclude(claim, outcome)
             elif not stands or stands[0] != outcome.kind:

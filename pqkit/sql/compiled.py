@@ -764,18 +764,21 @@ NEXT_DUE = Statement(
 LEASES_OF = Statement(
     Text(
         "SELECT job.queue, job.priority, lease.job_id, lease.attempt, lease.retries, lease.crashes, "
-        "lease.suspect, lease.worker_id, lease.claimed_at, lease.claimed_at AS since, job.task, '' AS args, "
-        "job.max_retries, job.backoff, job.timeout, job.unique_key, lease.cancel_requested_at FROM lease JOIN "
-        "job ON job.id = lease.job_id WHERE lease.worker_id = ? ORDER BY lease.job_id LIMIT ? + 0 OFFSET ?",
-        (0, 1, 2),
-        (0,),
+        "lease.suspect, lease.worker_id, lease.claimed_at, lease.claimed_at AS since, job.task, "
+        "substr(CAST(job.args AS TEXT), ?, ?) AS args, job.max_retries, job.backoff, job.timeout, "
+        "job.unique_key, lease.cancel_requested_at FROM lease JOIN job ON job.id = lease.job_id WHERE "
+        "lease.worker_id = ? ORDER BY lease.job_id LIMIT ? + 0 OFFSET ?",
+        (2, 3, 0, 1, 4),
+        (1, 1, 0),
     ),
     Text(
         "SELECT job.queue, job.priority, lease.job_id, lease.attempt, lease.retries, lease.crashes, "
-        "lease.suspect, lease.worker_id, lease.claimed_at, lease.claimed_at AS since, job.task, '' AS args, "
-        "job.max_retries, job.backoff, job.timeout, job.unique_key, lease.cancel_requested_at FROM lease JOIN "
-        "job ON job.id = lease.job_id WHERE lease.worker_id = %s::BIGINT ORDER BY lease.job_id LIMIT "
-        "%s::INTEGER + 0",
+        "lease.suspect, lease.worker_id, lease.claimed_at, lease.claimed_at AS since, job.task, "
+        "substr(CAST(job.args AS TEXT), %s::INTEGER, %s::INTEGER) AS args, job.max_retries, job.backoff, "
+        "job.timeout, job.unique_key, lease.cancel_requested_at FROM lease JOIN job ON job.id = lease.job_id "
+        "WHERE lease.worker_id = %s::BIGINT ORDER BY lease.job_id LIMIT %s::INTEGER + 0",
+        (2, 3, 0, 1),
+        (1, 1),
     ),
 )
 
@@ -1537,12 +1540,12 @@ TAKE_DELAYED = Statement(
 
 AS_ASKED = Statement(
     Text(
-        "SELECT job.task, job.queue, job.priority, job.max_retries, job.backoff, job.timeout, job.unique_key "
-        "FROM job WHERE job.id = ?",
+        "SELECT job.task, job.queue, job.priority, job.max_retries, job.backoff, job.timeout, job.unique_key, "
+        "job.args FROM job WHERE job.id = ?",
     ),
     Text(
-        "SELECT job.task, job.queue, job.priority, job.max_retries, job.backoff, job.timeout, job.unique_key "
-        "FROM job WHERE job.id = %s::BIGINT",
+        "SELECT job.task, job.queue, job.priority, job.max_retries, job.backoff, job.timeout, job.unique_key, "
+        "CAST(job.args AS TEXT) AS args FROM job WHERE job.id = %s::BIGINT",
     ),
 )
 

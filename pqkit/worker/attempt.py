@@ -3,30 +3,38 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pqkit import cipher
 from pqkit.context import Context
 from pqkit.db import Database
 from pqkit.errors import DatabaseUnavailable, LeaseLost
 from pqkit.executor import Run
 from pqkit.files import sync_file
-from pqkit.outcome import Claim, Outcome
+from pqkit.outcome import Claim, Outcome, is_private
+from pqkit.payload import clean_text
 from pqkit.queue.settle import Finished, finish_in
 from pqkit.states import JobState
 
+MAX_LINE = 2_000
 Report = Callable[[Claim, float | None, str], None]
 Execute = Callable[[Run, Context | None], Outcome]
 
 
 def make_context(database: Database, run: Run, report: Report) -> Context:
     claim = run.claim
+    said = _closed if is_private(claim) else str
     return Context(
         claim.job_id,
         claim.attempt,
         claim.task,
-        report_progress=lambda fraction, note: report(claim, fraction, note),
-        report_line=lambda line: report(claim, None, line),
+        report_progress=lambda fraction, note: report(claim, fraction, said(note)),
+        report_line=lambda line: report(claim, None, said(line)),
         stop_asked=run.should_stop,
         open_session=database.session,
     )
+
+
+def _closed(line: str) -> str:
+    return cipher.close(clean_text(line, MAX_LINE))
 
 
 def attempt(database: Database, run: Run, execute: Execute, report: Report) -> tuple[Outcome, bool]:

@@ -14,9 +14,9 @@ from pqkit.outcome import Claim, summarize
 from pqkit.payload import clean_text
 from pqkit.queue import Leases
 from pqkit.queue.leases import Report
+from pqkit.worker.attempt import MAX_LINE
 
 MAX_REPORTS = 1_000
-MAX_LINE = 2_000
 SAFE_PART = 0.8
 LOUD_EVERY = 60
 

@@ -9,12 +9,13 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
-from pqkit import offspring
+from pqkit import cipher, offspring
 from pqkit.errors import DatabaseUnavailable
 from pqkit.log import get_logger
 from pqkit.process import die_with_supervisor
 from pqkit.queue import Queue, get_queue
 from pqkit.settings import Settings
+from pqkit.tasks import registry
 from pqkit.worker.loop import Worker
 from pqkit.worker.tasks import import_tasks
 
@@ -27,7 +28,7 @@ def run_worker(settings: Settings, *, name: str | None = None, queues: Sequence[
     Raises TasksMissing, SchemaError or UnsupportedUrl at once; a database that cannot be reached yet is waited for.
     """
     die_with_supervisor()
-    tasks = import_tasks(settings.tasks)
+    tasks = _with_keys(import_tasks(settings.tasks), settings)
     gc.freeze()  # what is imported stays; to look through it again and again would cost a twentieth of the work
     worker = Worker(_wait_for_queue(settings), settings, tasks, name=name or default_name(), queues=queues)
 
@@ -45,6 +46,17 @@ def run_worker(settings: Settings, *, name: str | None = None, queues: Sequence[
         offspring.unmark()
         os.execv(sys.executable, [sys.executable, "-m", "pqkit", *sys.argv[1:]])  # noqa: S606 - its own command line
     os._exit(0)  # a handler's thread that does not end must not hold the process
+
+
+def _with_keys(tasks: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
+    """The tasks that this worker can take: encrypted ones only with a key. Raises KeyMissing where none is left."""
+    hidden = [name for name in tasks if settings.encrypt == "all" or registry[name].policy.encrypted]
+    if not hidden or cipher.has_keys():
+        return tasks
+    if len(hidden) == len(tasks):
+        raise cipher.KeyMissing("all tasks are encrypted, and this worker has no key: set PQKIT_KEY_FILE or PQKIT_KEYS")
+    get_logger("worker").warning("encrypted tasks are left to workers that have a key", tasks=hidden)
+    return tuple(name for name in tasks if name not in hidden)
 
 
 def _end_offspring(worker: Worker) -> None:

@@ -1,0 +1,234 @@
+"""What encrypted tasks are told and say stands nowhere in clear; keys change; who lacks one leaves the job alone."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pqkit import JobState, Queue, cipher, queries, task
+from pqkit.errors import JobFailed
+from pqkit.executor import WITHOUT_KEY, Run, execute
+from pqkit.models import metadata
+from pqkit.outcome import Claim, Fail, completed, ended_by
+from pqkit.queries.history import audit
+from pqkit.queries.keys import keys_in_use
+from pqkit.queries.why import why
+from pqkit.queue.rekey import SEALED, rotate
+from pqkit.queue.remote import Remotes, Wanted, handle_of
+from pqkit.settings import settings
+from pqkit.worker.main import _with_keys
+from tests.conftest import a_worker
+from tests.fleet import Fleet
+from tests.support import PATIENCE
+from tests.verbs import claim_one, sql
+
+WORD = "xylophone"
+
+
+class Keys:
+    """The keys of this process and of those it starts."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self._monkeypatch, self.file = monkeypatch, folder / "keys"
+
+    def use(self, **given: str) -> None:
+        for name in ("KEY_FILE", "KEYS", "ENCRYPT"):
+            self._monkeypatch.delenv(f"PQKIT_{name}", raising=False)
+        for name, value in given.items():
+            self._monkeypatch.setenv(f"PQKIT_{name}", value)
+        settings.cache_clear()
+        cipher.forget()
+
+    def new(self) -> str:
+        key = cipher.new_key(self.file)
+        self.use(KEY_FILE=str(self.file))
+        return key
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Keys]:
+    found = Keys(monkeypatch, tmp_path)
+    found.new()
+    yield found
+    monkeypatch.undo()
+    settings.cache_clear()
+    cipher.forget()
+
+
+@pytest.fixture
+def whisper() -> Any:
+    @task(encrypted=True)
+    def whisper(word: str) -> str:
+        return word
+
+    return whisper
+
+
+def whole(queue: Queue) -> str:
+    """Every value of every table."""
+    with queue.engine.connect() as connection:
+        return "\n".join(str(row) for one in metadata.sorted_tables for row in connection.execute(one.select()))
+
+
+def test_no_column_and_no_log_holds_a_secret_in_clear(queue: Queue, fleet: Fleet, keys: Keys, tmp_path: Path) -> None:
+    fleet.start("w1")
+    queue.enqueue("secret", {"word": "plain"}, queue="other")
+    assert "plain" in whole(queue), "a producer that does not know the task cannot know that it is encrypted"
+    keys.use(KEY_FILE=str(keys.file), ENCRYPT="all")
+    good = queue.enqueue("secret", {"word": WORD})
+    bad = queue.enqueue("secret", {"word": f"bad {WORD}"}, max_retries=0)
+    isolated = queue.enqueue("secret_isolated", {"word": WORD})
+    assert good.result(PATIENCE) == isolated.result(PATIENCE) == WORD[::-1]
+    with pytest.raises(JobFailed, match=r"ValueError$"):
+        bad.result(PATIENCE)
+    fleet.processes[0].stop()
+    assert WORD not in whole(queue)
+    assert WORD[::-1] not in whole(queue)
+    assert WORD not in fleet.processes[0].log
+    detail = queries.job(queue.database, bad.id)
+    assert detail.job.args == f'{{"encrypted":"{cipher.current()}"}}'
+    assert detail.job.task == "secret"
+    assert [line.line for line in detail.lines] == [f"encrypted (key {cipher.current()})"]
+    assert detail.attempts[0].error == f"encrypted (key {cipher.current()})"
+    shown = queries.job(queue.database, bad.id, decrypt=True)
+    assert shown.job.args == f'{{"word":"bad {WORD}"}}'
+    assert [line.line for line in shown.lines] == [f"the word is bad {WORD}"]
+    assert shown.attempts[0].error
+    assert f"ValueError: bad {WORD} is a bad word" in shown.attempts[0].error
+    assert audit(queue.database).clean
+
+
+def test_a_worker_without_the_key_leaves_the_job_to_another(
+    queue: Queue, fleet: Fleet, keys: Keys, whisper: Any
+) -> None:
+    job = queue.enqueue("double", {"n": 1})
+    keys.use()
+    poor = fleet.start("poor")
+    assert job.result(PATIENCE) == 2
+    keys.use(KEY_FILE=str(keys.file), ENCRYPT="all")
+    secret = queue.enqueue("secret", {"word": WORD})
+    assert "or none has the key" in why(queue.database, secret.id)
+    assert "encrypted tasks are left to workers that have a key" in poor.log
+    keys.use(KEY_FILE=str(keys.file))
+    fleet.start("rich")
+    assert secret.result(PATIENCE) == WORD[::-1]
+    assert queries.job(queue.database, secret.id).job.worker == "rich"
+
+
+def test_a_run_under_a_missing_key_is_put_off_and_charges_nothing(queue: Queue, keys: Keys, whisper: Any) -> None:
+    """As where only the producers encrypt all, or a worker has another key."""
+    queue.enqueue(whisper, {"word": WORD})
+    worker = a_worker(queue, tasks=("whisper",))
+    claimed = claim_one(worker)
+    old = cipher.current()
+    keys.file.unlink()
+    keys.new()
+    outcome = execute(Run(claimed, 0), None)
+    assert (outcome.state, outcome.delay, outcome.charge) == (JobState.SCHEDULED, WITHOUT_KEY, None)
+    assert outcome.summary
+    assert f"encrypted with key {old}, which this process does not have" in outcome.summary
+
+
+def test_a_worker_of_encrypted_tasks_alone_needs_a_key(keys: Keys, whisper: Any) -> None:
+    assert _with_keys(("whisper",), settings()) == ("whisper",)
+    keys.use()
+    with pytest.raises(cipher.KeyMissing, match="PQKIT_KEY_FILE"):
+        _with_keys(("whisper",), settings())
+
+
+def test_what_was_changed_in_the_database_is_not_run(queue: Queue, keys: Keys, whisper: Any) -> None:
+    queue.enqueue(whisper, {"word": WORD})
+    claimed: Claim = claim_one(a_worker(queue, tasks=("whisper",)))
+    changed = claimed.args[:60] + ("A" if claimed.args[60] != "A" else "B") + claimed.args[61:]
+    outcome = execute(Run(claimed._replace(args=changed), 0), None)
+    assert outcome.state is JobState.FAILED
+    assert WORD not in str(outcome)
+
+
+def test_nothing_is_queued_in_clear_where_a_key_is_missing(queue: Queue, keys: Keys, whisper: Any) -> None:
+    keys.use()
+    with pytest.raises(cipher.KeyMissing, match="no key to encrypt with"):
+        queue.enqueue(whisper, {"word": WORD})
+    keys.use(ENCRYPT="all")
+    with pytest.raises(cipher.KeyMissing):
+        queue.enqueue_many("other", [{"word": WORD}])
+    assert sql(queue, "SELECT count(*) FROM job") == [(0,)]
+
+
+def test_what_a_worker_elsewhere_says_of_an_encrypted_job_is_encrypted_too(
+    queue: Queue, keys: Keys, whisper: Any
+) -> None:
+    queue.enqueue_many(whisper, [{"word": WORD}] * 2)
+    worker = Remotes(queue.database).register("somebody", "elsewhere", Wanted("w", 2, ["whisper"]))
+    good, bad = worker.claim(2, [])
+    assert cipher.reveal(good.args) == f'{{"word":"{WORD}"}}'
+    worker.conclude(handle_of(good), lambda _claim, _asked: completed([WORD]))
+    worker.conclude(handle_of(bad), lambda claim, _asked: ended_by(claim, Fail(WORD)))
+    assert WORD not in whole(queue)
+    assert queue.job(good.job_id).result(0) == [WORD]
+
+
+def test_a_replaced_job_is_encrypted_as_it_was(queue: Queue, keys: Keys, whisper: Any) -> None:
+    keys.use(KEY_FILE=str(keys.file), ENCRYPT="all")
+    job = queue.enqueue("known elsewhere", {"word": "a"})
+    keys.use(KEY_FILE=str(keys.file))
+    queue.operator("ada").replace(job.id, {"word": WORD})
+    assert WORD not in whole(queue)
+
+
+def test_keys_rotate_while_the_old_ones_still_read(queue: Queue, fleet: Fleet, keys: Keys, whisper: Any) -> None:
+    keys.use(KEY_FILE=str(keys.file), ENCRYPT="all")
+    fleet.start("w1")
+    done = queue.enqueue("secret", {"word": WORD})
+    bad = queue.enqueue("secret", {"word": "bad"}, max_retries=0)
+    done.result(PATIENCE)
+    with pytest.raises(JobFailed):
+        bad.result(PATIENCE)
+    fleet.processes[0].stop()
+    waiting = queue.enqueue_many(whisper, [{"word": WORD}] * 250)
+    old = cipher.current()
+    new = keys.new()
+    assert old != new
+    assert done.result(0) == WORD[::-1]
+    assert {use.key: use.unfinished for use in keys_in_use(queue.database)} == {old: 250}
+    checksum = audit(queue.database).checksum
+    assert sum(rotate(queue.database)) >= 250
+    assert list(rotate(queue.database)) == [], "once is enough"
+    assert old not in whole(queue).replace(f"key {old}", "")
+    assert [use.key for use in keys_in_use(queue.database)] == [new]
+    assert audit(queue.database).checksum == checksum
+    keys.file.write_text(keys.file.read_text().splitlines()[0])
+    keys.use(KEY_FILE=str(keys.file))
+    assert done.result(0) == WORD[::-1]
+    assert queries.job(queue.database, waiting[-1], decrypt=True).job.args == f'{{"word":"{WORD}"}}'
+    assert "bad is a bad word" in str(queries.job(queue.database, bad.id, decrypt=True).attempts[0].error)
+
+
+def test_rotation_knows_every_column_that_may_be_encrypted() -> None:
+    texts = {(one.name, column.name) for one in metadata.sorted_tables for column in one.c}
+    assert set(SEALED) <= texts
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"KEYS": "short"}, "`pqkit keys new`"), ({"KEY_FILE": "nowhere"}, "cannot be read")],
+)
+def test_keys_that_are_none_are_named(keys: Keys, given: dict[str, str], said: str) -> None:
+    keys.use(**given)
+    with pytest.raises(cipher.KeyMissing, match=said):
+        cipher.close("x")
+
+
+def test_a_key_file_that_others_may_read_is_refused(keys: Keys) -> None:
+    keys.file.chmod(0o640)
+    cipher.forget()
+    with pytest.raises(cipher.KeyMissing, match="chmod 600"):
+        cipher.close("x")
+
+
+def test_keys_may_come_from_the_environment(keys: Keys) -> None:
+    text = cipher.close("x")
+    keys.use(KEYS=keys.file.read_text().strip())
+    assert cipher.reveal(text) == "x"
+    assert keys.file.read_text().strip() not in repr(settings())
