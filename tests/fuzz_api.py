@@ -183,6 +183,7 @@ class Fuzz:
         new = self.client.post("/workers", json={"name": "w", "tasks": TASKS, "slots": 4}, headers=self._all)
         self._workers = [new.json()["worker"]]
         taken = self.client.post(f"/workers/{self._workers[0]}/claim", json={"count": 4}, headers=self._all)
+        self.client.post("/schedules", json={"name": "default", "task": "add", "every": 3600}, headers=self._all)
         self._leases = [job["lease"] for job in taken.json()["jobs"]]
 
 

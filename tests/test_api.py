@@ -446,3 +446,23 @@ def _is_near_its_limit(queue: Queue) -> bool:
     return bool(
         sql(queue, "SELECT job_id FROM ready WHERE crashes > 1 UNION SELECT job_id FROM lease WHERE crashes > 1")
     )
+
+
+def test_schedules_are_kept(api: TestClient, queue: Queue) -> None:
+    new = {"name": "nightly", "task": "add", "cron": "30 2 * * *", "zone": "Europe/Berlin", "args": {"a": 1}}
+    added = api.post("/schedules", json=new)
+    assert (added.status_code, added.json()["next_at"] is not None) == (201, True)
+    problem(api.post("/schedules", json=new), 409)
+    problem(api.post("/schedules", json=new | {"name": "other", "cron": "never"}), 422)
+    assert api.patch("/schedules/nightly", json={"every": 60}).json()["cron"] is None
+    assert api.post("/schedules/nightly/pause", json={"reason": "holidays"}).json()["pause_reason"] == "holidays"
+    assert api.post("/schedules/nightly/resume").json()["paused_at"] is None
+    job = api.post("/schedules/nightly/run").json()["id"]
+    assert queue.state(job) is JobState.PENDING
+    whole = api.get("/schedules/nightly").json()
+    assert (whole["slots"][0]["job_id"], whole["schedule"]["every"]) == (job, 60)
+    assert [each["name"] for each in api.get("/schedules").json()] == ["nightly"]
+    filled = api.post("/schedules/nightly/backfill", json={"start": "2020-01-01T00:00Z", "end": "2020-01-01T00:05Z"})
+    assert len(filled.json()["jobs"]) == 5
+    assert api.delete("/schedules/nightly").status_code == 204
+    problem(api.get("/schedules/nightly"), 404)

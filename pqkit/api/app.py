@@ -7,14 +7,14 @@ import anyio
 from fastapi import FastAPI
 
 from pqkit.access import Tokens
-from pqkit.api import enqueue, health, jobs, metrics, openapi, problems, system, work
+from pqkit.api import enqueue, health, jobs, metrics, openapi, problems, schedules, system, work
 from pqkit.api.bell import Bell
 from pqkit.api.body import BodyLimit
 from pqkit.queue import Queue
 from pqkit.queue.remote import Remotes
 from pqkit.version import VERSION
 
-ROUTERS = tuple(room.router for room in (enqueue, jobs, work, system, health, metrics))
+ROUTERS = tuple(room.router for room in (enqueue, jobs, work, schedules, system, health, metrics))
 THREADS = 16
 """Requests that use the database at once; more wait their turn."""
 ABOUT = """The queue for programs in any language. Every request but the two of health shows a token

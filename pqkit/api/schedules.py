@@ -1,0 +1,110 @@
+"""Jobs that come again."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+
+from pqkit import queries
+from pqkit.access import Principal
+from pqkit.api.gate import Looker, OnQueue, needs
+from pqkit.api.shapes import (
+    UNSAID,
+    Asked,
+    Backfill,
+    BackfilledOut,
+    Name,
+    NewSchedule,
+    Queued,
+    ScheduleChange,
+    ScheduleOut,
+    ScheduleWhole,
+    SlotOut,
+)
+from pqkit.queue import Queue, Schedules
+
+router = APIRouter(tags=["schedules"])
+This = Annotated[Name, Path(description="The schedule's name.")]
+SLOTS = 20
+
+
+@router.get("/schedules", operation_id="list_schedules")
+def list_schedules(queue: OnQueue, _who: Looker) -> list[ScheduleOut]:
+    """Every schedule, by name."""
+    return [ScheduleOut.model_validate(each._asdict()) for each in queries.schedules(queue.database)]
+
+
+@router.post("/schedules", status_code=201, operation_id="add_schedule")
+def add(queue: OnQueue, who: Annotated[Principal, Depends(needs("add_schedule"))], new: NewSchedule) -> ScheduleOut:
+    """Enter a schedule: cron, an interval, or one moment."""
+    Schedules(who.operator()).add(new.name, reason=new.reason, **new.options())
+    return _shown(queue, new.name)
+
+
+@router.get("/schedules/{name}", operation_id="get_schedule")
+def get(queue: OnQueue, _who: Looker, name: This) -> ScheduleWhole:
+    """One schedule, the slots to come, and what became of the last ones."""
+    found = queries.schedule(queue.database, name)
+    slots = [SlotOut.model_validate(each._asdict()) for each in queries.slots(queue.database, name, SLOTS)]
+    shown = ScheduleOut.model_validate(found._asdict())
+    return ScheduleWhole.model_validate({"schedule": shown, "coming": queries.coming(found), "slots": slots})
+
+
+@router.patch("/schedules/{name}", operation_id="edit_schedule")
+def edit(
+    queue: OnQueue,
+    who: Annotated[Principal, Depends(needs("edit_schedule"))],
+    name: This,
+    change: ScheduleChange,
+) -> ScheduleOut:
+    """Change what is said; the rest stays. It holds at once, for whoever ticks."""
+    Schedules(who.operator()).edit(name, reason=change.reason, **change.options())
+    return _shown(queue, name)
+
+
+@router.delete("/schedules/{name}", status_code=204, operation_id="delete_schedule")
+def delete(who: Annotated[Principal, Depends(needs("delete_schedule"))], name: This) -> None:
+    """Forget a schedule and its slots; the jobs that it has queued stay."""
+    Schedules(who.operator()).delete(name)
+
+
+@router.post("/schedules/{name}/pause", operation_id="pause_schedule")
+def pause(
+    queue: OnQueue, who: Annotated[Principal, Depends(needs("pause_schedule"))], name: This, asked: Asked = UNSAID
+) -> ScheduleOut:
+    """Queue nothing for it until it is resumed."""
+    Schedules(who.operator()).pause(name, reason=asked.reason)
+    return _shown(queue, name)
+
+
+@router.post("/schedules/{name}/resume", operation_id="resume_schedule")
+def resume(
+    queue: OnQueue, who: Annotated[Principal, Depends(needs("resume_schedule"))], name: This, asked: Asked = UNSAID
+) -> ScheduleOut:
+    """Go on with the next slot; those of the pause are passed over."""
+    Schedules(who.operator()).resume(name, reason=asked.reason)
+    return _shown(queue, name)
+
+
+@router.post("/schedules/{name}/run", status_code=201, operation_id="run_schedule")
+def run(who: Annotated[Principal, Depends(needs("run_schedule"))], name: This, asked: Asked = UNSAID) -> Queued:
+    """Queue its job now, whatever its times say."""
+    return Queued(id=Schedules(who.operator()).run(name, reason=asked.reason))
+
+
+@router.post("/schedules/{name}/backfill", status_code=201, operation_id="backfill_schedule")
+def backfill(
+    queue: OnQueue, who: Annotated[Principal, Depends(needs("backfill_schedule"))], name: This, wish: Backfill
+) -> BackfilledOut:
+    """Queue a job for each slot of the past that has none."""
+    end = queue.database.now() if wish.end is None else _micro(wish.end)
+    done = Schedules(who.operator()).backfill(name, _micro(wish.start), end, reason=wish.reason)
+    return BackfilledOut(jobs=done.jobs, there=done.there)
+
+
+def _micro(moment: datetime) -> int:
+    return round(moment.timestamp() * 1_000_000)
+
+
+def _shown(queue: Queue, name: str) -> ScheduleOut:
+    return ScheduleOut.model_validate(queries.schedule(queue.database, name)._asdict())
