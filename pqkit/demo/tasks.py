@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-from pqkit import Context, task
+from pqkit import Context, get_queue, task
 from pqkit.files import inside, read_regular, write_durably
 from pqkit.settings import settings
 
@@ -25,3 +25,12 @@ def stamp_file(name: str, *, ctx: Context) -> dict[str, str]:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     write_durably(ctx.stage(path), f"{now} job={ctx.job_id}\n".encode() + content)
     return {"file": name, "stamped_at": now}
+
+
+@task(queue="files")
+def clean_files(days: float = 7.0) -> dict[str, int]:
+    """Delete the files that were stamped so many days ago, as `pqkit files clean` does: for a schedule."""
+    from pqkit.demo.clean import delete, useless  # noqa: PLC0415 - its questions load SQLAlchemy
+
+    folder = settings().files
+    return {"deleted": delete(folder, useless(get_queue(create=False), folder, days * 86_400))}

@@ -1,6 +1,7 @@
 """``pqkit doctor``: everything that is known to go wrong, looked at once, each with what mends it."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from configparser import Error as ConfigError
 from configparser import RawConfigParser
@@ -9,22 +10,23 @@ from functools import partial
 import typer
 from rich.text import Text
 
-from pqkit import kit, queries
+from pqkit import kit
 from pqkit.cli import output as out
-from pqkit.cli.doctor import on_sqlite
+from pqkit.cli.doctor import on_queue, on_sqlite
 from pqkit.cli.doctor.finding import Finding, Level, modes
 from pqkit.cli.inputs import AsJson
 from pqkit.db import Database, connect, schema
 from pqkit.db.sqlite import SqliteDatabase
-from pqkit.errors import PqkitError
+from pqkit.errors import DatabaseUnavailable, PqkitError
 from pqkit.settings import settings
 
 Check = Callable[[], Iterator[Finding]]
+WAY_OUT = re.compile("`(pqkit [^`]+)`|: (upgrade pqkit)")
 STYLES: dict[Level, str] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
 def doctor(json_: AsJson = False) -> None:
-    """Check driver, schema, files, disk, jobs, workers and settings; exit code 1 when something fails."""
+    """Check driver, schema, disk, clock, jobs, workers, files, keys, backups and settings; exit code 1 on a failure."""
     findings = list(examine())
     if json_:
         typer.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
@@ -46,13 +48,18 @@ def examine() -> Iterator[Finding]:
     try:
         yield from before()
         schema.check(database)
+    except DatabaseUnavailable as error:
+        yield Finding("reachable", "fail", str(error), "start the server, or name another place with PQKIT_URL")
+        return
     except PqkitError as error:
-        yield Finding("schema", "fail", str(error), "pqkit db init")
+        way_out = WAY_OUT.search(str(error))
+        yield Finding(
+            "schema", "fail", str(error), (way_out[1] or way_out[2]) if way_out else "set PQKIT_URL to a queue"
+        )
         return
     yield Finding("schema", "ok", schema.HEAD)
     yield from within()
-    for check in DATABASE_CHECKS:
-        yield check(database)
+    yield from on_queue.look(database)
 
 
 def _checks_of(database: Database) -> tuple[Check, Check]:
@@ -79,33 +86,3 @@ def _grace() -> Finding:
         found = f"Supervisor kills after {wait} s, workers want {settings().grace:g} s to drain"
         return Finding("grace", "fail", found, f"stopwaitsecs=%(ENV_PQKIT_STOP_SECONDS)s in {conf}")
     return Finding("grace", "ok", f"workers get {settings().grace:g} s to drain")
-
-
-def _places(database: Database) -> Finding:
-    misplaced = queries.misplaced(database)
-    if misplaced:
-        return Finding("places", "fail", f"{out.many(len(misplaced))} not in one place", "pqkit db check")
-    return Finding("places", "ok", "every job is in exactly one place")
-
-
-def _workers(database: Database) -> Finding:
-    living = queries.workers(database)
-    silent = [w.name for w in living if w.heartbeat_age is None or w.heartbeat_age > settings().rescue_after]
-    if silent:
-        return Finding("workers", "warn", f"no heartbeat from {out.names(silent)}", "pqkit worker (any worker rescues)")
-    return Finding("workers", "ok", f"{len(living)} living")
-
-
-def _served(database: Database) -> Finding:
-    groups = queries.unserved(database)
-    if not groups:
-        return Finding("served", "ok", "every pending job has a worker that may take it")
-    first = groups[0]
-    found = f"no worker for {out.many(first.jobs)} of {first.task} in queue {first.queue}"
-    found += f" (assigned to {first.assigned_to})" if first.assigned_to else ""
-    found += f", and {len(groups) - 1} more kinds" if len(groups) > 1 else ""
-    mend = f"pqkit jobs assign --task {first.task} --anyone" if first.assigned_to else "pqkit worker --tasks MODULE"
-    return Finding("served", "warn", found, mend)
-
-
-DATABASE_CHECKS: tuple[Callable[[Database], Finding], ...] = (_places, _workers, _served)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from pqkit import queries
 from pqkit.cli import output as out
 from pqkit.cli.doctor.finding import Finding, Level, modes
 from pqkit.db import disk, driver_version
@@ -14,6 +15,7 @@ from pqkit.db.sqlite import SqliteDatabase
 
 LOW_DISK, NO_DISK = 1024**3, 100 * 1024**2
 LOOKS, LOOK_EVERY = 8, 0.05
+CLOCK_OFF = 5.0
 
 
 def before(database: SqliteDatabase) -> Iterator[Finding]:
@@ -28,6 +30,7 @@ def before(database: SqliteDatabase) -> Iterator[Finding]:
 def within(database: SqliteDatabase) -> Iterator[Finding]:
     """What the open database shows."""
     yield _lock(database)
+    yield _clock(database)
 
 
 def _driver() -> Finding:
@@ -74,3 +77,12 @@ def _lock(database: SqliteDatabase) -> Finding:
     return Finding(
         "write lock", level, f"held for longer than it should by {holder}", f"kill -CONT {holder.pid}, or end it"
     )
+
+
+def _clock(database: SqliteDatabase) -> Finding:
+    """What is on record cannot be of the future; leases do not depend on it, due times do."""
+    ahead = ((queries.latest(database) or 0) - database.now()) / 1_000_000
+    if ahead > CLOCK_OFF:
+        said = f"the last thing on record is of {out.span(ahead)} from now: the clock was set back, or was ahead"
+        return Finding("clock", "warn", said, "timedatectl set-ntp true")
+    return Finding("clock", "ok", "nothing on record is of the future")

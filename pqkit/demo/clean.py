@@ -1,0 +1,112 @@
+"""Old files of the demo: which of them are of no use any more, and how they are deleted."""
+
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pqkit import cipher, queries
+from pqkit.demo.producer import PART
+from pqkit.demo.tasks import STAMP, stamp_file
+from pqkit.errors import NotFound
+from pqkit.files import UnsafePath, read_regular
+from pqkit.payload import decode
+from pqkit.queue import Queue
+from pqkit.states import JobState
+
+STAGED = re.compile(r"\..+\.(\d+)-\d+\.staged")
+
+
+class Old(NamedTuple):
+    """A regular file of the folder; ``age`` in seconds since it was last written."""
+
+    name: str
+    size: int
+    age: float
+
+
+def useless(queue: Queue, folder: Path, older_than: float) -> list[Old]:
+    """The files last written so many seconds ago whose job is completed, and staged left-overs of jobs that ended.
+
+    Only regular files: no links are followed, no folders entered. NotFound where the folder is not there or is a link.
+    """
+    return [file for file in _old_files(folder, older_than) if _done_with(queue, folder, file)]
+
+
+def orphans(queue: Queue, folder: Path, older_than: float) -> list[Old]:
+    """The files that are not stamped and that no job names, and halves of files, that a killed producer left."""
+    found = [file for file in _old_files(folder, older_than) if _unstamped(folder, file.name)]
+    if not found:
+        return []
+    named = {str(decode(text).get("name")) for text in queries.arguments_of(queue.database, stamp_file.name)}
+    return [file for file in found if file.name not in named]
+
+
+def delete(folder: Path, files: Sequence[Old]) -> int:
+    """Delete these files of the folder; how many were there."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    deleted = 0
+    try:
+        for file in files:
+            with suppress(FileNotFoundError):
+                os.unlink(file.name, dir_fd=opened)
+                deleted += 1
+    finally:
+        os.close(opened)
+    return deleted
+
+
+def _old_files(folder: Path, older_than: float) -> Iterator[Old]:
+    if folder.is_symlink() or not folder.is_dir():
+        raise NotFound(f"{folder} is not a folder (setting PQKIT_FILES)")
+    now = time.time()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            found = entry.stat(follow_symlinks=False)
+            if stat.S_ISREG(found.st_mode) and now - found.st_mtime >= older_than:
+                yield Old(entry.name, found.st_size, now - found.st_mtime)
+
+
+def _done_with(queue: Queue, folder: Path, file: Old) -> bool:
+    staged = STAGED.fullmatch(file.name)
+    if staged:
+        return _ended_with_files(queue, int(staged[1]))
+    stamp = STAMP.match(_content(folder, file.name))
+    return stamp is not None and _completed(queue, int(stamp["job"]), file.name)
+
+
+def _unstamped(folder: Path, name: str) -> bool:
+    if name.startswith("."):
+        return name.endswith(PART)
+    content = _content(folder, name)
+    return bool(content) and STAMP.match(content) is None
+
+
+def _content(folder: Path, name: str) -> bytes:
+    """What is in a file; nothing where it cannot be read."""
+    try:
+        return read_regular(folder / name)
+    except (OSError, UnsafePath):
+        return b""
+
+
+def _ended_with_files(queue: Queue, job_id: int) -> bool:
+    """The job is over and its files are in place, so what it staged and left is of no use."""
+    try:
+        return queue.ending(job_id) is not None
+    except NotFound:
+        return True
+
+
+def _completed(queue: Queue, job_id: int, name: str) -> bool:
+    """The job is completed and was about this file: a file's content alone could claim any job."""
+    try:
+        job = queries.job(queue.database, job_id, decrypt=True).job
+    except (NotFound, cipher.KeyMissing, cipher.Tampered):
+        return False
+    args: dict[str, Any] = decode(job.args)
+    return job.state is JobState.COMPLETED and name in args.values()

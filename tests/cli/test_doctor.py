@@ -1,0 +1,236 @@
+"""Each thing that is known to go wrong is provoked: the doctor finds it and names what mends it."""
+
+import os
+import shutil
+import time
+from collections import namedtuple
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pqkit import Queue, cipher
+from pqkit.backup.folder import name_for
+from pqkit.cli.doctor import on_postgresql, on_sqlite
+from pqkit.db import clock, connect, disk
+from pqkit.db.driver import DriverVersion
+from pqkit.db.postgresql import PostgresDatabase
+from pqkit.demo.tasks import clean_files, stamp_file
+from pqkit.settings import settings
+from tests.conftest import a_worker
+from tests.postgres import Server
+from tests.support import free_port
+from tests.test_encryption import Keys, keys
+from tests.test_retention import age, ended
+from tests.verbs import sql
+
+assert keys
+Usage = namedtuple("Usage", "total used free")  # noqa: PYI024 - as shutil's own
+HOUR = 3_600
+
+
+def found(pqkit: Any, check: str, **given: str) -> list[tuple[str, str, str]]:
+    """(level, found, mend) of what is not well in one check."""
+    told = pqkit("doctor", "--json", **given).json
+    return [(one["level"], one["found"], one["mend"]) for one in told if one["check"] == check and one["level"] != "ok"]
+
+
+def test_a_sound_queue_has_no_finding(pqkit: Any, queue: Queue) -> None:
+    told = pqkit("doctor", "--json").json
+    checks = {one["check"] for one in told}
+    assert {"places", "workers", "served", "queues", "due", "keys", "backups", "retention", "clock"} <= checks
+    # The tests' server writes nothing to its disk on purpose.
+    assert [one for one in told if one["level"] == "fail" and one["check"] != "durability"] == []
+
+
+@pytest.mark.sqlite
+def test_a_library_that_loses_commits_is_named(pqkit: Any, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_sqlite, "driver_version", lambda: DriverVersion("sqlite3", "3.45.0", safe=False))
+    ((level, said, mend),) = found(pqkit, "driver")
+    assert (level, mend) == ("warn", "pip install 'pysqlite3>=0.6.1'")
+    assert "3.45.0" in said
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(("free", "level"), [(500 * 1024**2, "warn"), (50 * 1024**2, "fail")])
+def test_a_disk_that_fills_up_is_named(
+    pqkit: Any, queue: Queue, monkeypatch: pytest.MonkeyPatch, free: int, level: str
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12 - free, free))
+    ((said, _, mend),) = found(pqkit, "disk")
+    assert said == level
+    assert mend.startswith("make room")
+
+
+@pytest.mark.sqlite
+def test_a_network_file_system_is_named(pqkit: Any, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "file_system", lambda _: "nfs4")
+    ((level, said, mend),) = found(pqkit, "file system")
+    assert (level, mend) == ("fail", disk.MEND)
+    assert "nfs4" in said
+
+
+@pytest.mark.sqlite
+def test_a_place_that_cannot_be_written_is_named(pqkit: Any, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    ((level, _, mend),) = found(pqkit, "writable")
+    assert level == "fail"
+    assert mend.startswith("chmod u+w")
+
+
+@pytest.mark.sqlite
+def test_a_record_of_the_future_tells_of_a_clock_that_was_set(pqkit: Any, queue: Queue) -> None:
+    queue.enqueue("t")
+    sql(queue, "UPDATE job SET created_at = created_at + 600000000")
+    ((level, said, mend),) = found(pqkit, "clock")
+    assert (level, mend) == ("warn", "timedatectl set-ntp true")
+    assert "10 m from now" in said
+
+
+@pytest.mark.sqlite
+def test_a_server_that_does_not_answer_is_named(pqkit: Any) -> None:
+    url = f"postgresql+psycopg://u@127.0.0.1:{free_port()}/queue"
+    ((level, said, mend),) = found(pqkit, "reachable", URL=url)
+    assert level == "fail"
+    assert "127.0.0.1" in said
+    assert "PQKIT_URL" in mend
+
+
+@pytest.mark.parametrize(
+    ("version", "mend"), [("0001", "pqkit db upgrade"), ("9999", "upgrade pqkit"), (None, "pqkit db upgrade")]
+)
+def test_another_schema_is_mended_by_what_fits(pqkit: Any, queue: Queue, version: str | None, mend: str) -> None:
+    change = f"UPDATE alembic_version SET version_num = '{version}'" if version else "DELETE FROM alembic_version"
+    sql(queue, change)
+    ((level, _, said),) = found(pqkit, "schema")
+    assert (level, said) == ("fail", mend)
+
+
+def test_a_queue_of_which_nothing_runs_is_named(pqkit: Any, queue: Queue) -> None:
+    queue.enqueue("add", queue="sums")
+    a_worker(queue, "w1")
+    assert found(pqkit, "queues") == []
+    sql(queue, "UPDATE ready SET since = since - 600000000")
+    ((_, said, mend),) = found(pqkit, "queues")
+    assert "nothing of sums runs, its oldest job waits for 10 m" in said
+    assert "--queue sums" in mend
+    queue.operator("ada").pause("sums")
+    ((_, said, mend),) = found(pqkit, "queues")
+    assert "paused by ada" in said
+    assert mend == "pqkit queues resume sums"
+
+
+def test_a_due_job_that_nobody_stages_is_named(pqkit: Any, queue: Queue) -> None:
+    queue.enqueue("add", delay=60)
+    assert found(pqkit, "due") == []
+    sql(queue, "UPDATE delayed SET due_at = due_at - 600000000")
+    ((_, said, mend),) = found(pqkit, "due")
+    assert "nobody has staged it" in said
+    assert mend.startswith("pqkit worker")
+
+
+def written(path: Path, text: str) -> None:
+    path.write_text(text)
+    os.utime(path, (time.time() - HOUR,) * 2)
+
+
+@pytest.mark.sqlite
+def test_files_without_jobs_and_left_overs_are_named_and_cleaned_by_a_task(
+    pqkit: Any, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path("data/files")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    job = queue.enqueue(stamp_file, {"name": "named.txt"})
+    written(folder / "named.txt", "text")
+    written(folder / ".half.txt.part", "te")
+    assert "1 file in data/files without a job, such as .half.txt.part" in found(pqkit, "files")[0][1]
+    (folder / ".half.txt.part").unlink()
+    assert found(pqkit, "files") == []
+    written(folder / "orphan.txt", "text")
+    ((_, said, mend),) = found(pqkit, "files")
+    assert "such as orphan.txt" in said
+    assert mend.startswith("pqkit producer --once")
+    (folder / "orphan.txt").unlink()
+    queue.operator("ada").cancel([job.id])
+    written(folder / f".named.txt.{job.id}-1.staged", "left")
+    ((_, said, mend),) = found(pqkit, "files")
+    assert "1 staged left-over" in said
+    assert mend == "pqkit files clean --older-than 1m"
+    settings.cache_clear()
+    monkeypatch.setenv("PQKIT_URL", queue.database.url)
+    assert clean_files(days=0.01) == {"deleted": 1}
+    assert [path.name for path in folder.iterdir()] == ["named.txt"]
+
+
+def test_jobs_that_wait_for_a_key_are_named(pqkit: Any, queue: Queue, keys: Keys) -> None:
+    file = str(keys.file)
+    assert pqkit("enqueue", "add", KEY_FILE=file, ENCRYPT="all").code == 0
+    assert found(pqkit, "keys") == []
+    old = cipher.current()
+    keys.file.unlink()
+    keys.new()
+    ((level, said, _),) = found(pqkit, "keys")
+    assert (level, said) == ("warn", f"1 job wait for key {old}, which is not here")
+    keys.file.chmod(0o644)
+    cipher.forget()
+    ((level, _, mend),) = found(pqkit, "keys")
+    assert (level, mend) == ("fail", f"chmod 600 {file}")
+    keys.use(ENCRYPT="all")
+    assert ("fail", "everything is to be encrypted, and there is no key", "pqkit keys new") in found(pqkit, "keys")
+
+
+def test_backups_that_are_missing_or_old_are_named(pqkit: Any, queue: Queue, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    ((_, said, mend),) = found(pqkit, "backups", BACKUPS=str(folder))
+    assert "there is none" in said
+    assert mend.startswith("pqkit db backup")
+    folder.mkdir()
+    (folder / name_for(time.time() - 10)).write_text("x")
+    assert found(pqkit, "backups") == []
+    ((_, said, _),) = found(pqkit, "backups", BACKUP_EVERY="0.001")
+    assert "the last one is" in said
+
+
+def test_jobs_that_stay_too_long_are_named(pqkit: Any, queue: Queue) -> None:
+    ended(queue, "add", a_worker(queue), 2)
+    age(queue, 7.02)
+    assert found(pqkit, "retention") == []
+    age(queue, 1)
+    ((_, said, mend),) = found(pqkit, "retention")
+    assert "2 jobs" in said
+    assert "pqkit db prune" in mend
+
+
+SICK: dict[str, tuple[str, dict[str, Any]]] = {
+    "too old": ("server", {"number": 140_000}),
+    "a standby": ("server", {"standby": True}),
+    "fsync off": ("durability", {"fsync": False}),
+    "standbys that nobody waits for": ("standbys", {"standbys": 2, "waits": False}),
+    "all connections in use": ("connections", {"used": 99, "most": 100}),
+    "no autovacuum": ("dead rows", {"autovacuum": False}),
+    "dead rows that stay": ("dead rows", {"dead": [("ready", 10, 1_000_000)]}),
+}
+
+
+@pytest.mark.parametrize("name", SICK)
+def test_a_sick_server_is_named(server: Server, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    check, symptoms = SICK[name]
+    with server.database() as url:
+        database = connect(url)
+        assert isinstance(database, PostgresDatabase)
+        well = {"number": 150_000, "standby": False, "fsync": True, "full_page_writes": True, "dead": []}
+        health = database.health()._replace(**well | symptoms)
+        monkeypatch.setattr(database, "health", lambda: health)
+        told = [one for one in (*on_postgresql.before(database), *on_postgresql.within(database)) if one.check == check]
+        assert [one for one in told if one.level != "ok" and one.mend], told
+        database.close()
+
+
+def test_a_clock_beside_the_server_s_is_named(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with server.database() as url:
+        database = connect(url)
+        assert isinstance(database, PostgresDatabase)
+        honest = clock.wall
+        monkeypatch.setattr(clock, "wall", lambda: honest() + 60_000_000)
+        assert [one.level for one in on_postgresql.before(database) if one.check == "clock"] == ["warn"]
+        database.close()
