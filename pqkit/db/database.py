@@ -190,6 +190,11 @@ class Database(ABC):
     def obstacle(self) -> Obstacle | None:
         """Who holds everybody else up just now."""
 
+    @abstractmethod
+    def give_up(self) -> None:
+        """Wait for no answer any more, in whatever thread: who waits, and who asks later, is told DatabaseUnavailable.
+        For a process that is about to end."""
+
     def close(self) -> None:
         """Close what this process has open; using the database opens it again."""
         if self._engine is not None and self._pid == os.getpid():

@@ -162,6 +162,9 @@ class SqliteDatabase(Database):
     def software(self) -> str:
         return f"SQLite {driver_version().sqlite}"
 
+    def give_up(self) -> None:
+        """A file always answers, if only that it is locked."""
+
     def close(self) -> None:
         """Close this thread's connection and the pool; other threads' connections close with their threads."""
         connection = self._kept.__dict__.pop("connection", None)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pqkit.errors import NotFound
-from pqkit.lab import wait_until
+from pqkit.lab import Scratch, wait_until
+from pqkit.lab.simulated import by_server_clock
 
 START_SECONDS = 90.0
 DISTRIBUTIONS = Path("/usr/lib/postgresql")
@@ -87,6 +88,20 @@ class Cluster:
             self._process.wait(START_SECONDS)
             self._process = None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def set(self, **options: str) -> None:
+        """Change settings of the running server that need no restart."""
+        import psycopg  # noqa: PLC0415 - an extra
+
+        with psycopg.connect(host=str(self.folder), user="postgres", autocommit=True) as connection:
+            for name, value in options.items():
+                connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+            connection.execute("SELECT pg_reload_conf()")
+
     def promote(self) -> None:
         """Let it follow nobody any more, and take writes."""
         self._binaries.run("pg_ctl", "-D", self.data, "promote", "-w")
@@ -159,3 +174,13 @@ def _copied(binaries: Path, folder: Path) -> Path:
     shutil.copytree(package, folder / package.name)
     shutil.copytree(package.with_name(f"{package.name}.libs"), folder / f"{package.name}.libs")
     return folder / package.name / binaries.relative_to(package)
+
+
+@contextmanager
+def on_a_server(place: Scratch) -> Iterator[Scratch]:
+    """The place as it is where its queue is on a PostgreSQL server, otherwise with a queue on one of the lab's own."""
+    if by_server_clock(place.url):
+        yield place
+        return
+    with own_server(**HASTY) as cluster:
+        yield place._replace(url=cluster.url)

@@ -193,15 +193,20 @@ def crash(place: Scratch, plan: Plan, progress: Progress = silent) -> Result:
     modules = [plan.task.partition(":")[0]] if plan.task else []
     with Fleet(place, modules, **QUICK) as fleet:
         record.prepare(place, fleet.queue)
-        storm, begun = Storm(plan, place, fleet), time.monotonic()
-        try:
-            storm.run(progress)
-        except TimeoutError:
-            fleet.stop()  # what did not end is in the verdict
-        evidence = record.gather(place, fleet.queue)
-        findings, smallest = verdict_of(evidence)
-        refused = record.refusals(fleet.queue)
-        found = runs(fleet.queue.database)
+        return story(Storm(plan, place, fleet), progress)
+
+
+def story(storm: Storm, progress: Progress) -> Result:
+    """Let a storm blow, and judge what is left."""
+    plan, place, fleet, begun = storm.plan, storm.place, storm.fleet, time.monotonic()
+    try:
+        storm.run(progress)
+    except TimeoutError:
+        fleet.stop()  # what did not end is in the verdict
+    evidence = record.gather(place, fleet.queue)
+    findings, smallest = verdict_of(evidence)
+    refused = record.refusals(fleet.queue)
+    found = runs(fleet.queue.database)
     broken = Counter(found.rule for found in findings)
     states = Counter(map(str, evidence.states.values()))
     numbers: dict[str, object] = {

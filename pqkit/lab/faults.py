@@ -3,15 +3,17 @@
 import os
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 from sqlalchemy import BigInteger, bindparam, delete, func
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from pqkit.db import Transaction, clock
-from pqkit.errors import NotFound
+from pqkit.errors import DatabaseUnavailable, NotFound
 from pqkit.outcome import HELD
 from pqkit.queue import Finished, Leases, leases, settle
 from pqkit.queue.rollup import Tally
@@ -21,6 +23,7 @@ from pqkit.statements import attempt as declared
 from pqkit.statements.declare import Declared
 from pqkit.statements.tables import LEASE
 from pqkit.worker import loop
+from pqkit.worker.heart import Heart
 from pqkit.worker.slots import Slots
 
 
@@ -116,6 +119,19 @@ def _with_strange_pids() -> None:
     clock.pid_space = lambda: strange
 
 
+def _with_hope() -> None:
+    """A commit that was not answered is taken for one that stands."""
+    from pqkit.db.postgresql.transaction import Write  # noqa: PLC0415 - its driver is an extra
+
+    honest = Write._commit  # noqa: SLF001 - a control reaches into what it breaks
+
+    def commit(write: Write) -> None:
+        with suppress(DatabaseUnavailable):
+            honest(write)
+
+    patch.object(Write, "_commit", commit).start()
+
+
 def _nothing(*_: object) -> None:
     """Stands where something was taken away."""
 
@@ -133,6 +149,8 @@ WITHOUT: dict[str, Callable[[], None]] = {
     "unfenced": _without_fence,
     "no_fence": _without_any_fence,
     "strange_pids": _with_strange_pids,
+    "hopeful": _with_hope,
+    "unwatched": partial(_take_away, (Heart, "watch")),
     "no_history": partial(_take_away, HISTORY),
     "no_rollups": partial(_take_away, ROLLUPS),
     "no_records": partial(_take_away, HISTORY, ROLLUPS),

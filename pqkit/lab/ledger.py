@@ -57,6 +57,10 @@ class Diary:
     def told(self, ids: Iterable[int]) -> None:
         self._write({"told": list(ids)})
 
+    def unanswered(self) -> None:
+        """What was asked last, nobody answered; producing goes on."""
+        self._write({"unanswered": True})
+
     def _write(self, line: dict[str, object]) -> None:
         os.write(self._file, json.dumps(line).encode() + b"\n")
 
@@ -69,11 +73,12 @@ class Told(NamedTuple):
 
 
 def read_diaries(paths: Iterable[Path]) -> Told:
-    """One file for each life of a producer; only the last request of a life may be without an answer."""
+    """One file for each life of a producer; a request without an answer is its last, or followed by a note of it."""
     told = Told([], [])
     for path in paths:
         lines = [json.loads(line) for line in path.read_text().splitlines()]
         told.ids.extend(job_id for line in lines for job_id in line.get("told", ()))
-        if lines and "ask" in lines[-1]:
-            told.unanswered.append(lines[-1]["ask"])
+        for line, following in zip(lines, [*lines[1:], {"unanswered": True}], strict=True):
+            if "ask" in line and "unanswered" in following:
+                told.unanswered.append(line["ask"])
     return told

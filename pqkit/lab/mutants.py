@@ -17,7 +17,7 @@ from pqkit.db import Transaction
 from pqkit.executor import Run
 from pqkit.lab.faults import history_rewritten
 from pqkit.lab.result import Progress, Result, silent
-from pqkit.lab.simulated import Gapped, SimulatedDatabase, on_a_server
+from pqkit.lab.simulated import Gapped, SimulatedDatabase, by_server_clock
 from pqkit.lab.simulation import simulator
 from pqkit.lab.verdict import Finding
 from pqkit.lab.witness import DRAINED, EFFECTS, FILES, LIVING_KEEP, NEIGHBOURS, POISON
@@ -291,7 +291,7 @@ def mutants(*, beside: str | None = None, progress: Progress = silent) -> Result
     """Hunt them all, on a scratch file or on the PostgreSQL server that ``beside`` names; the table says which seed
     caught each and by which rule."""
     caught: list[Caught] = []
-    hunted = [mutant for mutant in MUTANTS if mutant.everywhere or not on_a_server(beside)]
+    hunted = [mutant for mutant in MUTANTS if mutant.everywhere or not by_server_clock(beside)]
     for number, mutant in enumerate(hunted):
         progress(number / len(hunted), mutant.name)
         caught.append(hunt(mutant, beside=beside))

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from pqkit.errors import DatabaseUnavailable
 from pqkit.lab.ledger import Diary
 from pqkit.queries import counts
 from pqkit.queue import Queue, get_queue
@@ -17,6 +18,7 @@ from pqkit.states import JobState
 from pqkit.worker.tasks import import_tasks
 
 BATCH = 10
+PAUSE = 0.1
 Menu = list[tuple[str, dict[str, object]]]
 
 
@@ -35,6 +37,18 @@ def produce(queue: Queue, diary: Diary, enough: Path, backlog: int, menu: Menu) 
             diary.told([queue.enqueue(task, arguments).id])
 
 
+def produce_through_outages(queue: Queue, diary: Diary, enough: Path, backlog: int, menu: Menu) -> None:
+    """As before; a request that the database did not answer stays unanswered, as if its producer had been killed."""
+    while not enough.exists():
+        try:
+            produce(queue, diary, enough, backlog, menu)
+        except DatabaseUnavailable:
+            diary.unanswered()
+            time.sleep(PAUSE)
+
+
 if __name__ == "__main__":
     import_tasks(settings().tasks)
-    produce(get_queue(), Diary(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4]))
+    produce_through_outages(
+        get_queue(), Diary(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4])
+    )

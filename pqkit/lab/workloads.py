@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pqkit import Context, Fail, Snooze, task
+from pqkit.db import clock
 
 EFFECTS = "lab_effect"
 CGROUP = "PQKIT_LAB_CGROUP"
@@ -80,6 +81,17 @@ def effect(*, ctx: Context) -> None:
 def hold(until: str, *, ctx: Context) -> int:
     """Run until the file ``until`` is there; deaf to all wishes."""
     while not Path(until).exists():
+        time.sleep(0.01)
+    return ctx.attempt
+
+
+@task("lab.pulse")
+def pulse(until: str, file: str, *, ctx: Context) -> int:
+    """As ``hold``; a file named for the attempt says when it was last seen running."""
+    seen, fresh = Path(f"{file}-{ctx.attempt}"), Path(f"{file}-{ctx.attempt}-fresh")
+    while not Path(until).exists():
+        fresh.write_text(str(clock.steady()))
+        fresh.replace(seen)
         time.sleep(0.01)
     return ctx.attempt
 

@@ -14,6 +14,7 @@ from pqkit.sql import compiled as sql
 # A server that was cut off may still carry out a commit; by then it has noticed the cut itself.
 LASTS = 60.0
 MOST = 10_000
+WORDS = "its claim was committed and not answered"
 
 
 class Doubts:
@@ -35,10 +36,10 @@ class Doubts:
         """Release what the worker was never told that it holds."""
         rows = tx.rows(sql.LEASES_OF, worker_id, MOST)
         unknown = [(Claim._make(row[:-1]), row[-1]) for row in rows]
-        settle_each(tx, [_returned(c, asked, now) for c, asked in unknown if c.claimed_at in self._until])
+        settle_each(tx, [returned(c, asked, now, WORDS) for c, asked in unknown if c.claimed_at in self._until])
 
 
-def _returned(claim: Claim, cancel_asked: int | None, now: int) -> Finished:
-    words = "its claim was committed and not answered"
+def returned(claim: Claim, cancel_asked: int | None, now: int, words: str) -> Finished:
+    """How a lease ends that nobody makes use of: uncharged, or canceled where that was asked."""
     outcome = released(words) if cancel_asked is None else ended_by(claim, Cancel(words))
     return Finished(claim, outcome, None, now)

@@ -12,7 +12,7 @@ from pqkit.db import Database, Transaction, clock
 from pqkit.errors import DatabaseUnavailable
 from pqkit.outcome import LEASE, READY_KEY, Claim
 from pqkit.queue import rollup
-from pqkit.queue.doubt import Doubts
+from pqkit.queue.doubt import MOST, Doubts
 from pqkit.queue.rollup import Counted, Tally
 from pqkit.queue.settle import Finished, SomeRefused, settle, settle_each
 from pqkit.sql import compiled as sql
@@ -141,6 +141,13 @@ class Leases:
                 for name in self._queue_names(tx)
                 for head in (sql.PEEK, sql.SUSPECT_PEEK)
             )
+
+    def held_for(self, seconds: float) -> list[tuple[Claim, int | None]]:
+        """What this worker holds for so long or longer, each with the moment at which it was asked to cancel."""
+        before = self._database.now() - round(seconds * 1_000_000)
+        with self._database.read() as tx:
+            held = [(Claim._make(row[:-1]), row[-1]) for row in tx.rows(sql.LEASES_OF, self.id, MOST)]
+        return [(claim, asked) for claim, asked in held if claim.claimed_at < before]
 
     def beat(self, reports: Sequence[Report] = (), *, stopping: bool = False) -> Beat:
         """Renew every lease of this worker in one row, hand in reports, learn what was asked to cancel."""

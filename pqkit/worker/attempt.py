@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pqkit import cipher
 from pqkit.context import Context
@@ -13,6 +14,9 @@ from pqkit.outcome import Claim, Outcome, is_private
 from pqkit.payload import clean_text
 from pqkit.queue.settle import Finished, finish_in
 from pqkit.states import JobState
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
 
 MAX_LINE = 2_000
 Report = Callable[[Claim, float | None, str], None]
@@ -56,7 +60,7 @@ def conclude(database: Database, run: Run, ctx: Context, outcome: Outcome) -> tu
     if outcome.state is not JobState.COMPLETED:
         drop_staged(ctx.staged)
     if ctx.opened is not None:
-        ctx.opened.close()
+        _close(ctx.opened)
     return outcome, written
 
 
@@ -66,6 +70,15 @@ def _errors(ctx: Context) -> tuple[type[Exception], ...]:
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - there already, where a session is open
 
     return OSError, LeaseLost, DatabaseUnavailable, SQLAlchemyError
+
+
+def _close(session: "Session") -> None:
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - there already, where a session is open
+
+    try:
+        session.close()
+    except SQLAlchemyError:  # its connection broke, which has undone whatever was open
+        session.invalidate()
 
 
 def drop_staged(files: Sequence[tuple[str, str]]) -> None:

@@ -74,7 +74,15 @@ class Heart(threading.Thread):
         """Put back what could not be written yet."""
         self._reports.extendleft(reversed(reports))
 
+    def watch(self) -> None:
+        """End the waiting for a database that neither answers nor breaks, before the lease can end."""
+        while not self._done.wait(self._every):
+            if time.monotonic() - self._last_good > self._safe_for:
+                self._on_ill(Ill.SILENT)
+                self._database.give_up()
+
     def run(self) -> None:
+        threading.Thread(target=self.watch, name="watchdog", daemon=True).start()
         try:
             while not self._done.wait(self._every):
                 self._beat()

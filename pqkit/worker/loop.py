@@ -16,6 +16,7 @@ from pqkit.queue import Finished, Queue
 from pqkit.settings import Settings
 from pqkit.worker.attempt import drop_staged
 from pqkit.worker.child import Child
+from pqkit.worker.forgotten import Forgotten
 from pqkit.worker.heart import Heart, Ill
 from pqkit.worker.pace import Pace
 from pqkit.worker.slots import Ended, Slots
@@ -48,6 +49,7 @@ class Worker:
         )
         self._slots = Slots(settings.slots, self._database, self._wake, self._heart.report, self._spawn_child)
         self._maintainer = Maintainer(self._database, self._leases.id, settings)
+        self._forgotten = Forgotten(self._leases, self._slots, self._database, settings.rescue_after)
         self._pace = Pace(settings.slots, prefetch=settings.prefetch)
         self._stopping = 0
         self._ill: Ill | None = None
@@ -101,9 +103,11 @@ class Worker:
             self._seen = self._database.data_version()
             self._exchange()
             self._release_hoarded()
+            self._give_back(self._forgotten.found(), "this worker does not know of them")
         except DatabaseUnavailable as error:
             self._log.error("waiting for the database", error=str(error))
-            self._wake.wait_for_set(RETRY_AFTER)
+            if self._ill is None:
+                self._wake.wait_for_set(RETRY_AFTER)
 
     def _exchange(self) -> None:
         """Finish what is done and claim anew, in one transaction; no transaction when there is neither."""
@@ -160,7 +164,8 @@ class Worker:
             except OSError as error:
                 self._log.error("cannot put a file in place, maintenance tries again", job=job_id, error=str(error))
         if done:
-            self._leases.renamed(done)
+            with suppress(DatabaseUnavailable):  # maintenance finds them in place
+                self._leases.renamed(done)
 
     def _release_hoarded(self) -> None:
         """Give back claims that have waited here behind slow jobs, for others to take."""
@@ -177,8 +182,17 @@ class Worker:
         if not claims:
             return
         now = self._database.now()
-        self._leases.exchange([Finished(c, released(why), None, now) for c in claims], 0, alone=False)
-        self._log.info("released jobs, uncharged", jobs=len(claims), why=why)
+        self._give_back([Finished(claim, released(why), None, now) for claim in claims], why)
+
+    def _give_back(self, finished: Sequence[Finished], why: str) -> None:
+        if not finished:
+            return
+        try:
+            self._leases.exchange(finished, 0, alone=False)
+        except BaseException:
+            self._slots.give_back(Ended(list(finished), []))
+            raise
+        self._log.info("released jobs, uncharged", jobs=len(finished), why=why)
 
     def _end(self) -> None:
         """Stop claiming, tell the handlers, wait out the grace, release what is left, leave the registry."""

@@ -87,6 +87,10 @@ class Slots:
         self._unwritten.extendleft(reversed(ended.unwritten))
         self._written.extendleft(reversed(ended.written))
 
+    def known(self) -> set[int]:
+        """The jobs that run here, or have ended and are not yet taken; not those that wait for a slot."""
+        return {*self.running, *(ended.claim.job_id for ended in (*list(self._unwritten), *list(self._written)))}
+
     def take_queued(self) -> list[Claim]:
         """The claims that have not started; they are no longer this pool's."""
         claims = []
@@ -129,6 +133,12 @@ class Slots:
             child.close()
 
     def _run(self, run: Run) -> tuple[Outcome, bool]:
+        try:
+            return self._attempt(run)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job must not stay here for ever
+            return run.outcome_of(error), False
+
+    def _attempt(self, run: Run) -> tuple[Outcome, bool]:
         if run.task is not None and run.task.policy.isolation == "process":
             claim = run.claim
             return self._child().execute(run, lambda fraction, text: self._report(claim, fraction, text))

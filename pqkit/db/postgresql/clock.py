@@ -4,6 +4,7 @@ import time
 
 MICROSECONDS = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 FRESH_FOR = 60_000_000
+ASK_AGAIN = 5_000_000
 # CLOCK_BOOTTIME goes on while a machine sleeps; nobody can set either clock.
 _LOCAL = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -27,6 +28,11 @@ class ServerClock:
     @property
     def fresh(self) -> bool:
         return self._ahead is not None and local() - self._learnt < FRESH_FOR
+
+    def carry_on(self) -> bool:
+        """Do without an answer for a while; False where there never was one."""
+        self._learnt = local() - FRESH_FOR + ASK_AGAIN
+        return self._ahead is not None
 
     def learn(self, before: int, server: int, after: int) -> None:
         """Take note of the server's ``server`` (microseconds since 1970 UTC), read between two local moments."""

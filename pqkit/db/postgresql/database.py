@@ -16,7 +16,7 @@ from pqkit.db.postgresql.kept import Kept
 from pqkit.db.postgresql.listener import Listener, NotifiedWake
 from pqkit.db.postgresql.opener import CALM, Opener
 from pqkit.db.postgresql.transaction import JoinedTransaction, PostgresTransaction, Write
-from pqkit.errors import ForeignSession
+from pqkit.errors import DatabaseUnavailable, ForeignSession
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -85,9 +85,14 @@ class PostgresDatabase(Database):
 
     def now(self) -> int:
         """The server's clock: asked now and then, and carried on between by a clock of this machine that none sets."""
-        if not self._opener.clock.fresh:
-            self._ask_clock()
-        return self._opener.clock.now()
+        known = self._opener.clock
+        if not known.fresh:
+            try:
+                self._ask_clock()
+            except DatabaseUnavailable:
+                if not known.carry_on():
+                    raise
+        return known.now()
 
     def lease_clock(self) -> tuple[str, int]:
         """The server's clock, asked now: a lease must not depend on what this machine makes of it meanwhile."""
@@ -169,6 +174,9 @@ class PostgresDatabase(Database):
 
     def say(self, error: BaseException) -> str:
         return trouble.in_one_line(error)
+
+    def give_up(self) -> None:
+        self.kept.give_up()
 
     def close(self) -> None:
         self.kept.close()

@@ -2,9 +2,11 @@
 
 import logging
 import os
+import socket
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -60,7 +62,17 @@ class Kept:
 
     def put(self, connection: Connection) -> None:
         """Give a connection back; a broken one is replaced."""
+        self._lent.discard(connection)
         self._opened().putconn(connection)
+
+    def give_up(self) -> None:
+        """Break the connections that are in use, and open no others: nobody waits any longer for what does not come."""
+        self._given_up = True
+        if self._pool is not None:
+            self._pool.close(timeout=0)
+        for connection in list(self._lent):
+            with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as wire:
+                wire.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         with self._mutex:
@@ -83,12 +95,16 @@ class Kept:
             left -= 1
 
     def _take(self) -> Connection:
+        if self._given_up:
+            raise psycopg.OperationalError("this process has given up waiting for the server")
         pool = self._opened()
         try:
-            return pool.getconn()
+            connection = pool.getconn()
         except PoolTimeout:
-            self._opener.open(HOT).close()  # what is the matter, in the server's own words
+            self._opener.ask_why()
             raise psycopg.OperationalError(f"all {MOST} connections of this process are in use") from None
+        self._lent.add(connection)
+        return connection
 
     def _opened(self) -> "ConnectionPool[Connection]":
         if self._pid != os.getpid():
@@ -103,6 +119,8 @@ class Kept:
         """Connections must not cross a fork. Closing them here would end the parent's, and so would collecting them."""
         self._abandoned.append(self._pool)
         self._pool, self._pid, self._mutex = None, os.getpid(), threading.Lock()
+        self._lent = set[Connection]()
+        self._given_up = False
 
     def _new_pool(self) -> "ConnectionPool[Connection]":
         opener = self._opener

@@ -20,6 +20,7 @@ _WALKING = dict.fromkeys(
 HOT = {**_ALWAYS, **_WALKING, "statement_timeout": "'30s'", "idle_in_transaction_session_timeout": "'30s'"}
 CALM = {**_ALWAYS, "statement_timeout": "'10min'", "idle_in_transaction_session_timeout": "'10min'"}
 PREPARE_AFTER = 3
+SHORT = "2"
 
 
 class Opener:
@@ -36,6 +37,10 @@ class Opener:
         connection = Connection.connect(**self.params)
         self.set_up(connection, values)
         return connection
+
+    def ask_why(self) -> None:
+        """Raise what is the matter in the server's own words, if anything is; who asks has waited long already."""
+        Connection.connect(**{**self.params, "connect_timeout": SHORT}).close()
 
     @property
     def params(self) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from pqkit.db.sqlite import SqliteDatabase
 from pqkit.lab import scratch
 from pqkit.lab.simulated.database import Gapped, SimulatedDatabase
 
-__all__ = ["Gapped", "SimulatedDatabase", "on_a_server", "simulated"]
+__all__ = ["Gapped", "SimulatedDatabase", "by_server_clock", "simulated"]
 
 
-def on_a_server(beside: str | None) -> bool:
+def by_server_clock(beside: str | None) -> bool:
     """Whether simulations beside that database are on a server, whose clock decides, or in a file."""
     return beside is not None and not isinstance(connect(beside), SqliteDatabase)
 

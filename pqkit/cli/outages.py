@@ -1,0 +1,59 @@
+"""``pqkit lab cuts|restart|failover|partition``: what goes wrong between workers and a PostgreSQL server."""
+
+from typing import Annotated
+
+import typer
+
+from pqkit.cli.inputs import AsJson
+from pqkit.cli.lab import Seed, run_experiment
+
+
+def cuts(
+    *,
+    commits: Annotated[int, typer.Option(min=1, help="Commits to cut.")] = 300,
+    seed: Seed = 1,
+    json: AsJson = False,
+) -> None:
+    """Cut connections before and after COMMIT, so that nobody knows whether it stands: every effect is there once."""
+    from pqkit.lab.cuts import cuts as experiment  # noqa: PLC0415 - a command loads its own needs
+
+    run_experiment(lambda place, progress: experiment(place, commits, seed=seed, progress=progress), as_json=json)
+
+
+def restart(
+    *,
+    times: Annotated[int, typer.Option(min=1, help="How often to end the server.")] = 10,
+    jobs: Annotated[int, typer.Option(min=1, help="Jobs to queue, at least.")] = 2_000,
+    json: AsJson = False,
+) -> None:
+    """End a PostgreSQL server of the lab's own at once and start it again, under load: nothing acknowledged is lost."""
+    from pqkit.lab.outage import restart as experiment  # noqa: PLC0415
+
+    run_experiment(lambda place, progress: experiment(place, times, jobs, progress=progress), as_json=json)
+
+
+def failover(
+    *,
+    jobs: Annotated[int, typer.Option(min=1, help="Jobs to queue, at least.")] = 1_000,
+    asynchronous: Annotated[
+        bool, typer.Option("--asynchronous", help="No commit waits for the standby: shows what is lost then.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """End a PostgreSQL server of the lab's own for good, and promote the standby that followed it."""
+    from pqkit.lab.outage import failover as experiment  # noqa: PLC0415
+
+    run_experiment(
+        lambda place, progress: experiment(place, jobs, synchronous=not asynchronous, progress=progress), as_json=json
+    )
+
+
+def partition(
+    *,
+    lease: Annotated[float, typer.Option(min=6, help="Seconds without a heartbeat after which a worker is dead.")] = 10,
+    json: AsJson = False,
+) -> None:
+    """Cut one worker off for twice its lease: it stops its handlers before their jobs run elsewhere."""
+    from pqkit.lab.partition import partition as experiment  # noqa: PLC0415
+
+    run_experiment(lambda place, progress: experiment(place, lease, progress=progress), as_json=json)

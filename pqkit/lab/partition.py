@@ -1,0 +1,62 @@
+"""A worker whose network carries nothing for longer than its lease: it must stop before its jobs run elsewhere."""
+
+from pqkit.db import clock
+from pqkit.lab import Scratch, record, wait_until
+from pqkit.lab.cluster import on_a_server
+from pqkit.lab.fleet import Fleet, Member
+from pqkit.lab.ledger import Entry, entries
+from pqkit.lab.proxy import Proxy
+from pqkit.lab.result import Progress, Result, silent, verdict_of
+from pqkit.lab.verdict import Finding
+from pqkit.queries import workers
+
+SETTINGS = {"heartbeat": 0.5, "rescue_every": 0.5, "slots": 2, "log_level": "warning"}
+PATIENCE = 90.0
+
+
+def partition(place: Scratch, lease: float = 6, *, fault: str = "", progress: Progress = silent) -> Result:
+    """Cut one of two workers off for twice its lease of so many seconds, while it runs a job; ``fault`` is for a
+    control."""
+    with on_a_server(place) as there, Proxy(there.url) as proxy, Fleet(there, (), **SETTINGS) as fleet:
+        fleet.environment["PQKIT_RESCUE_AFTER"] = str(lease)
+        record.prepare(there, fleet.queue)
+        gate, pulse = there.folder / "gate", there.folder / "pulse"
+        lonely = fleet.worker(fault=fault, url=proxy.url)
+        fleet.wait_ready([lonely])
+        job = fleet.queue.enqueue("lab.pulse", {"until": str(gate), "file": str(pulse)})
+        wait_until(lambda: _begun(fleet, 1), PATIENCE, "the job's start")
+        proxy.carry_nothing()
+        cut = clock.steady()
+        fleet.worker()
+        progress(0.3, "one worker hears nothing, and nobody hears it")
+        wait_until(lambda: _begun(fleet, 2), PATIENCE, "the job's second start")
+        wait_until(lambda: clock.steady() - cut > 2e6 * lease, PATIENCE, "twice the lease")
+        last = int((there.folder / "pulse-1").read_text())
+        proxy.carry_again()
+        gate.touch()
+        progress(0.8, "the network is back")
+        wait_until(lambda: job.state.final, PATIENCE, "the job's end")
+        wait_until(lambda: _lives(fleet, lonely) > 1, PATIENCE, "the return of the worker that was cut off")
+        fleet.stop()
+        evidence = record.gather(there, fleet.queue)
+        findings, smallest = verdict_of(evidence._replace(told=evidence.told._replace(ids=[job.id])))
+        again = _begun(fleet, 2)[0].at
+    figure = (
+        f"partition: one worker cut off for {2 * lease:g} s at a lease of {lease:g} s: its handler ended "
+        f"{(last - cut) / 1e6:.1f} s after the cut, its job ran again after {(again - cut) / 1e6:.1f} s"
+    )
+    words = f"the handler of the worker that was cut off ran on for {(last - again) / 1e6:.1f} s beside the next run"
+    findings += [Finding("stopped in time", None, words)] if last >= again else []
+    return Result(
+        figure, {"ended": (last - cut) / 1e6, "again": (again - cut) / 1e6, "lease": lease}, findings, smallest
+    )
+
+
+def _begun(fleet: Fleet, attempt: int) -> list[Entry]:
+    return [entry for entry in entries(fleet.ledger) if (entry.attempt, entry.phase) == (attempt, "begun")]
+
+
+def _lives(fleet: Fleet, member: Member) -> int:
+    """How often that process has entered the registry."""
+    everybody = [*workers(fleet.queue.database), *workers(fleet.queue.database, living=False)]
+    return len({worker.id for worker in everybody if worker.pid == member.pid})
