@@ -20,9 +20,10 @@ from pqkit.notebook.grid import collect, enqueue_grid
 from pqkit.notebook.parameters import BadNotebook, BadParameter, parameters_of, parse
 from pqkit.notebook.place import find, folders
 from pqkit.notebook.record import NotJson
-from pqkit.notebook.run import run, without_passwords
+from pqkit.notebook.run import run
 from pqkit.notebook.runs import past, read
 from pqkit.queue import Queue
+from pqkit.redact import redact, without_passwords
 from pqkit.settings import settings
 from pqkit.states import JobState
 from pqkit.tasks import ArgumentError
@@ -124,6 +125,20 @@ def test_only_what_json_can_hold_is_recorded() -> None:
 def test_passwords_in_urls_become_stars() -> None:
     assert without_passwords("postgresql://me:se/cr@h/d") == "postgresql://me:se/cr@h/d"  # a slash ends the host
     assert without_passwords('url="postgresql+psycopg://me:secret@h/d"') == 'url="postgresql+psycopg://me:***@h/d"'
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("login failed: password=hunter2, user=me", "login failed: password=***, user=me"),
+        ('{"api_key": "abc", "n": 1}', '{"api_key": "***", "n": 1}'),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("my_token=s3cret in redis://:pw@h", "my_token=*** in redis://:***@h"),
+        ("a tokenizer and 3 passwords", "a tokenizer and 3 passwords"),
+    ],
+)
+def test_secrets_become_stars(text: str, redacted: str) -> None:
+    assert redact(text) == redacted
 
 
 def test_a_run_is_kept_whole_and_private(write: Write) -> None:

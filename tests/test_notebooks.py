@@ -12,6 +12,7 @@ import papermill
 import pytest
 
 from pqkit import lab
+from pqkit.notebook.parameters import parameters_of
 from pqkit.queries import counts
 from pqkit.queue import get_queue
 from pqkit.states import JobState
@@ -84,8 +85,9 @@ def test_a_notebook_is_short(notebook: Path) -> None:
 @pytest.mark.parametrize("notebook", [path for path in NOTEBOOKS if path != TOUR], ids=lambda path: path.stem)
 def test_an_experiment_runs_on_postgresql_as_well(notebook: Path, tmp_path: Path, server: Server) -> None:
     """On SQLite they are tests themselves, cell by cell."""
+    name = "server" if "server" in parameters_of(notebook) else "url"
     with server.database() as url:
-        run(notebook, tmp_path, url=url)
+        run(notebook, tmp_path, **{name: url})
 
 
 def test_the_tour_runs_from_another_folder_with_other_parameters(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ They need the extra ``console`` or ``notebooks``. Each says which columns it rea
 import holoviews.plotting.bokeh  # noqa: F401 - HoloViews takes options only once it knows what draws
 
 from pqkit.charts.frames import frame, local
-from pqkit.charts.lines import depth, failures, lines, oldest, quantile_series, quantiles, slots, throughput
+from pqkit.charts.lines import compared, depth, failures, lines, oldest, quantile_series, quantiles, slots, throughput
 from pqkit.charts.marks import marks, paused
 from pqkit.charts.palette import COLORS, OUTCOME_COLORS, THEMES, Series, Theme, color
 from pqkit.charts.render import figure, notebook
@@ -21,6 +21,7 @@ __all__ = [
     "Series",
     "Theme",
     "color",
+    "compared",
     "depth",
     "distribution",
     "failures",

@@ -75,6 +75,11 @@ def slots(table: pd.DataFrame) -> hv.Overlay:
     return lines(table, SLOTS)
 
 
+def compared(table: pd.DataFrame, real: str, other: str) -> hv.Overlay:
+    """Two columns that should be the same, over ``at``: what was ``real``, and the ``other``, dashed."""
+    return lines(table, [Series(real, real, COLORS[S.COMPLETED]), Series(other, other, PLAIN, "dashed")])
+
+
 def _line(table: pd.DataFrame, series: Series, over: str) -> hv.Curve:
     curve = hv.Curve(table, over, (series.column, series.label), label=series.label)
     return curve.opts(color=series.color, line_dash=series.dash, line_width=2)

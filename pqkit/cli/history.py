@@ -1,11 +1,12 @@
-"""``pqkit retries``: what the record of runs says about a retry policy."""
+"""``pqkit retries`` and ``pqkit capacity``: what the record of runs says about policies and plans."""
 
 from typing import Annotated
 
 import typer
 
 from pqkit.cli import output as out
-from pqkit.cli.inputs import AsJson, BadInput, back_to
+from pqkit.cli.inputs import AsJson, BadInput, back_to, seconds
+from pqkit.limits import QueueOptions
 from pqkit.queries.span import Span, runs
 from pqkit.queue import get_queue
 from pqkit.retry import DEFAULT_MAX_RETRIES
@@ -45,3 +46,50 @@ def _delays(text: str) -> list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise BadInput(f"--backoff takes seconds such as 1,2,4, not {text!r}") from None
+
+
+def capacity(
+    *,
+    workers: Annotated[float, typer.Option(min=0.01, help="So many times the workers.")] = 1.0,
+    arrivals: Annotated[float, typer.Option(min=0.01, help="So many times the jobs.")] = 1.0,
+    lease: Annotated[float | None, typer.Option(parser=seconds, metavar="TIME", help="Another lease.")] = None,
+    concurrency: Annotated[
+        list[str] | None, typer.Option(metavar="QUEUE=N", help="At most N jobs of a queue at once; repeatable.")
+    ] = None,
+    since: Annotated[
+        int | None, typer.Option(parser=back_to, metavar="TIME", help="The record to learn from: since 2h, or ISO.")
+    ] = None,
+    until: Annotated[int | None, typer.Option(parser=back_to, metavar="TIME", help="And its end.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Say how long jobs would wait with other workers, more jobs or limits; exit code 1 when the record's own second
+    half is not told well enough for that to be trusted."""
+    from pqkit.lab.capacity import back_test, plan, record_of  # noqa: PLC0415
+
+    limits = dict(map(_limit, concurrency or []))
+    record = record_of(get_queue(create=False).database, Span(since, until))
+    test = back_test(record)
+    answer = (
+        plan(record, test, workers=workers, arrivals=arrivals, lease=lease, limits=limits) if test.trusted else None
+    )
+    if json:
+        out.show_json({"trusted": test.trusted, "words": test.words, "answer": answer and answer._asdict()})
+    else:
+        out.say(test.words, "" if test.trusted else "red")
+    if answer is None:
+        raise typer.Exit(1)
+    if not json:
+        out.say(f"{answer.asked}: slots {answer.busy:.0%} busy")
+        out.say(f"mean wait {_between(answer.mean_low, answer.mean, answer.mean_high)}")
+        out.say(f"95 % wait at most {_between(answer.p95_low, answer.p95, answer.p95_high)}")
+
+
+def _between(low: float, middle: float, high: float) -> str:
+    return f"{out.brief(middle)} ({out.brief(low)} to {out.brief(high)})"
+
+
+def _limit(text: str) -> tuple[str, QueueOptions]:
+    name, _, number = text.partition("=")
+    if not (name and number.isdecimal()):
+        raise BadInput(f"--concurrency takes a queue and a number, such as mail=2, not {text!r}")
+    return name, {"concurrency": int(number)}

@@ -8,7 +8,8 @@ from pqkit.cli.doctor import doctor
 from pqkit.cli.enqueue import enqueue
 from pqkit.cli.forecast import forecast
 from pqkit.cli.frame import make_app
-from pqkit.cli.history import retries
+from pqkit.cli.history import capacity, retries
+from pqkit.cli.incident import incident
 from pqkit.cli.init import init
 from pqkit.cli.keep import backup, copy, drill, restore
 from pqkit.cli.monitor import monitor
@@ -36,6 +37,8 @@ app.command(rich_help_panel=OPERATE)(why)
 app.command(rich_help_panel=OPERATE)(forecast)
 app.command(rich_help_panel=OPERATE)(audit)
 app.command(rich_help_panel=OPERATE)(retries)
+app.command(rich_help_panel=OPERATE)(capacity)
+app.command(rich_help_panel=OPERATE)(incident)
 app.command(rich_help_panel=OPERATE)(doctor)
 app.command(rich_help_panel=OPERATE)(bench)
 app.add_typer(workers.app, name="workers", rich_help_panel=OPERATE)

@@ -97,11 +97,17 @@ class Fleet:
         self._nursery = Nursery()
         self.born = 0
 
-    def worker(self, *options: str, fault: str = "", **settings: object) -> Member:
+    def worker(
+        self,
+        *options: str,
+        fault: str = "",
+        environment: Mapping[str, str] = MappingProxyType({}),
+        **settings: object,
+    ) -> Member:
         """Start ``pqkit worker``; ``fault`` is for the lab's instruments, such as ``after_claim:3``."""
-        told = {"PQKIT_LAB_FAULT": fault} if fault else {}
+        told = {**environment, **variables(settings), **({"PQKIT_LAB_FAULT": fault} if fault else {})}
         name = f"w{self.born}"
-        return self.start(name, "pqkit", "worker", "--name", name, *options, environment=variables(settings) | told)
+        return self.start(name, "pqkit", "worker", "--name", name, *options, environment=told)
 
     def start(
         self,

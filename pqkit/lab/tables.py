@@ -6,7 +6,7 @@ import pandas as pd
 
 from pqkit.charts import frame
 from pqkit.lab.story import Blow
-from pqkit.queries.span import RunView
+from pqkit.queries.span import ActionView, RunView
 
 RUN_TIMES = ("due_at", "claimed_at", "started_at", "ended_at", "next_at")
 
@@ -23,3 +23,8 @@ def run_table(runs: Sequence[RunView]) -> pd.DataFrame:
 def blow_table(blows: Sequence[Blow]) -> pd.DataFrame:
     """A row for each blow, for ``charts.marks``."""
     return frame(blows, Blow, "at")
+
+
+def action_table(actions: Sequence[ActionView]) -> pd.DataFrame:
+    """A row for each thing that an operator did, for ``charts.marks``."""
+    return frame(actions, ActionView, "at")

@@ -16,6 +16,7 @@ from pqkit.db import clock
 
 EFFECTS = "lab_effect"
 CGROUP = "PQKIT_LAB_CGROUP"
+RELEASE = "PQKIT_LAB_RELEASE"
 GIL_HOLDER = "(a+)+$"
 
 
@@ -60,6 +61,14 @@ def snooze(seconds: float, *, ctx: Context) -> None:
     """Put itself off once."""
     if ctx.attempt == 1:
         raise Snooze(seconds)
+
+
+@task("lab.release")
+def release(row: int) -> None:
+    """Fail where this worker runs the bad release."""
+    time.sleep(0.01)
+    if os.environ.get(RELEASE) == "bad":
+        raise ValueError(f"column 'price' is missing in row {row}, token=s3cret-{row}")
 
 
 @task("lab.stamp")

@@ -4,7 +4,6 @@ import importlib.metadata
 import json
 import os
 import platform
-import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,12 +16,12 @@ from pqkit.notebook.record import recorded
 from pqkit.notebook.report import as_html
 from pqkit.notebook.runs import KERNEL_LOG, NOTEBOOK, REPORT, Run
 from pqkit.outcome import Stopped, summarize
+from pqkit.redact import without_passwords
 from pqkit.settings import settings
 from pqkit.version import VERSION
 
 KERNEL = "python3"
 VERSIONED = ("papermill", "ipykernel", "pandas", "holoviews")
-PASSWORD = re.compile(r"(\w://[^:/@\s\"']*:)[^@/\s\"']+@")
 Watch = Callable[[float, str], None]
 
 
@@ -135,8 +134,3 @@ def _versions() -> dict[str, str]:
 def _redacted(values: Mapping[str, Any]) -> dict[str, Any]:
     redacted: dict[str, Any] = json.loads(without_passwords(json.dumps(values)))
     return redacted
-
-
-def without_passwords(text: str) -> str:
-    """``text`` with stars for the password of every URL in it."""
-    return PASSWORD.sub(r"\1***@", text)

@@ -14,7 +14,7 @@ from pqkit.queries.schedules import SlotView, coming, schedule, schedules, slots
 from pqkit.queries.series import Flow, Level, Span, flow, levels
 from pqkit.queries.since import Since, latest, since
 from pqkit.queries.standing import Standing, count_now, standing
-from pqkit.queries.survey import Alike, Survey, matching, survey
+from pqkit.queries.survey import Alike, Survey, last_line, matching, survey
 from pqkit.queries.system import (
     QueueView,
     Rates,
@@ -97,6 +97,7 @@ __all__ = [
     "ids_among",
     "job",
     "jobs",
+    "last_line",
     "latest",
     "levels",
     "listed",

@@ -39,6 +39,8 @@ STEPS = [
     ("audit", 0, "finished once        kept"),
     ("doctor", 0, "every job is in exactly one place"),
     ("bench --quick --only enqueue --durability full", 0, "raw insert one"),
+    ("capacity --workers 2", 2, "are the least to learn from"),
+    ("incident --since 1h", 0, "nothing failed, nobody died"),
     ("retries --max-retries 1", 0, "with 1 retries at most, after 1,2,4 s"),
     ("retries --backoff soon", 2, "--backoff takes seconds"),
     ("lab load --seconds 0.2 --workers 1 --backlog 100", ANY, "load: 1 workers"),
