@@ -62,6 +62,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "notebook": set(),
         "incident": set(),
         "lab": {"incident", "notebook", "backup", "charts", "worker", "executor", "maintain", "supervise"},
+        "testing": {"executor", "worker"},
         "bench": {"lab"},
     },
     {"cli": set(), "__main__": {"cli"}, "__init__": set()},

@@ -8,6 +8,7 @@ from pqkit.cli.doctor import doctor
 from pqkit.cli.enqueue import enqueue
 from pqkit.cli.forecast import forecast
 from pqkit.cli.frame import make_app
+from pqkit.cli.handler import rehearse_handler
 from pqkit.cli.history import capacity, retries
 from pqkit.cli.incident import incident
 from pqkit.cli.init import init
@@ -30,6 +31,7 @@ for panel, commands in {RUN: (up, worker, producer, dashboards, api, init), JOBS
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=JOBS)
+app.command("test-handler", rich_help_panel=JOBS)(rehearse_handler)
 app.add_typer(queues.app, name="queues", rich_help_panel=JOBS)
 app.add_typer(schedules.app, name="schedules", rich_help_panel=JOBS)
 app.command(rich_help_panel=OPERATE)(monitor)

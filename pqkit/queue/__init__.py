@@ -1,7 +1,7 @@
 """All writes to a queue, as verbs: for producers here, for workers, maintenance and operators in the files beside."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -41,6 +41,7 @@ __all__ = [
     "Schedules",
     "Upkeep",
     "get_queue",
+    "stand_in",
 ]
 
 MANY = 5_000
@@ -203,12 +204,27 @@ def _queue(url: str, durability: Durability) -> Queue:
     return Queue(connect(url, durability))
 
 
+_stand_ins: list[Queue] = []
+
+
+@contextmanager
+def stand_in(queue: Queue) -> Iterator[None]:
+    """Let ``get_queue()`` without a URL mean this queue for a while, as tests want it."""
+    _stand_ins.append(queue)
+    try:
+        yield
+    finally:
+        _stand_ins.remove(queue)
+
+
 def get_queue(url: str | None = None, *, durability: Durability | None = None, create: bool = True) -> Queue:
     """The queue behind ``url`` (default: the setting ``url``): the one place where a back end is chosen.
 
     A missing or older database is created or brought up to date, unless ``create`` is False: then SchemaError says
     what to run. A newer one is refused.
     """
+    if url is None and _stand_ins:
+        return _stand_ins[-1]
     queue = _queue(url or settings().url, durability or settings().durability)
     if create:
         ensure(queue.database)

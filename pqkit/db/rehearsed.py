@@ -1,0 +1,44 @@
+"""A database for tests: a file that nobody waits for, and clocks that go on when they are told."""
+
+from pathlib import Path
+
+from pqkit.db import clock
+from pqkit.db.sqlite import SqliteDatabase
+
+SECOND = 1_000_000
+
+
+class FakeClock:
+    """Stands still until somebody advances it."""
+
+    def __init__(self) -> None:
+        self._now, self._steady = clock.wall(), clock.steady()
+
+    @property
+    def now(self) -> int:
+        """Microseconds since 1970 UTC."""
+        return self._now
+
+    @property
+    def steady(self) -> int:
+        """Microseconds of the clock that leases are judged by."""
+        return self._steady
+
+    def advance(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        self._now += round(seconds * SECOND)
+        self._steady += round(seconds * SECOND)
+
+
+class RehearsedDatabase(SqliteDatabase):
+    """SQLite in every other way."""
+
+    def __init__(self, path: Path, clock: FakeClock) -> None:
+        super().__init__(path, "normal")
+        self.clock = clock
+
+    def now(self) -> int:
+        return self.clock.now
+
+    def lease_clock(self) -> tuple[str, int]:
+        return clock.boot_id(), self.clock.steady

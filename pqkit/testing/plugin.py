@@ -1,0 +1,18 @@
+"""The fixture ``pqkit_queue``: pytest finds it by itself where pqkit is installed."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pqkit.testing import RehearsalQueue
+
+
+@pytest.fixture
+def pqkit_queue() -> "Iterator[RehearsalQueue]":
+    """A queue for this test, which ``get_queue()`` and ``task.enqueue`` use; see ``pqkit.testing``."""
+    from pqkit.testing import rehearsal_queue  # noqa: PLC0415 - for tests that ask for it
+
+    with rehearsal_queue() as queue:
+        yield queue
