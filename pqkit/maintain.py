@@ -50,6 +50,7 @@ WORDS = {
     "backfill_schedule": "backfilled a schedule",
 }
 EVERY_SECOND = 1.0
+EVERY_TEN_SECONDS = 10.0
 EVERY_MINUTE = 60.0
 EVERY_HOUR = 3_600.0
 RECORDS_KEPT = 365 * 86_400 * 1_000_000
@@ -78,6 +79,7 @@ class Maintainer(threading.Thread):
             _Timer(settings.rescue_every, self._rescue),
             _Timer(EVERY_SECOND, self._redrive),
             _Timer(EVERY_SECOND, self._tell_actions),
+            _Timer(EVERY_TEN_SECONDS, self._compact),
             _Timer(EVERY_HOUR, self._forget),
             _Timer(EVERY_SECOND / 4, self._sideline.go_on),
         ]
@@ -143,6 +145,10 @@ class Maintainer(threading.Thread):
     def _finish_files(self) -> None:
         for line in self._upkeep.finish_files().refused:
             self._log.error("cannot put a file in place, trying again", file=line)
+
+    def _compact(self) -> None:
+        for line in self._database.compact():
+            self._log.info("wrote a table anew, for a stranger's transaction keeps its dead rows", removed=line)
 
     def _forget(self) -> None:
         self._upkeep.forget(self._database.now() - RECORDS_KEPT)

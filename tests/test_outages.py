@@ -10,6 +10,7 @@ import pytest
 
 from pqkit.lab import Scratch
 from pqkit.lab.cuts import cuts
+from pqkit.lab.horizon import Measured, _result
 from pqkit.lab.outage import failover, restart
 from pqkit.lab.partition import partition
 from pqkit.lab.result import Result
@@ -32,6 +33,14 @@ def bare(tmp_path: Path) -> Scratch:
 
 def rules(result: Result) -> set[str]:
     return {finding.rule for finding in result.findings}
+
+
+@pytest.mark.parametrize(("waits", "dead", "good"), [(0.002, 0.1, True), (0.004, 0.1, False), (0.001, 0.3, False)])
+def test_slow_claims_and_many_dead_rows_behind_a_strangers_transaction_fall_short(
+    waits: float, dead: float, good: bool
+) -> None:
+    base = Measured([0.001] * 100, [0.1])
+    assert _result(base, Measured([0.001] * 80 + [waits] * 20, [0.0, dead]), 600, 100).passed is good
 
 
 def test_commits_that_are_cut_leave_every_effect_once(place: Scratch) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from pqkit import Queue, get_queue
 from pqkit.db import clock, connect
-from pqkit.db.postgresql import PostgresDatabase, health
+from pqkit.db.postgresql import PostgresDatabase, compact, health
 from pqkit.db.postgresql.clock import ServerClock
 from pqkit.db.postgresql.opener import HOT, Opener
 from pqkit.db.postgresql.transaction import Write
@@ -456,6 +456,32 @@ def test_the_transaction_that_holds_the_horizon_is_named(
     assert found is not None
     assert not found.fatal
     assert f"process {pid} of the server (report, user postgres, idle in transaction)" in found.words
+
+
+def test_a_table_whose_dead_rows_a_stranger_keeps_is_written_anew(
+    queue: Queue, database: PostgresDatabase, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not while somebody uses it, and not without need; whoever looks meanwhile misses nothing."""
+    kept = queue.enqueue("add", {}, priority=9).id
+    monkeypatch.setattr(compact, "HELD", 0)
+    monkeypatch.setattr(compact, "FEW", 50)
+
+    def fill() -> None:
+        queue.operator("ada").cancel(queue.enqueue_many("add", [{}] * 60))
+        wait_until(lambda: any(found.table == "ready" and found.dead > 50 for found in database.health().dead))
+
+    fill()
+    assert database.compact() == [], "nobody keeps them"
+    with psycopg.connect(url.replace("+psycopg", "", 1)) as stranger, database.look() as look:
+        stranger.execute("CREATE TEMPORARY TABLE mine (x INTEGER)")
+        fill()
+        assert database.compact() == [], "somebody looks at it"
+        assert look.exec_driver_sql("SELECT job_id FROM ready").scalar_one() == kept
+        look.rollback()
+        wait_until(database.compact, what="its being written anew")
+        assert [job.id for job in jobs(queue.database, Filter(states=(JobState.PENDING,)))] == [kept]
+        assert sql(queue, "SELECT pg_relation_size('ready')") == [(8192,)]
+    assert misplaced(database) == []
 
 
 def test_hot_tables_are_vacuumed_by_a_count_of_dead_rows(queue: Queue) -> None:

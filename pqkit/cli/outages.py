@@ -57,3 +57,15 @@ def partition(
     from pqkit.lab.partition import partition as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, lease, progress=progress), as_json=json)
+
+
+def horizon(
+    *,
+    seconds: Annotated[float, typer.Option(min=10, help="How long the foreign transaction stays open.")] = 600,
+    rate: Annotated[float, typer.Option(min=1, help="Jobs per second.")] = 100,
+    json: AsJson = False,
+) -> None:
+    """Keep a stranger's transaction open beside a busy queue: dead rows stay few, claims stay fast."""
+    from pqkit.lab.horizon import horizon as experiment  # noqa: PLC0415
+
+    run_experiment(lambda place, progress: experiment(place, seconds, rate, progress=progress), as_json=json)

@@ -14,7 +14,7 @@ from pqkit.cli.incident import incident
 from pqkit.cli.init import init
 from pqkit.cli.keep import backup, copy, drill, restore
 from pqkit.cli.monitor import monitor
-from pqkit.cli.outages import cuts, failover, partition, restart
+from pqkit.cli.outages import cuts, failover, horizon, partition, restart
 from pqkit.cli.producer import producer
 from pqkit.cli.proof import audit, why
 from pqkit.cli.proofs import mutants, powercut, simulate, syscalls
@@ -49,7 +49,7 @@ app.add_typer(users.app, name="users", rich_help_panel=OPERATE)
 app.add_typer(tokens.app, name="tokens", rich_help_panel=OPERATE)
 app.command(rich_help_panel=NOTEBOOKS)(notebooks.run)
 app.add_typer(notebooks.app, name="runs", rich_help_panel=NOTEBOOKS)
-for proof in (powercut, syscalls, simulate, mutants, cuts, restart, failover, partition):
+for proof in (powercut, syscalls, simulate, mutants, cuts, restart, failover, partition, horizon):
     lab.app.command()(proof)
 app.add_typer(lab.app, name="lab", rich_help_panel=OPERATE)
 for keeping in (backup, restore, copy, prune, archive):

@@ -143,6 +143,10 @@ class Database(ABC):
         """Make an empty database where there is none."""
 
     @abstractmethod
+    def compact(self) -> list[str]:
+        """Rid the hot tables of dead rows that the database itself cannot remove now; a line for each table."""
+
+    @abstractmethod
     def lock_schema(self, connection: "Connection") -> None:
         """Let only one process at a time change the schema, until the connection's transaction ends."""
 

@@ -120,6 +120,10 @@ class SqliteDatabase(Database):
         except (OSError, sqlite.DatabaseError) as error:
             raise DatabaseUnavailable(f"cannot create {self.path}: {error}") from error
 
+    def compact(self) -> list[str]:
+        """What is deleted leaves free pages."""
+        return []
+
     def lock_schema(self, connection: "Connection") -> None:
         """BEGIN IMMEDIATE has done it."""
 

@@ -11,6 +11,7 @@ import psycopg
 from pqkit.db.database import Database, Durability, Obstacle, Sizes
 from pqkit.db.postgresql import scratch, trouble
 from pqkit.db.postgresql.address import read_address
+from pqkit.db.postgresql.compact import LOCK_TO_LOOK, compact
 from pqkit.db.postgresql.health import Health, health, horizon, invalid_indexes
 from pqkit.db.postgresql.kept import Kept
 from pqkit.db.postgresql.listener import Listener, NotifiedWake
@@ -55,6 +56,15 @@ class PostgresDatabase(Database):
 
     def write(self) -> Write:
         return Write(self)
+
+    @contextmanager
+    def look(self) -> "Iterator[Connection]":
+        with super().look() as connection:
+            connection.exec_driver_sql(LOCK_TO_LOOK)
+            yield connection
+
+    def compact(self) -> list[str]:
+        return compact(self)
 
     @contextmanager
     def read(self) -> Iterator[PostgresTransaction]:

@@ -67,18 +67,23 @@ WHERE c.relnamespace = current_schema()::regnamespace AND NOT (i.indisvalid AND 
 def health(cursor: Any) -> Health:
     """The server's own account of itself."""
     row = cursor.execute(_HEALTH).fetchone()
-    dead = [Dead(*found) for found in cursor.execute(_DEAD).fetchall()]
-    return Health._make((*row, dead))
+    return Health._make((*row, dead_rows(cursor)))
 
 
-def horizon(cursor: Any) -> str | None:
+def dead_rows(cursor: Any) -> list[Dead]:
+    """The hot tables' rows, as the server counts them."""
+    return [Dead(*found) for found in cursor.execute(_DEAD).fetchall()]
+
+
+def horizon(cursor: Any, seconds: int | None = None) -> str | None:
     """The transaction that holds back the removal of dead rows, and has been open for a minute, in words."""
-    session = cursor.execute(_HORIZON, (LONG_OPEN,)).fetchone()
+    least = LONG_OPEN if seconds is None else seconds
+    session = cursor.execute(_HORIZON, (least,)).fetchone()
     if session is not None:
         pid, user, application, state, age = session
         who = f"process {pid} of the server ({application}, user {user}, {state})"
         return f"dead rows pile up: {who} has kept a transaction open for {_span(age)}"
-    prepared = cursor.execute(_PREPARED, (LONG_OPEN,)).fetchone()
+    prepared = cursor.execute(_PREPARED, (least,)).fetchone()
     if prepared is not None:
         name, owner, age = prepared
         return f"dead rows pile up: the prepared transaction {name!r} of {owner} has been open for {_span(age)}"
