@@ -21,6 +21,7 @@ from pqkit.cli.proofs import mutants, powercut, simulate, syscalls
 from pqkit.cli.prune import archive, prune
 from pqkit.cli.up import up
 from pqkit.cli.worker import worker
+from pqkit.cli.written import notebook, regression
 
 RUN, JOBS, NOTEBOOKS, OPERATE, DATABASE = "Run", "Jobs", "Notebooks", "Operate", "Database"
 
@@ -47,7 +48,9 @@ app.add_typer(workers.app, name="workers", rich_help_panel=OPERATE)
 app.add_typer(files.app, name="files", rich_help_panel=OPERATE)
 app.add_typer(users.app, name="users", rich_help_panel=OPERATE)
 app.add_typer(tokens.app, name="tokens", rich_help_panel=OPERATE)
+jobs.app.command()(notebook)
 app.command(rich_help_panel=NOTEBOOKS)(notebooks.run)
+app.command(rich_help_panel=NOTEBOOKS)(regression)
 app.add_typer(notebooks.app, name="runs", rich_help_panel=NOTEBOOKS)
 for proof in (powercut, syscalls, simulate, mutants, cuts, restart, failover, partition, horizon):
     lab.app.command()(proof)

@@ -71,6 +71,16 @@ def release(row: int) -> None:
         raise ValueError(f"column 'price' is missing in row {row}, token=s3cret-{row}")
 
 
+@task("lab.act")
+def act(parts: list[tuple[str, float]], *, ctx: Context) -> None:
+    """Stand in for a handler whose tries are on record: take as long, and end as it did."""
+    place = min(int(ctx.attempt), len(parts)) - 1
+    outcome, seconds = parts[place]
+    time.sleep(seconds)
+    if outcome != "completed":
+        raise ValueError(f"try {place + 1} of {len(parts)} {outcome}, as on record")
+
+
 @task("lab.stamp")
 def stamp(folder: str, *, ctx: Context) -> None:
     """Leave a file named after the job that holds the number of the attempt."""

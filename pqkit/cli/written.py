@@ -1,0 +1,65 @@
+"""``pqkit regression`` and ``pqkit jobs notebook``: notebooks that are written for you."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pqkit.cli import output as out
+from pqkit.cli.inputs import back_to
+from pqkit.errors import Refused
+from pqkit.notebook.write import job_notebook, regression_notebook
+from pqkit.payload import INT_MAX
+from pqkit.queries import job as read_job
+from pqkit.queries.span import Span
+from pqkit.queue import get_queue
+from pqkit.settings import settings
+
+
+def regression(
+    *,
+    since: Annotated[int, typer.Option(parser=back_to, metavar="TIME", help="When it began: 2h ago, or an ISO time.")],
+    until: Annotated[
+        int | None, typer.Option(parser=back_to, metavar="TIME", help="When it was over; default: now.")
+    ] = None,
+    queue: Annotated[list[str] | None, typer.Option(help="Only this queue; repeatable.")] = None,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to; default: in the folder of notebooks.")
+    ] = None,
+) -> None:
+    """Write a notebook that plays a span of the record again, failures and deaths too, and asserts that all is well."""
+    from pqkit.lab.regression import story_of  # noqa: PLC0415 - a command loads its own needs
+
+    database = get_queue(create=False).database
+    story = story_of(database, Span(since, until or database.now(), tuple(queue or ())))
+    moment = datetime.fromtimestamp(since / 1e6, UTC)
+    target = out_file or _folder() / f"regression-{moment:%Y%m%d-%H%M%S}.ipynb"
+    beside = target.with_suffix(".json")
+    about = f"From {moment:%Y-%m-%d %H:%M:%S} UTC on: {len(story.jobs)} jobs, {len(story.deaths)} dead workers."
+    regression_notebook(target, beside.name, about)
+    story.write(beside)
+    out.say(f"{target} plays {out.many(len(story.jobs))} and {out.many(len(story.deaths), 'death')} again")
+
+
+def notebook(
+    job: Annotated[int, typer.Argument(max=INT_MAX, help="The job's id.")],
+    *,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to; default: in the folder of notebooks.")
+    ] = None,
+) -> None:
+    """Write a notebook that opens a job: arguments, settings, log, and its handler run dry on a copy of the queue."""
+    read_job(get_queue(create=False).database, job)
+    target = job_notebook(out_file or _folder() / f"job-{job}.ipynb", job, settings().tasks)
+    out.say(f"{target} opens job {job}")
+
+
+def _folder() -> Path:
+    """The first of the folders of notebooks."""
+    try:
+        folder = settings().notebooks[0]
+        folder.mkdir(parents=True, exist_ok=True)
+    except (IndexError, OSError):
+        raise Refused("there is no folder for notebooks: name a file with --out") from None
+    return folder

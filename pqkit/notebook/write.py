@@ -1,0 +1,114 @@
+"""Notebooks that pqkit writes for its users: an incident as a test, a job to look into."""
+
+import json
+import re
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from pqkit.errors import Refused
+
+PYTHON = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+JOB = """
+#%% text
+# Job $job
+
+Its arguments, its log, and its handler run dry: on a copy of the queue, to which nothing is written. What the handler
+does elsewhere, it does.
+#%% parameters
+job = $job
+url: str | None = None  # its queue, or a copy of it; None: the one of the settings
+tasks = $tasks  # the modules that declare its handler
+#%% open
+import pandas as pd
+from pqkit import lab
+from pqkit.lab.dry import open_job
+from pqkit.settings import settings
+
+here = lab.scratch()
+opened = open_job(url or settings().url, job, here)
+pd.Series(opened.facts, name=f"job {job}").to_frame()
+#%% arguments
+opened.arguments
+#%% attempts
+pd.DataFrame(opened.story.attempts)
+#%% log
+print(*opened.log, sep="\\n")
+#%% text
+## Run dry
+
+Change the handler, restart the kernel, run it again.
+#%% dry
+dry = opened.run_dry(*tasks)
+print(dry.error or f"{dry.outcome}: {dry.result}")
+dry._asdict()
+#%% tidy
+here.remove()
+"""
+
+REGRESSION = """
+#%% text
+# Regression
+
+$about
+
+The jobs of that span come again as they came, on a scratch queue. Stand-ins take the handlers' places and end as on
+record, and workers are killed when they died. Nothing may be lost or accepted twice, and each job must end as it did.
+Run it by `pytest --nbval-lax` or by `pqkit run`.
+#%% parameters
+url: str | None = None  # a queue on a PostgreSQL server makes its scratch database there; else it is a file
+story = $story  # what happened
+speed = 1.0  # so many times as fast
+workers = 2
+#%% play
+from pqkit import charts, lab
+from pqkit.lab.regression import play, read_story
+from pqkit.lab.tables import blow_table, run_table
+
+here = lab.scratch(url)
+result = play(here, read_story(story), speed, workers)
+#%% timeline
+runs, blows = run_table(result.tables["runs"]), blow_table(result.tables["blows"])
+charts.show(charts.timeline(runs), charts.marks(blows, ["at", "kind", "worker"]), title="Played again")
+#%% verdict
+print(result.check())
+#%% tidy
+here.remove()
+"""
+
+
+def job_notebook(path: Path, job_id: int, tasks: list[str]) -> Path:
+    """A notebook that opens one job on a copy of its queue. Raises Refused where it cannot be written."""
+    return _write(path, Template(JOB).substitute(job=job_id, tasks=json.dumps(tasks)))
+
+
+def regression_notebook(path: Path, story: str, about: str) -> Path:
+    """A notebook that plays the story in the file ``story`` beside it again and asserts that it is handled."""
+    return _write(path, Template(REGRESSION).substitute(story=json.dumps(story), about=about))
+
+
+def _write(path: Path, text: str) -> Path:
+    blocks = (block.partition("\n") for block in re.split(r"^#%% ", text, flags=re.MULTILINE)[1:])
+    cells = [_cell(number, name, source) for number, (name, _, source) in enumerate(blocks)]
+    whole = json.dumps({"cells": cells, "metadata": PYTHON, "nbformat": 4, "nbformat_minor": 5}, indent=1)
+    try:
+        with path.open("x") as file:
+            file.write(whole + "\n")
+    except FileExistsError:
+        raise Refused(f"{path} is there already: name another file with --out") from None
+    except OSError as error:
+        raise Refused(f"{path} cannot be written: {error.strerror}") from None
+    return path
+
+
+def _cell(number: int, name: str, source: str) -> dict[str, Any]:
+    lines = source.strip("\n").splitlines(keepends=True)
+    if name == "text":
+        return {"cell_type": "markdown", "id": f"text-{number}", "metadata": {}, "source": lines}
+    tags = {"tags": ["parameters"]} if name == "parameters" else {}
+    code: dict[str, Any] = {"execution_count": None, "outputs": []}
+    return {"cell_type": "code", "id": name, "metadata": tags, "source": lines, **code}
