@@ -22,7 +22,7 @@ ALL_DAY = [
     "DELETE_READY",
     "LEASE_RUN",
     "DELETE_READY_RUN",
-    "NEXT_QUEUE",
+    "QUEUES_WITH_WORK",
     "DELETE_LEASE",
     "CANCEL_ASKED",
     "BEAT",

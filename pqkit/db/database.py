@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 from pqkit.db.transaction import Transaction
 from pqkit.db.wake import Wake
 from pqkit.errors import DatabaseUnavailable
+from pqkit.sql.text import Statement
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -100,6 +101,11 @@ class Database(ABC):
     @abstractmethod
     def read(self) -> AbstractContextManager[Transaction]:
         """One consistent look at the database that takes no write lock."""
+
+    def row(self, statement: Statement, *values: Any) -> Any:
+        """The first row that answers a question by itself, or None; where it is asked often, this costs the least."""
+        with self.read() as tx:
+            return tx.row(statement, *values)
 
     @abstractmethod
     def join(self, session: "Session") -> Transaction:

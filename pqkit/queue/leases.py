@@ -242,9 +242,4 @@ def _follow_each_other(claims: Sequence[Claim]) -> bool:
 
 
 def _queues_with_work(tx: Transaction) -> list[str]:
-    """Each queue that has ready jobs, by one index look-up each, however many jobs there are."""
-    names, name = [], tx.row(sql.NEXT_QUEUE, "")[0]
-    while name is not None:
-        names.append(name)
-        name = tx.row(sql.NEXT_QUEUE, name)[0]
-    return names
+    return [name for (name,) in tx.rows(sql.QUEUES_WITH_WORK)]

@@ -32,9 +32,8 @@ class Ticker:
 
     def next_tick(self) -> int | None:
         """When the next slot of any schedule is, in microseconds UTC."""
-        with self._database.read() as tx:
-            at: int | None = tx.row(sql.NEXT_TICK)[0]
-            return at
+        at: int | None = self._database.row(sql.NEXT_TICK)[0]
+        return at
 
     def tick(self, now: int | None = None) -> list[Ticked]:
         """Queue a job for each slot that is due and to be run; a schedule with many goes on at the next tick."""

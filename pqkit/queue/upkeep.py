@@ -68,9 +68,11 @@ class Upkeep:
     def take_duty(self, worker_id: int, name: str = "maintenance") -> bool:
         """Take or renew the duty for a few seconds of the lease clock; False while a living other holds it."""
         boot, now = self._database.lease_clock()
-        with self._database.read() as tx:
-            if _held_by_other(tx, name, worker_id, (boot, now)):
-                return False
+        seen = self._database.row(sql.DUTY_HELD, name)
+        if seen and seen[0] != worker_id:
+            with self._database.read() as tx:
+                if _held_by_other(tx, name, worker_id, (boot, now)):
+                    return False
         with self._database.write() as tx:
             held = tx.row(sql.DUTY_HELD, name)
             if _held_by_other(tx, name, worker_id, (boot, now)):
@@ -89,9 +91,8 @@ class Upkeep:
 
     def next_due(self) -> int | None:
         """When the next delayed job is due, in microseconds UTC."""
-        with self._database.read() as tx:
-            due: int | None = tx.row(sql.NEXT_DUE)[0]
-            return due
+        due: int | None = self._database.row(sql.NEXT_DUE)[0]
+        return due
 
     def stage(self, now: int | None = None) -> int:
         """Bring due jobs to ``ready``; the number of jobs."""

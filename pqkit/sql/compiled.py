@@ -365,12 +365,16 @@ DELETE_READY_RUN = Statement(
     ),
 )
 
-NEXT_QUEUE = Statement(
+QUEUES_WITH_WORK = Statement(
     Text(
-        "SELECT min(ready.queue) AS min_1 FROM ready WHERE ready.queue > ?",
+        "WITH RECURSIVE names(name) AS (SELECT min(ready.queue) AS name FROM ready UNION ALL SELECT (SELECT "
+        "min(ready.queue) AS min_1 FROM ready WHERE ready.queue > names.name) AS anon_1 FROM names WHERE "
+        "names.name IS NOT NULL) SELECT names.name FROM names WHERE names.name IS NOT NULL",
     ),
     Text(
-        'SELECT min(ready.queue) AS min_1 FROM ready WHERE ready.queue > %s::VARCHAR COLLATE "C"',
+        "WITH RECURSIVE names(name) AS (SELECT min(ready.queue) AS name FROM ready UNION ALL SELECT (SELECT "
+        "min(ready.queue) AS min_1 FROM ready WHERE ready.queue > names.name) AS anon_1 FROM names WHERE "
+        "names.name IS NOT NULL) SELECT names.name FROM names WHERE names.name IS NOT NULL",
     ),
 )
 

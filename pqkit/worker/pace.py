@@ -1,7 +1,7 @@
 """How many claims a worker holds: hundreds of short jobs, or one job of a second for each slot and no more."""
 
 SLICE = 0.03
-MOST = 500
+MOST = 1_000
 UNKNOWN = 1.0
 WEIGHT = 0.7
 

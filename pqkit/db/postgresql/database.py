@@ -18,6 +18,7 @@ from pqkit.db.postgresql.listener import Listener, NotifiedWake
 from pqkit.db.postgresql.opener import CALM, Opener
 from pqkit.db.postgresql.transaction import JoinedTransaction, PostgresTransaction, Write
 from pqkit.errors import DatabaseUnavailable, ForeignSession
+from pqkit.sql.text import Statement
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -74,6 +75,11 @@ class PostgresDatabase(Database):
                 yield PostgresTransaction(connection.cursor())
             finally:
                 self._end_look(connection)
+
+    def row(self, statement: Statement, *values: Any) -> Any:
+        """One statement sees one state without a transaction around it."""
+        with self.in_words():
+            return self.kept.ask(statement.postgresql.text, statement.postgresql.bind(values))
 
     def _end_look(self, connection: Any) -> None:
         try:

@@ -14,6 +14,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from pqkit.db.postgresql.clock import MICROSECONDS, local
 from pqkit.db.postgresql.opener import HOT, Connection, Opener
+from pqkit.sql.text import Values
 
 T = TypeVar("T")
 MOST = 10
@@ -43,11 +44,11 @@ class Kept:
 
         return self._first(begun)
 
-    def ask(self, text: str) -> Any:
+    def ask(self, text: str, values: Values = ()) -> Any:
         """The first row of a question of its own."""
 
         def asked(connection: Connection) -> Any:
-            row = connection.execute(text).fetchone()
+            row = connection.execute(text, values).fetchone()
             self.put(connection)
             return row
 

@@ -11,7 +11,7 @@ from pqkit.db.postgresql.clock import MICROSECONDS, ServerClock, local
 Connection = psycopg.Connection[Any]
 Values = dict[str, str]
 
-_ALWAYS = {"default_transaction_isolation": "'read committed'", "jit": "off"}
+_ALWAYS = {"default_transaction_isolation": "'read committed'", "jit": "off", "plan_cache_mode": "'force_generic_plan'"}
 # Statistics are wrong about tables that fill and empty by the minute, and a plan that reads a whole table because it
 # was empty a moment ago costs seconds. Our statements are written to walk indexes, so nothing else is left to choose.
 _WALKING = dict.fromkeys(
