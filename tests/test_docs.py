@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -87,7 +88,29 @@ def test_the_changelog_begins_with_this_version() -> None:
     assert newest == VERSION
 
 
+SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+
+
+def program(folder: Path, arguments: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    where = {**os.environ, "PYTHONPATH": str(folder), "PQKIT_TASKS": "pqkit.demo.tasks", **environment}
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.run(command, cwd=folder, env=where, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
+def test_the_examples_for_tests_run_as_they_stand(tmp_path: Path) -> None:
+    page = (REPO / "docs" / "testing.md").read_text()
+    for example in EXAMPLE.finditer(page):
+        (tmp_path / example["name"]).write_text(example["code"])
+    done = program(tmp_path, ["pytest", "-q", "-p", "no:cacheprovider", "test_mytasks.py"])
+    assert "2 passed" in done.stdout, done.stdout
+    (command,) = SHELL.findall(page)
+    done = program(tmp_path, shlex.split(command))
+    assert done.returncode == 1
+    (shown,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    assert done.stdout == shown, "run pqkit test-handler again and paste what it says"
+
+
 def test_links_and_pictures_lead_somewhere() -> None:
-    for page in (REPO / "README.md", REPO / "docs" / "design.md"):
+    for page in (REPO / "README.md", *(REPO / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"

@@ -1,14 +1,17 @@
 """Keeping a queue on the command line: prune, archive, back up, restore, copy, drill."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pqkit import Queue
+from pqkit import Queue, cipher
 from pqkit.queries.history import audit
 from pqkit.queue import Leases
+from tests.fleet import REPO
 from tests.test_retention import ended
 from tests.verbs import sql
 
@@ -85,3 +88,22 @@ def test_a_queue_is_copied_by_one_command(pqkit: Any, queue: Queue, url: str) ->
     assert pqkit("db", "copy", url, "sqlite:///moved.db").is_one_clear_line, "it is in use"
     assert pqkit("db", "copy", "sqlite:///moved.db", "sqlite:///again.db", "--json").json["rows"]["job"] == 1
     assert pqkit("--url", "sqlite:///again.db", "audit").code == 0
+
+
+@pytest.mark.sqlite
+def test_the_commands_for_operators_run_as_they_stand(pqkit: Any, queue: Queue) -> None:
+    queue.enqueue("add", {"a": 1})
+    queue.operator().create_queue("reports")
+    assert pqkit("db", "backup", "copy.db").code == 0
+    Path("data/files").mkdir(mode=0o700)
+    Path("backups").mkdir()
+    blocks = re.findall(r"```sh\n(.*?)```", (REPO / "docs" / "operations.md").read_text(), re.DOTALL)
+    commands = [line for line in "".join(blocks).splitlines() if line and not line.startswith("mkdir")]
+    assert len(commands) >= 15
+    for line in commands:
+        words = shlex.split(line)
+        given = dict(word.removeprefix("PQKIT_").split("=", 1) for word in words if word.startswith("PQKIT_"))
+        cipher.forget()
+        done = pqkit(*words[len(given) + 1 :], **given)
+        assert done.code == 0, (line, done)
+    cipher.forget()
