@@ -15,7 +15,7 @@ from pqkit.outcome import Fail
 from pqkit.retry import DEFAULT_BACKOFF, DEFAULT_MAX_RETRIES
 from pqkit.tasks import Task, task
 
-QUEUE = "notebooks"
+QUEUE, INCIDENTS = "notebooks", "incidents"
 
 
 class CellFailed(PqkitError):
@@ -36,6 +36,13 @@ def notebook(
     Each cell is a note of progress, and may take ``cell_timeout`` seconds.
     """
     return _run(path, parameters or {}, cell_timeout, ctx)
+
+
+@task(queue=INCIDENTS, isolation="process", max_retries=0)
+def incident(start: str, end: str, queue: str | None = None, *, ctx: Context) -> dict[str, Any]:
+    """Look into a span of this queue by the notebook of incidents; moments are ISO 8601 with their offset."""
+    span = {"start": start, "end": end, "queues": [queue] if queue else []}
+    return _run("incident.ipynb", {"live": True, **span}, None, ctx)
 
 
 def notebook_task(
