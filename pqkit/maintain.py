@@ -11,6 +11,7 @@ from pqkit.errors import DatabaseUnavailable
 from pqkit.log import get_logger
 from pqkit.offspring import in_words
 from pqkit.outcome import summarize
+from pqkit.queue import told
 from pqkit.queue.named import forget_old
 from pqkit.queue.operate import PAST
 from pqkit.queue.redrive import advance
@@ -35,6 +36,7 @@ WORDS = {
     "set_password": "changed a user's password",
     "add_token": "added a token",
     "revoke_token": "revoked a token",
+    "record_events": "began or ended the recording of events",
     "set_queue": "changed a queue's settings",
     "enqueue": "queued",
     "redrive": "began a redrive",
@@ -153,6 +155,7 @@ class Maintainer(threading.Thread):
     def _forget(self) -> None:
         self._upkeep.forget(self._database.now() - RECORDS_KEPT)
         forget_old(self._database)
+        told.forget_old(self._database)
         self._ticker.forget()
 
     def _rescue(self) -> None:

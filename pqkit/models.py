@@ -588,6 +588,21 @@ class RequestRow(Row, table=True):
     at: int = Field(sa_type=BigInteger)
 
 
+class EventRow(Row, table=True):
+    """A job entered a state, or an operator acted (``what`` is ``action``), written by triggers while events are
+    recorded. ``tx`` is its transaction on PostgreSQL."""
+
+    __tablename__ = "event"
+    __table_args__ = (Index("event_order", "tx", "id"), {"sqlite_autoincrement": True})
+    id: int | None = Field(default=None, sa_column=_key())
+    tx: int = Field(sa_type=BigInteger)
+    at: int = Field(sa_type=BigInteger)
+    what: str = Field(sa_type=Text)
+    job_id: int | None = Field(default=None, sa_type=BigInteger)
+    attempt: int | None = None
+    note: str | None = Field(default=None, sa_type=Text)
+
+
 metadata: MetaData = Row.metadata
 
 

@@ -45,7 +45,7 @@ NEEDS: dict[str, Scope] = {
     **dict.fromkeys(("pause_schedule", "resume_schedule", "run_schedule", "backfill_schedule"), Scope.OPERATE),
     **dict.fromkeys(("delete", "create_queue", "delete_queue", "set_queue"), Scope.ADMIN),
     **dict.fromkeys(("add_user", "remove_user", "set_role", "set_password"), Scope.ADMIN),
-    **dict.fromkeys(("add_token", "revoke_token"), Scope.ADMIN),
+    **dict.fromkeys(("add_token", "revoke_token", "record_events"), Scope.ADMIN),
 }
 """What a verb needs; one that is not named here needs ``admin``."""
 

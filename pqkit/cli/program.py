@@ -20,6 +20,7 @@ from pqkit.cli.proof import audit, why
 from pqkit.cli.proofs import mutants, powercut, simulate, syscalls
 from pqkit.cli.prune import archive, prune
 from pqkit.cli.up import up
+from pqkit.cli.watch import watch
 from pqkit.cli.worker import worker
 from pqkit.cli.written import notebook, regression
 
@@ -36,6 +37,7 @@ app.command("test-handler", rich_help_panel=JOBS)(rehearse_handler)
 app.add_typer(queues.app, name="queues", rich_help_panel=JOBS)
 app.add_typer(schedules.app, name="schedules", rich_help_panel=JOBS)
 app.command(rich_help_panel=OPERATE)(monitor)
+app.command(rich_help_panel=OPERATE)(watch)
 app.command(rich_help_panel=OPERATE)(why)
 app.command(rich_help_panel=OPERATE)(forecast)
 app.command(rich_help_panel=OPERATE)(audit)

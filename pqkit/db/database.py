@@ -44,6 +44,8 @@ class Database(ABC):
     """SQLAlchemy's execution options for one consistent look that cannot write."""
     tables: ClassVar[str]
     """The question for the names of the tables."""
+    recording: ClassVar[str]
+    """The question whether events are recorded."""
     ids_have_gaps: ClassVar[bool]
     """Whether ids may be skipped that no job ever had."""
 
@@ -204,6 +206,14 @@ class Database(ABC):
     def give_up(self) -> None:
         """Wait for no answer any more, in whatever thread: who waits, and who asks later, is told DatabaseUnavailable.
         For a process that is about to end."""
+
+    @abstractmethod
+    def triggers(self, *, on: bool) -> list[str]:
+        """The statements that begin or end the recording of events."""
+
+    @abstractmethod
+    def settled(self, connection: "Connection") -> int:
+        """Every event of a transaction below this one can be seen by the connection."""
 
     def close(self) -> None:
         """Close what this process has open; using the database opens it again."""

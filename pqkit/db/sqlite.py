@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pqkit.db import clock
+from pqkit.db import clock, told
 from pqkit.db.database import Database, Durability, Obstacle, Sizes
 from pqkit.db.disk import refuse_network
 from pqkit.db.driver import driver_version, is_unavailable, sqlite
@@ -31,6 +31,7 @@ class SqliteDatabase(Database):
     """SQLite in WAL mode. Every write is one ``BEGIN IMMEDIATE``; durability ``full`` syncs at each commit."""
 
     looking = {READ_ONLY: True}  # noqa: RUF012 - never changed
+    recording = told.ON_SQLITE
     tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
     ids_have_gaps = False
 
@@ -198,6 +199,12 @@ class SqliteDatabase(Database):
         elif "connection" not in kept:
             kept["connection"] = self._connect()
         return kept["connection"]
+
+    def triggers(self, *, on: bool) -> list[str]:
+        return told.begin_on_sqlite() if on else told.end_on_sqlite()
+
+    def settled(self, connection: "Connection") -> int:  # noqa: ARG002 - see Database.settled
+        return 1  # all are of transaction 0, and who writes them does it alone
 
     def replaced(self) -> bool:
         return self._first_file is not None and self._first_file != self._file()

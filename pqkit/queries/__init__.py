@@ -14,6 +14,7 @@ from pqkit.queries.schedules import SlotView, coming, schedule, schedules, slots
 from pqkit.queries.series import Flow, Level, Span, flow, levels
 from pqkit.queries.since import Since, latest, since
 from pqkit.queries.standing import Standing, count_now, standing
+from pqkit.queries.stream import EventView, newest, stream
 from pqkit.queries.survey import Alike, Survey, last_line, matching, survey
 from pqkit.queries.system import (
     QueueView,
@@ -55,6 +56,7 @@ __all__ = [
     "AttemptView",
     "Bar",
     "Entry",
+    "EventView",
     "FailureGroup",
     "Filter",
     "Flow",
@@ -105,6 +107,7 @@ __all__ = [
     "matching",
     "metered",
     "misplaced",
+    "newest",
     "obstacle",
     "outlook",
     "pauses",
@@ -118,6 +121,7 @@ __all__ = [
     "since",
     "slots",
     "standing",
+    "stream",
     "survey",
     "tally",
     "times",

@@ -2307,3 +2307,16 @@ REVOKE_TOKEN = Statement(
         'UPDATE token SET revoked_at=%s::BIGINT WHERE token.id = %s::VARCHAR COLLATE "C" AND token.revoked_at IS NULL',
     ),
 )
+
+FORGET_EVENTS = Statement(
+    Text(
+        "DELETE FROM event WHERE event.id IN (SELECT event.id FROM event ORDER BY event.tx, event.id LIMIT ? "
+        "+ 0 OFFSET ?) AND event.at < ?",
+        (0, 2, 1),
+        (0,),
+    ),
+    Text(
+        "DELETE FROM event WHERE event.id IN (SELECT event.id FROM event ORDER BY event.tx, event.id LIMIT "
+        "%s::INTEGER + 0) AND event.at < %s::BIGINT",
+    ),
+)

@@ -14,13 +14,14 @@ from pqkit.statements import (
     redrive,
     sample,
     schedules,
+    told,
     upkeep,
     workers,
 )
 from pqkit.statements.declare import Declared
 
 TARGET = Path(__file__).parent.parent / "sql" / "compiled.py"
-ROOMS = (produce, claim, attempt, workers, upkeep, sample, prune, operate, redrive, schedules, access)
+ROOMS = (produce, claim, attempt, workers, upkeep, sample, prune, operate, redrive, schedules, access, told)
 HEAD = '''"""All statements as the databases take them. Written by ``make sql``: do not edit."""
 
 from pqkit.sql.text import Statement, Text

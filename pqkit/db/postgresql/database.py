@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from pqkit.db import told
 from pqkit.db.database import Database, Durability, Obstacle, Sizes
 from pqkit.db.postgresql import scratch, trouble
 from pqkit.db.postgresql.address import read_address
@@ -40,6 +41,7 @@ class PostgresDatabase(Database):
     """Claims take row locks and skip each other's; the server's clock alone decides about leases and due times."""
 
     looking = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # noqa: RUF012 - never changed
+    recording = told.ON_POSTGRESQL
     tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()"
     ids_have_gaps = True
 
@@ -170,6 +172,13 @@ class PostgresDatabase(Database):
 
     def software(self) -> str:
         return f"PostgreSQL {self._ask('SHOW server_version')[0].split()[0]}"
+
+    def triggers(self, *, on: bool) -> list[str]:
+        return told.begin_on_postgresql() if on else told.end_on_postgresql()
+
+    def settled(self, connection: "Connection") -> int:
+        question = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+        return int(connection.exec_driver_sql(question).scalar_one())
 
     def replaced(self) -> bool:
         """A server has no file that could be moved away under a worker; who is gone is met again, or not."""
