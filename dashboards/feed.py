@@ -2,58 +2,32 @@
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
-from typing import NamedTuple
 
 from pqkit import queries
+from pqkit.queries import Span
 from pqkit.queue import Queue, get_queue
-from pqkit.states import JobState
+from pqkit.supervise import NoSupervisor, Process, Supervisor
+
+from .snapshot import Pace, Snapshot
 
 EVERY = 1.0
-UNSERVED_EVERY = 10
-KEPT_SECONDS = 600
-DEAD = queries.Filter(states=(JobState.FAILED, JobState.UNPROCESSABLE))
-SHOWN_DEAD = 6
-
-
-class Sample(NamedTuple):
-    """One point of the live charts; ``at`` in microseconds UTC, rates per minute over the last minute."""
-
-    at: int
-    completed: float
-    failed: float
-    pending: int
-    processing: int
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The last answer. ``version`` grows with each; ``away`` says why there is no newer data since ``away_since``."""
-
-    version: int = 0
-    at: int | None = None
-    counts: dict[JobState, int] | None = None
-    queues: tuple[queries.QueueView, ...] = ()
-    workers: tuple[queries.WorkerView, ...] = ()
-    dead: tuple[queries.JobView, ...] = ()
-    unserved: tuple[queries.Unserved, ...] = ()
-    samples: tuple[Sample, ...] = ()
-    obstacle: queries.Obstacle | None = None
-    away: str | None = None
-    away_since: int | None = None
+REST = 9
+"""A look at a huge queue may take its time; so many times as long pass before the next."""
+SELDOM = 10
+Listener = Callable[[Queue | None, Snapshot], None]
 
 
 class Feed:
-    """Asks every second, but rests nine times as long as an answer takes: a huge table costs a tenth of its time."""
+    """Asks every second, and tells whoever listens; what they ask further is part of the same poll."""
 
     def __init__(self, open_queue: Callable[[], Queue]) -> None:
         self.latest = Snapshot()
+        self.listeners: list[Listener] = []
         self._open = open_queue
         self._queue: Queue | None = None
-        self._samples: deque[Sample] = deque(maxlen=int(KEPT_SECONDS / EVERY))
         self._opening = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -77,30 +51,36 @@ class Feed:
 
     def look(self) -> None:
         """Ask once; what goes wrong becomes part of the answer, beside the last good data."""
-        last = self.latest
+        last, began = self.latest, time.perf_counter()
         try:
-            self.latest = self._ask(last.version + 1)
+            queue: Queue | None = self.queue()
+            found = replace(self._ask(self.queue(), last), took=last.took)
+            for listener in self.listeners:
+                listener(queue, found)
+            self.latest = replace(found, took=time.perf_counter() - began)
         except Exception as error:  # noqa: BLE001 - whatever it is, the pages must say so and try again
             since = last.away_since or time.time_ns() // 1000
             reason = str(error) or type(error).__name__
             self.latest = replace(last, version=last.version + 1, away=reason, away_since=since)
+            for listener in self.listeners:
+                listener(None, self.latest)
 
-    def _ask(self, version: int) -> Snapshot:
-        database = self.queue().database
-        now, counts, rates = database.now(), queries.counts(database), queries.rates(database, 60)
-        self._samples.append(
-            Sample(now, rates.finished, rates.failed, counts[JobState.PENDING], counts[JobState.PROCESSING])
-        )
+    def _ask(self, queue: Queue, last: Snapshot) -> Snapshot:
+        database, version = queue.database, last.version + 1
+        standing = queries.standing(database) or queries.count_now(database)
+        seldom = version % SELDOM == 1
+        pending = [queue.name for queue in standing.queues if queue.pending]
         return Snapshot(
             version=version,
-            at=now,
-            counts=counts,
-            queues=tuple(queries.queues(database)),
+            at=database.now(),
+            counts=standing.counts,
+            queues=tuple(standing.queues),
             workers=tuple(queries.workers(database)),
-            dead=tuple(queries.jobs(database, DEAD, limit=SHOWN_DEAD)),
-            # Reads every pending job, so it is asked less often than the rest.
-            unserved=self.latest.unserved if version % UNSERVED_EVERY else tuple(queries.unserved(database)),
-            samples=tuple(self._samples),
+            unserved=tuple(queries.unserved(database, ahead_in=pending)) if seldom else last.unserved,
+            pace=pace(queue),
+            outlook=queries.outlook(database),
+            health=queries.health(database) if seldom else last.health,
+            processes=processes() if seldom else last.processes,
             obstacle=queries.obstacle(database),
         )
 
@@ -109,7 +89,32 @@ class Feed:
         while not self._stopped.wait(pause):
             began = time.monotonic()
             self.look()
-            pause = max(EVERY, 9 * (time.monotonic() - began))
+            pause = max(EVERY - (time.monotonic() - began), REST * (time.monotonic() - began))
+
+
+def pace(queue: Queue) -> Pace:
+    """What the last minute came to."""
+    span = Span.last(60, 60 / 6, queue.database.now())
+    bins = queries.flow(queue.database, span)
+    seconds = span.step / 1_000_000
+    ended = [sum(getattr(each, name) for each in bins) * seconds for name in ("failed", "timed_out", "crashed")]
+    known = [(level.at, level.pending) for level in queries.levels(queue.database, span) if level.pending is not None]
+    before, since = (known[0][1], (span.until - known[0][0]) / 1_000_000) if len(known) > 1 else (None, 60.0)
+    return Pace(
+        sum(each.completed for each in bins) * seconds,
+        sum(ended),
+        sum(each.enqueued for each in bins) * seconds,
+        before,
+        since,
+    )
+
+
+def processes() -> tuple[Process, ...]:
+    """The processes of `pqkit up` in this folder; none where it does not run."""
+    try:
+        return tuple(process for process in Supervisor.connect().processes() if process.state != "stopped")
+    except NoSupervisor:
+        return ()
 
 
 @cache

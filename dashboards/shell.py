@@ -10,6 +10,7 @@ from panel.io.state import state
 from panel.util import edit_readonly
 from panel.viewable import Viewable
 
+from pqkit import charts
 from pqkit.states import JobState
 
 from .words import NOTHING, safe
@@ -53,9 +54,18 @@ THEME = {
     ),
 }  # fmt: skip
 
+LOW_SELECT = {"& .MuiSelect-select": {"paddingTop": "8.5px", "paddingBottom": "8.5px"}}
+"""A menu of the same height as a small text field."""
 GROUND = {"& main": {"backgroundColor": "var(--mui-palette-background-default)"}}
 
-CSS = Path(__file__).with_suffix(".css").read_text()
+
+def ink(name: str) -> str:
+    """The colour of words about a state or outcome: that of the charts, drawn towards the ink of the page."""
+    return f"color-mix(in srgb, {charts.color(name)} 78%, var(--mui-palette-text-primary))"
+
+
+STATES = "".join(f".{name} {{ color: {ink(name)}; }}\n" for name in (*JobState, *charts.OUTCOME_COLORS))
+CSS = Path(__file__).with_suffix(".css").read_text() + STATES
 TEMPLATE = Path(__file__).with_name("page.html")
 
 NOTES = {
@@ -127,7 +137,7 @@ def row(*cards: pmui.Paper, basis: Sequence[int] = (460, 460), grow: Sequence[in
 def body(*blocks: Viewable) -> pn.Column:
     """The page's blocks below each other, each as high as what it holds."""
     for block in blocks:
-        block.styles = {**block.styles, "flex": "0 0 auto"}
+        block.styles = {**block.styles, "flex": "0 0 auto", "max-height": "none"}
     return pn.Column(
         *blocks,
         sizing_mode="stretch_width",

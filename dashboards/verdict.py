@@ -7,13 +7,14 @@ from typing import Literal, NamedTuple
 from pqkit.queries import QueueView, WorkerView
 from pqkit.states import JobState
 
-from .feed import Sample, Snapshot
+from .snapshot import Snapshot
 from .words import age, count, jobs, sentence
 
 Level = Literal["good", "busy", "warn", "bad", "unknown"]
 SILENT_AFTER = 10.0
 STALLED_AFTER = 60.0
-TREND_SECONDS = 60
+WORTH = 5.0
+"""Seconds of work that may wait without being called growth."""
 
 
 class Verdict(NamedTuple):
@@ -34,7 +35,7 @@ def judge(seen: Snapshot) -> Verdict:
 def _rules(seen: Snapshot, counts: dict[JobState, int]) -> Iterator[Verdict]:
     pending, processing = counts[JobState.PENDING], counts[JobState.PROCESSING]
     silent = [w for w in seen.workers if silence(w) > SILENT_AFTER]
-    last = seen.samples[-1] if seen.samples else Sample(0, 0, 0, pending, processing)
+    last = seen.pace
     ended = last.completed + last.failed
     if seen.obstacle and seen.obstacle.fatal:
         yield Verdict("bad", "Blocked", sentence(seen.obstacle.words))
@@ -58,19 +59,21 @@ def _rules(seen: Snapshot, counts: dict[JobState, int]) -> Iterator[Verdict]:
         yield _stalled(seen, pending, processing)
     if last.failed > last.completed / 4 and last.failed >= 3:
         share = 100 * last.failed / ended
-        yield Verdict("warn", "Failing", f"{share:.0f} % of the jobs that ended in the last minute failed.")
+        yield Verdict("warn", "Failing", f"{share:.0f} % of the attempts that ended in the last minute failed.")
     if pending:
         yield from _trend(seen, pending, ended)
 
 
 def _trend(seen: Snapshot, pending: int, ended: float) -> Iterator[Verdict]:
-    change = pending - _before(seen).pending
-    if change > max(10, pending / 20):
-        reason = f"{jobs(pending)} waiting, {count(change)} more than {_span(seen)} ago; {count(ended)} end per minute."
+    before, seconds = seen.pace.before, seen.pace.seconds
+    change = 0 if before is None else round(pending - before)
+    if change > max(10, pending / 20) and pending > ended / 60 * WORTH:
+        reason = (
+            f"{jobs(pending)} waiting, {count(change)} more than {age(seconds)} ago; {count(ended)} end per minute."
+        )
         yield Verdict("warn", "Growing", reason)
     if change < -max(10, pending / 20) and ended:
-        left = 60 * pending * _seconds(seen) / 60 / -change
-        reason = f"{jobs(pending)} waiting, {count(-change)} fewer than {_span(seen)} ago: about {age(left)} to go."
+        reason = f"{jobs(pending)} waiting, {count(-change)} fewer than {age(seconds)} ago: {_to_go(seen, change)}."
         yield Verdict("busy", "Draining", reason)
     if _oldest(seen) > STALLED_AFTER:
         reason = f"{jobs(pending)} waiting, the oldest for {age(_oldest(seen))}; {count(ended)} end per minute."
@@ -87,8 +90,7 @@ def _stalled(seen: Snapshot, pending: int, processing: int) -> Verdict:
 
 
 def _calm(seen: Snapshot, counts: dict[JobState, int]) -> str:
-    last = seen.samples[-1] if seen.samples else None
-    ended = last.completed + last.failed if last else 0
+    ended = seen.pace.completed + seen.pace.failed
     running = f"{len(seen.workers)} worker{'' if len(seen.workers) == 1 else 's'}"
     waiting = counts[JobState.PENDING]
     return f"{running}, {jobs(waiting) if waiting else 'nothing'} waiting, {count(ended)} ended in the last minute."
@@ -112,15 +114,13 @@ def _oldest(seen: Snapshot) -> float:
     return max((q.oldest_pending_age or 0.0 for q in seen.queues), default=0.0)
 
 
-def _before(seen: Snapshot) -> Sample:
-    """The oldest sample of the last minute."""
-    since = seen.samples[-1].at - TREND_SECONDS * 1_000_000
-    return next(sample for sample in seen.samples if sample.at >= since)
-
-
-def _seconds(seen: Snapshot) -> float:
-    return (seen.samples[-1].at - _before(seen).at) / 1e6
-
-
-def _span(seen: Snapshot) -> str:
-    return age(_seconds(seen))
+def _to_go(seen: Snapshot, change: int) -> str:
+    """When the last queue is empty, by the forecasts that are kept, else by the last minute's change."""
+    forecasts = [each for each in seen.outlook.forecasts if each.likely_at is not None]
+    if not forecasts or seen.counts is None or seen.at is None:
+        pending = seen.counts[JobState.PENDING] if seen.counts else 0
+        return f"about {age(pending * seen.pace.seconds / -change)} to go"
+    last = max(forecasts, key=lambda each: each.likely_at or 0)
+    likely, latest = (((moment or 0) - seen.at) / 1e6 for moment in (last.likely_at, last.latest_at))
+    most = f"at most {age(latest)}" if last.latest_at else "perhaps never"
+    return f"about {age(likely)} to go, {most}"

@@ -20,10 +20,10 @@ from playwright.sync_api import BrowserContext, Error, Locator, Page, Playwright
 from pqkit.outcome import completed, ended_by
 from pqkit.queue import Finished, Leases, Queue, get_queue
 from pqkit.supervise import place
+from tests.hostile import HOSTILE, XSS
 from tests.support import PATIENCE, free_port, wait_until
 from tests.verbs import SECOND, sql
 
-HOSTILE = '<img src=x onerror="window.hit=1"><script>window.hit=1</script>'
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 GONE = math.nan
 MILLISECONDS = 1000 * PATIENCE
@@ -80,10 +80,23 @@ def fill(queue: Queue) -> None:
     _finish(queue, worker, 120, None)
     queue.enqueue(HOSTILE, {"text": HOSTILE}, queue=HOSTILE, max_retries=0)
     _finish(queue, worker, 1, ValueError(HOSTILE))
+    worker.beat()  # hands in what its runs came to
     queue.enqueue("resize", {"path": "running.jpg"}, queue="images")
     worker.exchange([], 1, alone=True)
     queue.enqueue_many("resize", [{"path": "waiting.jpg"}] * 2, queue="images")
     sql(queue, f"UPDATE worker SET beat = beat - {60 * SECOND}")
+
+
+def hostile(queue: Queue) -> None:
+    """For each of forty hostile strings a queue, a worker and an error with it as the name."""
+    for number, words in enumerate(XSS):
+        task = f"xss {number}"  # or errors that are alike would be one group
+        worker = queue.leases(words, 1, [task], [words])
+        worker.register()
+        queue.enqueue(task, {"text": words}, queue=words, max_retries=0)
+        _finish(queue, worker, 1, ValueError(words))
+        worker.beat()
+        queue.operator(words[:60]).pause(words, reason=words)
 
 
 def _finish(queue: Queue, worker: Leases, count: int, error: Exception | None) -> None:

@@ -4,6 +4,7 @@ import http.client
 import re
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,7 +14,6 @@ from tests.browser import find_chromium
 from tests.conftest import has_failed
 from tests.consoles import (
     FIRST_SIGHT,
-    HOSTILE,
     PHONE,
     WIDE,
     Browser,
@@ -22,8 +22,10 @@ from tests.consoles import (
     brightness,
     browser_for,
     fill,
+    hostile,
     seen,
 )
+from tests.hostile import HOSTILE, XSS
 from tests.support import PATIENCE, wait_until
 from tests.verbs import sql
 
@@ -96,16 +98,93 @@ def test_a_very_long_name_leaves_the_numbers_beside_it_in_sight(consoles: Consol
         operator.delete_queue(name)
 
 
-def test_the_ops_page_names_the_latest_failures(ops: Visit) -> None:
-    ops.page.get_by_role("cell", name=f"ValueError: {HOSTILE}", exact=True).first.wait_for()
+def test_the_ops_page_groups_the_errors(ops: Visit) -> None:
+    ops.page.get_by_text(f"ValueError: {HOSTILE}", exact=True).first.wait_for()
 
 
-def test_the_chart_grows_with_time(ops: Visit) -> None:
-    script = """() => Math.max(0, ...[...Bokeh.documents[0]._all_models.values()]
-        .filter(model => model.type == "ColumnDataSource" && model.data.at)
-        .map(model => model.data.at.length))"""
-    points = ops.page.evaluate(script)
-    wait_until(lambda: ops.page.evaluate(script) >= points + 2, what="two more points in the chart")
+def source(ops: Visit, expression: str) -> Any:
+    """A value about ``at``, the times of the points that all charts share; 0 before they are there."""
+    script = f"""() => {{
+        const series = Bokeh.documents[0]?.get_model_by_name("source series"), at = series?.data.at
+        return at?.length ? {expression} : 0 }}"""
+    return ops.page.evaluate(script)
+
+
+def test_the_charts_move_on_with_time(ops: Visit) -> None:
+    newest = wait_until(lambda: source(ops, "at[at.length - 1]"), what="points in the charts")
+    wait_until(lambda: source(ops, "at[at.length - 1]") > newest, what="a later point")
+    assert source(ops, "at.every((moment, n) => n == 0 || moment > at[n - 1])")
+
+
+def test_another_window_shows_more_time_and_a_queue_its_own_jobs(consoles: Consoles, ops: Visit) -> None:
+    def seconds() -> float:
+        return float(source(ops, "(at[at.length - 1] - at[0]) / 1000"))
+
+    ops.page.get_by_role("button", name="24 h", exact=True).click()
+    wait_until(lambda: seconds() > 80_000, what="a day in the charts")
+    ops.page.get_by_role("button", name="5 min", exact=True).click()
+    wait_until(lambda: 0 < seconds() < 400, what="five minutes in the charts")
+    completed = "Array.from(series.data.completed).reduce((sum, rate) => sum + (rate || 0), 0)"
+    wait_until(lambda: source(ops, completed) > 0, what="what was completed")
+    ops.choose("Queue", HOSTILE)
+    wait_until(lambda: source(ops, completed) == 0, what="none completed in the other queue")
+    ops.choose("Queue", "all")
+    ops.page.get_by_role("button", name="15 min", exact=True).click()
+
+
+def test_a_brushed_span_can_be_zoomed_into_and_left_again(ops: Visit) -> None:
+    def width() -> float:
+        return float(
+            ops.page.evaluate("""() => {
+            const range = Bokeh.documents[0].get_model_by_name("follow range")
+            return (range.end - range.start) / 1000 }""")
+        )
+
+    wait_until(lambda: width() > 800, what="the whole window")
+    zoom = ops.page.get_by_role("button", name="Zoom in")
+
+    def brushed() -> bool:
+        box = ops.page.locator("canvas").nth(2).bounding_box()
+        assert box
+        ops.page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 60)
+        ops.page.mouse.down()
+        ops.page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + 60, steps=5)
+        ops.page.mouse.up()
+        return zoom.is_enabled()
+
+    wait_until(brushed, what="a span to zoom into")
+    zoom.click()
+    wait_until(lambda: width() < 600, what="a part of the window")
+    ops.press("Investigate")
+    ops.shows("No living worker knows the task incident")
+    ops.press("Back to live")
+    wait_until(lambda: width() > 800, what="the whole window again")
+
+
+def test_a_job_can_be_tried_by_hand(consoles: Consoles, ops: Visit) -> None:
+    ops.fill("Text", "by hand")
+    ops.press("Enqueue one")
+    ops.shows("is on disk after")
+    ops.press("Dequeue one")
+    ops.shows('came out with {"text":"by hand"}')
+    assert sql(
+        consoles.queue, "SELECT count(*) FROM closed c JOIN job j ON j.id = c.job_id WHERE j.queue = 'try-it'"
+    ) == [(1,)]
+    ops.press("Dequeue one")
+    ops.shows("nothing waits in try-it")
+
+
+def test_forty_hostile_strings_in_queues_workers_and_errors_run_nothing(consoles: Consoles, ops: Visit) -> None:
+    hostile(consoles.queue)
+    for words in XSS:
+        ops.page.get_by_role("cell", name=" ".join(words.split()), exact=True).first.wait_for(state="attached")
+        ops.page.get_by_text(f"ValueError: {' '.join(words.split())}").first.wait_for(state="attached")
+    wait_until(lambda: words_of_marks(ops).count("started") >= 1, what="marks on the time axis")
+    assert ops.page.evaluate("window.hit") is None
+
+
+def words_of_marks(ops: Visit) -> str:
+    return str(ops.page.evaluate("() => Bokeh.documents[0].get_model_by_name('source marks').data.words.join(' ')"))
 
 
 def test_the_manager_page_lists_the_newest_jobs_first_and_turns_pages(manager: Visit) -> None:
@@ -159,7 +238,7 @@ def test_words_from_the_database_are_never_markup(ops: Visit, manager: Visit) ->
     manager.fill("Open job number", "121")
     manager.shows("pqkit jobs resubmit 121")
     for visit in (ops, manager):
-        visit.shows(HOSTILE)
+        visit.page.get_by_text(HOSTILE).first.wait_for(state="attached")
         assert visit.page.locator('img[src="x"]').count() == 0
         assert visit.page.evaluate("window.hit") is None
 
@@ -237,19 +316,19 @@ def right_edge(page: Page) -> float:
 
 def stacked(page: Page) -> bool:
     """Whether each card, and the note below, begins where the one before it has ended."""
-    blocks = page.locator(".MuiPaper-outlined, [role=note]")
+    blocks = page.locator(".MuiPaper-outlined, .card, [role=note]")
     boxes = blocks.evaluate_all("all => all.map(it => it.getBoundingClientRect()).map(box => [box.top, box.bottom])")
     boxes.sort()
     return len(boxes) >= 3 and all(top >= bottom - 1 for (_, bottom), (top, _) in pairwise(boxes))
 
 
 def test_a_database_that_is_away_is_said_and_its_return_noticed(consoles: Consoles, ops: Visit, manager: Visit) -> None:
-    elsewhere = consoles.data.with_name("elsewhere")
+    elsewhere, completed = consoles.data.with_name("elsewhere"), ops.tile("Completed")
     consoles.data.rename(elsewhere)
     try:
         ops.shows(f"{AWAY} since")
         manager.shows(AWAY)
-        ops.tile_becomes("Completed", 120)
+        ops.tile_becomes("Completed", completed)
     finally:
         elsewhere.rename(consoles.data)
     ops.shows_no_more(AWAY)

@@ -12,7 +12,7 @@ from pqkit.states import JobState
 
 load(Path(__file__).parent.parent / "dashboards")
 
-from dashboards.feed import Sample, Snapshot  # noqa: E402 - a folder that becomes a package by load()
+from dashboards.snapshot import Pace, Snapshot  # noqa: E402 - a folder that becomes a package by load()
 from dashboards.verdict import judge  # noqa: E402
 
 MINUTE = 60_000_000
@@ -40,10 +40,8 @@ def seen(
     **pause: Any,
 ) -> Snapshot:
     counts = dict.fromkeys(JobState, 0) | {JobState.PENDING: pending, JobState.PROCESSING: processing}
-    first = Sample(NOW - MINUTE, completed, failed, before, processing)
     queues = (a_queue(pending, oldest, **pause),)
-    samples = (first, first._replace(at=NOW, pending=pending))
-    return Snapshot(1, NOW, counts, queues, workers, samples=samples)
+    return Snapshot(1, NOW, counts, queues, workers, pace=Pace(completed, failed, completed, before))
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,10 @@ SLOTS = (
     Series("busy", "busy", COLORS[S.PROCESSING]),
     Series("slots", "there", PLAIN, "dashed"),
 )
+COMMITS = (
+    Series("commit", "on average", PLAIN),
+    Series("commit_most", "at most", PLAIN, "dotted"),
+)
 DASHES = {"p50": "solid", "p95": "dashed", "p99": "dotted"}
 
 
@@ -78,6 +82,11 @@ def slots(table: pd.DataFrame) -> hv.Overlay:
 def compared(table: pd.DataFrame, real: str, other: str) -> hv.Overlay:
     """Two columns that should be the same, over ``at``: what was ``real``, and the ``other``, dashed."""
     return lines(table, [Series(real, real, COLORS[S.COMPLETED]), Series(other, other, PLAIN, "dashed")])
+
+
+def commits(table: pd.DataFrame) -> hv.Overlay:
+    """Seconds that a commit takes: ``commit`` on average, ``commit_most`` at most."""
+    return lines(table, COMMITS)
 
 
 def _line(table: pd.DataFrame, series: Series, over: str) -> hv.Curve:

@@ -18,7 +18,7 @@ def timeline(attempts: pd.DataFrame) -> hv.Overlay:
     workers = sorted(attempts["worker"].unique(), reverse=True)
     placed = place(attempts, workers)
     bars = hv.Rectangles(placed, ["began", "bottom", "ended", "top"], ["outcome", "worker", "job", "task", "color"])
-    bars = bars.opts(fill_color="color", line_color=None, fill_alpha=0.75)
+    bars = bars.opts(fill_color=hv.dim("color"), line_color=None, fill_alpha=0.75)
     return hv.Overlay([bars, *_signs(placed)]).opts(
         yticks=[(number, name) for number, name in enumerate(workers)], ylim=(-0.6, len(workers) - 0.4), ylabel=""
     )

@@ -17,7 +17,7 @@ from pqkit.cli.monitor import monitor
 from pqkit.cli.outages import cuts, failover, horizon, partition, restart
 from pqkit.cli.producer import producer
 from pqkit.cli.proof import audit, why
-from pqkit.cli.proofs import mutants, powercut, simulate, syscalls
+from pqkit.cli.proofs import consoles, mutants, powercut, simulate, syscalls
 from pqkit.cli.prune import archive, prune
 from pqkit.cli.up import up
 from pqkit.cli.watch import watch
@@ -54,7 +54,7 @@ jobs.app.command()(notebook)
 app.command(rich_help_panel=NOTEBOOKS)(notebooks.run)
 app.command(rich_help_panel=NOTEBOOKS)(regression)
 app.add_typer(notebooks.app, name="runs", rich_help_panel=NOTEBOOKS)
-for proof in (powercut, syscalls, simulate, mutants, cuts, restart, failover, partition, horizon):
+for proof in (consoles, powercut, syscalls, simulate, mutants, cuts, restart, failover, partition, horizon):
     lab.app.command()(proof)
 app.add_typer(lab.app, name="lab", rich_help_panel=OPERATE)
 for keeping in (backup, restore, copy, prune, archive):

@@ -8,6 +8,7 @@ from pqkit.queries.access import TokenView, UserView, tokens, users
 from pqkit.queries.events import Bar, Mark, bars, marks, pauses
 from pqkit.queries.failures import FailureGroup, failure_groups
 from pqkit.queries.forecasts import Forecast, Outlook, outlook
+from pqkit.queries.health import Health, health
 from pqkit.queries.meter import Metered, metered
 from pqkit.queries.redrives import RedrivenJob, RedriveView, redrive, redriven, redrives
 from pqkit.queries.schedules import SlotView, coming, schedule, schedules, slots
@@ -61,6 +62,7 @@ __all__ = [
     "Filter",
     "Flow",
     "Forecast",
+    "Health",
     "JobDetail",
     "JobView",
     "Key",
@@ -95,6 +97,7 @@ __all__ = [
     "ended",
     "failure_groups",
     "flow",
+    "health",
     "ids",
     "ids_among",
     "job",

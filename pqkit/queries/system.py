@@ -15,6 +15,7 @@ from pqkit.states import JobState
 JOB, READY, DELAYED, LEASE, CLOSED = (table(name) for name in ("job", "ready", "delayed", "lease", "closed"))
 QUEUE, WORKER, WORKER_TASK = (table(name) for name in ("queue", "worker", "worker_task"))
 ENDED_WORKERS = 200
+AHEAD = 500
 
 
 class QueueView(NamedTuple):
@@ -213,12 +214,16 @@ def obstacle(database: Database) -> Obstacle | None:
     return database.obstacle()
 
 
-def unserved(database: Database) -> list[Unserved]:
+def unserved(database: Database, *, ahead_in: Sequence[str] | None = None) -> list[Unserved]:
     """Pending jobs that wait for nobody: no living worker knows their task, serves their queue and may take them.
 
-    It reads every pending job."""
+    It reads every pending job; with names of queues ``ahead_in`` which to look, only the first 500 of each: there such
+    jobs gather, because the others are taken."""
     with database.look() as connection:
-        waiting = [Unserved._make(row) for row in connection.execute(_waiting())]
+        if ahead_in is None:
+            waiting = [Unserved._make(row) for row in connection.execute(_waiting())]
+        else:
+            waiting = [Unserved._make(row) for name in ahead_in for row in connection.execute(_waiting_ahead(name))]
     living = workers(database)
     return [group for group in waiting if not any(_serves(worker, group) for worker in living)]
 
@@ -226,6 +231,18 @@ def unserved(database: Database) -> list[Unserved]:
 def _waiting() -> Executable:
     group = (READY.c.queue, JOB.c.task, READY.c.assigned_to)
     return select(*group, func.count()).join_from(READY, JOB, JOB.c.id == READY.c.job_id).group_by(*group)
+
+
+def _waiting_ahead(queue: str) -> Executable:
+    head = (
+        select(READY.c.queue, READY.c.job_id, READY.c.assigned_to)
+        .where(READY.c.queue == queue)
+        .order_by(READY.c.priority, READY.c.job_id)
+        .limit(AHEAD)
+        .subquery()
+    )
+    group = (head.c.queue, JOB.c.task, head.c.assigned_to)
+    return select(*group, func.count()).join_from(head, JOB, JOB.c.id == head.c.job_id).group_by(*group)
 
 
 def _serves(worker: WorkerView, group: Unserved) -> bool:

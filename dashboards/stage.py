@@ -1,0 +1,182 @@
+"""One poll for all sessions: each view that somebody looks at is brought up to date once, and sent to all alike."""
+
+import json
+import threading
+import time
+from functools import cache
+from typing import Any
+
+from pqkit import queries
+from pqkit.charts.palette import Series as Line
+from pqkit.queue import Queue
+
+from . import ops_words as words
+from . import shell
+from .board import CHARTS, Chart
+from .feed import Feed, shared
+from .series import WINDOWS, Series, Update, View, bars, marks
+from .snapshot import Snapshot
+from .verdict import Verdict, judge
+from .words import NOTHING, clock, count, safe
+
+MILLION = 1_000_000
+UNWATCHED = 15.0
+"""Seconds after which a view that nobody looks at any more is forgotten."""
+EVERY_OTHER = 2
+SOMETIMES = 5
+MOST_ERRORS = 50
+
+
+class Scene:
+    """What sessions of one view show: in full for one that comes, and the last step for those that are there."""
+
+    def __init__(self, view: View) -> None:
+        self.version = 0
+        self.patch = ""
+        self.wanted_at = time.monotonic()
+        self._view, self._series = view, Series(view)
+        self._update: Update | None = None
+        self._sent: dict[str, Any] = {}
+        self._parts: dict[str, Any] = {}
+        self._full: tuple[int, str] = (-1, "")
+
+    def refresh(self, queue: Queue | None, seen: Snapshot, blocks: dict[str, str]) -> None:
+        """Make the step to ``seen``; with no queue the data stay as they are."""
+        self._parts["blocks"] = {**self._parts.get("blocks", {}), **blocks}
+        if queue is not None:
+            self._ask(queue, seen)
+        step = self._step(queue is not None)
+        self._sent = {**self._parts, "blocks": dict(self._parts["blocks"])}
+        self.patch, self.version = json.dumps(step), seen.version
+
+    def full(self) -> str:
+        """All of it, as one step."""
+        if self._full[0] != self.version:
+            self._full = (
+                self.version,
+                json.dumps({**self._parts, **self._moved(), "series": self._series.whole(), "full": True}),
+            )
+        return self._full[1]
+
+    def shown(self) -> tuple[float, float]:
+        """From when to when, in milliseconds of the local clock."""
+        return (0.0, 0.0) if self._update is None else (self._update.start, self._update.end)
+
+    def blocks(self) -> dict[str, str]:
+        return dict(self._parts["blocks"])
+
+    def _ask(self, queue: Queue, seen: Snapshot) -> None:
+        self._update = self._series.refresh(queue)
+        heads = {f"{chart.name} head": chart_head(chart, self._series) for chart in CHARTS}
+        self._parts["blocks"].update(heads)
+        now, seconds = queue.database.now(), WINDOWS[self._view.window][0]
+        start = now - round(seconds * MILLION)
+        if seen.version % EVERY_OTHER == 0 or "marks" not in self._parts:
+            self._parts |= marks(queue, self._view, start, now) | bars(queue, self._view)
+        if seen.version % SOMETIMES == 0 or "failures" not in self._parts["blocks"]:
+            groups = queries.failure_groups(
+                queue.database, start, queue=self._view.queue, task=self._view.task, most=MOST_ERRORS
+            )
+            self._parts["blocks"]["failures"] = words.failure_table(groups, self._view.window)
+
+    def _step(self, asked: bool) -> dict[str, Any]:
+        blocks = self._parts["blocks"]
+        before = self._sent.get("blocks", {})
+        step: dict[str, Any] = {"blocks": {n: html for n, html in blocks.items() if before.get(n) != html}}
+        step |= {name: part for name, part in self._parts.items() if name != "blocks" and self._sent.get(name) != part}
+        if {"names", "bars"} & step.keys():
+            step |= {"names": self._parts["names"], "bars": self._parts["bars"]}
+        if asked and self._update is not None:
+            step |= {**self._moved(), "series": self._update.columns}
+        return step
+
+    def _moved(self) -> dict[str, float]:
+        return (
+            {}
+            if self._update is None
+            else {"since": self._update.since, "start": self._update.start, "end": self._update.end}
+        )
+
+
+class Stage:
+    """All scenes of this process. It listens to the feed, in whose thread scenes are refreshed."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._scenes: dict[View, Scene] = {}
+        self._mutex = threading.Lock()
+        self._blocks: dict[str, str] = {}
+        self._verdict, self._since, self._surely = Verdict("unknown", "", ""), 0, False
+        feed.listeners.append(self._refresh)
+
+    def scene(self, view: View) -> Scene:
+        """The scene of a view; one that nobody looked at is made now, which may take a moment."""
+        with self._mutex:
+            scene = self._scenes.get(view)
+            if scene is None:
+                scene = Scene(view)
+                seen = self._feed.latest
+                scene.refresh(None if seen.away or not seen.version else self._feed.queue(), seen, self._common(seen))
+                self._scenes[view] = scene
+            scene.wanted_at = time.monotonic()
+            return scene
+
+    def seen(self) -> Snapshot:
+        return self._feed.latest
+
+    def _refresh(self, queue: Queue | None, seen: Snapshot) -> None:
+        blocks = self._common(seen)
+        with self._mutex:
+            for view, scene in list(self._scenes.items()):
+                if time.monotonic() - scene.wanted_at > UNWATCHED:
+                    del self._scenes[view]
+                else:
+                    scene.refresh(queue, seen, blocks)
+
+    def _common(self, seen: Snapshot) -> dict[str, str]:
+        """What all views show alike."""
+        verdict = judge(seen)
+        if (verdict.level, verdict.headline) != (self._verdict.level, self._verdict.headline):
+            self._surely, self._since = self._since > 0, seen.at or 0
+        self._verdict = verdict
+        found = {"away": words.away_words(seen), "verdict": words.verdict_words(verdict, self._since_words(), seen)}
+        if seen.counts is not None:
+            found |= {
+                "tiles": words.number_tiles(seen, seen.counts),
+                "queues": words.queue_table(seen),
+                "workers": words.worker_table(seen),
+                "health": words.health_card(seen),
+                "bars head": shell.head("Attempts of each worker", "the last three minutes, newest 240"),
+            }
+        return found
+
+    def _since_words(self) -> str:
+        """Since when it is so; what was so already when this process began to look, may have been for longer."""
+        if not self._since:
+            return ""
+        return f"since {clock(self._since)}{'' if self._surely else ' or longer'}, "
+
+
+def chart_head(chart: Chart, series: Series) -> str:
+    """A chart's title and, as its legend and summary, the last value of each line."""
+    keys = [_key(line, series.last(line.column)) for line in chart.lines]
+    return f"<div class='chart'><b>{safe(chart.title)}</b><div class='keys'>{''.join(keys)}</div></div>"
+
+
+def _key(line: Line, value: float | None) -> str:
+    shown = NOTHING if value is None else brief(value)
+    style = f"border-top:2px {line.dash.replace('dotdash', 'double')} {line.color}"
+    return f"<span class='key'><i style='{style}'></i>{safe(line.label)} <b>{safe(shown)}</b></span>"
+
+
+def brief(value: float) -> str:
+    """A number of any size in a few characters."""
+    if value and abs(value) < 1:
+        return f"{value:.2g}"
+    return count(round(value, 1)) if abs(value) < 100_000 else f"{value / 1e6:.2f}M"
+
+
+@cache
+def shared_stage() -> Stage:
+    """The one stage of this process."""
+    return Stage(shared())

@@ -1,0 +1,88 @@
+"""Try it: put a job into a scratch queue and take one out by hand, and see at once what that did (S38)."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.viewable import Viewable
+
+from pqkit import queries
+from pqkit.errors import PqkitError
+from pqkit.outcome import completed
+from pqkit.queue import Finished, Queue
+from pqkit.states import JobState
+
+from . import shell
+from .feed import shared
+from .words import clock, lasted, safe
+
+QUEUE = "try-it"
+TASK = "try-it"
+WHO = "ops console"
+MOST_WAITING = 100
+MOST_CHARS = 200
+LINES = 6
+
+
+class TryIt:
+    """The panel of one session. It touches no queue but its own."""
+
+    def __init__(self) -> None:
+        self.words = pmui.TextInput(label="Text", value="hello", size="small", margin=0, max_length=MOST_CHARS)
+        self.told = shell.Block()
+        self._lines: deque[str] = deque(maxlen=LINES)
+
+    def card(self) -> Viewable:
+        head = shell.Block()
+        head.object = shell.head("Try it", f"a job in the scratch queue {QUEUE}, in and out by hand")
+        add = pmui.Button(label="Enqueue one", size="small", margin=0, on_click=self._enqueue)
+        take = pmui.Button(label="Dequeue one", size="small", variant="outlined", margin=0, on_click=self._dequeue)
+        row = pn.FlexBox(self.words, add, take, gap="10px", align_items="center", margin=(8, 0))
+        return shell.card(head, row, self.told)
+
+    async def _enqueue(self, *_: Any) -> None:
+        await self._do(lambda queue: enqueue(queue, self.words.value[:MOST_CHARS]))
+
+    async def _dequeue(self, *_: Any) -> None:
+        await self._do(dequeue)
+
+    async def _do(self, verb: Callable[[Queue], str]) -> None:
+        try:
+            line = await asyncio.to_thread(lambda: verb(shared().queue()))
+        except PqkitError as error:
+            line = f"It did not work: {error}"
+        self._lines.appendleft(line)
+        items = "".join(f"<li>{safe(each)}</li>" for each in self._lines)
+        self.told.object = f"<ul class='told' role='log' aria-label='What was done'>{items}</ul>"
+
+
+def enqueue(queue: Queue, text: str) -> str:
+    """Put one job into the scratch queue, unless it is full; what was done, in words."""
+    waiting = len(queries.ids(queue.database, queries.Filter(states=(JobState.PENDING,), queue=QUEUE), MOST_WAITING))
+    if waiting >= MOST_WAITING:
+        return f"{waiting} jobs wait in {QUEUE} already: dequeue some first."
+    began = queue.database.now()
+    job = queue.enqueue(TASK, {"text": text}, queue=QUEUE)
+    took = lasted(queue.database.now() - began)
+    return f"{clock(began)}: job {job.id} is on disk after {took}; {waiting + 1} wait in {QUEUE}."
+
+
+def dequeue(queue: Queue) -> str:
+    """Take the next job of the scratch queue as a worker would, and complete it; what was done, in words."""
+    worker = queue.leases(WHO, 1, [TASK], [QUEUE])
+    worker.register()
+    try:
+        began = queue.database.now()
+        claims = worker.exchange([], 1, alone=True).claims
+        if not claims:
+            return f"{clock(began)}: nothing waits in {QUEUE}."
+        (claim,) = claims
+        finished = Finished(claim, completed({"by": WHO}), began, queue.database.now())
+        worker.exchange([finished], 0, alone=True)
+        waited, took = lasted(claim.claimed_at - claim.since), lasted(queue.database.now() - began)
+        return f"{clock(began)}: job {claim.job_id} came out with {claim.args}; waited {waited}, done in {took}."
+    finally:
+        worker.end("tried by hand")
