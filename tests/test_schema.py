@@ -12,7 +12,9 @@ from sqlalchemy.schema import SchemaItem
 from pqkit import Queue, get_queue, models
 from pqkit.db import connect, schema
 from pqkit.errors import DatabaseUnavailable, SchemaError
-from tests.verbs import sql
+from pqkit.queries import misplaced
+from tests.conftest import a_worker
+from tests.verbs import claim, complete, sql
 
 VERSIONS = Path(schema.__file__).parent / "migrations" / "versions"
 
@@ -55,6 +57,33 @@ def test_the_known_versions_are_the_migrations_in_order() -> None:
         found[module.revision] = module.down_revision
     assert tuple(sorted(found)) == schema.VERSIONS
     assert [found[v] for v in schema.VERSIONS] == [None, *schema.VERSIONS[:-1]]
+
+
+QUEUE_ONE = """INSERT INTO job (queue, task, args, priority, max_retries, created_at)
+VALUES ('default', 'add', '{}', 0, 3, 1)"""
+MAKE_READY = "INSERT INTO ready SELECT 'default', 0, max(id), 0, 0, 0, 0, NULL, 1 FROM job"
+
+
+def test_a_database_that_has_seen_every_version_keeps_its_jobs_and_runs_them(empty_url: str) -> None:
+    """So each version is upgraded with what those before have left in it."""
+    database = connect(empty_url)
+    database.create()
+    for version in schema.VERSIONS:
+        with database.engine.begin() as connection:
+            schema.migrate(connection, version)
+            connection.exec_driver_sql(QUEUE_ONE)
+            connection.exec_driver_sql(MAKE_READY)
+        assert schema.version(database) == version
+    database.close()
+    queue = get_queue(empty_url)
+    with queue.engine.connect() as connection:
+        assert compare_metadata(compared(connection), models.metadata) == []
+    worker = a_worker(queue)
+    claims = claim(worker, 100)
+    assert len(claims) == len(schema.VERSIONS)
+    assert all(complete(worker, queue, claimed) for claimed in claims)
+    assert misplaced(queue.database) == []
+    queue.close()
 
 
 def test_a_newer_schema_is_refused_in_one_line_and_nothing_is_changed(queue: Queue, url: str) -> None:

@@ -53,7 +53,7 @@ def ensure(database: Database) -> bool:
         if found == HEAD:
             return False
         _refuse_newer(database, found)
-        _upgrade(connection)
+        migrate(connection)
     return True
 
 
@@ -64,11 +64,12 @@ def _refuse_newer(database: Database, found: str | None) -> None:
         )
 
 
-def _upgrade(connection: "Connection") -> None:
+def migrate(connection: "Connection", to: str = "head") -> None:
+    """Run the migrations up to that version, inside the connection's transaction."""
     from alembic import command  # noqa: PLC0415 - costs 0.2 s that a worker's start does not need
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
