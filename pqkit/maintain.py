@@ -62,9 +62,18 @@ PAUSE = 5.0
 class Maintainer(threading.Thread):
     """Stages, rescues and finishes files while it holds the duty; looks for the duty while it does not."""
 
-    def __init__(self, database: Database, worker_id: int, settings: Settings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        worker_id: int,
+        settings: Settings,
+        *,
+        set_aside: Callable[[list[int]], object] = lambda _jobs: None,
+    ) -> None:
+        """``set_aside`` is told of jobs that killed their workers once too often."""
         super().__init__(name="maintenance", daemon=True)
         self._database, self._upkeep, self._worker_id = database, Upkeep(database), worker_id
+        self._set_aside = set_aside
         self._rescue_after = settings.rescue_after
         self._ticker = Ticker(database)
         self._done = threading.Event()
@@ -186,6 +195,7 @@ class Maintainer(threading.Thread):
                 count=len(requeued),
             )
             if quarantined:
+                self._set_aside(quarantined)
                 self._log.error("jobs set aside, they killed or outlived their workers", jobs=quarantined[:20])
             if ended:
                 self._log.warning("ended what a dead worker left running", worker=worker, processes=in_words(ended))

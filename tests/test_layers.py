@@ -21,6 +21,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "payload": {"errors"},
         "outcome": {"payload", "retry", "states"},
         "context": {"outcome"},
+        "hooks": {"states"},
         "tasks": {"errors", "payload", "retry"},
         "audit": {"outcome", "states"},
         "record": {"audit", "states"},

@@ -756,6 +756,17 @@ DELETE_DELAYED = Statement(
     ),
 )
 
+ENDED_JOB = Statement(
+    Text(
+        "SELECT job.id, job.task, job.queue, closed.attempt, closed.state, closed.error, closed.finished_at "
+        "FROM job JOIN closed ON closed.job_id = job.id WHERE job.id = ?",
+    ),
+    Text(
+        "SELECT job.id, job.task, job.queue, closed.attempt, closed.state, closed.error, closed.finished_at "
+        "FROM job JOIN closed ON closed.job_id = job.id WHERE job.id = %s::BIGINT",
+    ),
+)
+
 NEXT_DUE = Statement(
     Text(
         "SELECT min(delayed.due_at) AS min_1 FROM delayed",

@@ -3,7 +3,7 @@
 from sqlalchemy import Text, bindparam, cast, delete, exists, func, select
 
 from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
-from pqkit.statements.tables import DELAYED, DUTY, JOB, LEASE, ROLLUP, WORKER
+from pqkit.statements.tables import CLOSED, DELAYED, DUTY, JOB, LEASE, ROLLUP, WORKER
 
 DUE = Declared(
     select(
@@ -24,6 +24,12 @@ DUE = Declared(
     ("now", "most"),
 )
 DELETE_DELAYED = delete_by(DELAYED, "due_at", "job_id")
+ENDED_JOB = Declared(
+    select(JOB.c.id, JOB.c.task, JOB.c.queue, CLOSED.c.attempt, CLOSED.c.state, CLOSED.c.error, CLOSED.c.finished_at)
+    .select_from(JOB.join(CLOSED, CLOSED.c.job_id == JOB.c.id))
+    .where(*equal(JOB, "id")),
+    ("the_id",),
+)
 NEXT_DUE = Declared(select(func.min(DELAYED.c.due_at)))
 LEASES_OF = Declared(
     select(

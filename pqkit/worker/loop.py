@@ -18,6 +18,7 @@ from pqkit.worker.attempt import drop_staged
 from pqkit.worker.child import Child
 from pqkit.worker.forgotten import Forgotten
 from pqkit.worker.heart import Heart, Ill
+from pqkit.worker.hooked import Hooked
 from pqkit.worker.pace import Pace
 from pqkit.worker.slots import Ended, Slots
 from pqkit.worker.words import Teller
@@ -48,7 +49,8 @@ class Worker:
             grace=settings.grace,
         )
         self._slots = Slots(settings.slots, self._database, self._wake, self._heart.report, self._spawn_child)
-        self._maintainer = Maintainer(self._database, self._leases.id, settings)
+        self._hooked = Hooked(self._database)
+        self._maintainer = Maintainer(self._database, self._leases.id, settings, set_aside=self._hooked.set_aside)
         self._forgotten = Forgotten(self._leases, self._slots, self._database, settings.rescue_after)
         self._pace = Pace(settings.slots, prefetch=settings.prefetch)
         self._stopping = 0
@@ -152,6 +154,7 @@ class Worker:
         self._pace.saw([(f.ended_at - f.started_at) / 1e6 for f in kept if f.started_at is not None])
         self._tell.ended(kept)
         self._tell.refused(refused)
+        self._hooked.ended(kept)
 
     def _put_files_in_place(self, finished: Sequence[Finished]) -> None:
         done = []
@@ -216,6 +219,7 @@ class Worker:
             thread.stop()
             thread.join(timeout=5)
         self._leases.end(str(self._ill or "stopped"))
+        self._hooked.stop(self._settings.grace)
 
     def _patience(self, begun: float) -> bool:
         """Whether running handlers still get time."""
