@@ -28,7 +28,7 @@ def backups(place: Scratch, times: int = 50, *, progress: Progress = silent) -> 
         diaries = [place.folder / f"diary-{number}" for number in range(2)]
         producers = [_producer(fleet, diary) for diary in diaries]
         fleet.wait_ready(workers)
-        wait_until(lambda: all(diary.exists() for diary in diaries), START_SECONDS, "the producers' start")
+        wait_until(lambda: all(map(_begun, diaries)), START_SECONDS, "the producers' start")
         for number in range(times):
             progress(number / times, f"{number} backups")
             told = read_diaries(diaries).ids
@@ -49,6 +49,10 @@ def backups(place: Scratch, times: int = 50, *, progress: Progress = silent) -> 
 def _producer(fleet: Fleet, diary: Path) -> Member:
     arguments = (str(diary), str(fleet.place.folder / "enough"), str(BACKLOG), json.dumps(MENU))
     return fleet.start(diary.name, "pqkit.lab.producer", *arguments)
+
+
+def _begun(diary: Path) -> bool:
+    return diary.exists() and diary.stat().st_size > 0
 
 
 def _one(file: Path, fleet: Fleet, told: list[int]) -> tuple[int, list[str]]:

@@ -4,6 +4,7 @@ import random
 import time
 from typing import Any
 
+from pqkit.audit import Certificate
 from pqkit.backup.restore import move
 from pqkit.db import connect
 from pqkit.lab import Scratch, scratch
@@ -37,7 +38,7 @@ def moving(place: Scratch, jobs: int = 100_000, *, progress: Progress = silent) 
     checks = {
         "a table is different after the way there and back": there.checksums == back.checksums | _gaps(there, back),
         "the audits see different things": len({one.checksum for one in audits}) == 1,
-        "an audit finds something": all(one.clean for one in audits),
+        "an audit finds something": not any(map(_findings, audits)),
         f"{jobs - audits[2].jobs} jobs are missing": audits[2].jobs == jobs,
     }
     took = f"into a file in {there_took:.1f} s and back in {back_took:.1f} s"
@@ -52,6 +53,11 @@ def moving(place: Scratch, jobs: int = 100_000, *, progress: Progress = silent) 
         "audit": audits[2].checksum,
     }
     return Result(figure, numbers, [Finding("moving", None, words) for words, good in checks.items() if not good])
+
+
+def _findings(certificate: Certificate) -> list[str]:
+    """Not that jobs wait for a rescue for more than a minute: nobody works in these queues."""
+    return [found.words for found in certificate.findings if found.rule != "none stuck"]
 
 
 def _gaps(there: Copied, back: Copied) -> dict[str, str]:
