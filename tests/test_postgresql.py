@@ -1,5 +1,6 @@
 """What is true of PostgreSQL alone: many write at once, the server's clock decides, connections break."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -153,6 +154,35 @@ def test_a_claim_and_the_burial_of_its_worker_exclude_each_other(queue: Queue, u
 
 
 # Clocks
+
+
+HARD_TO_QUOTE = [
+    "",
+    "NULL",
+    "null",
+    "{}",
+    "a,b",
+    '"',
+    "\\",
+    '\\"',
+    '{"a": [1, 2]}',
+    "it's",
+    " ",
+    "\n\t",
+    "ü€😀",
+    "\\N",
+    "%s",
+]
+
+
+def test_what_is_hard_to_quote_goes_in_by_many_and_comes_back_as_it_was(queue: Queue, worker: Leases) -> None:
+    ids = queue.enqueue_many("add", [{"text": text} for text in HARD_TO_QUOTE])
+    claims = claim(worker, len(ids))
+    assert [json.loads(held.args)["text"] for held in claims] == HARD_TO_QUOTE
+    now = queue.database.now()
+    ended = zip(claims, HARD_TO_QUOTE, strict=True)
+    worker.exchange([Finished(held, completed(text), now, now) for held, text in ended], 0, alone=False)
+    assert [queue.job(i).result(0) for i in ids] == HARD_TO_QUOTE
 
 
 def test_a_machine_whose_clock_is_wrong_by_hours_does_no_harm(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:

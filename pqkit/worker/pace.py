@@ -1,4 +1,4 @@
-"""How many claims a worker holds: hundreds of short jobs, or one job of a second for each slot and no more."""
+"""How many claims a worker holds: up to a thousand short jobs, or one job of a second for each slot and no more."""
 
 SLICE = 0.03
 MOST = 1_000
