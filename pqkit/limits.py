@@ -10,6 +10,7 @@ from pqkit.retry import check_policy
 
 SECOND = 1_000_000
 MOST = 1_000_000_000
+NEARLY = 1e-6
 YEAR = 366 * 86_400.0
 
 
@@ -57,6 +58,34 @@ class QueueSettings(NamedTuple):
     def limited(self) -> bool:
         """Whether a claim from the queue must look at more than its head."""
         return any(limit is not None for limit in (self.concurrency, self.key_concurrency, self.rate, self.ageing))
+
+    @property
+    def _step(self) -> float:
+        """Microseconds in which one job of the rate becomes free."""
+        return (self.rate_per or 1.0) * SECOND / (self.rate or 1)
+
+    @property
+    def burst(self) -> int:
+        """How many jobs of the rate may start at once after a rest: a second's worth unless it is said."""
+        return self.rate_burst or max(1, round(SECOND / self._step))
+
+    def _full_at(self, rate_at: int | None, now: int) -> float:
+        """When the bucket is full again: no later than if it were empty now, for the clock may have been set back."""
+        return min(max(rate_at or 0, now), now + self.burst * self._step)
+
+    def free(self, rate_at: int | None, now: int) -> int:
+        """How many jobs the rate lets start now."""
+        if self.rate is None:
+            return MOST
+        return int((now + self.burst * self._step - self._full_at(rate_at, now)) / self._step + NEARLY)
+
+    def spent(self, rate_at: int | None, now: int, jobs: int) -> int:
+        """When the bucket is full again after so many starts."""
+        return round(self._full_at(rate_at, now) + jobs * self._step)
+
+    def next_at(self, rate_at: int | None, now: int) -> int:
+        """The moment from which the rate lets the next job start."""
+        return round(max(now, self._full_at(rate_at, now) - (self.burst - 1) * self._step))
 
     def changed(self, options: QueueOptions) -> "QueueSettings":
         """With these options; raises BadLimit for values that make no sense."""

@@ -62,6 +62,7 @@ class JobRow(Row, table=True):
     backoff: str | None = Field(default=None, sa_type=Text)
     timeout: float | None = None
     unique_key: str | None = Field(default=None, sa_type=Text)
+    limit_key: str | None = Field(default=None, sa_type=Text)
     created_at: int = Field(sa_type=BigInteger)
 
 
@@ -85,6 +86,15 @@ class ReadyRow(Row, table=True):
             sqlite_where=text("suspect = 1"),
             postgresql_where=text("suspect = 1"),
         ),
+        Index(
+            "ready_keyed",
+            "queue",
+            "priority",
+            "limit_key",
+            "job_id",
+            sqlite_where=text("limit_key IS NOT NULL"),
+            postgresql_where=text("limit_key IS NOT NULL"),
+        ),
         NARROW,
     )
     queue: str = Field(sa_column=Column(Text, primary_key=True))
@@ -96,6 +106,7 @@ class ReadyRow(Row, table=True):
     suspect: int = 0
     assigned_to: str | None = Field(default=None, sa_type=Text)
     since: int = Field(sa_type=BigInteger)
+    limit_key: str | None = Field(default=None, sa_type=Text)
 
 
 class DelayedRow(Row, table=True):
@@ -285,13 +296,48 @@ class RefusalRow(Row, table=True):
 
 
 class HoldRow(Row, table=True):
-    """The unfinished job that holds a unique key of its queue."""
+    """The unfinished job that holds a unique key of its queue; ``kept``: it holds the key until it is deleted."""
 
     __tablename__ = "unique_hold"
     __table_args__ = (Index("unique_hold_job", "job_id", unique=True), NARROW)
     queue: str = Field(sa_column=Column(Text, primary_key=True))
     unique_key: str = Field(sa_column=Column(Text, primary_key=True))
     job_id: int = Field(sa_column=Column(BIG, ForeignKey("job.id", ondelete="CASCADE"), nullable=False))
+    kept: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+
+
+class DependentRow(Row, table=True):
+    """A job that waits in ``delayed``, due never, until others have ended; a batch is such a job, with a name.
+
+    ``passed``: those with ids up to it have been seen to have ended. ``on_fail`` says what becomes of the job when one
+    of them ends otherwise than completed; ``due_at`` is when it is due at the earliest.
+    """
+
+    __tablename__ = "dependent"
+    __table_args__ = (
+        Index(
+            "dependent_waiting",
+            "job_id",
+            sqlite_where=text("released_at IS NULL"),
+            postgresql_where=text("released_at IS NULL"),
+        ),
+    )
+    job_id: int = Field(sa_column=_job_key())
+    batch: str | None = Field(default=None, sa_type=Text)
+    on_fail: str = Field(sa_type=Text)
+    due_at: int | None = Field(default=None, sa_type=BigInteger)
+    passed: int = Field(default=0, sa_type=BigInteger)
+    created_at: int = Field(sa_type=BigInteger)
+    released_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class DependencyRow(Row, table=True):
+    """One of the jobs that a dependent job waits for, or a member of its batch."""
+
+    __tablename__ = "dependency"
+    __table_args__ = (Index("dependency_on", "on_job_id"), NARROW)
+    job_id: int = Field(sa_column=_job_key())
+    on_job_id: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
 
 
 class FileIntentRow(Row, table=True):

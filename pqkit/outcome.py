@@ -73,6 +73,7 @@ class Claim(NamedTuple):
     backoff: str | None
     timeout: float | None
     unique_key: str | None
+    limit_key: str | None = None
 
 
 def is_private(claim: Claim) -> bool:

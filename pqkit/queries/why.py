@@ -5,6 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row, func, literal, select, tuple_
 
 from pqkit.db import Database
+from pqkit.queries.limits import key_of, limits
 from pqkit.queries.system import JOB, READY, WORKER, queues, workers
 from pqkit.queries.views import JobView, is_encrypted, job
 from pqkit.statements.claim import allowed, paused, served
@@ -57,6 +58,9 @@ def _why_pending(database: Database, view: JobView, now: int) -> str:
     nobody = _nobody(view, takers)
     if nobody:
         return nobody
+    limited = _limited(database, view, now)
+    if limited:
+        return limited
     if suspect:
         return "it was running when a worker died: it waits for a worker with nothing else to do, to run alone"
     if ahead:
@@ -86,6 +90,26 @@ def _nobody(view: JobView, takers: list[_Taker]) -> str | None:
         return f"no running worker knows the task {view.task}{with_key}"
     if not any(taker.knows and taker.may and (not taker.queues or view.queue in taker.queues) for taker in takers):
         return f"no running worker that may take it serves the queue {view.queue}"
+    return None
+
+
+def _limited(database: Database, view: JobView, now: int) -> str | None:
+    """Which of the queue's limits is reached."""
+    found = limits(database, view.queue)
+    if found is None:
+        return None
+    settings, held = found.settings, found.held
+    if settings.concurrency is not None and len(held) >= settings.concurrency:
+        longest = f"job {held[0].job_id} has run longest, {_since(held[0].claimed_at, now)}"
+        return f"its queue runs {settings.concurrency} jobs at once, and so many run: {longest}"
+    key = key_of(database, view.id)
+    of_key = found.of_key(key)
+    if settings.key_concurrency is not None and len(of_key) >= settings.key_concurrency:
+        holder = f"job {of_key[0].job_id} does, {_since(of_key[0].claimed_at, now)}"
+        return f"of the jobs with its key {key}, {settings.key_concurrency} may run at once, and {holder}"
+    if found.next_at is not None:
+        rate = f"{settings.rate} jobs in {settings.rate_per or 1:g} s"
+        return f"its queue starts {rate}: the next may start in {(found.next_at - now) / 1_000_000:.1f} s"
     return None
 
 

@@ -51,6 +51,7 @@ class Options(TypedDict, total=False):
     """What an enqueue may say beside task and arguments; what it does not say, the task's declaration does.
 
     ``delay`` and ``timeout`` are seconds, ``backoff`` the seconds before each retry; a lower ``priority`` goes first.
+    ``limit_key``: of the jobs with the same one, the queue runs no more at once than its ``key_concurrency``.
     """
 
     queue: str | None
@@ -61,6 +62,7 @@ class Options(TypedDict, total=False):
     max_retries: int | None
     backoff: Sequence[float] | None
     timeout: float | None
+    limit_key: str | None
 
 
 class Queue:

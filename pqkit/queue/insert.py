@@ -44,7 +44,7 @@ class Inserter:
             now = self._database.now()
             job_id: int = tx.row(sql.INSERT_JOB, *order.row(text, now, policy))[0]
             if order.unique_key is None or tx.run(sql.INSERT_HOLD, order.queue, order.unique_key, job_id):
-                tx.run(_place_of(order), *order.place(job_id, now))
+                _enter(tx, order, [job_id], now)
                 return Inserted(job_id)
             tx.run(sql.DELETE_JOB, job_id)  # another transaction took the key since the look
 
@@ -54,7 +54,7 @@ class Inserter:
         ids, row = tx.next_job_ids(len(texts)), order.row("", now, policy)
         before, after = row[:2], row[3:]
         tx.run_many(sql.INSERT_JOB_WITH_ID, [(i, *before, text, *after) for i, text in zip(ids, texts, strict=True)])
-        tx.run_many(_place_of(order), [order.place(job_id, now) for job_id in ids])
+        _enter(tx, order, ids, now)
         return list(ids)
 
     def insert_all(self, tx: Transaction, calls: Sequence[Call]) -> list[Inserted]:
@@ -69,6 +69,9 @@ class Inserter:
             rows = [order.place(i, now) for i, (order, _) in numbered if _place_of(order) is place]
             if rows:
                 tx.run_many(place, rows)
+        keyed = [(o.queue, o.priority, i) for i, (o, _) in numbered if o.limit_key is not None and o.due_at is None]
+        if keyed:
+            tx.run_many(sql.MARK_KEY, keyed)
         return [Inserted(i) for i in ids]
 
     def _enter_queue(self, tx: Transaction, queue: str) -> Retries:
@@ -89,6 +92,20 @@ def _holder(tx: Transaction, order: Order) -> int | None:
     """The unfinished job that has the order's unique key."""
     row = order.unique_key and tx.row(sql.HOLDER, order.queue, order.unique_key)
     return row[0] if row else None
+
+
+def _enter(tx: Transaction, order: Order, ids: Sequence[int], now: int) -> None:
+    """Bring new jobs to their place."""
+    if len(ids) == 1:
+        tx.run(_place_of(order), *order.place(ids[0], now))
+    else:
+        tx.run_many(_place_of(order), [order.place(job_id, now) for job_id in ids])
+    _mark(tx, order, ids)
+
+
+def _mark(tx: Transaction, order: Order, ids: Sequence[int]) -> None:
+    if order.limit_key is not None and order.due_at is None:
+        tx.run_many(sql.MARK_KEY, [(order.queue, order.priority, job_id) for job_id in ids])
 
 
 def _place_of(order: Order) -> Statement:

@@ -13,7 +13,8 @@ from pqkit.errors import DatabaseUnavailable
 from pqkit.outcome import LEASE, READY_KEY, Claim
 from pqkit.queue import rollup
 from pqkit.queue.doubt import MOST, Doubts
-from pqkit.queue.rollup import Counted, Tally
+from pqkit.queue.limited import Limited, Taker, spend
+from pqkit.queue.rollup import SECOND, Counted, Tally
 from pqkit.queue.settle import Finished, SomeRefused, settle, settle_each
 from pqkit.sql import compiled as sql
 from pqkit.version import VERSION
@@ -55,6 +56,7 @@ class Leases:
         self._has_suspect = False
         self._claimed_at: int | None = None
         self._doubts = Doubts()
+        self._limited = Limited()
         self._tally = Tally()
 
     def register(self) -> None:
@@ -135,11 +137,13 @@ class Leases:
         if self._doubts:
             return True
         now = self._database.now()
+        self._limited.begin()
         with self._database.read() as tx:
             return any(
-                tx.row(head, name, now, self.name, self.id, 1)
+                tx.row(sql.PEEK, name, now, self.name, self.id, 1)
+                or tx.row(sql.SUSPECT_PEEK, name, now, self.name, self.id, 1)
+                or self._limited.heads(tx, name, self._taker(now), 1, peek=True)
                 for name in self._queue_names(tx)
-                for head in (sql.PEEK, sql.SUSPECT_PEEK)
             )
 
     def held_for(self, seconds: float) -> list[tuple[Claim, int | None]]:
@@ -148,6 +152,11 @@ class Leases:
         with self._database.read() as tx:
             held = [(Claim._make(row[:-1]), row[-1]) for row in tx.rows(sql.LEASES_OF, self.id, MOST)]
         return [(claim, asked) for claim, asked in held if claim.claimed_at < before]
+
+    def patience(self, most: float) -> float:
+        """Seconds to wait at most before looking again: less where a queue's rate lets a job start sooner."""
+        at = self._limited.next_at
+        return most if at is None else min(most, max(0.0, (at - self._database.now()) / SECOND))
 
     def beat(self, reports: Sequence[Report] = (), *, stopping: bool = False) -> Beat:
         """Renew every lease of this worker in one row, hand in reports, learn what was asked to cancel."""
@@ -184,8 +193,8 @@ class Leases:
             return []
         now = self._claimed_at = self._database.now()
         claims: list[Claim] = []
-        names = self._queue_names(tx)
-        for name in names:
+        self._limited.begin()
+        for name in self._queue_names(tx):
             suspects = tx.rows(sql.SUSPECT_HEAD, name, now, self.name, self.id, 1)
             if suspects and not alone:
                 return self._lease(tx, claims)  # let what runs here run out, so that the suspect can be alone
@@ -194,11 +203,26 @@ class Leases:
                 return self._lease(tx, [Claim._make(suspects[0])])
             rows = tx.rows(sql.HEAD, name, now, self.name, self.id, demand - len(claims))
             claims += map(Claim._make, rows)
+            if not rows:
+                rows = self._limited.heads(tx, name, self._taker(now), demand - len(claims))
+                if rows and rows[0].suspect and (claims or not alone):
+                    break  # as above
+                claims += self._accept(tx, rows)
             if rows:
                 self._last_queue = name
-            if len(claims) == demand:
+            if len(claims) == demand or self._has_suspect:
                 break
         return self._lease(tx, claims)
+
+    def _accept(self, tx: Transaction, claims: list[Claim]) -> list[Claim]:
+        """Take these from a queue with limits."""
+        if claims:
+            spend(tx, claims[0].queue, claims[0].claimed_at, len(claims))
+            self._has_suspect = bool(claims[0].suspect)
+        return claims
+
+    def _taker(self, now: int) -> Taker:
+        return Taker(self.id, self.name, self.slots, now)
 
     def _lease(self, tx: Transaction, claims: list[Claim]) -> list[Claim]:
         if claims and _follow_each_other(claims):

@@ -47,6 +47,7 @@ def resubmit(tx: Transaction, job: Standing, now: int) -> str | None:
             tx.run(sql.DELETE_HOLD, job.job_id)
         raise
     tx.run(sql.INSERT_READY, job.queue, job.priority, job.job_id, job.attempt, 0, 0, 0, job.assigned_to, now)
+    tx.run(sql.MARK_KEY, job.queue, job.priority, job.job_id)
     return None
 
 

@@ -45,6 +45,7 @@ class Order(NamedTuple):
     unique_key: str | None
     due_at: int | None
     encrypted: bool = False
+    limit_key: str | None = None
 
     def encode(self, args: dict[str, Any]) -> str:
         text = self.declared.encode(args) if self.declared else encode_unregistered(args)
@@ -61,6 +62,7 @@ class Order(NamedTuple):
             policy.backoff if self.backoff is None else self.backoff,
             self.timeout,
             self.unique_key,
+            self.limit_key,
             now,
         )
 
@@ -83,6 +85,7 @@ def make_order(
     max_retries: int | None = None,
     backoff: Sequence[float] | None = None,
     timeout: float | None = None,
+    limit_key: str | None = None,
 ) -> Order:
     """Check the options and fill in the task's own policy. Raises BadOrder or ValueError with one line."""
     name, declared = (task.name, task) if isinstance(task, Task) else (task, find(task))
@@ -96,6 +99,8 @@ def make_order(
     check_priority(priority)
     if unique_key is not None:
         check_name("unique_key", unique_key)
+    if limit_key is not None:
+        check_name("limit_key", limit_key)
     return Order(
         check_name("task", name),
         declared,
@@ -107,6 +112,7 @@ def make_order(
         unique_key,
         _due(run_at, delay, now),
         _encrypted(policy),
+        limit_key,
     )
 
 
@@ -115,12 +121,13 @@ def _encrypted(policy: Policy) -> bool:
 
 
 def order_like(asked: Sequence[Any]) -> Order:
-    """The order of a job from its stored ``task, queue, priority, max_retries, backoff, timeout, unique_key, args``;
-    what was encrypted is so again."""
-    name, queue, priority, max_retries, backoff, timeout, unique_key, args = asked
+    """The order of a job from its stored ``task, queue, priority, max_retries, backoff, timeout, unique_key, limit_key,
+    args``; what was encrypted is so again."""
+    name, queue, priority, max_retries, backoff, timeout, unique_key, limit_key, args = asked
     declared = find(name)
     order = Order(name, declared, queue, priority, max_retries, backoff, timeout, unique_key, None)
-    return order._replace(encrypted=cipher.is_sealed(args) or _encrypted(declared.policy if declared else Policy()))
+    encrypted = cipher.is_sealed(args) or _encrypted(declared.policy if declared else Policy())
+    return order._replace(limit_key=limit_key, encrypted=encrypted)
 
 
 def check_priority(priority: int) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pqkit.db import Database, Transaction
 from pqkit.errors import LeaseLost
-from pqkit.outcome import HELD, HELD_SINCE, PLAIN, Claim, Outcome
+from pqkit.outcome import HELD, HELD_SINCE, PLAIN, READY_KEY, Claim, Outcome
 from pqkit.sql import compiled as sql
 from pqkit.states import FINAL, JobState, Place
 
@@ -101,6 +101,8 @@ def _write_unfinished(tx: Transaction, finished: Sequence[Finished]) -> None:
         tx.run_many(sql.INSERT_DELAYED, delayed)
     if ready:
         tx.run_many(sql.INSERT_READY, ready)
+        keyed = [f.claim for f in finished if f.outcome.state is JobState.PENDING and f.claim.limit_key is not None]
+        tx.run_many(sql.MARK_KEY, map(READY_KEY, keyed))
 
 
 def _keep_history(tx: Transaction, plain: Sequence[Finished], other: Sequence[Finished]) -> None:

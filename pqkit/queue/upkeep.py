@@ -102,7 +102,8 @@ class Upkeep:
             with self._database.write() as tx:
                 due = tx.rows(sql.DUE, now, BATCH)
                 tx.run_many(sql.DELETE_DELAYED, [row[:2] for row in due])
-                tx.run_many(sql.INSERT_READY, [_ready(*row) for row in due])
+                tx.run_many(sql.INSERT_READY, [_ready(*row[:-1]) for row in due])
+                tx.run_many(sql.MARK_KEY, [(*row[2:4], row[1]) for row in due if row[-1] is not None])
             count += len(due)
             if len(due) < BATCH:
                 return count

@@ -4,33 +4,36 @@ from pqkit.sql.text import Statement, Text
 
 INSERT_JOB = Statement(
     Text(
-        "INSERT INTO job (queue, task, args, priority, max_retries, backoff, timeout, unique_key, created_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        "INSERT INTO job (queue, task, args, priority, max_retries, backoff, timeout, unique_key, limit_key, "
+        "created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
     ),
     Text(
-        "INSERT INTO job (queue, task, args, priority, max_retries, backoff, timeout, unique_key, created_at) "
-        'VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", CAST(%s AS JSONB), %s::INTEGER, '
-        '%s::INTEGER, %s::VARCHAR COLLATE "C", %s, %s::VARCHAR COLLATE "C", %s::BIGINT) RETURNING job.id',
+        "INSERT INTO job (queue, task, args, priority, max_retries, backoff, timeout, unique_key, limit_key, "
+        'created_at) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", CAST(%s AS JSONB), '
+        '%s::INTEGER, %s::INTEGER, %s::VARCHAR COLLATE "C", %s, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE '
+        '"C", %s::BIGINT) RETURNING job.id',
     ),
 )
 
 INSERT_JOB_WITH_ID = Statement(
     Text(
         "INSERT INTO job (id, queue, task, args, priority, max_retries, backoff, timeout, unique_key, "
-        "created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "limit_key, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     ),
     Text(
         "INSERT INTO job (id, queue, task, args, priority, max_retries, backoff, timeout, unique_key, "
-        'created_at) VALUES (%s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", CAST(%s AS JSONB), '
-        '%s::INTEGER, %s::INTEGER, %s::VARCHAR COLLATE "C", %s, %s::VARCHAR COLLATE "C", %s::BIGINT)',
+        'limit_key, created_at) VALUES (%s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", CAST(%s '
+        'AS JSONB), %s::INTEGER, %s::INTEGER, %s::VARCHAR COLLATE "C", %s, %s::VARCHAR COLLATE "C", '
+        '%s::VARCHAR COLLATE "C", %s::BIGINT)',
     ),
     Text(
         "INSERT INTO job (id, queue, task, args, priority, max_retries, backoff, timeout, unique_key, "
-        "created_at) SELECT rows.id, rows.queue, rows.task, rows.args, rows.priority, rows.max_retries, "
-        "rows.backoff, rows.timeout, rows.unique_key, rows.created_at FROM unnest(%s::BIGINT[], %s::TEXT[] "
-        'COLLATE "C", %s::TEXT[] COLLATE "C", %s::JSONB[], %s::INTEGER[], %s::INTEGER[], %s::TEXT[] COLLATE '
-        '"C", %s::FLOAT[], %s::TEXT[] COLLATE "C", %s::BIGINT[]) AS rows(id, queue, task, args, priority, '
-        "max_retries, backoff, timeout, unique_key, created_at)",
+        "limit_key, created_at) SELECT rows.id, rows.queue, rows.task, rows.args, rows.priority, "
+        "rows.max_retries, rows.backoff, rows.timeout, rows.unique_key, rows.limit_key, rows.created_at FROM "
+        'unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::JSONB[], %s::INTEGER[], '
+        '%s::INTEGER[], %s::TEXT[] COLLATE "C", %s::FLOAT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", '
+        "%s::BIGINT[]) AS rows(id, queue, task, args, priority, max_retries, backoff, timeout, unique_key, "
+        "limit_key, created_at)",
     ),
 )
 
@@ -177,12 +180,12 @@ HEAD = Statement(
     Text(
         "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
         "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
-        "job.max_retries, job.backoff, job.timeout, job.unique_key FROM ready JOIN job ON job.id = "
-        "ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND queue.paused_at IS NOT "
-        "NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND (ready.assigned_to IS NULL OR "
-        "ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE worker_task.worker_id = ? AND "
-        "worker_task.task = job.task)) AND ready.queue = ? AND ready.suspect = 0 ORDER BY ready.priority, "
-        "ready.job_id LIMIT ? + 0 OFFSET ?",
+        "job.max_retries, job.backoff, job.timeout, job.unique_key, job.limit_key FROM ready JOIN job ON "
+        "job.id = ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND (queue.limited "
+        "= 1 OR queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?)))) AND "
+        "(ready.assigned_to IS NULL OR ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE "
+        "worker_task.worker_id = ? AND worker_task.task = job.task)) AND ready.queue = ? AND ready.suspect = "
+        "0 ORDER BY ready.priority, ready.job_id LIMIT ? + 0 OFFSET ?",
         (3, 1, 0, 1, 2, 3, 0, 4, 5),
         (0,),
     ),
@@ -191,17 +194,17 @@ HEAD = Statement(
         "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
         'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
         'ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" '
-        "AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > "
-        '%s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR COLLATE "C") AND '
-        "(SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY (array((SELECT worker_task.task FROM "
-        "worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY SHARE))) ORDER BY ready.priority, "
-        "ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED) SELECT head.queue, head.priority, "
-        "head.job_id, head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS anon_1, "
-        "%s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS args, asked.max_retries, "
-        "asked.backoff, asked.timeout, asked.unique_key FROM head JOIN LATERAL (SELECT job.task AS task, "
-        "job.args AS args, job.max_retries AS max_retries, job.backoff AS backoff, job.timeout AS timeout, "
-        "job.unique_key AS unique_key FROM job WHERE job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY "
-        "head.priority, head.job_id",
+        "AND (queue.limited = 1 OR queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR "
+        "queue.paused_until > %s::BIGINT)))) AND (ready.assigned_to IS NULL OR ready.assigned_to = "
+        '%s::VARCHAR COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY '
+        "(array((SELECT worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY "
+        "SHARE))) ORDER BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED) SELECT "
+        "head.queue, head.priority, head.job_id, head.attempt, head.retries, head.crashes, head.suspect, "
+        "%s::BIGINT AS anon_1, %s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS "
+        "args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, asked.limit_key FROM head "
+        "JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries AS max_retries, job.backoff "
+        "AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS limit_key FROM "
+        "job WHERE job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
         (0, 0, 1, 2, 3, 4, 3, 1),
         (),
     ),
@@ -211,13 +214,13 @@ SUSPECT_HEAD = Statement(
     Text(
         "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
         "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
-        "job.max_retries, job.backoff, job.timeout, job.unique_key FROM ready AS found JOIN ready ON "
-        "found.queue = ready.queue AND found.priority = ready.priority AND found.job_id = ready.job_id JOIN "
-        "job ON job.id = ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND "
-        "queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND "
-        "(ready.assigned_to IS NULL OR ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE "
-        "worker_task.worker_id = ? AND worker_task.task = job.task)) AND found.queue = ? AND found.suspect = "
-        "1 ORDER BY found.priority, found.job_id LIMIT ? + 0 OFFSET ?",
+        "job.max_retries, job.backoff, job.timeout, job.unique_key, job.limit_key FROM ready AS found JOIN "
+        "ready ON found.queue = ready.queue AND found.priority = ready.priority AND found.job_id = "
+        "ready.job_id JOIN job ON job.id = ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE "
+        "queue.name = ? AND (queue.limited = 1 OR queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL "
+        "OR queue.paused_until > ?)))) AND (ready.assigned_to IS NULL OR ready.assigned_to = ?) AND (EXISTS "
+        "(SELECT * FROM worker_task WHERE worker_task.worker_id = ? AND worker_task.task = job.task)) AND "
+        "found.queue = ? AND found.suspect = 1 ORDER BY found.priority, found.job_id LIMIT ? + 0 OFFSET ?",
         (3, 1, 0, 1, 2, 3, 0, 4, 5),
         (0,),
     ),
@@ -226,17 +229,17 @@ SUSPECT_HEAD = Statement(
         "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
         'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
         'ready.suspect = 1 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" '
-        "AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > "
-        '%s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR COLLATE "C") AND '
-        "(SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY (array((SELECT worker_task.task FROM "
-        "worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY SHARE))) ORDER BY ready.priority, "
-        "ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED) SELECT head.queue, head.priority, "
-        "head.job_id, head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS anon_1, "
-        "%s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS args, asked.max_retries, "
-        "asked.backoff, asked.timeout, asked.unique_key FROM head JOIN LATERAL (SELECT job.task AS task, "
-        "job.args AS args, job.max_retries AS max_retries, job.backoff AS backoff, job.timeout AS timeout, "
-        "job.unique_key AS unique_key FROM job WHERE job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY "
-        "head.priority, head.job_id",
+        "AND (queue.limited = 1 OR queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR "
+        "queue.paused_until > %s::BIGINT)))) AND (ready.assigned_to IS NULL OR ready.assigned_to = "
+        '%s::VARCHAR COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY '
+        "(array((SELECT worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY "
+        "SHARE))) ORDER BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED) SELECT "
+        "head.queue, head.priority, head.job_id, head.attempt, head.retries, head.crashes, head.suspect, "
+        "%s::BIGINT AS anon_1, %s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS "
+        "args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, asked.limit_key FROM head "
+        "JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries AS max_retries, job.backoff "
+        "AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS limit_key FROM "
+        "job WHERE job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
         (0, 0, 1, 2, 3, 4, 3, 1),
         (),
     ),
@@ -246,12 +249,12 @@ PEEK = Statement(
     Text(
         "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
         "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
-        "job.max_retries, job.backoff, job.timeout, job.unique_key FROM ready JOIN job ON job.id = "
-        "ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND queue.paused_at IS NOT "
-        "NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND (ready.assigned_to IS NULL OR "
-        "ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE worker_task.worker_id = ? AND "
-        "worker_task.task = job.task)) AND ready.queue = ? AND ready.suspect = 0 ORDER BY ready.priority, "
-        "ready.job_id LIMIT ? + 0 OFFSET ?",
+        "job.max_retries, job.backoff, job.timeout, job.unique_key, job.limit_key FROM ready JOIN job ON "
+        "job.id = ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND (queue.limited "
+        "= 1 OR queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?)))) AND "
+        "(ready.assigned_to IS NULL OR ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE "
+        "worker_task.worker_id = ? AND worker_task.task = job.task)) AND ready.queue = ? AND ready.suspect = "
+        "0 ORDER BY ready.priority, ready.job_id LIMIT ? + 0 OFFSET ?",
         (3, 1, 0, 1, 2, 3, 0, 4, 5),
         (0,),
     ),
@@ -260,16 +263,17 @@ PEEK = Statement(
         "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
         'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
         'ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" '
-        "AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > "
-        '%s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR COLLATE "C") AND '
-        "(SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY (array((SELECT worker_task.task FROM "
-        "worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER BY ready.priority, ready.job_id LIMIT "
-        "%s::INTEGER + 0) SELECT head.queue, head.priority, head.job_id, head.attempt, head.retries, "
-        "head.crashes, head.suspect, %s::BIGINT AS anon_1, %s::BIGINT AS anon_2, head.since, asked.task, "
-        "CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key "
-        "FROM head JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries AS max_retries, "
-        "job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key FROM job WHERE job.id = "
-        "head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
+        "AND (queue.limited = 1 OR queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR "
+        "queue.paused_until > %s::BIGINT)))) AND (ready.assigned_to IS NULL OR ready.assigned_to = "
+        '%s::VARCHAR COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY '
+        "(array((SELECT worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER "
+        "BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0) SELECT head.queue, head.priority, "
+        "head.job_id, head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS anon_1, "
+        "%s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS args, asked.max_retries, "
+        "asked.backoff, asked.timeout, asked.unique_key, asked.limit_key FROM head JOIN LATERAL (SELECT "
+        "job.task AS task, job.args AS args, job.max_retries AS max_retries, job.backoff AS backoff, "
+        "job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS limit_key FROM job WHERE "
+        "job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
         (0, 0, 1, 2, 3, 4, 3, 1),
         (),
     ),
@@ -279,13 +283,13 @@ SUSPECT_PEEK = Statement(
     Text(
         "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
         "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
-        "job.max_retries, job.backoff, job.timeout, job.unique_key FROM ready AS found JOIN ready ON "
-        "found.queue = ready.queue AND found.priority = ready.priority AND found.job_id = ready.job_id JOIN "
-        "job ON job.id = ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND "
-        "queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND "
-        "(ready.assigned_to IS NULL OR ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE "
-        "worker_task.worker_id = ? AND worker_task.task = job.task)) AND found.queue = ? AND found.suspect = "
-        "1 ORDER BY found.priority, found.job_id LIMIT ? + 0 OFFSET ?",
+        "job.max_retries, job.backoff, job.timeout, job.unique_key, job.limit_key FROM ready AS found JOIN "
+        "ready ON found.queue = ready.queue AND found.priority = ready.priority AND found.job_id = "
+        "ready.job_id JOIN job ON job.id = ready.job_id WHERE NOT (EXISTS (SELECT * FROM queue WHERE "
+        "queue.name = ? AND (queue.limited = 1 OR queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL "
+        "OR queue.paused_until > ?)))) AND (ready.assigned_to IS NULL OR ready.assigned_to = ?) AND (EXISTS "
+        "(SELECT * FROM worker_task WHERE worker_task.worker_id = ? AND worker_task.task = job.task)) AND "
+        "found.queue = ? AND found.suspect = 1 ORDER BY found.priority, found.job_id LIMIT ? + 0 OFFSET ?",
         (3, 1, 0, 1, 2, 3, 0, 4, 5),
         (0,),
     ),
@@ -294,16 +298,17 @@ SUSPECT_PEEK = Statement(
         "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
         'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
         'ready.suspect = 1 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" '
-        "AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > "
-        '%s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR COLLATE "C") AND '
-        "(SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY (array((SELECT worker_task.task FROM "
-        "worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER BY ready.priority, ready.job_id LIMIT "
-        "%s::INTEGER + 0) SELECT head.queue, head.priority, head.job_id, head.attempt, head.retries, "
-        "head.crashes, head.suspect, %s::BIGINT AS anon_1, %s::BIGINT AS anon_2, head.since, asked.task, "
-        "CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key "
-        "FROM head JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries AS max_retries, "
-        "job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key FROM job WHERE job.id = "
-        "head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
+        "AND (queue.limited = 1 OR queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR "
+        "queue.paused_until > %s::BIGINT)))) AND (ready.assigned_to IS NULL OR ready.assigned_to = "
+        '%s::VARCHAR COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY '
+        "(array((SELECT worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER "
+        "BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0) SELECT head.queue, head.priority, "
+        "head.job_id, head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS anon_1, "
+        "%s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS args, asked.max_retries, "
+        "asked.backoff, asked.timeout, asked.unique_key, asked.limit_key FROM head JOIN LATERAL (SELECT "
+        "job.task AS task, job.args AS args, job.max_retries AS max_retries, job.backoff AS backoff, "
+        "job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS limit_key FROM job WHERE "
+        "job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
         (0, 0, 1, 2, 3, 4, 3, 1),
         (),
     ),
@@ -375,6 +380,397 @@ QUEUES_WITH_WORK = Statement(
         "WITH RECURSIVE names(name) AS (SELECT min(ready.queue) AS name FROM ready UNION ALL SELECT (SELECT "
         "min(ready.queue) AS min_1 FROM ready WHERE ready.queue > names.name) AS anon_1 FROM names WHERE "
         "names.name IS NOT NULL) SELECT names.name FROM names WHERE names.name IS NOT NULL",
+    ),
+)
+
+LIMITS = Statement(
+    Text(
+        "SELECT queue.concurrency, queue.key_concurrency, queue.rate, queue.rate_per, queue.rate_burst, "
+        "queue.ageing, queue.max_retries, queue.backoff, queue.keep_completed, queue.keep_dead, queue.rate_at "
+        "FROM queue WHERE queue.name = ? AND queue.limited = 1",
+    ),
+    Text(
+        "SELECT queue.concurrency, queue.key_concurrency, queue.rate, queue.rate_per, queue.rate_burst, "
+        "queue.ageing, queue.max_retries, queue.backoff, queue.keep_completed, queue.keep_dead, queue.rate_at "
+        'FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" AND queue.limited = 1 FOR UPDATE',
+    ),
+)
+
+LIMITS_UNLESS_LOCKED = Statement(
+    Text(
+        "SELECT queue.concurrency, queue.key_concurrency, queue.rate, queue.rate_per, queue.rate_burst, "
+        "queue.ageing, queue.max_retries, queue.backoff, queue.keep_completed, queue.keep_dead, queue.rate_at "
+        "FROM queue WHERE queue.name = ? AND queue.limited = 1",
+    ),
+    Text(
+        "SELECT queue.concurrency, queue.key_concurrency, queue.rate, queue.rate_per, queue.rate_burst, "
+        "queue.ageing, queue.max_retries, queue.backoff, queue.keep_completed, queue.keep_dead, queue.rate_at "
+        'FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" AND queue.limited = 1 FOR UPDATE SKIP LOCKED',
+    ),
+)
+
+LIMITS_PEEK = Statement(
+    Text(
+        "SELECT queue.concurrency, queue.key_concurrency, queue.rate, queue.rate_per, queue.rate_burst, "
+        "queue.ageing, queue.max_retries, queue.backoff, queue.keep_completed, queue.keep_dead, queue.rate_at "
+        "FROM queue WHERE queue.name = ? AND queue.limited = 1",
+    ),
+    Text(
+        "SELECT queue.concurrency, queue.key_concurrency, queue.rate, queue.rate_per, queue.rate_burst, "
+        "queue.ageing, queue.max_retries, queue.backoff, queue.keep_completed, queue.keep_dead, queue.rate_at "
+        'FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" AND queue.limited = 1',
+    ),
+)
+
+SPEND = Statement(
+    Text(
+        "UPDATE queue SET rate_at=? WHERE queue.name = ?",
+    ),
+    Text(
+        'UPDATE queue SET rate_at=%s::BIGINT WHERE queue.name = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+RUNNING_IN = Statement(
+    Text(
+        'SELECT (SELECT job.limit_key FROM job WHERE job.id = lease.job_id) AS "key", lease.worker_id FROM '
+        "lease WHERE (SELECT job.queue FROM job WHERE job.id = lease.job_id) = ?",
+    ),
+    Text(
+        "SELECT (SELECT job.limit_key FROM job WHERE job.id = lease.job_id) AS key, lease.worker_id FROM "
+        'lease WHERE (SELECT job.queue FROM job WHERE job.id = lease.job_id) = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+NEXT_PRIORITY = Statement(
+    Text(
+        "SELECT min(ready.priority) AS min_1 FROM ready WHERE ready.queue = ? AND ready.priority > ?",
+    ),
+    Text(
+        'SELECT min(ready.priority) AS min_1 FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        "ready.priority > %s::INTEGER",
+    ),
+)
+
+NEXT_KEY = Statement(
+    Text(
+        "SELECT min(ready.limit_key) AS min_1 FROM ready WHERE ready.queue = ? AND ready.priority = ? AND "
+        "ready.limit_key > ?",
+    ),
+    Text(
+        'SELECT min(ready.limit_key) AS min_1 FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        'ready.priority = %s::INTEGER AND ready.limit_key > %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+MARK_KEY = Statement(
+    Text(
+        "UPDATE ready SET limit_key=(SELECT job.limit_key FROM job WHERE job.id = ready.job_id) WHERE "
+        "ready.queue = ? AND ready.priority = ? AND ready.job_id = ? AND (SELECT job.limit_key FROM job WHERE "
+        "job.id = ready.job_id) IS NOT NULL",
+    ),
+    Text(
+        "UPDATE ready SET limit_key=(SELECT job.limit_key FROM job WHERE job.id = ready.job_id) WHERE "
+        'ready.queue = %s::VARCHAR COLLATE "C" AND ready.priority = %s::INTEGER AND ready.job_id = %s::BIGINT '
+        "AND (SELECT job.limit_key FROM job WHERE job.id = ready.job_id) IS NOT NULL",
+    ),
+    Text(
+        "UPDATE ready SET limit_key=(SELECT job.limit_key FROM job WHERE job.id = ready.job_id) FROM "
+        'unnest(%s::TEXT[] COLLATE "C", %s::INTEGER[], %s::BIGINT[]) AS rows(queue, priority, job_id) WHERE '
+        "ready.queue = rows.queue AND ready.priority = rows.priority AND ready.job_id = rows.job_id AND "
+        "(SELECT job.limit_key FROM job WHERE job.id = ready.job_id) IS NOT NULL",
+    ),
+)
+
+CLASS_HEAD = Statement(
+    Text(
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
+        "job.max_retries, job.backoff, job.timeout, job.unique_key, job.limit_key FROM ready JOIN job ON "
+        "job.id = ready.job_id WHERE ready.queue = ? AND ready.priority = ? AND ready.suspect = 0 AND NOT "
+        "(EXISTS (SELECT * FROM queue WHERE queue.name = ? AND queue.paused_at IS NOT NULL AND "
+        "(queue.paused_until IS NULL OR queue.paused_until > ?))) AND (ready.assigned_to IS NULL OR "
+        "ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE worker_task.worker_id = ? AND "
+        "worker_task.task = job.task)) ORDER BY ready.priority, ready.job_id LIMIT ? + 0 OFFSET ?",
+        (4, 2, 0, 1, 0, 2, 3, 4, 5, 6),
+        (0,),
+    ),
+    Text(
+        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
+        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
+        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        "ready.priority = %s::INTEGER AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE "
+        'queue.name = %s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL '
+        "OR queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = "
+        '%s::VARCHAR COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY '
+        "(array((SELECT worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY "
+        "SHARE))) ORDER BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED) SELECT "
+        "head.queue, head.priority, head.job_id, head.attempt, head.retries, head.crashes, head.suspect, "
+        "%s::BIGINT AS anon_1, %s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS "
+        "args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, asked.limit_key FROM head "
+        "JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries AS max_retries, job.backoff "
+        "AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS limit_key FROM "
+        "job WHERE job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
+        (0, 1, 0, 2, 3, 4, 5, 4, 2),
+        (),
+    ),
+)
+
+CLASS_PEEK = Statement(
+    Text(
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
+        "job.max_retries, job.backoff, job.timeout, job.unique_key, job.limit_key FROM ready JOIN job ON "
+        "job.id = ready.job_id WHERE ready.queue = ? AND ready.priority = ? AND ready.suspect = 0 AND NOT "
+        "(EXISTS (SELECT * FROM queue WHERE queue.name = ? AND queue.paused_at IS NOT NULL AND "
+        "(queue.paused_until IS NULL OR queue.paused_until > ?))) AND (ready.assigned_to IS NULL OR "
+        "ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE worker_task.worker_id = ? AND "
+        "worker_task.task = job.task)) ORDER BY ready.priority, ready.job_id LIMIT ? + 0 OFFSET ?",
+        (4, 2, 0, 1, 0, 2, 3, 4, 5, 6),
+        (0,),
+    ),
+    Text(
+        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
+        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
+        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        "ready.priority = %s::INTEGER AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE "
+        'queue.name = %s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL '
+        "OR queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = "
+        '%s::VARCHAR COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY '
+        "(array((SELECT worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER "
+        "BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0) SELECT head.queue, head.priority, "
+        "head.job_id, head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS anon_1, "
+        "%s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS args, asked.max_retries, "
+        "asked.backoff, asked.timeout, asked.unique_key, asked.limit_key FROM head JOIN LATERAL (SELECT "
+        "job.task AS task, job.args AS args, job.max_retries AS max_retries, job.backoff AS backoff, "
+        "job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS limit_key FROM job WHERE "
+        "job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
+        (0, 1, 0, 2, 3, 4, 5, 4, 2),
+        (),
+    ),
+)
+
+KEY_HEAD = Statement(
+    Text(
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
+        "job.max_retries, job.backoff, job.timeout, job.unique_key, job.limit_key FROM ready AS found JOIN "
+        "ready ON found.queue = ready.queue AND found.priority = ready.priority AND found.job_id = "
+        "ready.job_id JOIN job ON job.id = ready.job_id WHERE found.queue = ? AND found.priority = ? AND "
+        "found.limit_key = ? AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? "
+        "AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND "
+        "(ready.assigned_to IS NULL OR ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE "
+        "worker_task.worker_id = ? AND worker_task.task = job.task)) ORDER BY found.priority, found.job_id "
+        "LIMIT ? + 0 OFFSET ?",
+        (5, 3, 0, 1, 2, 0, 3, 4, 5, 6, 7),
+        (0,),
+    ),
+    Text(
+        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
+        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
+        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        'ready.priority = %s::INTEGER AND ready.limit_key = %s::VARCHAR COLLATE "C" AND ready.suspect = 0 AND '
+        'NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" AND queue.paused_at IS '
+        "NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT))) AND "
+        '(ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR COLLATE "C") AND (SELECT job.task FROM '
+        "job WHERE job.id = ready.job_id) = ANY (array((SELECT worker_task.task FROM worker_task WHERE "
+        "worker_task.worker_id = %s::BIGINT FOR KEY SHARE))) ORDER BY ready.priority, ready.job_id LIMIT "
+        "%s::INTEGER + 0 FOR UPDATE SKIP LOCKED) SELECT head.queue, head.priority, head.job_id, head.attempt, "
+        "head.retries, head.crashes, head.suspect, %s::BIGINT AS anon_1, %s::BIGINT AS anon_2, head.since, "
+        "asked.task, CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, "
+        "asked.unique_key, asked.limit_key FROM head JOIN LATERAL (SELECT job.task AS task, job.args AS args, "
+        "job.max_retries AS max_retries, job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS "
+        "unique_key, job.limit_key AS limit_key FROM job WHERE job.id = head.job_id LIMIT 1) AS asked ON true "
+        "ORDER BY head.priority, head.job_id",
+        (0, 1, 2, 0, 3, 4, 5, 6, 5, 3),
+        (),
+    ),
+)
+
+KEY_PEEK = Statement(
+    Text(
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
+        "job.max_retries, job.backoff, job.timeout, job.unique_key, job.limit_key FROM ready AS found JOIN "
+        "ready ON found.queue = ready.queue AND found.priority = ready.priority AND found.job_id = "
+        "ready.job_id JOIN job ON job.id = ready.job_id WHERE found.queue = ? AND found.priority = ? AND "
+        "found.limit_key = ? AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? "
+        "AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND "
+        "(ready.assigned_to IS NULL OR ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE "
+        "worker_task.worker_id = ? AND worker_task.task = job.task)) ORDER BY found.priority, found.job_id "
+        "LIMIT ? + 0 OFFSET ?",
+        (5, 3, 0, 1, 2, 0, 3, 4, 5, 6, 7),
+        (0,),
+    ),
+    Text(
+        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
+        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
+        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        'ready.priority = %s::INTEGER AND ready.limit_key = %s::VARCHAR COLLATE "C" AND ready.suspect = 0 AND '
+        'NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" AND queue.paused_at IS '
+        "NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT))) AND "
+        '(ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR COLLATE "C") AND (SELECT job.task FROM '
+        "job WHERE job.id = ready.job_id) = ANY (array((SELECT worker_task.task FROM worker_task WHERE "
+        "worker_task.worker_id = %s::BIGINT))) ORDER BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0) "
+        "SELECT head.queue, head.priority, head.job_id, head.attempt, head.retries, head.crashes, "
+        "head.suspect, %s::BIGINT AS anon_1, %s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS "
+        "TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, asked.limit_key "
+        "FROM head JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries AS max_retries, "
+        "job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS "
+        "limit_key FROM job WHERE job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, "
+        "head.job_id",
+        (0, 1, 2, 0, 3, 4, 5, 6, 5, 3),
+        (),
+    ),
+)
+
+UNKEYED_HEAD = Statement(
+    Text(
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
+        "job.max_retries, job.backoff, job.timeout, job.unique_key, job.limit_key FROM ready JOIN job ON "
+        "job.id = ready.job_id WHERE ready.queue = ? AND ready.priority = ? AND ready.limit_key IS NULL AND "
+        "ready.job_id <= (SELECT max(anon_4.job_id) AS max_1 FROM (SELECT first.job_id AS job_id FROM ready "
+        "AS first WHERE first.queue = ? AND first.priority = ? ORDER BY first.job_id LIMIT 1000 OFFSET ?) AS "
+        "anon_4) AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND "
+        "queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND "
+        "(ready.assigned_to IS NULL OR ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE "
+        "worker_task.worker_id = ? AND worker_task.task = job.task)) ORDER BY ready.priority, ready.job_id "
+        "LIMIT ? + 0 OFFSET ?",
+        (4, 2, 0, 1, 0, 1, 6, 0, 2, 3, 4, 5, 7),
+        (0, 0),
+    ),
+    Text(
+        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
+        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
+        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        "ready.priority = %s::INTEGER AND ready.limit_key IS NULL AND ready.job_id <= (SELECT "
+        "max(anon_3.job_id) AS max_1 FROM (SELECT first.job_id AS job_id FROM ready AS first WHERE "
+        'first.queue = %s::VARCHAR COLLATE "C" AND first.priority = %s::INTEGER ORDER BY first.job_id LIMIT '
+        "1000) AS anon_3) AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = "
+        '%s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR '
+        "queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR "
+        'COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY (array((SELECT '
+        "worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY SHARE))) ORDER BY "
+        "ready.priority, ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED) SELECT head.queue, "
+        "head.priority, head.job_id, head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS "
+        "anon_1, %s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS args, "
+        "asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, asked.limit_key FROM head JOIN "
+        "LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries AS max_retries, job.backoff AS "
+        "backoff, job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS limit_key FROM job "
+        "WHERE job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
+        (0, 1, 0, 1, 0, 2, 3, 4, 5, 4, 2),
+        (),
+    ),
+)
+
+UNKEYED_PEEK = Statement(
+    Text(
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
+        "job.max_retries, job.backoff, job.timeout, job.unique_key, job.limit_key FROM ready JOIN job ON "
+        "job.id = ready.job_id WHERE ready.queue = ? AND ready.priority = ? AND ready.limit_key IS NULL AND "
+        "ready.job_id <= (SELECT max(anon_4.job_id) AS max_1 FROM (SELECT first.job_id AS job_id FROM ready "
+        "AS first WHERE first.queue = ? AND first.priority = ? ORDER BY first.job_id LIMIT 1000 OFFSET ?) AS "
+        "anon_4) AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND "
+        "queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND "
+        "(ready.assigned_to IS NULL OR ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE "
+        "worker_task.worker_id = ? AND worker_task.task = job.task)) ORDER BY ready.priority, ready.job_id "
+        "LIMIT ? + 0 OFFSET ?",
+        (4, 2, 0, 1, 0, 1, 6, 0, 2, 3, 4, 5, 7),
+        (0, 0),
+    ),
+    Text(
+        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
+        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
+        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        "ready.priority = %s::INTEGER AND ready.limit_key IS NULL AND ready.job_id <= (SELECT "
+        "max(anon_3.job_id) AS max_1 FROM (SELECT first.job_id AS job_id FROM ready AS first WHERE "
+        'first.queue = %s::VARCHAR COLLATE "C" AND first.priority = %s::INTEGER ORDER BY first.job_id LIMIT '
+        "1000) AS anon_3) AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = "
+        '%s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR '
+        "queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR "
+        'COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY (array((SELECT '
+        "worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER BY "
+        "ready.priority, ready.job_id LIMIT %s::INTEGER + 0) SELECT head.queue, head.priority, head.job_id, "
+        "head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS anon_1, %s::BIGINT AS anon_2, "
+        "head.since, asked.task, CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, "
+        "asked.timeout, asked.unique_key, asked.limit_key FROM head JOIN LATERAL (SELECT job.task AS task, "
+        "job.args AS args, job.max_retries AS max_retries, job.backoff AS backoff, job.timeout AS timeout, "
+        "job.unique_key AS unique_key, job.limit_key AS limit_key FROM job WHERE job.id = head.job_id LIMIT "
+        "1) AS asked ON true ORDER BY head.priority, head.job_id",
+        (0, 1, 0, 1, 0, 2, 3, 4, 5, 4, 2),
+        (),
+    ),
+)
+
+SUSPECTS_HEAD = Statement(
+    Text(
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
+        "job.max_retries, job.backoff, job.timeout, job.unique_key, job.limit_key FROM ready AS found JOIN "
+        "ready ON found.queue = ready.queue AND found.priority = ready.priority AND found.job_id = "
+        "ready.job_id JOIN job ON job.id = ready.job_id WHERE found.queue = ? AND found.suspect = 1 AND "
+        "ready.suspect = 1 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND queue.paused_at IS "
+        "NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND (ready.assigned_to IS NULL "
+        "OR ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE worker_task.worker_id = ? AND "
+        "worker_task.task = job.task)) ORDER BY found.priority, found.job_id LIMIT ? + 0 OFFSET ?",
+        (3, 1, 0, 0, 1, 2, 3, 4, 5),
+        (0,),
+    ),
+    Text(
+        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
+        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
+        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        "ready.suspect = 1 AND ready.suspect = 1 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = "
+        '%s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR '
+        "queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR "
+        'COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY (array((SELECT '
+        "worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY SHARE))) ORDER BY "
+        "ready.priority, ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED) SELECT head.queue, "
+        "head.priority, head.job_id, head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS "
+        "anon_1, %s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS args, "
+        "asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, asked.limit_key FROM head JOIN "
+        "LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries AS max_retries, job.backoff AS "
+        "backoff, job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS limit_key FROM job "
+        "WHERE job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
+        (0, 0, 1, 2, 3, 4, 3, 1),
+        (),
+    ),
+)
+
+SUSPECTS_PEEK = Statement(
+    Text(
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
+        "job.max_retries, job.backoff, job.timeout, job.unique_key, job.limit_key FROM ready AS found JOIN "
+        "ready ON found.queue = ready.queue AND found.priority = ready.priority AND found.job_id = "
+        "ready.job_id JOIN job ON job.id = ready.job_id WHERE found.queue = ? AND found.suspect = 1 AND "
+        "ready.suspect = 1 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND queue.paused_at IS "
+        "NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND (ready.assigned_to IS NULL "
+        "OR ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE worker_task.worker_id = ? AND "
+        "worker_task.task = job.task)) ORDER BY found.priority, found.job_id LIMIT ? + 0 OFFSET ?",
+        (3, 1, 0, 0, 1, 2, 3, 4, 5),
+        (0,),
+    ),
+    Text(
+        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
+        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
+        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        "ready.suspect = 1 AND ready.suspect = 1 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = "
+        '%s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR '
+        "queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR "
+        'COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY (array((SELECT '
+        "worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER BY "
+        "ready.priority, ready.job_id LIMIT %s::INTEGER + 0) SELECT head.queue, head.priority, head.job_id, "
+        "head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS anon_1, %s::BIGINT AS anon_2, "
+        "head.since, asked.task, CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, "
+        "asked.timeout, asked.unique_key, asked.limit_key FROM head JOIN LATERAL (SELECT job.task AS task, "
+        "job.args AS args, job.max_retries AS max_retries, job.backoff AS backoff, job.timeout AS timeout, "
+        "job.unique_key AS unique_key, job.limit_key AS limit_key FROM job WHERE job.id = head.job_id LIMIT "
+        "1) AS asked ON true ORDER BY head.priority, head.job_id",
+        (0, 0, 1, 2, 3, 4, 3, 1),
+        (),
     ),
 )
 
@@ -730,15 +1126,15 @@ LIVING = Statement(
 DUE = Statement(
     Text(
         "SELECT delayed.due_at, delayed.job_id, job.queue, job.priority, delayed.attempt, delayed.retries, "
-        "delayed.crashes, delayed.assigned_to FROM delayed JOIN job ON job.id = delayed.job_id WHERE "
-        "delayed.due_at <= ? ORDER BY delayed.due_at, delayed.job_id LIMIT ? + 0 OFFSET ?",
+        "delayed.crashes, delayed.assigned_to, job.limit_key FROM delayed JOIN job ON job.id = delayed.job_id "
+        "WHERE delayed.due_at <= ? ORDER BY delayed.due_at, delayed.job_id LIMIT ? + 0 OFFSET ?",
         (0, 1, 2),
         (0,),
     ),
     Text(
         "SELECT delayed.due_at, delayed.job_id, job.queue, job.priority, delayed.attempt, delayed.retries, "
-        "delayed.crashes, delayed.assigned_to FROM delayed JOIN job ON job.id = delayed.job_id WHERE "
-        "delayed.due_at <= %s::BIGINT ORDER BY delayed.due_at, delayed.job_id LIMIT %s::INTEGER + 0 FOR "
+        "delayed.crashes, delayed.assigned_to, job.limit_key FROM delayed JOIN job ON job.id = delayed.job_id "
+        "WHERE delayed.due_at <= %s::BIGINT ORDER BY delayed.due_at, delayed.job_id LIMIT %s::INTEGER + 0 FOR "
         "UPDATE OF delayed SKIP LOCKED",
     ),
 )
@@ -781,8 +1177,8 @@ LEASES_OF = Statement(
         "SELECT job.queue, job.priority, lease.job_id, lease.attempt, lease.retries, lease.crashes, "
         "lease.suspect, lease.worker_id, lease.claimed_at, lease.claimed_at AS since, job.task, "
         "substr(CAST(job.args AS TEXT), ?, ?) AS args, job.max_retries, job.backoff, job.timeout, "
-        "job.unique_key, lease.cancel_requested_at FROM lease JOIN job ON job.id = lease.job_id WHERE "
-        "lease.worker_id = ? ORDER BY lease.job_id LIMIT ? + 0 OFFSET ?",
+        "job.unique_key, job.limit_key, lease.cancel_requested_at FROM lease JOIN job ON job.id = "
+        "lease.job_id WHERE lease.worker_id = ? ORDER BY lease.job_id LIMIT ? + 0 OFFSET ?",
         (2, 3, 0, 1, 4),
         (1, 1, 0),
     ),
@@ -790,8 +1186,8 @@ LEASES_OF = Statement(
         "SELECT job.queue, job.priority, lease.job_id, lease.attempt, lease.retries, lease.crashes, "
         "lease.suspect, lease.worker_id, lease.claimed_at, lease.claimed_at AS since, job.task, "
         "substr(CAST(job.args AS TEXT), %s::INTEGER, %s::INTEGER) AS args, job.max_retries, job.backoff, "
-        "job.timeout, job.unique_key, lease.cancel_requested_at FROM lease JOIN job ON job.id = lease.job_id "
-        "WHERE lease.worker_id = %s::BIGINT ORDER BY lease.job_id LIMIT %s::INTEGER + 0",
+        "job.timeout, job.unique_key, job.limit_key, lease.cancel_requested_at FROM lease JOIN job ON job.id "
+        "= lease.job_id WHERE lease.worker_id = %s::BIGINT ORDER BY lease.job_id LIMIT %s::INTEGER + 0",
         (2, 3, 0, 1),
         (1, 1),
     ),
@@ -1248,14 +1644,14 @@ DELETE_ENDED = Statement(
 JOBS_OF = Statement(
     Text(
         "SELECT job.id, job.queue, job.task, job.args, job.priority, job.max_retries, job.backoff, "
-        "job.timeout, job.unique_key, job.created_at FROM job WHERE job.id IN (SELECT listed.value FROM "
-        "json_each(?) AS listed) ORDER BY job.id",
+        "job.timeout, job.unique_key, job.limit_key, job.created_at FROM job WHERE job.id IN (SELECT "
+        "listed.value FROM json_each(?) AS listed) ORDER BY job.id",
     ),
     Text(
         "SELECT job.id, job.queue, job.task, CAST(job.args AS TEXT) AS args, job.priority, job.max_retries, "
-        "job.backoff, job.timeout, job.unique_key, job.created_at FROM job WHERE job.id IN (SELECT "
-        "CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS BIGINT) AS json_array_elements_text_1) "
-        "ORDER BY job.id",
+        "job.backoff, job.timeout, job.unique_key, job.limit_key, job.created_at FROM job WHERE job.id IN "
+        "(SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS BIGINT) AS "
+        "json_array_elements_text_1) ORDER BY job.id",
     ),
 )
 
@@ -1556,11 +1952,11 @@ TAKE_DELAYED = Statement(
 AS_ASKED = Statement(
     Text(
         "SELECT job.task, job.queue, job.priority, job.max_retries, job.backoff, job.timeout, job.unique_key, "
-        "job.args FROM job WHERE job.id = ?",
+        "job.limit_key, job.args FROM job WHERE job.id = ?",
     ),
     Text(
         "SELECT job.task, job.queue, job.priority, job.max_retries, job.backoff, job.timeout, job.unique_key, "
-        "CAST(job.args AS TEXT) AS args FROM job WHERE job.id = %s::BIGINT",
+        "job.limit_key, CAST(job.args AS TEXT) AS args FROM job WHERE job.id = %s::BIGINT",
     ),
 )
 

@@ -19,6 +19,13 @@ def paused(queue: ColumnElement[str], now: ColumnElement[int]) -> ColumnElement[
     return exists().where(QUEUE.c.name == queue, QUEUE.c.paused_at.is_not(None), or_(until.is_(None), until > now))
 
 
+def closed(queue: ColumnElement[str], now: ColumnElement[int]) -> ColumnElement[bool]:
+    """A plain claim takes nothing from the queue now: it is paused, or a claim must mind its limits."""
+    until = QUEUE.c.paused_until
+    is_paused = and_(QUEUE.c.paused_at.is_not(None), or_(until.is_(None), until > now))
+    return exists().where(QUEUE.c.name == queue, or_(QUEUE.c.limited == literal_column("1"), is_paused))
+
+
 def served(worker_id: ColumnElement[int]) -> ColumnElement[bool]:
     """The worker knows the ready job's task."""
     return exists().where(WORKER_TASK.c.worker_id == worker_id, WORKER_TASK.c.task == JOB.c.task)
@@ -37,14 +44,14 @@ def _head() -> Select[Any]:
     life = (READY.c.attempt + literal_column("1"), READY.c.retries, READY.c.crashes, READY.c.suspect)
     return (
         select(*key, *life, bindparam("worker"), bindparam("now"), READY.c.since)
-        .add_columns(JOB.c.task, JOB.c.args, JOB.c.max_retries, JOB.c.backoff, JOB.c.timeout, JOB.c.unique_key)
+        .add_columns(*(JOB.c[name] for name in claim_postgresql.ASKED))
         .where(*_open(), served(bindparam("worker")))
         .limit(up_to("demand"))
     )
 
 
 def _open() -> tuple[ColumnElement[bool], ...]:
-    return ~paused(bindparam("in_queue"), bindparam("now")), allowed(bindparam("worker_name"))
+    return ~closed(bindparam("in_queue"), bindparam("now")), allowed(bindparam("worker_name"))
 
 
 def _innocent_head(*, locked: bool) -> Declared:

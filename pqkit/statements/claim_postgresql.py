@@ -9,7 +9,7 @@ from pqkit.statements.declare import up_to
 from pqkit.statements.tables import JOB, READY, WORKER_TASK
 
 _PLACE = ("queue", "priority", "job_id", "retries", "crashes", "suspect", "since")
-_ASKED = ("task", "args", "max_retries", "backoff", "timeout", "unique_key")
+ASKED = ("task", "args", "max_retries", "backoff", "timeout", "unique_key", "limit_key")
 
 
 def head(*conditions: ColumnElement[bool], locked: bool) -> Select[Any]:
@@ -23,11 +23,11 @@ def head(*conditions: ColumnElement[bool], locked: bool) -> Select[Any]:
     them, so it waits for the claim to end and sees its leases.
     """
     place, worker = _cut(conditions, locked=locked), bindparam("worker", type_=BigInteger)
-    asked = select(*(JOB.c[name] for name in _ASKED)).where(JOB.c.id == place.c.job_id).limit(literal_column("1"))
-    job = asked.lateral("asked")
+    of_job = select(*(JOB.c[name] for name in ASKED)).where(JOB.c.id == place.c.job_id).limit(literal_column("1"))
+    job = of_job.lateral("asked")
     key, budget = (place.c.queue, place.c.priority, place.c.job_id), (place.c.retries, place.c.crashes, place.c.suspect)
     now = bindparam("now", type_=BigInteger)
-    columns = (*key, place.c.attempt, *budget, worker, now, place.c.since, *(job.c[name] for name in _ASKED))
+    columns = (*key, place.c.attempt, *budget, worker, now, place.c.since, *(job.c[name] for name in ASKED))
     return select(*columns).join_from(place, job, true()).order_by(place.c.priority, place.c.job_id)
 
 

@@ -66,7 +66,7 @@ def insert_row(table: Table, *columns: str, unless_there: bool = False, **always
     ``unless_there`` leaves a row alone that has one of its keys already, and the number of rows says so."""
     words: dict[str, ColumnElement[str]] = {name: literal_column(f"'{word}'") for name, word in always.items()}
     one, many = insert(table).values(words) if words else insert(table), insert(table)
-    many = many.from_select([*columns, *words], select(_rows(table, columns)).add_columns(*words.values()))
+    many = many.from_select([*columns, *words], select(rows_of(table, columns)).add_columns(*words.values()))
     if unless_there:
         one, many = one.on_conflict_do_nothing(), many.on_conflict_do_nothing()
     return Declared(one.inline(), columns, columns, many=many)
@@ -75,12 +75,12 @@ def insert_row(table: Table, *columns: str, unless_there: bool = False, **always
 def delete_by(table: Table, *columns: str) -> Declared:
     """Delete the rows where each column equals its parameter."""
     params = tuple(f"the_{name}" for name in columns)
-    rows = _rows(table, columns, "the_")
+    rows = rows_of(table, columns, "the_")
     many = delete(table).where(*(table.c[name] == rows.c[name] for name in columns))
     return Declared(delete(table).where(*equal(table, *columns)), params, many=many)
 
 
-def _rows(table: Table, columns: tuple[str, ...], prefix: str = "") -> TableValuedAlias:
+def rows_of(table: Table, columns: tuple[str, ...], prefix: str = "") -> TableValuedAlias:
     """Rows out of one array for each column."""
     arrays = (bindparam(prefix + name, type_=ARRAY(table.c[name].type)) for name in columns)
     named = (column(name, table.c[name].type) for name in columns)

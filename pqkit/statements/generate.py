@@ -8,6 +8,7 @@ from pqkit.statements import (
     access,
     attempt,
     claim,
+    limits,
     operate,
     produce,
     prune,
@@ -21,7 +22,10 @@ from pqkit.statements import (
 from pqkit.statements.declare import Declared
 
 TARGET = Path(__file__).parent.parent / "sql" / "compiled.py"
-ROOMS = (produce, claim, attempt, workers, upkeep, sample, prune, operate, redrive, schedules, access, told)
+ROOMS = (
+    *(produce, claim, limits, attempt, workers, upkeep),
+    *(sample, prune, operate, redrive, schedules, access, told),
+)
 HEAD = '''"""All statements as the databases take them. Written by ``make sql``: do not edit."""
 
 from pqkit.sql.text import Statement, Text

@@ -7,7 +7,10 @@ from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_
 from pqkit.statements.tables import ACTION, CLOSED, DELAYED, INTENT, JOB, LEASE, QUEUE, READY
 
 DELAYED_COLUMNS = ("due_at", "job_id", "state", "attempt", "retries", "crashes", "error", "assigned_to")
-AS_ASKED_COLUMNS = ("task", "queue", "priority", "max_retries", "backoff", "timeout", "unique_key", "args")
+AS_ASKED_COLUMNS = (
+    *("task", "queue", "priority", "max_retries", "backoff", "timeout", "unique_key", "limit_key"),
+    "args",
+)
 INSERT_ACTION = insert_row(ACTION, "at", "who", "verb", "job_id", "reason", "detail")
 LAST_ACTION = Declared(select(func.coalesce(func.max(ACTION.c.id), 0)))
 ACTIONS_SINCE = Declared(

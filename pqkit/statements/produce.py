@@ -14,6 +14,7 @@ JOB_COLUMNS = (
     "backoff",
     "timeout",
     "unique_key",
+    "limit_key",
     "created_at",
 )
 INSERT_JOB = Declared(JOB.insert().returning(JOB.c.id), JOB_COLUMNS, JOB_COLUMNS)

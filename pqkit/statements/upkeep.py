@@ -15,6 +15,7 @@ DUE = Declared(
         DELAYED.c.retries,
         DELAYED.c.crashes,
         DELAYED.c.assigned_to,
+        JOB.c.limit_key,
     )
     .join_from(DELAYED, JOB, JOB.c.id == DELAYED.c.job_id)
     .where(DELAYED.c.due_at <= bindparam("now"))
@@ -49,6 +50,7 @@ LEASES_OF = Declared(
         JOB.c.backoff,
         JOB.c.timeout,
         JOB.c.unique_key,
+        JOB.c.limit_key,
         LEASE.c.cancel_requested_at,
     )
     .join_from(LEASE, JOB, JOB.c.id == LEASE.c.job_id)

@@ -136,7 +136,7 @@ class Worker:
                 self._wake.wait_for_set(IDLE)
             else:
                 with suppress(DatabaseUnavailable):  # the next turn says so
-                    self._wake.wait_for_commit(IDLE, self._database.data_version, self._seen)
+                    self._wake.wait_for_commit(self._leases.patience(IDLE), self._database.data_version, self._seen)
         end = time.monotonic() + FLUSH
         while self._slots.any_ended and not self._slots.starved and (left := end - time.monotonic()) > 0:
             self._wake.wait_for_set(left)

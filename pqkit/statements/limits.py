@@ -1,0 +1,115 @@
+"""The claim from a queue with limits, priority by priority and, where keys are limited, key by key.
+
+Who claims holds the queue's row, so that claims from such a queue come one after the other and what they count holds.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sqlalchemy import FromClause, Select, and_, bindparam, func, literal_column, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from pqkit.limits import QueueSettings
+from pqkit.statements import claim_postgresql
+from pqkit.statements.claim import allowed, paused, served
+from pqkit.statements.declare import Declared, equal, rows_of, up_to
+from pqkit.statements.tables import JOB, LEASE, QUEUE, READY
+
+UNKEYED_WITHIN = "1000"
+_limits = select(*(QUEUE.c[name] for name in QueueSettings._fields), QUEUE.c.rate_at).where(
+    *equal(QUEUE, "name"), QUEUE.c.limited == literal_column("1")
+)
+LIMITS = Declared(_limits.with_for_update(), ("the_name",))
+# Whoever holds one such row waits for no other: two that wait for each other would wait for ever.
+LIMITS_UNLESS_LOCKED = Declared(_limits.with_for_update(skip_locked=True), ("the_name",))
+LIMITS_PEEK = Declared(_limits, ("the_name",))
+SPEND = Declared(update(QUEUE).where(*equal(QUEUE, "name")).values(rate_at=bindparam("full")), ("full", "the_name"))
+# By the jobs' own key, row by row: see claim_postgresql.
+_queue_of = select(JOB.c.queue).where(JOB.c.id == LEASE.c.job_id).scalar_subquery()
+_key_of = select(JOB.c.limit_key).where(JOB.c.id == LEASE.c.job_id).scalar_subquery()
+RUNNING_IN = Declared(
+    select(_key_of.label("key"), LEASE.c.worker_id).where(_queue_of == bindparam("in_queue")), ("in_queue",)
+)
+NEXT_PRIORITY = Declared(
+    select(func.min(READY.c.priority)).where(*equal(READY, "queue"), READY.c.priority > bindparam("after")),
+    ("the_queue", "after"),
+)
+NEXT_KEY = Declared(
+    select(func.min(READY.c.limit_key)).where(
+        *equal(READY, "queue", "priority"), READY.c.limit_key > bindparam("after")
+    ),
+    ("the_queue", "the_priority", "after"),
+)
+# The key of a job that comes to ``ready``, for jobs that have one.
+_own_key = select(JOB.c.limit_key).where(JOB.c.id == READY.c.job_id).scalar_subquery()
+_place = ("queue", "priority", "job_id")
+_rows = rows_of(READY, _place, "the_")
+MARK_KEY = Declared(
+    update(READY).where(*equal(READY, *_place), _own_key.is_not(None)).values(limit_key=_own_key),
+    tuple(f"the_{name}" for name in _place),
+    many=update(READY)
+    .where(*(READY.c[name] == _rows.c[name] for name in _place), _own_key.is_not(None))
+    .values(limit_key=_own_key),
+)
+
+_params = ("in_queue", "in_priority", "now", "worker_name", "worker", "demand")
+_keyed_params = (*_params[:2], "in_key", *_params[2:])
+_suspect_params = (_params[0], *_params[2:])
+_open = (~paused(bindparam("in_queue"), bindparam("now")), allowed(bindparam("worker_name")))
+Conditions = tuple[ColumnElement[bool], ...]
+
+
+def _heads(
+    of: Callable[[FromClause], Conditions], params: tuple[str, ...], *, suspect: str, by_index: bool
+) -> Iterator[Declared]:
+    """The look of a claim, and the same without locks for who only asks. ``by_index``: SQLite finds the rows in a
+    partial index, which it takes only for what needs no other column."""
+    key = (READY.c.queue, READY.c.priority, READY.c.job_id)
+    life = (READY.c.attempt + literal_column("1"), READY.c.retries, READY.c.crashes, READY.c.suspect)
+    found, of_kind = READY.alias("found") if by_index else READY, READY.c.suspect == literal_column(suspect)
+    source = found.join(READY, and_(*(found.c[name] == READY.c[name] for name in _place))) if by_index else READY
+    core: Select[Any] = (
+        select(
+            *key,
+            *life,
+            bindparam("worker"),
+            bindparam("now"),
+            READY.c.since,
+            *(JOB.c[name] for name in claim_postgresql.ASKED),
+        )
+        .select_from(source.join(JOB, JOB.c.id == READY.c.job_id))
+        .where(*of(found), of_kind, *_open, served(bindparam("worker")))
+        .order_by(found.c.priority, found.c.job_id)
+        .limit(up_to("demand"))
+    )
+    for locked in (True, False):
+        on_postgresql = claim_postgresql.head(*of(READY), of_kind, *_open, locked=locked)
+        yield Declared(core, params, postgresql=on_postgresql)
+
+
+def _class(ready: FromClause) -> Conditions:
+    return ready.c.queue == bindparam("in_queue"), ready.c.priority == bindparam("in_priority")
+
+
+def _of_key(ready: FromClause) -> Conditions:
+    return *_class(ready), ready.c.limit_key == bindparam("in_key")
+
+
+def _unkeyed(ready: FromClause) -> Conditions:
+    """Among the first of the priority only, or all those of limited keys would be passed over each time."""
+    first = READY.alias("first")
+    within = (
+        select(first.c.job_id).where(*_class(first)).order_by(first.c.job_id).limit(literal_column(str(UNKEYED_WITHIN)))
+    )
+    last = select(func.max(within.subquery().c.job_id)).scalar_subquery()
+    return *_class(ready), ready.c.limit_key.is_(None), ready.c.job_id <= last
+
+
+def _suspects(ready: FromClause) -> Conditions:
+    return ready.c.queue == bindparam("in_queue"), ready.c.suspect == literal_column("1")
+
+
+CLASS_HEAD, CLASS_PEEK = _heads(_class, _params, suspect="0", by_index=False)
+KEY_HEAD, KEY_PEEK = _heads(_of_key, _keyed_params, suspect="0", by_index=True)
+UNKEYED_HEAD, UNKEYED_PEEK = _heads(_unkeyed, _params, suspect="0", by_index=False)
+SUSPECTS_HEAD, SUSPECTS_PEEK = _heads(_suspects, _suspect_params, suspect="1", by_index=True)

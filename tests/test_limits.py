@@ -1,0 +1,162 @@
+"""Limits of a queue hold at every claim, count what really runs, and name themselves to who waits."""
+
+from typing import Any
+
+import pytest
+
+from pqkit import Queue
+from pqkit.limits import QueueSettings
+from pqkit.outcome import Stopped, ended_by
+from pqkit.queries.why import why
+from pqkit.queue import Leases
+from tests.conftest import a_worker
+from tests.verbs import SECOND, claim, complete, end, fail, sql, wait_out
+
+pytestmark = pytest.mark.usefixtures("add")
+
+
+def ids(worker: Leases, demand: int = 1) -> list[int]:
+    return [claimed.job_id for claimed in worker.exchange([], demand, alone=False).claims]
+
+
+def many(here: Queue, add: Any, count: int = 1, **options: Any) -> list[int]:
+    return here.enqueue_many(add, [{"a": 1}] * count, **options)
+
+
+def test_a_queue_runs_so_many_at_once_on_all_workers_together(queue: Queue, add: Any, worker: Leases) -> None:
+    many(queue, add, 9)
+    queue.operator().set_queue("default", concurrency=3)
+    other = a_worker(queue, "w2")
+    running = claim(worker, 2)
+    assert ids(other, 8) == [3]
+    assert not other.waiting()
+    assert ids(other, 8) == []
+    complete(worker, queue, running[0])
+    assert other.waiting()
+    assert ids(other, 8) == [4]
+    assert why(queue.database, 9).startswith("its queue runs 3 jobs at once, and so many run: job ")
+    queue.operator().set_queue("default", concurrency=None)
+    assert ids(other, 8) == [5, 6, 7, 8, 9]
+
+
+def test_a_key_runs_so_many_at_once_and_the_others_go_on(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.operator().set_queue("default", key_concurrency=1)
+    slow, first, free = many(queue, add, 3, limit_key="a"), many(queue, add, 2, limit_key="b"), many(queue, add, 2)
+    running = claim(worker, 3)
+    assert [c.job_id for c in running] == [slow[0], first[0], free[0]]
+    assert ids(worker, 1) == [free[1]]
+    assert not worker.waiting()
+    assert why(queue.database, slow[1]).startswith("of the jobs with its key a, 1 may run at once, and job 1 does")
+    complete(worker, queue, running[1])
+    assert ids(worker, 4) == [first[1]]
+
+
+def test_keys_take_turns(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.operator().set_queue("default", key_concurrency=5)
+    for key in "abc":
+        many(queue, add, 3, limit_key=key)
+    taken = []
+    for _ in range(9):
+        (claimed,) = claim(worker)
+        complete(worker, queue, claimed)
+        taken.append(claimed.job_id)
+    assert taken == [1, 4, 7, 2, 5, 8, 3, 6, 9]
+
+
+def test_a_key_comes_along_wherever_its_job_goes(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.operator().set_queue("default", key_concurrency=1)
+    (running, other) = many(queue, add, 2, limit_key="a")
+    (later,) = many(queue, add, 1, limit_key="a", delay=10)
+    (claimed,) = claim(worker, 4)
+    end(worker, queue, claimed, ended_by(claimed, Stopped()))
+    (claimed,) = claim(worker, 4)
+    fail(worker, queue, claimed)
+    wait_out(queue, 60)
+    queue.operator().cancel([other])
+    queue.operator().resubmit([other])
+    assert sql(queue, "SELECT job_id, limit_key FROM ready ORDER BY 1") == [(n, "a") for n in (running, other, later)]
+    assert len(claim(worker, 4)) == 1
+
+
+def test_a_dead_workers_share_is_free_when_its_leases_end(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.operator().set_queue("default", key_concurrency=1)
+    many(queue, add, 2, limit_key="a")
+    claim(worker, 4)
+    other = a_worker(queue, "w2")
+    assert ids(other, 4) == []
+    sql(queue, f"UPDATE worker SET boot_id = 'gone' WHERE id = {worker.id}")
+    queue.upkeep().rescue(None)
+    (suspect,) = claim(other, 4)
+    assert (suspect.job_id, suspect.suspect) == (1, 1)
+    complete(other, queue, suspect)
+    assert [c.job_id for c in claim(other, 4)] == [2]
+
+
+def test_a_suspect_waits_for_its_key_like_any_other(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.operator().set_queue("default", key_concurrency=2)
+    many(queue, add, 3, limit_key="a")
+    claim(worker, 4)
+    sql(queue, f"UPDATE worker SET boot_id = 'gone' WHERE id = {worker.id}")
+    queue.operator().set_queue("default", key_concurrency=1)
+    queue.upkeep().rescue(None)
+    queue.operator().assign([3], "w3")
+    third = a_worker(queue, "w3")
+    sql(queue, "UPDATE ready SET suspect = 0 WHERE job_id = 3")
+    sql(queue, "UPDATE ready SET assigned_to = 'nobody' WHERE job_id < 3")
+    assert ids(third, 4) == [3]
+    sql(queue, "UPDATE ready SET assigned_to = NULL")
+    assert claim(a_worker(queue, "w4"), 4) == []
+
+
+def test_a_rate_lets_so_many_start_and_says_when_the_next_may(
+    queue: Queue, add: Any, worker: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = queue.database.now()
+    monkeypatch.setattr(queue.database, "now", lambda: now)
+    queue.operator().set_queue("default", rate=6, rate_per=60, rate_burst=2)
+    many(queue, add, 9)
+    running = claim(worker, 8)
+    assert len(running) == 2
+    assert not worker.waiting()
+    assert worker.patience(60) == pytest.approx(10)
+    assert why(queue.database, 3) == "its queue starts 6 jobs in 60 s: the next may start in 10.0 s"
+    for claimed in running:
+        complete(worker, queue, claimed)
+    for tenths, jobs in ((99, 0), (100, 1), (190, 0), (10_000, 2)):
+        monkeypatch.setattr(queue.database, "now", lambda at=now + tenths * SECOND // 10: at)
+        assert len(ids(worker, 8)) == jobs, tenths
+    monkeypatch.setattr(queue.database, "now", lambda: now)  # set back, and no longer wait for that
+    assert worker.waiting() is False
+    assert worker.patience(60) <= 20
+
+
+def test_the_arithmetic_of_a_rate() -> None:
+    settings = QueueSettings(rate=700_000, rate_per=1.0)
+    at, started = None, 0
+    for now in range(0, 10 * SECOND, 10_000):
+        jobs = settings.free(at, now)
+        at, started = settings.spent(at, now, jobs), started + jobs
+    assert started == pytest.approx(700_000 * 11, rel=0.001)  # ten seconds, and a second's worth at once
+    assert (QueueSettings(rate=1, rate_per=60).burst, QueueSettings(rate=600, rate_per=60).burst) == (1, 10)
+
+
+def test_with_ageing_nothing_starves(queue: Queue, add: Any, worker: Leases, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = queue.database.now()
+    monkeypatch.setattr(queue.database, "now", lambda: now)
+    (old,) = many(queue, add, priority=5)
+    queue.operator().set_queue("default", ageing=10)
+    monkeypatch.setattr(queue.database, "now", lambda: now + 40 * SECOND)
+    (urgent,) = many(queue, add)
+    assert ids(worker) == [urgent]
+    many(queue, add)
+    monkeypatch.setattr(queue.database, "now", lambda: now + 91 * SECOND)
+    (fresh,) = many(queue, add)
+    assert ids(worker) == [fresh - 1]
+    assert ids(worker) == [old]
+
+
+def test_a_worker_takes_no_more_of_a_limited_queue_than_it_has_slots(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.operator().set_queue("default", concurrency=100)
+    many(queue, add, 20)
+    many(queue, add, 20, queue="other")
+    assert len(claim(worker, 30)) == 24  # four slots, and ahead what has no limits
