@@ -12,6 +12,7 @@ from pqkit.log import get_logger
 from pqkit.offspring import in_words
 from pqkit.outcome import summarize
 from pqkit.queue import told
+from pqkit.queue.awaited import Dependents
 from pqkit.queue.named import forget_old
 from pqkit.queue.operate import PAST
 from pqkit.queue.redrive import advance
@@ -75,7 +76,7 @@ class Maintainer(threading.Thread):
         self._database, self._upkeep, self._worker_id = database, Upkeep(database), worker_id
         self._set_aside = set_aside
         self._rescue_after = settings.rescue_after
-        self._ticker = Ticker(database)
+        self._ticker, self._dependents = Ticker(database), Dependents(database)
         self._done = threading.Event()
         self._on_duty = False
         self._ticked: float | None = None
@@ -85,8 +86,10 @@ class Maintainer(threading.Thread):
         self._sideline = _Sideline(database)
         self._timers = [
             _Timer(0, self._tick_schedules),
+            _Timer(0, self._release_dependents),
             _Timer(0, self._stage),
             _Timer(EVERY_SECOND, self._finish_files),
+            _Timer(EVERY_SECOND, self._call_off),
             _Timer(settings.rescue_every, self._rescue),
             _Timer(EVERY_SECOND, self._redrive),
             _Timer(EVERY_SECOND, self._tell_actions),
@@ -152,6 +155,14 @@ class Maintainer(threading.Thread):
                 self._log.warning("passed over slots", schedule=name, slots=skipped, jobs=jobs[:20])
             elif jobs:
                 self._log.info("queued by a schedule", schedule=name, jobs=jobs[:20])
+
+    def _release_dependents(self) -> None:
+        for job_id in self._dependents.go_on():
+            self._log.debug("nothing is left that it waited for", job=job_id)
+
+    def _call_off(self) -> None:
+        for job_id in self._dependents.call_off():
+            self._log.warning("called off, for a job that it waited for has failed", job=job_id)
 
     def _finish_files(self) -> None:
         for line in self._upkeep.finish_files().refused:

@@ -3,6 +3,9 @@
 from enum import StrEnum
 from typing import NamedTuple
 
+NEVER = 221_845_392_000 * 1_000_000
+"""When a job is due that waits for other jobs: in the year 9000, as microseconds since 1970 UTC."""
+
 
 class Place(StrEnum):
     """The table that holds a job's one place row."""

@@ -2,16 +2,20 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pqkit import NotFound, Queue, queries
+from pqkit import NotFound, Queue, cipher, queries, task
 from pqkit.errors import Refused
 from pqkit.lab import Scratch
 from pqkit.lab.schedules import schedules as experiment
+from pqkit.queries.why import why
 from pqkit.queue import Leases, get_queue
+from pqkit.queue.awaited import Dependents
 from pqkit.queue.ticks import Ticker
+from pqkit.settings import settings
 from pqkit.states import JobState
 from pqkit.tasks import ArgumentError
 from pqkit.timetable import LATE, BadSchedule, Missed, Overlap
@@ -71,7 +75,9 @@ def test_a_slot_while_an_earlier_job_runs(
     assert running.job_id == first
     assert len(tick(20) + tick(30)) == jobs - 1
     assert told(queue)[0][2] == reason
+    assert len(claim(worker, 8)) == (2 if overlap is Overlap.ALLOW else 0)
     complete(worker, queue, running)
+    assert len(Dependents(queue.database).go_on()) == (overlap is Overlap.QUEUE_ONE)
     queue.operator().cancel([2, 3])
     assert len(tick(40)) == 1
 
@@ -82,8 +88,9 @@ def test_a_slot_may_take_the_place_of_the_job_before(queue: Queue, worker: Lease
     claim(worker)
     (waiting,) = tick(20)
     (last,) = tick(30)
+    assert why(queue.database, last) == f"it waits for job {running}, which is processing"
     assert sql(queue, "SELECT cancel_requested_at IS NOT NULL FROM lease") in ([(1,)], [(True,)])
-    assert (queue.state(waiting), queue.state(last)) == (JobState.CANCELED, JobState.PENDING)
+    assert (queue.state(waiting), queue.state(last)) == (JobState.CANCELED, JobState.SCHEDULED)
     assert {act.who for act in queries.job(queue.database, running).actions} == {"schedule s"}
 
 
@@ -150,6 +157,25 @@ def test_a_schedule_that_cannot_be_ticked_is_paused_and_holds_up_no_other(queue:
     sql(queue, "UPDATE schedule SET zone = 'Mars/Base' WHERE name = 's'")
     assert len(tick(120)) == 1
     assert "no time zone" in str(queries.schedule(queue.database, "s").pause_reason)
+
+
+def test_arguments_that_are_encrypted_stay_so(
+    queue: Queue, tick: Tick, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PQKIT_KEY_FILE", str(tmp_path / "keys"))
+    cipher.new_key(tmp_path / "keys")
+    settings.cache_clear()
+
+    @task(encrypted=True)
+    def secret(at: str) -> None: ...
+
+    queue.schedules().add("s", task=secret, args={"at": "{slot}"}, every=10)
+    assert len(tick(10)) == 1
+    for table in ("schedule", "job"):
+        ((text,),) = sql(queue, f"SELECT args FROM {table}")
+        assert cipher.is_sealed(text)
+    assert "T" in json.loads(cipher.reveal(text))["at"]
+    settings.cache_clear()
 
 
 def test_old_slots_are_forgotten_but_for_the_last_thousand(queue: Queue, tick: Tick) -> None:

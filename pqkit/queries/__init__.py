@@ -5,10 +5,12 @@ Times are integers, microseconds since 1970 UTC, as they are stored. Every funct
 
 from pqkit.db import Obstacle
 from pqkit.queries.access import TokenView, UserView, tokens, users
+from pqkit.queries.dependents import BatchView, WaitView, batch, batches, members, waits
 from pqkit.queries.events import Bar, Mark, bars, marks, pauses
 from pqkit.queries.failures import FailureGroup, failure_groups
 from pqkit.queries.forecasts import Forecast, Outlook, outlook
 from pqkit.queries.health import Health, health
+from pqkit.queries.limits import LimitsView, limits
 from pqkit.queries.meter import Metered, metered
 from pqkit.queries.redrives import RedrivenJob, RedriveView, redrive, redriven, redrives
 from pqkit.queries.schedules import SlotView, coming, schedule, schedules, slots
@@ -56,6 +58,7 @@ __all__ = [
     "Alike",
     "AttemptView",
     "Bar",
+    "BatchView",
     "Entry",
     "EventView",
     "FailureGroup",
@@ -67,6 +70,7 @@ __all__ = [
     "JobView",
     "Key",
     "Level",
+    "LimitsView",
     "LineView",
     "Mark",
     "Metered",
@@ -87,10 +91,13 @@ __all__ = [
     "Trace",
     "Unserved",
     "UserView",
+    "WaitView",
     "WorkerView",
     "arguments_of",
     "at_rest",
     "bars",
+    "batch",
+    "batches",
     "coming",
     "count_now",
     "counts",
@@ -105,9 +112,11 @@ __all__ = [
     "last_line",
     "latest",
     "levels",
+    "limits",
     "listed",
     "marks",
     "matching",
+    "members",
     "metered",
     "misplaced",
     "newest",
@@ -132,5 +141,6 @@ __all__ = [
     "trail",
     "unserved",
     "users",
+    "waits",
     "workers",
 ]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
+from pqkit import cipher
 from pqkit.db import Database
 from pqkit.errors import NotFound
 from pqkit.models import job_state, table
@@ -33,7 +34,8 @@ def schedules(database: Database) -> list[Schedule]:
     """Every schedule, by name."""
     columns = [SCHEDULE.c[name] for name in Schedule._fields]
     with database.look() as connection:
-        return [Schedule._make(row) for row in connection.execute(select(*columns).order_by(SCHEDULE.c.name))]
+        found = [Schedule._make(row) for row in connection.execute(select(*columns).order_by(SCHEDULE.c.name))]
+    return [one._replace(args=cipher.shown_json(one.args)) for one in found]
 
 
 def schedule(database: Database, name: str) -> Schedule:

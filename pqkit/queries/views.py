@@ -11,7 +11,7 @@ from pqkit.db import Database
 from pqkit.errors import NotFound
 from pqkit.models import job_state, table
 from pqkit.queries.walk import Filter, Found, Key, Page, find
-from pqkit.states import JobState
+from pqkit.states import NEVER, JobState
 
 ATTEMPT, WORKER = table("attempt"), table("worker")
 ACTION, PROGRESS, LOG = table("action"), table("progress"), table("job_log")
@@ -223,6 +223,8 @@ def _about(about: Table, columns: Sequence[str], job_id: int) -> Executable:
 
 def _view(row: tuple[object, ...], key: Key, said_json: Callable[[str], str]) -> JobView:
     view = JobView._make((*row, key))
+    if view.due_at == NEVER:  # it waits for other jobs
+        view = view._replace(due_at=None)
     return view._replace(state=JobState(view.state), error=_short(view.error), args=said_json(view.args))
 
 

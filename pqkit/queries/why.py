@@ -5,6 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row, func, literal, select, tuple_
 
 from pqkit.db import Database
+from pqkit.queries.dependents import WaitView, waits
 from pqkit.queries.limits import key_of, limits
 from pqkit.queries.system import JOB, READY, WORKER, queues, workers
 from pqkit.queries.views import JobView, is_encrypted, job
@@ -31,8 +32,8 @@ def why(database: Database, job_id: int) -> str:
         case JobState.PENDING:
             return _why_pending(database, view, now)
         case JobState.SCHEDULED:
-            told = f" ({view.error})" if view.error else ""
-            return f"it is not due yet{told}: {_due(view, now)}"
+            told, waiting = f" ({view.error})" if view.error else "", waits(database, job_id)
+            return f"it is not due yet{told}: {_due(view, now)}" if waiting is None else _why_waiting(waiting)
         case JobState.RETRYING:
             return f"attempt {view.attempt} failed ({view.error}); the next is set: {_due(view, now)}"
         case JobState.PROCESSING:
@@ -44,6 +45,19 @@ def why(database: Database, job_id: int) -> str:
             return f"it has ended: {view.state} {_since(view.finished_at, now)}" + (
                 f" ({view.error})" if view.error else ""
             )
+
+
+def _why_waiting(waiting: WaitView) -> str:
+    if waiting.blocker is None:
+        what = "what it waits for" if waiting.batch is None else f"its batch {waiting.batch}"
+        return f"{what} has ended; maintenance, which any worker does, releases it"
+    blocker, state = waiting.blocker
+    if state is not None and not state.final:
+        others = f", and for {waiting.unfinished - 1} more" if waiting.unfinished > 1 else ""
+        return f"it waits for job {blocker}, which is {state}{others}"
+    way_out = "" if state is None else f"resubmit job {blocker}, or "
+    held = "is deleted" if state is None else f"is {state}"
+    return f"it is held, for job {blocker}, which it waits for, {held}: {way_out}resubmit this job to run it without"
 
 
 def _why_pending(database: Database, view: JobView, now: int) -> str:

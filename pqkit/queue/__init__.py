@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from pqkit.db import Database, Durability, connect
 from pqkit.db.schema import check, ensure
 from pqkit.errors import NotFound
+from pqkit.queue.batch import Batch, add_member, batch_of
 from pqkit.queue.group import AsyncCommit, GroupCommit
 from pqkit.queue.insert import Call, Inserted, Inserter
 from pqkit.queue.job import Job
 from pqkit.queue.leases import Leases
 from pqkit.queue.named import insert_named
 from pqkit.queue.operate import Done, Operator
-from pqkit.queue.order import Order, check_name, make_order
+from pqkit.queue.order import IfFailed, Order, UniqueWhile, check_name, make_order
 from pqkit.queue.redrive import Redrives
 from pqkit.queue.schedules import Schedules
 from pqkit.queue.settle import Finished
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 __all__ = [
+    "Batch",
     "Done",
     "Finished",
     "Job",
@@ -52,6 +54,14 @@ class Options(TypedDict, total=False):
 
     ``delay`` and ``timeout`` are seconds, ``backoff`` the seconds before each retry; a lower ``priority`` goes first.
     ``limit_key``: of the jobs with the same one, the queue runs no more at once than its ``key_concurrency``.
+
+    ``unique_while``: a job has its ``unique_key`` until it has ended (``unfinished``), until a worker takes it
+    (``waiting``), or until it is deleted or pruned (``kept``). ``replace``: a waiting job with the key gets the
+    arguments and the priority of this call. ``debounce``: so does it, and it is due so many seconds after
+    the last such call.
+
+    ``depends_on``: jobs (or their ids) that must have ended first. Where one has not completed, ``if_failed`` says
+    whether to ``hold`` on until it is resubmitted and completes, to ``continue``, or to ``cancel``.
     """
 
     queue: str | None
@@ -63,6 +73,11 @@ class Options(TypedDict, total=False):
     backoff: Sequence[float] | None
     timeout: float | None
     limit_key: str | None
+    unique_while: UniqueWhile
+    replace: bool
+    debounce: float | None
+    depends_on: Sequence[int | Job]
+    if_failed: IfFailed
 
 
 class Queue:
@@ -138,6 +153,39 @@ class Queue:
         """
         check_name("an idempotency key", key)
         return insert_named(self.database, self._inserter, key, [self._order(task, args, options) for args in calls])
+
+    @contextmanager
+    def batch(
+        self,
+        name: str,
+        then: Task[..., Any] | str,
+        args: dict[str, Any] | None = None,
+        /,
+        *,
+        on_member_fail: IfFailed = "continue",
+        **options: Unpack[Options],
+    ) -> Iterator[Batch]:
+        """Collect jobs, and queue them at the end of the ``with`` block, all or none, with ``then`` as the one job that
+        runs when every member has ended.
+
+        A member that fails for good (or is canceled): ``continue`` counts it as ended, ``hold`` waits until it is
+        resubmitted and completes, ``cancel`` calls the rest of the batch off.
+        """
+        last = self._order(then, args, {**options, "if_failed": on_member_fail})
+        batch = Batch(check_name("batch", name), last, self._order)
+        yield batch
+        batch.commit(self.database, self._inserter)
+
+    def add_to_batch(
+        self, batch: int, task: Task[..., Any] | str, args: dict[str, Any] | None = None, /, **options: Unpack[Options]
+    ) -> Job:
+        """Queue one more member of a batch that is not over, as a running member may do; Refused where it is over."""
+        call = self._order(task, args, options)
+        return Job(add_member(self.database, self._inserter, batch, call), self)
+
+    def batch_of(self, job_id: int) -> int | None:
+        """The id of the batch (its completion job) that a job is a member of; None where it is of none."""
+        return batch_of(self.database, job_id)
 
     def job(self, job_id: int) -> Job:
         """The job of that id; NotFound when there is none."""

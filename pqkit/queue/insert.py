@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pqkit.db import Database, Transaction
+from pqkit.queue import dependents, taken
 from pqkit.queue.order import RETRIES, Order, Retries
 from pqkit.sql import compiled as sql
 from pqkit.sql.text import Statement
@@ -38,12 +39,12 @@ class Inserter:
     def insert(self, tx: Transaction, order: Order, text: str) -> Inserted:
         policy = self._enter_queue(tx, order.queue)
         while True:
-            holder = _holder(tx, order)
+            holder = None if order.unique_key is None else taken.holder(tx, order, text)
             if holder is not None:
                 return Inserted(holder, existing=True)
             now = self._database.now()
             job_id: int = tx.row(sql.INSERT_JOB, *order.row(text, now, policy))[0]
-            if order.unique_key is None or tx.run(sql.INSERT_HOLD, order.queue, order.unique_key, job_id):
+            if order.unique_key is None or taken.take(tx, order, job_id):
                 _enter(tx, order, [job_id], now)
                 return Inserted(job_id)
             tx.run(sql.DELETE_JOB, job_id)  # another transaction took the key since the look
@@ -59,7 +60,7 @@ class Inserter:
 
     def insert_all(self, tx: Transaction, calls: Sequence[Call]) -> list[Inserted]:
         """Different calls, in their order; those that need no look before go in together."""
-        if len(calls) == 1 or any(order.unique_key is not None for order, _ in calls):
+        if len(calls) == 1 or not all(order.is_plain for order, _ in calls):
             return [self.insert(tx, order, text) for order, text in calls]
         policies = {queue: self._enter_queue(tx, queue) for queue in sorted({order.queue for order, _ in calls})}
         now, ids = self._database.now(), tx.next_job_ids(len(calls))
@@ -88,19 +89,16 @@ class Inserter:
         return policy
 
 
-def _holder(tx: Transaction, order: Order) -> int | None:
-    """The unfinished job that has the order's unique key."""
-    row = order.unique_key and tx.row(sql.HOLDER, order.queue, order.unique_key)
-    return row[0] if row else None
-
-
 def _enter(tx: Transaction, order: Order, ids: Sequence[int], now: int) -> None:
     """Bring new jobs to their place."""
     if len(ids) == 1:
         tx.run(_place_of(order), *order.place(ids[0], now))
     else:
         tx.run_many(_place_of(order), [order.place(job_id, now) for job_id in ids])
-    _mark(tx, order, ids)
+    if order.ties.waits:
+        dependents.enter(tx, order, ids, now)
+    else:
+        _mark(tx, order, ids)
 
 
 def _mark(tx: Transaction, order: Order, ids: Sequence[int]) -> None:
@@ -109,4 +107,4 @@ def _mark(tx: Transaction, order: Order, ids: Sequence[int]) -> None:
 
 
 def _place_of(order: Order) -> Statement:
-    return sql.INSERT_READY if order.due_at is None else sql.INSERT_DELAYED
+    return sql.INSERT_READY if order.due_at is None and not order.ties.waits else sql.INSERT_DELAYED

@@ -38,8 +38,10 @@ def resubmit(tx: Transaction, job: Standing, now: int) -> str | None:
     if tx.row(sql.HAS_INTENT, job.job_id):  # or they might replace those of the next run
         return NOT_IN_PLACE
     needs_key = job.unique_key is not None and job.state.final
-    if needs_key and not tx.run(sql.INSERT_HOLD, job.queue, job.unique_key, job.job_id):
-        return _held_by(tx, job)
+    if needs_key and not tx.run(sql.INSERT_HOLD, job.queue, job.unique_key, job.job_id, 0):
+        holder = _holder(tx, job)
+        if holder != job.job_id:  # or it has kept its key
+            return f"its unique key is held by job {holder}"
     try:
         leave(tx, job)
     except Moved:
@@ -59,11 +61,11 @@ def close(tx: Transaction, job: Standing, state: JobState, now: int, error: str)
     return None
 
 
-def _held_by(tx: Transaction, job: Standing) -> str:
+def _holder(tx: Transaction, job: Standing) -> int:
     holder = tx.row(sql.HOLDER, job.queue, job.unique_key)
-    if holder is None or holder[0] == job.job_id:
+    if holder is None or (holder[0] == job.job_id and not holder[1]):
         raise Moved  # the key came free meanwhile, or somebody else has resubmitted this job
-    return f"its unique key is held by job {holder[0]}"
+    return int(holder[0])
 
 
 def set_priority(tx: Transaction, job: Standing, priority: int) -> None:

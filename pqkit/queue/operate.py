@@ -135,6 +135,9 @@ class Operator:
         def step(tx: Transaction, job: Standing, _now: int) -> str | None:
             if tx.row(sql.HAS_INTENT, job.job_id):
                 return moves.NOT_IN_PLACE
+            awaits = tx.row(sql.AWAITED, job.job_id)
+            if awaits:
+                return f"job {awaits[0]} waits for it"
             moves.leave(tx, job)
             tx.run(sql.DELETE_JOB, job.job_id)
             return None

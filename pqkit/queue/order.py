@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from pqkit import cipher
 from pqkit.errors import PqkitError
 from pqkit.retry import DEFAULT_MAX_RETRIES, check_delay, check_policy
 from pqkit.settings import settings
-from pqkit.states import JobState
+from pqkit.states import NEVER, JobState
 from pqkit.tasks import Policy, Task, encode_backoff, encode_unregistered, find
 
+IfFailed = Literal["hold", "continue", "cancel"]
+UniqueWhile = Literal["unfinished", "waiting", "kept"]
 PRIORITIES = range(-32_768, 32_768)
 MAX_NAME = 200
 
@@ -27,6 +29,24 @@ class Retries(NamedTuple):
 
 
 RETRIES = Retries()
+
+
+class Ties(NamedTuple):
+    """What an order has to do with other jobs: those it waits for and what becomes of it when one of them fails, the
+    name of the batch that it completes, and how it goes about a unique key that is taken."""
+
+    depends_on: tuple[int, ...] = ()
+    if_failed: IfFailed = "hold"
+    batch: str | None = None
+    unique_while: UniqueWhile = "unfinished"
+    replaces: bool = False
+
+    @property
+    def waits(self) -> bool:
+        return bool(self.depends_on) or self.batch is not None
+
+
+FREE = Ties()
 
 
 class Order(NamedTuple):
@@ -46,6 +66,12 @@ class Order(NamedTuple):
     due_at: int | None
     encrypted: bool = False
     limit_key: str | None = None
+    ties: Ties = FREE
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it can be inserted without a look at other jobs."""
+        return self.unique_key is None and not self.ties.waits
 
     def encode(self, args: dict[str, Any]) -> str:
         text = self.declared.encode(args) if self.declared else encode_unregistered(args)
@@ -68,6 +94,8 @@ class Order(NamedTuple):
 
     def place(self, job_id: int, now: int) -> tuple[Any, ...]:
         """The row of ``ready`` or ``delayed`` that makes the job claimable."""
+        if self.ties.waits:
+            return NEVER, job_id, JobState.SCHEDULED, 0, 0, 0, None, None
         if self.due_at is None:
             return self.queue, self.priority, job_id, 0, 0, 0, 0, None, now
         return self.due_at, job_id, JobState.SCHEDULED, 0, 0, 0, None, None
@@ -86,6 +114,11 @@ def make_order(
     backoff: Sequence[float] | None = None,
     timeout: float | None = None,
     limit_key: str | None = None,
+    unique_while: UniqueWhile = "unfinished",
+    replace: bool = False,
+    debounce: float | None = None,
+    depends_on: Sequence[Any] = (),
+    if_failed: IfFailed = "hold",
 ) -> Order:
     """Check the options and fill in the task's own policy. Raises BadOrder or ValueError with one line."""
     name, declared = (task.name, task) if isinstance(task, Task) else (task, find(task))
@@ -101,6 +134,11 @@ def make_order(
         check_name("unique_key", unique_key)
     if limit_key is not None:
         check_name("limit_key", limit_key)
+    if debounce is not None:
+        if delay is not None or run_at is not None or depends_on:
+            raise BadOrder("debounce says when the job is due: no delay, run_at or depends_on beside it")
+        delay, replace = debounce, True
+    ties = _ties(unique_key, unique_while, depends_on, if_failed, replace=replace)
     return Order(
         check_name("task", name),
         declared,
@@ -113,6 +151,27 @@ def make_order(
         _due(run_at, delay, now),
         _encrypted(policy),
         limit_key,
+        ties,
+    )
+
+
+def _ties(
+    unique_key: str | None, unique_while: UniqueWhile, depends_on: Sequence[Any], if_failed: IfFailed, *, replace: bool
+) -> Ties:
+    if unique_key is None and (replace or unique_while != "unfinished"):
+        raise BadOrder("replace, debounce and unique_while are about a unique_key: give that too")
+    if unique_while not in get_args(UniqueWhile):
+        raise BadOrder(f"unique_while is one of {', '.join(get_args(UniqueWhile))}, not {unique_while!r}")
+    if if_failed not in get_args(IfFailed):
+        raise BadOrder(f"if_failed is one of {', '.join(get_args(IfFailed))}, not {if_failed!r}")
+    if replace and unique_while == "kept":
+        raise BadOrder("a job that keeps its key is not replaced")
+    return Ties(
+        tuple(sorted({int(getattr(job, "id", job)) for job in depends_on})),
+        if_failed,
+        None,
+        "waiting" if replace else unique_while,
+        replace,
     )
 
 

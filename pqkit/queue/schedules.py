@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any, NamedTuple, TypedDict, Unpack
 
+from pqkit import cipher
 from pqkit.db import Transaction
 from pqkit.errors import NotFound, Refused
 from pqkit.queue.operate import Deed, Operator
@@ -199,9 +200,10 @@ def _asked(schedule: Schedule, said: dict[str, Any], now: int) -> Schedule:
     job: dict[str, Any] = {part: getattr(order, part) for part in taken}
     new = schedule._replace(task=order.task, **job)
     if "args" in said or "task" in said:
-        new = new._replace(args=json.dumps(said.get("args", json.loads(schedule.args)), ensure_ascii=False))
+        args = said["args"] if "args" in said else json.loads(cipher.reveal(schedule.args))
+        new = new._replace(args=json.dumps(args, ensure_ascii=False))
         order.encode(json.loads(new.args_at(now)))
-    return new
+    return new._replace(args=cipher.close_json(new.args)) if order.encrypted and not cipher.is_sealed(new.args) else new
 
 
 def _skip_pause(tx: Transaction, schedule: Schedule, now: int) -> None:

@@ -2,12 +2,14 @@
 
 from typing import NamedTuple
 
+from pqkit import cipher
 from pqkit.db import Database, Transaction
+from pqkit.errors import DatabaseUnavailable, PqkitError
 from pqkit.queue.insert import Inserter
 from pqkit.queue.operate import Operator
-from pqkit.queue.order import Order
+from pqkit.queue.order import Order, Ties
 from pqkit.sql import compiled as sql
-from pqkit.timetable import BadSchedule, Overlap, Plan, Schedule, moment_in
+from pqkit.timetable import Overlap, Plan, Schedule, moment_in
 
 BATCH = 100
 LOOK_BACK = 50
@@ -40,14 +42,20 @@ class Ticker:
         now = self._database.now() if now is None else now
         with self._database.read() as tx:
             due = [Schedule._make(row) for row in tx.rows(sql.SCHEDULES_DUE, now, BATCH)]
-        return [self._tick(schedule, now) for schedule in due]
+        return [self._tick_or_pause(schedule, now) for schedule in due]
 
-    def _tick(self, schedule: Schedule, now: int) -> Ticked:
+    def _tick_or_pause(self, schedule: Schedule, now: int) -> Ticked:
+        """One whose time zone or key is not there must not hold up the others."""
         try:
-            what = schedule.plan(now)
-        except BadSchedule as error:  # a zone that this machine does not know: no reason to hold up the others
+            return self._tick(schedule, now)
+        except DatabaseUnavailable:
+            raise
+        except PqkitError as error:
             self._set_aside(schedule, str(error), now)
             return Ticked(schedule.name, [], 0)
+
+    def _tick(self, schedule: Schedule, now: int) -> Ticked:
+        what = schedule.plan(now)
         done = Ticked(schedule.name, [], 0)
         for slot in what.run:
             if schedule.overlap == Overlap.CANCEL_PREVIOUS:
@@ -65,16 +73,21 @@ class Ticker:
             return done  # changed, paused or deleted since the look
         if not tx.run(sql.INSERT_SLOT, schedule.name, slot, slot, 1, None, None, self._database.now()):
             return done
-        obstacle = _overlapping(tx, schedule, slot)
-        job = None if obstacle else self.insert(tx, schedule, slot)
+        left = tx.rows(sql.UNFINISHED_SLOTS, schedule.name, slot, LOOK_BACK)
+        obstacle = _overlapping(schedule, left)
+        # Of a schedule whose jobs do not overlap, the next one waits until the last one has gone.
+        after = () if schedule.overlap == Overlap.ALLOW else tuple(job for job, _ in left)
+        job = None if obstacle else self.insert(tx, schedule, slot, after)
         tx.run(sql.SET_SLOT, job, obstacle, schedule.name, slot)
         return done._replace(skipped=done.skipped + 1) if job is None else done._replace(jobs=[*done.jobs, job])
 
-    def insert(self, tx: Transaction, schedule: Schedule, slot: int) -> int:
-        """The job of a slot, whatever else runs."""
+    def insert(self, tx: Transaction, schedule: Schedule, slot: int, after: tuple[int, ...] = ()) -> int:
+        """The job of a slot, to run when those of ``after`` have ended in whatever way."""
         policy = (schedule.max_retries, schedule.backoff, schedule.timeout)
         order = Order(schedule.task, None, schedule.queue, schedule.priority, *policy, None, None)
-        return self._inserter.insert(tx, order, schedule.args_at(slot)).id
+        order = order._replace(ties=Ties(tuple(sorted(after)), "continue"))
+        text = schedule._replace(args=cipher.reveal(schedule.args)).args_at(slot)
+        return self._inserter.insert(tx, order, cipher.close_json(text) if cipher.is_sealed(schedule.args) else text).id
 
     def forget(self, now: int | None = None) -> int:
         """Drop what is known of slots of a week ago, except for the last thousand of each schedule."""
@@ -122,11 +135,10 @@ def skip(tx: Transaction, name: str, slots: list[int], reason: str, now: int) ->
     tx.run(sql.INSERT_SLOT, name, slots[0], slots[-1], len(slots), None, reason, now)
 
 
-def _overlapping(tx: Transaction, schedule: Schedule, slot: int) -> str | None:
-    """Why the schedule's earlier jobs leave no room for this slot."""
+def _overlapping(schedule: Schedule, left: list[tuple[int, bool]]) -> str | None:
+    """Why the schedule's earlier jobs, and whether they run, leave no room for another."""
     if schedule.overlap not in {Overlap.SKIP, Overlap.QUEUE_ONE}:
         return None
-    left = tx.rows(sql.UNFINISHED_SLOTS, schedule.name, slot, LOOK_BACK)
     if schedule.overlap == Overlap.QUEUE_ONE:
         waiting = [job for job, runs in left if not runs]
         return f"job {waiting[0]} of an earlier slot still waits" if waiting else None

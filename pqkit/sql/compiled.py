@@ -78,30 +78,44 @@ INSERT_DELAYED = Statement(
 
 HOLDER = Statement(
     Text(
-        "SELECT unique_hold.job_id FROM unique_hold WHERE unique_hold.queue = ? AND unique_hold.unique_key = ?",
+        "SELECT unique_hold.job_id, unique_hold.kept FROM unique_hold WHERE unique_hold.queue = ? AND "
+        "unique_hold.unique_key = ?",
     ),
     Text(
-        'SELECT unique_hold.job_id FROM unique_hold WHERE unique_hold.queue = %s::VARCHAR COLLATE "C" AND '
-        'unique_hold.unique_key = %s::VARCHAR COLLATE "C"',
+        "SELECT unique_hold.job_id, unique_hold.kept FROM unique_hold WHERE unique_hold.queue = %s::VARCHAR "
+        'COLLATE "C" AND unique_hold.unique_key = %s::VARCHAR COLLATE "C"',
     ),
 )
 
 INSERT_HOLD = Statement(
     Text(
-        "INSERT INTO unique_hold (queue, unique_key, job_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO unique_hold (queue, unique_key, job_id, kept) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
     ),
     Text(
-        'INSERT INTO unique_hold (queue, unique_key, job_id) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR '
-        'COLLATE "C", %s::BIGINT) ON CONFLICT DO NOTHING',
+        'INSERT INTO unique_hold (queue, unique_key, job_id, kept) VALUES (%s::VARCHAR COLLATE "C", '
+        '%s::VARCHAR COLLATE "C", %s::BIGINT, %s::INTEGER) ON CONFLICT DO NOTHING',
     ),
     Text(
-        "INSERT INTO unique_hold (queue, unique_key, job_id) SELECT rows.queue, rows.unique_key, rows.job_id "
-        'FROM unnest(%s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::BIGINT[]) AS rows(queue, unique_key, '
-        "job_id) ON CONFLICT DO NOTHING",
+        "INSERT INTO unique_hold (queue, unique_key, job_id, kept) SELECT rows.queue, rows.unique_key, "
+        'rows.job_id, rows.kept FROM unnest(%s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::BIGINT[], '
+        "%s::INTEGER[]) AS rows(queue, unique_key, job_id, kept) ON CONFLICT DO NOTHING",
     ),
 )
 
 DELETE_HOLD = Statement(
+    Text(
+        "DELETE FROM unique_hold WHERE unique_hold.job_id = ? AND unique_hold.kept = 0",
+    ),
+    Text(
+        "DELETE FROM unique_hold WHERE unique_hold.job_id = %s::BIGINT AND unique_hold.kept = 0",
+    ),
+    Text(
+        "DELETE FROM unique_hold USING unnest(%s::BIGINT[]) AS rows(job_id) WHERE unique_hold.job_id = "
+        "rows.job_id AND unique_hold.kept = 0",
+    ),
+)
+
+TAKE_HOLD = Statement(
     Text(
         "DELETE FROM unique_hold WHERE unique_hold.job_id = ?",
     ),
@@ -110,6 +124,15 @@ DELETE_HOLD = Statement(
     ),
     Text(
         "DELETE FROM unique_hold USING unnest(%s::BIGINT[]) AS rows(job_id) WHERE unique_hold.job_id = rows.job_id",
+    ),
+)
+
+SET_ARGS = Statement(
+    Text(
+        "UPDATE job SET args=? WHERE job.id = ?",
+    ),
+    Text(
+        "UPDATE job SET args=CAST(%s AS JSONB) WHERE job.id = %s::BIGINT",
     ),
 )
 
@@ -771,6 +794,156 @@ SUSPECTS_PEEK = Statement(
         "1) AS asked ON true ORDER BY head.priority, head.job_id",
         (0, 0, 1, 2, 3, 4, 3, 1),
         (),
+    ),
+)
+
+INSERT_DEPENDENT = Statement(
+    Text(
+        "INSERT INTO dependent (job_id, batch, on_fail, due_at, passed, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO dependent (job_id, batch, on_fail, due_at, passed, created_at) VALUES (%s::BIGINT, "
+        '%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT, %s::BIGINT)',
+    ),
+    Text(
+        "INSERT INTO dependent (job_id, batch, on_fail, due_at, passed, created_at) SELECT rows.job_id, "
+        "rows.batch, rows.on_fail, rows.due_at, rows.passed, rows.created_at FROM unnest(%s::BIGINT[], "
+        '%s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::BIGINT[], %s::BIGINT[], %s::BIGINT[]) AS '
+        "rows(job_id, batch, on_fail, due_at, passed, created_at)",
+    ),
+)
+
+INSERT_DEPENDENCY = Statement(
+    Text(
+        "INSERT INTO dependency (job_id, on_job_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
+    ),
+    Text(
+        "INSERT INTO dependency (job_id, on_job_id) VALUES (%s::BIGINT, %s::BIGINT) ON CONFLICT DO NOTHING",
+    ),
+    Text(
+        "INSERT INTO dependency (job_id, on_job_id) SELECT rows.job_id, rows.on_job_id FROM "
+        "unnest(%s::BIGINT[], %s::BIGINT[]) AS rows(job_id, on_job_id) ON CONFLICT DO NOTHING",
+    ),
+)
+
+WAITING_DEPENDENTS = Statement(
+    Text(
+        "SELECT dependent.job_id, dependent.batch, dependent.on_fail, dependent.due_at, dependent.passed, "
+        "dependent.created_at, delayed.due_at AS stands FROM dependent LEFT OUTER JOIN delayed ON "
+        "delayed.job_id = dependent.job_id WHERE dependent.released_at IS NULL AND dependent.job_id > ? ORDER "
+        "BY dependent.job_id LIMIT ? + 0 OFFSET ?",
+        (0, 1, 2),
+        (0,),
+    ),
+    Text(
+        "SELECT dependent.job_id, dependent.batch, dependent.on_fail, dependent.due_at, dependent.passed, "
+        "dependent.created_at, delayed.due_at AS stands FROM dependent LEFT OUTER JOIN delayed ON "
+        "delayed.job_id = dependent.job_id WHERE dependent.released_at IS NULL AND dependent.job_id > "
+        "%s::BIGINT ORDER BY dependent.job_id LIMIT %s::INTEGER + 0",
+    ),
+)
+
+DEPENDENT_LOCKED = Statement(
+    Text(
+        "SELECT dependent.job_id, dependent.batch, dependent.on_fail, dependent.due_at, dependent.passed, "
+        "dependent.created_at FROM dependent WHERE dependent.job_id = ? AND dependent.released_at IS NULL",
+    ),
+    Text(
+        "SELECT dependent.job_id, dependent.batch, dependent.on_fail, dependent.due_at, dependent.passed, "
+        "dependent.created_at FROM dependent WHERE dependent.job_id = %s::BIGINT AND dependent.released_at IS "
+        "NULL FOR UPDATE",
+    ),
+)
+
+NEXT_DEPENDENCIES = Statement(
+    Text(
+        "SELECT dependency.on_job_id, closed.state, job.id IS NOT NULL AS there FROM dependency LEFT OUTER "
+        "JOIN job ON job.id = dependency.on_job_id LEFT OUTER JOIN closed ON closed.job_id = "
+        "dependency.on_job_id WHERE dependency.job_id = ? AND dependency.on_job_id > ? ORDER BY "
+        "dependency.on_job_id LIMIT ? + 0 OFFSET ?",
+        (0, 1, 2, 3),
+        (0,),
+    ),
+    Text(
+        "SELECT dependency.on_job_id, closed.state, job.id IS NOT NULL AS there FROM dependency LEFT OUTER "
+        "JOIN job ON job.id = dependency.on_job_id LEFT OUTER JOIN closed ON closed.job_id = "
+        "dependency.on_job_id WHERE dependency.job_id = %s::BIGINT AND dependency.on_job_id > %s::BIGINT "
+        "ORDER BY dependency.on_job_id LIMIT %s::INTEGER + 0",
+    ),
+)
+
+UNFINISHED_DEPENDENCIES = Statement(
+    Text(
+        "SELECT dependency.on_job_id FROM dependency JOIN job ON job.id = dependency.on_job_id WHERE "
+        "dependency.job_id = ? AND dependency.on_job_id > ? AND NOT (EXISTS (SELECT * FROM closed WHERE "
+        "closed.job_id = dependency.on_job_id)) ORDER BY dependency.on_job_id LIMIT ? + 0 OFFSET ?",
+        (0, 1, 2, 3),
+        (0,),
+    ),
+    Text(
+        "SELECT dependency.on_job_id FROM dependency JOIN job ON job.id = dependency.on_job_id WHERE "
+        "dependency.job_id = %s::BIGINT AND dependency.on_job_id > %s::BIGINT AND NOT (EXISTS (SELECT * FROM "
+        "closed WHERE closed.job_id = dependency.on_job_id)) ORDER BY dependency.on_job_id LIMIT %s::INTEGER "
+        "+ 0",
+    ),
+)
+
+FAILED_MEMBERS = Statement(
+    Text(
+        "SELECT dependent.job_id, closed.job_id AS member FROM closed JOIN dependency ON dependency.on_job_id "
+        "= closed.job_id JOIN dependent ON dependent.job_id = dependency.job_id WHERE closed.state = ? AND "
+        "closed.finished_at >= ? AND dependent.released_at IS NULL AND dependent.on_fail = 'cancel'",
+    ),
+    Text(
+        "SELECT dependent.job_id, closed.job_id AS member FROM closed JOIN dependency ON dependency.on_job_id "
+        "= closed.job_id JOIN dependent ON dependent.job_id = dependency.job_id WHERE closed.state = "
+        '%s::VARCHAR COLLATE "C" AND closed.finished_at >= %s::BIGINT AND dependent.released_at IS NULL AND '
+        "dependent.on_fail = 'cancel'",
+    ),
+)
+
+SET_PASSED = Statement(
+    Text(
+        "UPDATE dependent SET passed=? WHERE dependent.job_id = ?",
+    ),
+    Text(
+        "UPDATE dependent SET passed=%s::BIGINT WHERE dependent.job_id = %s::BIGINT",
+    ),
+)
+
+RELEASE_DEPENDENT = Statement(
+    Text(
+        "UPDATE dependent SET released_at=? WHERE dependent.job_id = ? AND dependent.released_at IS NULL",
+    ),
+    Text(
+        "UPDATE dependent SET released_at=%s::BIGINT WHERE dependent.job_id = %s::BIGINT AND "
+        "dependent.released_at IS NULL",
+    ),
+)
+
+AWAITED = Statement(
+    Text(
+        "SELECT dependency.job_id FROM dependency JOIN dependent ON dependent.job_id = dependency.job_id "
+        "WHERE dependency.on_job_id = ? AND dependent.released_at IS NULL LIMIT 1 OFFSET ?",
+        (0, 1),
+        (0,),
+    ),
+    Text(
+        "SELECT dependency.job_id FROM dependency JOIN dependent ON dependent.job_id = dependency.job_id "
+        "WHERE dependency.on_job_id = %s::BIGINT AND dependent.released_at IS NULL LIMIT 1",
+    ),
+)
+
+BATCH_OF = Statement(
+    Text(
+        "SELECT dependent.job_id FROM dependency JOIN dependent ON dependent.job_id = dependency.job_id WHERE "
+        "dependency.on_job_id = ? AND dependent.batch IS NOT NULL LIMIT 1 OFFSET ?",
+        (0, 1),
+        (0,),
+    ),
+    Text(
+        "SELECT dependent.job_id FROM dependency JOIN dependent ON dependent.job_id = dependency.job_id WHERE "
+        "dependency.on_job_id = %s::BIGINT AND dependent.batch IS NOT NULL LIMIT 1",
     ),
 )
 
@@ -1590,9 +1763,10 @@ EXPIRED_IN = Statement(
     Text(
         "SELECT closed.job_id, closed.finished_at FROM closed JOIN job ON job.id = closed.job_id WHERE "
         "closed.state = ? AND closed.finished_at < ? AND (closed.finished_at, closed.job_id) > (?, ?) AND NOT "
-        "(EXISTS (SELECT * FROM file_intent WHERE file_intent.job_id = closed.job_id)) AND job.queue IN "
-        "(SELECT listed.value FROM json_each(?) AS listed) ORDER BY closed.finished_at, closed.job_id LIMIT ? "
-        "+ 0 OFFSET ?",
+        "(EXISTS (SELECT * FROM file_intent WHERE file_intent.job_id = closed.job_id)) AND NOT (EXISTS "
+        "(SELECT * FROM dependency, dependent WHERE dependency.on_job_id = closed.job_id AND dependent.job_id "
+        "= dependency.job_id AND dependent.released_at IS NULL)) AND job.queue IN (SELECT listed.value FROM "
+        "json_each(?) AS listed) ORDER BY closed.finished_at, closed.job_id LIMIT ? + 0 OFFSET ?",
         (0, 1, 2, 3, 4, 5, 6),
         (0,),
     ),
@@ -1600,7 +1774,9 @@ EXPIRED_IN = Statement(
         "SELECT closed.job_id, closed.finished_at FROM closed JOIN job ON job.id = closed.job_id WHERE "
         'closed.state = %s::VARCHAR COLLATE "C" AND closed.finished_at < %s::BIGINT AND (closed.finished_at, '
         "closed.job_id) > (%s::BIGINT, %s::BIGINT) AND NOT (EXISTS (SELECT * FROM file_intent WHERE "
-        "file_intent.job_id = closed.job_id)) AND job.queue IN (SELECT "
+        "file_intent.job_id = closed.job_id)) AND NOT (EXISTS (SELECT * FROM dependency, dependent WHERE "
+        "dependency.on_job_id = closed.job_id AND dependent.job_id = dependency.job_id AND "
+        "dependent.released_at IS NULL)) AND job.queue IN (SELECT "
         'CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS TEXT) COLLATE "C" AS '
         "json_array_elements_text_1) ORDER BY closed.finished_at, closed.job_id LIMIT %s::INTEGER + 0",
     ),
@@ -1610,9 +1786,10 @@ EXPIRED = Statement(
     Text(
         "SELECT closed.job_id, closed.finished_at FROM closed JOIN job ON job.id = closed.job_id WHERE "
         "closed.state = ? AND closed.finished_at < ? AND (closed.finished_at, closed.job_id) > (?, ?) AND NOT "
-        "(EXISTS (SELECT * FROM file_intent WHERE file_intent.job_id = closed.job_id)) AND (job.queue NOT IN "
-        "(SELECT listed.value FROM json_each(?) AS listed)) ORDER BY closed.finished_at, closed.job_id LIMIT "
-        "? + 0 OFFSET ?",
+        "(EXISTS (SELECT * FROM file_intent WHERE file_intent.job_id = closed.job_id)) AND NOT (EXISTS "
+        "(SELECT * FROM dependency, dependent WHERE dependency.on_job_id = closed.job_id AND dependent.job_id "
+        "= dependency.job_id AND dependent.released_at IS NULL)) AND (job.queue NOT IN (SELECT listed.value "
+        "FROM json_each(?) AS listed)) ORDER BY closed.finished_at, closed.job_id LIMIT ? + 0 OFFSET ?",
         (0, 1, 2, 3, 4, 5, 6),
         (0,),
     ),
@@ -1620,7 +1797,9 @@ EXPIRED = Statement(
         "SELECT closed.job_id, closed.finished_at FROM closed JOIN job ON job.id = closed.job_id WHERE "
         'closed.state = %s::VARCHAR COLLATE "C" AND closed.finished_at < %s::BIGINT AND (closed.finished_at, '
         "closed.job_id) > (%s::BIGINT, %s::BIGINT) AND NOT (EXISTS (SELECT * FROM file_intent WHERE "
-        "file_intent.job_id = closed.job_id)) AND (job.queue NOT IN (SELECT "
+        "file_intent.job_id = closed.job_id)) AND NOT (EXISTS (SELECT * FROM dependency, dependent WHERE "
+        "dependency.on_job_id = closed.job_id AND dependent.job_id = dependency.job_id AND "
+        "dependent.released_at IS NULL)) AND (job.queue NOT IN (SELECT "
         'CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS TEXT) COLLATE "C" AS '
         "json_array_elements_text_1)) ORDER BY closed.finished_at, closed.job_id LIMIT %s::INTEGER + 0",
     ),

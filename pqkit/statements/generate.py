@@ -8,6 +8,7 @@ from pqkit.statements import (
     access,
     attempt,
     claim,
+    dependents,
     limits,
     operate,
     produce,
@@ -23,7 +24,7 @@ from pqkit.statements.declare import Declared
 
 TARGET = Path(__file__).parent.parent / "sql" / "compiled.py"
 ROOMS = (
-    *(produce, claim, limits, attempt, workers, upkeep),
+    *(produce, claim, limits, dependents, attempt, workers, upkeep),
     *(sample, prune, operate, redrive, schedules, access, told),
 )
 HEAD = '''"""All statements as the databases take them. Written by ``make sql``: do not edit."""

@@ -1,8 +1,8 @@
 """What producers write."""
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, literal_column, select, update
 
-from pqkit.statements.declare import Declared, delete_by, equal, insert_row
+from pqkit.statements.declare import Declared, delete_by, equal, insert_row, rows_of
 from pqkit.statements.tables import DELAYED, HOLD, JOB, QUEUE, READY, REQUEST
 
 JOB_COLUMNS = (
@@ -25,9 +25,20 @@ INSERT_READY = insert_row(
 INSERT_DELAYED = insert_row(
     DELAYED, "due_at", "job_id", "state", "attempt", "retries", "crashes", "error", "assigned_to"
 )
-HOLDER = Declared(select(HOLD.c.job_id).where(*equal(HOLD, "queue", "unique_key")), ("the_queue", "the_unique_key"))
-INSERT_HOLD = insert_row(HOLD, "queue", "unique_key", "job_id", unless_there=True)
-DELETE_HOLD = delete_by(HOLD, "job_id")
+HOLDER = Declared(
+    select(HOLD.c.job_id, HOLD.c.kept).where(*equal(HOLD, "queue", "unique_key")), ("the_queue", "the_unique_key")
+)
+INSERT_HOLD = insert_row(HOLD, "queue", "unique_key", "job_id", "kept", unless_there=True)
+# A job that has ended lets go of its key, unless it keeps it for as long as the job is there.
+_loose = HOLD.c.kept == literal_column("0")
+_ended = rows_of(HOLD, ("job_id",), "the_")
+DELETE_HOLD = Declared(
+    delete(HOLD).where(*equal(HOLD, "job_id"), _loose),
+    ("the_job_id",),
+    many=delete(HOLD).where(HOLD.c.job_id == _ended.c.job_id, _loose),
+)
+TAKE_HOLD = delete_by(HOLD, "job_id")
+SET_ARGS = Declared(update(JOB).where(*equal(JOB, "id")).values(args=bindparam("to")), ("to", "the_id"))
 KNOWN_QUEUE = Declared(select(QUEUE.c.max_retries, QUEUE.c.backoff).where(*equal(QUEUE, "name")), ("the_name",))
 INSERT_QUEUE = insert_row(QUEUE, "name", "created_at", unless_there=True)
 INSERT_REQUEST = insert_row(REQUEST, "key", "digest", "at", unless_there=True)

@@ -7,7 +7,20 @@ from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.sql.elements import ColumnElement
 
 from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
-from pqkit.statements.tables import ACTION, ATTEMPT, CLOSED, INTENT, JOB, LOG, QUEUE, REFUSAL, SEAL, WORKER
+from pqkit.statements.tables import (
+    ACTION,
+    ATTEMPT,
+    CLOSED,
+    DEPENDENCY,
+    DEPENDENT,
+    INTENT,
+    JOB,
+    LOG,
+    QUEUE,
+    REFUSAL,
+    SEAL,
+    WORKER,
+)
 
 
 def _one_of(column: ColumnElement[Any], parameter: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
@@ -34,6 +47,11 @@ _expired = (
         tuple_(CLOSED.c.finished_at, CLOSED.c.job_id)
         > tuple_(bindparam("after_at", type_=BigInteger), bindparam("after_job", type_=BigInteger)),
         ~exists().where(INTENT.c.job_id == CLOSED.c.job_id),
+        ~exists().where(
+            DEPENDENCY.c.on_job_id == CLOSED.c.job_id,
+            DEPENDENT.c.job_id == DEPENDENCY.c.job_id,
+            DEPENDENT.c.released_at.is_(None),
+        ),
     )
     .order_by(CLOSED.c.finished_at, CLOSED.c.job_id)
     .limit(up_to("most"))

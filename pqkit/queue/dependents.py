@@ -1,0 +1,43 @@
+"""Jobs that wait for others, as they are entered: a batch is a job that waits for its members.
+
+The job is there from the beginning, so that there is one of it whatever happens; it is due never, until maintenance
+finds that nothing is left to wait for.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pqkit.db import Transaction
+from pqkit.errors import Refused
+from pqkit.queue.order import BadOrder, Order
+from pqkit.sql import compiled as sql
+
+
+class Dependent(NamedTuple):
+    """A job that waits for others, as ``DependentRow`` explains it."""
+
+    job_id: int
+    batch: str | None
+    on_fail: str
+    due_at: int | None
+    passed: int
+    created_at: int
+
+
+def enter(tx: Transaction, order: Order, ids: Sequence[int], now: int) -> None:
+    """Write down what these new jobs wait for. Raises BadOrder for a job that is not there."""
+    ties = order.ties
+    for awaited in ties.depends_on if ties.batch is None else ():
+        if tx.row(sql.JOB_EXISTS, awaited) is None:
+            raise BadOrder(f"there is no job {awaited} to depend on")
+    for job_id in ids:
+        tx.run(sql.INSERT_DEPENDENT, job_id, ties.batch, ties.if_failed, order.due_at, 0, now)
+        tx.run_many(sql.INSERT_DEPENDENCY, [(job_id, awaited) for awaited in ties.depends_on])
+
+
+def hold_open(tx: Transaction, batch: int) -> Dependent:
+    """Keep a batch from ending before this transaction does. Raises Refused where it is over."""
+    row = tx.row(sql.DEPENDENT_LOCKED, batch)
+    if row is None or Dependent._make(row).batch is None:
+        raise Refused(f"batch {batch} is over, or there is none")
+    return Dependent._make(row)

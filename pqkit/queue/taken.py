@@ -1,0 +1,45 @@
+"""Unique keys, at insert only: who has a key, whether that still counts, and bringing a waiting job up to date."""
+
+from pqkit.db import Transaction
+from pqkit.queue import moves
+from pqkit.queue.moves import Moved, Standing
+from pqkit.queue.order import Order
+from pqkit.sql import compiled as sql
+from pqkit.states import WAITING, JobState
+
+
+def holder(tx: Transaction, order: Order, text: str) -> int | None:
+    """The job that has the order's key; None where none counts. A waiting one is replaced where the order says so."""
+    while True:
+        row = tx.row(sql.HOLDER, order.queue, order.unique_key)
+        if row is None:
+            return None
+        if order.ties.unique_while != "waiting":
+            return int(row[0])
+        job = moves.find(tx, row[0])
+        if job is None or job.state not in WAITING:
+            tx.run(sql.TAKE_HOLD, row[0])
+            return None
+        try:
+            if order.ties.replaces:
+                _replace(tx, job, order, text)
+        except Moved:  # a worker has taken it, or it has ended
+            continue
+        return job.job_id
+
+
+def take(tx: Transaction, order: Order, job_id: int) -> bool:
+    """Whether the new job has the key now."""
+    kept = int(order.ties.unique_while == "kept")
+    return bool(tx.run(sql.INSERT_HOLD, order.queue, order.unique_key, job_id, kept))
+
+
+def _replace(tx: Transaction, job: Standing, order: Order, text: str) -> None:
+    """Give a waiting job this call's arguments and priority, and put off one that is not due."""
+    if job.state is JobState.SCHEDULED and order.due_at is not None and not order.ties.waits:
+        row = tx.row(sql.TAKE_DELAYED, job.due_at, job.job_id)
+        moves.there(row is not None)
+        tx.run(sql.INSERT_DELAYED, order.due_at, *row[1:])
+        job = job._replace(due_at=order.due_at)
+    moves.set_priority(tx, job, order.priority)
+    tx.run(sql.SET_ARGS, text, job.job_id)

@@ -1,0 +1,242 @@
+"""Jobs that have to do with others: keys, replacing, waiting for each other, batches."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from pqkit import Queue, queries
+from pqkit.errors import Refused
+from pqkit.outcome import Fail
+from pqkit.queries.why import why
+from pqkit.queue import Leases
+from pqkit.queue.awaited import Dependents
+from pqkit.queue.order import BadOrder
+from pqkit.sql import compiled
+from pqkit.states import JobState
+from pqkit.tasks import ArgumentError
+from tests.verbs import SECOND, claim, claim_one, complete, fail, sql, wait_out
+
+pytestmark = pytest.mark.usefixtures("add", "stopped_clocks")
+DONE, CANCELED, PENDING, SCHEDULED = JobState.COMPLETED, JobState.CANCELED, JobState.PENDING, JobState.SCHEDULED
+
+
+def go_on(queue: Queue) -> list[int]:
+    """What maintenance does about jobs that wait for others; those that it released."""
+    dependents = Dependents(queue.database)
+    dependents.call_off()
+    return dependents.go_on()
+
+
+def args_of(queue: Queue, job_id: int) -> str:
+    return queries.job(queue.database, job_id).job.args
+
+
+# Unique keys
+
+
+def test_a_key_may_be_held_while_its_job_waits(queue: Queue, worker: Leases) -> None:
+    first = queue.enqueue("add", {"a": 1}, unique_key="k", unique_while="waiting")
+    assert queue.enqueue("add", {"a": 1}, unique_key="k", unique_while="waiting").existing
+    claimed = claim_one(worker)
+    second = queue.enqueue("add", {"a": 1}, unique_key="k", unique_while="waiting")
+    assert not second.existing
+    complete(worker, queue, claimed)
+    assert queue.enqueue("add", {"a": 1}, unique_key="k", unique_while="waiting").id == second.id
+    queue.operator().cancel([second.id])
+    assert queue.operator().resubmit([first.id]).changed == [first.id]
+
+
+def test_a_key_may_be_kept_until_its_job_is_deleted(queue: Queue, worker: Leases) -> None:
+    first = queue.enqueue("add", {"a": 1}, unique_key="k", unique_while="kept")
+    complete(worker, queue, claim_one(worker))
+    again = queue.enqueue("add", {"a": 1}, unique_key="k", unique_while="kept")
+    assert (again.id, again.existing, again.state) == (first.id, True, DONE)
+    assert queue.operator().resubmit([first.id]).changed == [first.id]
+    complete(worker, queue, claim_one(worker))
+    queue.operator().delete([first.id])
+    assert not queue.enqueue("add", {"a": 1}, unique_key="k", unique_while="kept").existing
+
+
+def test_a_waiting_job_is_replaced_and_a_running_one_is_not(queue: Queue, worker: Leases) -> None:
+    first = queue.enqueue("add", {"a": 1}, unique_key="k", replace=True)
+    again = queue.enqueue("add", {"a": 2}, unique_key="k", replace=True, priority=-3)
+    assert (again.id, again.existing) == (first.id, True)
+    claimed = claim_one(worker)
+    assert (claimed.args.replace(" ", ""), claimed.priority) == ('{"a":2}', -3)
+    assert not queue.enqueue("add", {"a": 3}, unique_key="k", replace=True).existing
+    assert args_of(queue, first.id).replace(" ", "") == '{"a":2}'
+
+
+def test_a_debounced_job_is_due_after_the_last_call(
+    queue: Queue, worker: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = queue.database.now()
+    first = queue.enqueue("add", {"a": 1}, unique_key="k", debounce=10)
+    monkeypatch.setattr(queue.database, "now", lambda: now + 8 * SECOND)
+    assert queue.enqueue("add", {"a": 2}, unique_key="k", debounce=10).id == first.id
+    assert queries.job(queue.database, first.id).job.due_at == now + 18 * SECOND
+    wait_out(queue, 9)
+    assert claim(worker) == []
+    wait_out(queue, 10)
+    assert queue.enqueue("add", {"a": 3}, unique_key="k", debounce=10).id == first.id
+    assert claim_one(worker).args.replace(" ", "") == '{"a":3}'
+    assert queue.enqueue("add", {"a": 4}, unique_key="k", debounce=10).state is SCHEDULED
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"replace": True},
+        {"unique_while": "waiting"},
+        {"unique_key": "k", "unique_while": "always"},
+        {"unique_key": "k", "unique_while": "kept", "replace": True},
+        {"unique_key": "k", "debounce": 1, "delay": 1},
+        {"depends_on": [99]},
+        {"if_failed": "explode"},
+    ],
+)
+def test_options_that_make_no_sense_together_are_refused(queue: Queue, options: dict[str, Any]) -> None:
+    with pytest.raises(BadOrder):
+        queue.enqueue("add", {"a": 1}, **options)
+    assert sql(queue, "SELECT count(*) FROM job") == [(0,)]
+
+
+# Jobs that wait for others
+
+
+def test_a_job_waits_until_those_have_completed_that_it_depends_on(queue: Queue, worker: Leases) -> None:
+    first, second = queue.enqueue("add", {"a": 1}), queue.enqueue("add", {"a": 1})
+    last = queue.enqueue("add", {"a": 1}, depends_on=[first, second.id])
+    assert last.state is SCHEDULED
+    assert why(queue.database, last.id) == "it waits for job 1, which is pending, and for 1 more"
+    assert queries.job(queue.database, last.id).job.due_at is None
+    one, two = claim(worker, 3)
+    complete(worker, queue, two)
+    assert go_on(queue) == []
+    complete(worker, queue, one)
+    assert "maintenance, which any worker does, releases it" in why(queue.database, last.id)
+    assert go_on(queue) == [last.id]
+    assert go_on(queue) == []
+    assert claim_one(worker).job_id == last.id
+
+
+@pytest.mark.parametrize(
+    ("if_failed", "released", "state"), [("hold", [], SCHEDULED), ("continue", [2], PENDING), ("cancel", [], CANCELED)]
+)
+def test_a_dependency_that_fails(
+    queue: Queue, worker: Leases, if_failed: Any, released: list[int], state: JobState
+) -> None:
+    first = queue.enqueue("add", {"a": 1})
+    last = queue.enqueue("add", {"a": 1}, depends_on=[first], if_failed=if_failed)
+    fail(worker, queue, claim_one(worker), Fail("no"))
+    assert go_on(queue) == released
+    assert last.state is state
+    if if_failed == "hold":
+        said = why(queue.database, last.id)
+        assert said.startswith("it is held, for job 1, which it waits for, is failed: resubmit job 1, or resubmit this")
+        queue.operator().resubmit([first.id])
+        complete(worker, queue, claim_one(worker))
+        assert go_on(queue) == [last.id]
+
+
+def test_a_dependent_job_keeps_its_delay_and_its_limits(queue: Queue, worker: Leases) -> None:
+    first = queue.enqueue("add", {"a": 1})
+    later = queue.enqueue("add", {"a": 1}, depends_on=[first], delay=100, limit_key="k")
+    complete(worker, queue, claim_one(worker))
+    go_on(queue)
+    assert later.state is SCHEDULED
+    wait_out(queue, 100)
+    assert sql(queue, "SELECT job_id, limit_key FROM ready") == [(later.id, "k")]
+
+
+def test_an_operator_may_run_or_cancel_what_waits_and_delete_nothing_that_is_awaited(
+    queue: Queue, worker: Leases
+) -> None:
+    first = queue.enqueue("add", {"a": 1})
+    run, gone = (queue.enqueue("add", {"a": 1}, depends_on=[first]) for _ in range(2))
+    queue.operator().resubmit([run.id])
+    queue.operator().cancel([gone.id, first.id])
+    assert queue.operator().delete([first.id]).refused == {first.id: f"job {run.id} waits for it"}
+    assert go_on(queue) == []
+    assert queue.operator().delete([first.id]).changed == [first.id]
+    assert (run.state, gone.state) == (PENDING, CANCELED)
+
+
+def test_what_is_awaited_is_not_pruned(queue: Queue, worker: Leases) -> None:
+    first, slow = queue.enqueue("add", {"a": 1}), queue.enqueue("add", {"a": 1}, delay=10)
+    queue.enqueue("add", {"a": 1}, depends_on=[slow, first])
+    complete(worker, queue, claim_one(worker))
+    with queue.database.read() as tx:
+        assert tx.rows(compiled.EXPIRED, "completed", queue.database.now() + SECOND, 0, 0, "[]", 10) == []
+
+
+# Batches
+
+
+def test_a_batch_has_one_completion_job_after_its_last_member(queue: Queue, worker: Leases) -> None:
+    with queue.batch("night", "add", {"a": 7}) as batch:
+        batch.enqueue("add", {"a": 1})
+        batch.enqueue_many("add", [{"a": 2}, {"a": 3}])
+    assert (batch.jobs, batch.id) == ([1, 2, 3], 4)
+    assert queue.batch_of(2) == batch.id
+    running = claim(worker, 9)
+    extra = queue.add_to_batch(batch.id, "add", {"a": 4})
+    for claimed in running:
+        assert go_on(queue) == []
+        complete(worker, queue, claimed)
+    assert go_on(queue) == []
+    assert why(queue.database, batch.id) == f"it waits for job {extra.id}, which is pending"
+    complete(worker, queue, claim_one(worker))
+    assert go_on(queue) == [batch.id]
+    with pytest.raises(Refused, match="is over"):
+        queue.add_to_batch(batch.id, "add", {"a": 5})
+    view = queries.batch(queue.database, batch.id)
+    assert (view.name, view.state, view.members) == ("night", PENDING, {DONE: 4})
+    assert queries.members(queue.database, batch.id) == [1, 2, 3, extra.id]
+    assert [one.id for one in queries.batches(queue.database)] == [batch.id]
+
+
+def test_a_batch_that_is_not_finished_is_not_queued(queue: Queue) -> None:
+    with suppress(ArgumentError), queue.batch("night", "add", {"a": 7}) as batch:
+        batch.enqueue("add", {"a": 1})
+        batch.enqueue("add", {"wrong": 1})
+    assert sql(queue, "SELECT count(*) FROM job") == [(0,)]
+    with queue.batch("empty", "add", {"a": 7}) as batch:
+        pass
+    assert go_on(queue) == [batch.id]
+
+
+@pytest.mark.parametrize(
+    ("on_member_fail", "state", "others"),
+    [("continue", PENDING, PENDING), ("hold", SCHEDULED, PENDING), ("cancel", CANCELED, CANCELED)],
+)
+def test_a_member_that_fails(
+    queue: Queue, worker: Leases, on_member_fail: Any, state: JobState, others: JobState
+) -> None:
+    with queue.batch("night", "add", {"a": 7}, on_member_fail=on_member_fail) as batch:
+        batch.enqueue_many("add", [{"a": 1}] * 3)
+    running = claim(worker, 2)
+    fail(worker, queue, running[1], Fail("no"))
+    go_on(queue)
+    assert queue.state(3) is others
+    complete(worker, queue, running[0])
+    if on_member_fail != "cancel":
+        complete(worker, queue, claim_one(worker))
+    go_on(queue)
+    assert queue.state(batch.id) is state
+    assert (sql(queue, "SELECT count(*) FROM lease"), queries.misplaced(queue.database)) == ([(0,)], [])
+
+
+def test_a_member_that_was_there_before_counts_too(queue: Queue, worker: Leases) -> None:
+    old = queue.enqueue("add", {"a": 1}, unique_key="k")
+    with queue.batch("night", "add", {"a": 7}) as batch:
+        batch.enqueue("add", {"a": 1}, delay=10)
+    wait_out(queue, 10)
+    claimed = {c.job_id: c for c in claim(worker, 9)}
+    complete(worker, queue, claimed[batch.jobs[0]])
+    queue.upkeep()
+    assert queue.add_to_batch(batch.id, "add", {"a": 1}, unique_key="k").id == old.id
+    assert go_on(queue) == []
+    complete(worker, queue, claimed[old.id])
+    assert go_on(queue) == [batch.id]
