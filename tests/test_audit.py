@@ -63,7 +63,7 @@ def test_a_span_is_judged_alone(eventful: Queue) -> None:
 
 DAMAGE = {
     "a place row lost": ("none lost", "DELETE FROM ready"),
-    "two places": ("none lost", "INSERT INTO ready SELECT 'default', 0, job_id, 1, 0, 0, 0, NULL, 0 FROM lease"),
+    "two places": ("none lost", "INSERT INTO ready SELECT 'default', 0, job_id, 1, 0, 0, 0, NULL, 0, NULL FROM lease"),
     "an ended attempt that keeps its lease": (
         "one lease at a time",
         "INSERT INTO attempt SELECT job_id, attempt, worker_id, claimed_at, 0, claimed_at, 'x', '', NULL FROM lease",
