@@ -1,5 +1,6 @@
 """What encrypted tasks are told and say stands nowhere in clear; keys change; who lacks one leaves the job alone."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from pqkit import JobState, Queue, cipher, queries, task
-from pqkit.errors import JobFailed
+from pqkit.errors import JobFailed, Refused
 from pqkit.executor import WITHOUT_KEY, Run, execute
 from pqkit.models import metadata
 from pqkit.outcome import Claim, Fail, completed, ended_by
@@ -99,6 +100,7 @@ def test_no_column_and_no_log_holds_a_secret_in_clear(queue: Queue, fleet: Fleet
     assert audit(queue.database).clean
 
 
+@pytest.mark.sqlite
 def test_a_worker_without_the_key_leaves_the_job_to_another(
     queue: Queue, fleet: Fleet, keys: Keys, whisper: Any
 ) -> None:
@@ -173,6 +175,9 @@ def test_a_replaced_job_is_encrypted_as_it_was(queue: Queue, keys: Keys, whisper
     keys.use(KEY_FILE=str(keys.file), ENCRYPT="all")
     job = queue.enqueue("known elsewhere", {"word": "a"})
     keys.use(KEY_FILE=str(keys.file))
+    shown: dict[str, str] = json.loads(queries.job(queue.database, job.id).job.args)
+    with pytest.raises(Refused, match="give all of them anew"):
+        queue.operator("ada").replace(job.id, shown)
     queue.operator("ada").replace(job.id, {"word": WORD})
     assert WORD not in whole(queue)
 

@@ -11,7 +11,7 @@ JOB, CLOSED, ATTEMPT, ACTION, WORKER = (table(name) for name in ("job", "closed"
 
 
 class Since(NamedTuple):
-    """What happened since a moment: jobs queued, runs ended, things that operators did."""
+    """What happened since a moment: jobs queued, runs ended, things that operators did; not what was pruned since."""
 
     queued: int
     ended: int

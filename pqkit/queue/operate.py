@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple, Unpack
 
+from pqkit import cipher
 from pqkit.db import Database, Transaction
 from pqkit.errors import NotFound, Refused
 from pqkit.limits import QueueOptions, QueueSettings
@@ -119,6 +120,8 @@ class Operator:
             if not allows(job.state, "replace"):
                 raise Refused(f"job {job_id} is {job.state}, so it cannot be replaced")
             order = order_like(tx.row(sql.AS_ASKED, job_id))
+            if order.encrypted and args.keys() == {cipher.MARK.rstrip(":")}:  # what lists show in their place
+                raise Refused(f"the arguments of job {job_id} are encrypted: give all of them anew")
             text = order.encode(args)
             if job.state not in {JobState.COMPLETED, JobState.CANCELED}:
                 moves.close(tx, job, JobState.CANCELED, now, self._note("replaced", reason))

@@ -120,6 +120,7 @@ def test_a_queue_of_which_nothing_runs_is_named(pqkit: Any, queue: Queue) -> Non
     assert mend == "pqkit queues resume sums"
 
 
+@pytest.mark.sqlite
 def test_a_due_job_that_nobody_stages_is_named(pqkit: Any, queue: Queue) -> None:
     queue.enqueue("add", delay=60)
     assert found(pqkit, "due") == []
@@ -179,6 +180,7 @@ def test_jobs_that_wait_for_a_key_are_named(pqkit: Any, queue: Queue, keys: Keys
     assert ("fail", "everything is to be encrypted, and there is no key", "pqkit keys new") in found(pqkit, "keys")
 
 
+@pytest.mark.sqlite
 def test_backups_that_are_missing_or_old_are_named(pqkit: Any, queue: Queue, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     ((_, said, mend),) = found(pqkit, "backups", BACKUPS=str(folder))
@@ -191,6 +193,7 @@ def test_backups_that_are_missing_or_old_are_named(pqkit: Any, queue: Queue, tmp
     assert "the last one is" in said
 
 
+@pytest.mark.sqlite
 def test_jobs_that_stay_too_long_are_named(pqkit: Any, queue: Queue) -> None:
     ended(queue, "add", a_worker(queue), 2)
     age(queue, 7.02)
