@@ -649,6 +649,14 @@ class EventRow(Row, table=True):
     note: str | None = Field(default=None, sa_type=Text)
 
 
+class TraceRow(Row, table=True):
+    """The span that queued a job, in the words of W3C's trace context, for the spans of its runs."""
+
+    __tablename__ = "job_trace"
+    job_id: int = Field(sa_column=_job_key())
+    parent: str = Field(sa_type=Text)
+
+
 metadata: MetaData = Row.metadata
 
 

@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     ops_port: int = Field(8502, ge=1, le=65535, description="port of the ops console")
     api_port: int = Field(8503, ge=1, le=65535, description="port of the REST interface")
     api_get_dequeue: bool = Field(False, description="the REST interface answers `GET /dequeue`, which takes a job")
+    traces: bool = Field(
+        False, description="enqueues and runs are OpenTelemetry's spans; its `OTEL_…` variables say where they go"
+    )
     producer_every: float = Field(5.0, gt=0, description="seconds between the demo producer's files")
 
     @field_validator("tasks", "notebooks", "keys", mode="before")

@@ -44,6 +44,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "archive": {"files"},
         "past": {"archive"},
         "process": set(),
+        "tracing": set(),
         "offspring": set(),
         "statements": {"sql"},
         "log": set(),

@@ -251,7 +251,11 @@ class Queue:
 
 @cache
 def _queue(url: str, durability: Durability) -> Queue:
-    return Queue(connect(url, durability))
+    if not settings().traces:
+        return Queue(connect(url, durability))
+    from pqkit.queue.traced import TracedQueue  # noqa: PLC0415 - nobody else is to load it
+
+    return TracedQueue(connect(url, durability))
 
 
 _stand_ins: list[Queue] = []

@@ -41,6 +41,10 @@ def _once(
 
 
 def _digest(calls: Sequence[Call]) -> str:
-    """Of what was asked, but for the moment at which a delay ends, which differs each time."""
-    asked = [(*order._replace(declared=None, due_at=None), text) for order, text in calls]
+    """Of what was asked, but for the moment at which a delay ends, which differs each time, and for what is encrypted:
+    that differs as well, and its digest must tell nothing of it."""
+    asked = [
+        (*order._replace(declared=None, due_at=None, trace=None), None if order.encrypted else text)
+        for order, text in calls
+    ]
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()

@@ -67,6 +67,7 @@ class Order(NamedTuple):
     encrypted: bool = False
     limit_key: str | None = None
     ties: Ties = FREE
+    trace: str | None = None
 
     @property
     def is_plain(self) -> bool:

@@ -199,6 +199,28 @@ DELETE_OLD_REQUESTS = Statement(
     ),
 )
 
+INSERT_TRACE = Statement(
+    Text(
+        "INSERT INTO job_trace (job_id, parent) VALUES (?, ?)",
+    ),
+    Text(
+        'INSERT INTO job_trace (job_id, parent) VALUES (%s::BIGINT, %s::VARCHAR COLLATE "C")',
+    ),
+    Text(
+        "INSERT INTO job_trace (job_id, parent) SELECT rows.job_id, rows.parent FROM unnest(%s::BIGINT[], "
+        '%s::TEXT[] COLLATE "C") AS rows(job_id, parent)',
+    ),
+)
+
+TRACE_OF = Statement(
+    Text(
+        "SELECT job_trace.parent FROM job_trace WHERE job_trace.job_id = ?",
+    ),
+    Text(
+        "SELECT job_trace.parent FROM job_trace WHERE job_trace.job_id = %s::BIGINT",
+    ),
+)
+
 HEAD = Statement(
     Text(
         "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "

@@ -3,7 +3,7 @@
 from sqlalchemy import bindparam, delete, literal_column, select, update
 
 from pqkit.statements.declare import Declared, delete_by, equal, insert_row, rows_of
-from pqkit.statements.tables import DELAYED, HOLD, JOB, QUEUE, READY, REQUEST
+from pqkit.statements.tables import DELAYED, HOLD, JOB, QUEUE, READY, REQUEST, TRACE
 
 JOB_COLUMNS = (
     "queue",
@@ -47,3 +47,5 @@ ANSWER_REQUEST = Declared(
     update(REQUEST).where(*equal(REQUEST, "key")).values(job_ids=bindparam("ids")), ("ids", "the_key")
 )
 DELETE_OLD_REQUESTS = Declared(delete(REQUEST).where(REQUEST.c.at < bindparam("before")), ("before",))
+INSERT_TRACE = insert_row(TRACE, "job_id", "parent")
+TRACE_OF = Declared(select(TRACE.c.parent).where(*equal(TRACE, "job_id")), ("the_job_id",))

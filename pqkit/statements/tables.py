@@ -12,3 +12,4 @@ ACCOUNT, LOGIN, THROTTLE, TOKEN = (table(name) for name in ("account", "login", 
 REDRIVE, REDRIVE_JOB = table("redrive"), table("redrive_job")
 REQUEST = table("request")
 EVENT = table("event")
+TRACE = table("job_trace")

@@ -48,7 +48,9 @@ class Worker:
             lease=settings.rescue_after,
             grace=settings.grace,
         )
-        self._slots = Slots(settings.slots, self._database, self._wake, self._heart.report, self._spawn_child)
+        self._slots = _slots(settings)(
+            settings.slots, self._database, self._wake, self._heart.report, self._spawn_child
+        )
         self._hooked = Hooked(self._database)
         self._maintainer = Maintainer(self._database, self._leases.id, settings, set_aside=self._hooked.set_aside)
         self._forgotten = Forgotten(self._leases, self._slots, self._database, settings.rescue_after)
@@ -274,3 +276,11 @@ class Worker:
 
     def _spawn_child(self) -> Child:
         return Child(self._settings.tasks, self._settings.url)
+
+
+def _slots(settings: Settings) -> type[Slots]:
+    if not settings.traces:
+        return Slots
+    from pqkit.worker.traced import TracedSlots  # noqa: PLC0415 - nobody else is to load it
+
+    return TracedSlots

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
-from pqkit import cipher, offspring
+from pqkit import cipher, offspring, tracing
 from pqkit.errors import DatabaseUnavailable
 from pqkit.log import get_logger
 from pqkit.process import die_with_supervisor
@@ -41,6 +41,8 @@ def run_worker(settings: Settings, *, name: str | None = None, queues: Sequence[
     ill = worker.run()
     if worker.busy:
         _end_offspring(worker)
+    if settings.traces:
+        tracing.flush()
     sys.stdout.flush()
     if ill is not None:
         offspring.unmark()

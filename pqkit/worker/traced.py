@@ -1,0 +1,40 @@
+"""Slots whose runs are spans of their producers' traces."""
+
+from contextlib import suppress
+
+from pqkit import tracing
+from pqkit.errors import DatabaseUnavailable
+from pqkit.executor import Run
+from pqkit.outcome import Claim, Outcome
+from pqkit.sql import compiled as sql
+from pqkit.states import JobState
+from pqkit.worker.slots import Slots
+
+
+class TracedSlots(Slots):
+    """A worker has them where the setting ``traces`` is on."""
+
+    def _run(self, run: Run) -> tuple[Outcome, bool]:
+        claim = run.claim
+        with tracing.running(claim.task, claim.job_id, claim.attempt, self._parent(claim)):
+            outcome, written = super()._run(run)
+            _say(outcome)
+        return outcome, written
+
+    async def _run_async(self, claim: Claim) -> None:
+        with tracing.running(claim.task, claim.job_id, claim.attempt, self._parent(claim)):
+            await super()._run_async(claim)
+
+    def _end(self, run: Run, outcome: Outcome, written: bool) -> None:
+        _say(outcome)  # of a run in the event loop: in the others' threads no span is open any more
+        super()._end(run, outcome, written)
+
+    def _parent(self, claim: Claim) -> str | None:
+        with suppress(DatabaseUnavailable), self._database.read() as tx:
+            row = tx.row(sql.TRACE_OF, claim.job_id)
+            return row[0] if row else None
+        return None
+
+
+def _say(outcome: Outcome) -> None:
+    tracing.ended(outcome.kind, None if outcome.state is JobState.COMPLETED else outcome.summary)
