@@ -245,6 +245,7 @@ def test_a_worker_dies_in_the_gap_that_was_asked_for_and_its_job_completes(place
 
 
 @pytest.mark.fault
+@pytest.mark.sqlite
 def test_handlers_that_are_deaf_or_let_nobody_else_run_break_no_promise(place: Scratch) -> None:
     with Fleet(place, **{**QUICK, "rescue_after": 1, "slots": 1, "grace": 0.5}) as fleet:
         record.prepare(place, fleet.queue)

@@ -252,6 +252,19 @@ def test_a_staged_file_replaces_its_target_exactly_when_the_job_is_completed(
     assert list(tmp_path.glob(".*.staged")) == []
 
 
+def test_a_worker_gives_back_a_lease_that_it_does_not_know_of(queue: Queue, fleet: Fleet) -> None:
+    """As after a crash of the server that has lost the commit of a finish."""
+    fleet.start("w1", "--queue", "served", heartbeat="0.5", rescue_after="1.5")
+    (known,) = workers(queue.database)
+    job = queue.enqueue(handlers.double, {"n": 4}, queue="other")
+    twin = queue.leases("w1", 1, ["double"], ["other"])
+    twin.id = known.id
+    assert [claimed.job_id for claimed in twin.exchange([], 1, alone=True).claims] == [job.id]
+    state_of(job, JobState.PENDING)
+    assert sql(queue, "SELECT attempt, retries, crashes FROM ready") == [(1, 0, 0)]
+    assert [worker.id for worker in workers(queue.database)] == [known.id]
+
+
 def test_a_worker_waits_for_its_database_instead_of_dying(tmp_path: Path) -> None:
     place = tmp_path / "place"
     place.write_text("a file where the folder should be")

@@ -227,7 +227,9 @@ def _result_of(experiment: "Callable[[Scratch, Watch], Result]", place: "Scratch
 
 
 def _show(place: "Scratch", result: "Result", *, as_json: bool) -> None:
-    kept, database = (None, None) if result.passed else (str(place.folder), connect(place.url).name)
+    kept = None if result.passed else str(place.folder)
+    there = connect(place.url)
+    database = there.name if kept is not None and there.exists() else None  # some bring a server of their own
     findings = [found._asdict() for found in result.findings]
     if as_json:
         story = {"findings": findings, "smallest": result.smallest, "kept": kept, "database": database}
@@ -241,5 +243,5 @@ def _show(place: "Scratch", result: "Result", *, as_json: bool) -> None:
     for line in result.smallest:
         out.say(f"  {line}")
     if kept is not None:
-        out.say(f"the ledger and the logs are kept in {kept}, the database is {database}")
+        out.say(f"the ledger and the logs are kept in {kept}" + (f", the database is {database}" if database else ""))
     out.say(result.figure, "green" if result.passed else "red")
