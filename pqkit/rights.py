@@ -40,10 +40,11 @@ NEEDS: dict[str, Scope] = {
     **dict.fromkeys(
         ("resubmit", "cancel", "mark_failed", "assign", "set_priority", "replace", "pause", "resume"), Scope.OPERATE
     ),
+    **dict.fromkeys(("scale_workers", "stop_process", "restart_process"), Scope.OPERATE),
     **dict.fromkeys(("redrive", "stop_redrive", "undo_redrive"), Scope.OPERATE),
     **dict.fromkeys(("add_schedule", "edit_schedule", "delete_schedule"), Scope.OPERATE),
     **dict.fromkeys(("pause_schedule", "resume_schedule", "run_schedule", "backfill_schedule"), Scope.OPERATE),
-    **dict.fromkeys(("delete", "create_queue", "delete_queue", "set_queue"), Scope.ADMIN),
+    **dict.fromkeys(("delete", "create_queue", "delete_queue", "set_queue", "prune", "clean_files"), Scope.ADMIN),
     **dict.fromkeys(("add_user", "remove_user", "set_role", "set_password"), Scope.ADMIN),
     **dict.fromkeys(("add_token", "revoke_token", "record_events"), Scope.ADMIN),
 }

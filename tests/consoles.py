@@ -17,8 +17,10 @@ from typing import Any, Literal, Self
 
 from playwright.sync_api import BrowserContext, Error, Locator, Page, Playwright, sync_playwright
 
+from pqkit.access import Users
 from pqkit.outcome import completed, ended_by
 from pqkit.queue import Finished, Leases, Queue, get_queue
+from pqkit.rights import Role
 from pqkit.supervise import place
 from tests.hostile import HOSTILE, XSS
 from tests.support import PATIENCE, free_port, wait_until
@@ -29,6 +31,8 @@ GONE = math.nan
 MILLISECONDS = 1000 * PATIENCE
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 FIRST_SIGHT = {"ops": "canvas", "manager": ".tabulator-row"}
+PASSWORD = "correct horse battery"
+PEOPLE = {"ada": Role.ADMIN, "olga": Role.OPERATOR, "vera": Role.VIEWER}
 
 
 class Consoles:
@@ -37,6 +41,8 @@ class Consoles:
     def __init__(self, folder: Path) -> None:
         self.data = folder / "data"
         self.queue: Queue = get_queue(f"sqlite:///{self.data}/queue.db")
+        for name, role in PEOPLE.items():
+            Users(self.queue.operator()).add(name, PASSWORD, role)
         self.ports = {"ops": free_port(), "manager": free_port()}
         self.process = start(self.queue, folder, **self.ports)
         wait_until(lambda: self._ended() or all(map(answers, self.ports.values())), what="the consoles' start")
@@ -126,15 +132,25 @@ class Browser:
     def console(self, name: str) -> "Visit":
         """The page that the tests share."""
         if name not in self._visits:
-            self._visits[name] = Visit(self.context, self._consoles.url(name), FIRST_SIGHT[name])
+            self._visits[name] = self._visit(self.context, name, "ada")
         return self._visits[name]
 
-    def stranger(self, name: str, color_scheme: Literal["light", "dark"]) -> "Visit":
+    def stranger(self, name: str, color_scheme: Literal["light", "dark"] = "light", who: str = "ada") -> "Visit":
         """The page for somebody who has not been here before, and whose system is light or dark."""
+        return self._visit(self.new_context(color_scheme), name, who)
+
+    def new_context(self, color_scheme: Literal["light", "dark"] = "light") -> BrowserContext:
         assert self.context.browser
         context = self.context.browser.new_context(viewport=WIDE, color_scheme=color_scheme)
         context.set_default_timeout(MILLISECONDS)
-        return Visit(context, self._consoles.url(name), FIRST_SIGHT[name])
+        return context
+
+    def _visit(self, context: BrowserContext, name: str, who: str) -> "Visit":
+        visit = Visit(context, self._consoles.url(name))
+        if name == "manager":
+            visit.log_in(who)
+        visit.page.locator(FIRST_SIGHT[name]).first.wait_for()
+        return visit
 
     def end(self) -> None:
         self._visits.clear()
@@ -155,12 +171,16 @@ def browser_for(consoles: Consoles, chromium: str) -> Iterator[Browser]:
 class Visit:
     """One page, and the addresses that it asked for."""
 
-    def __init__(self, context: BrowserContext, url: str, wait_for: str) -> None:
+    def __init__(self, context: BrowserContext, url: str) -> None:
         self.page: Page = context.new_page()
         self.asked: list[str] = []
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.go(url)
-        self.page.locator(wait_for).first.wait_for()
+
+    def log_in(self, name: str, password: str = PASSWORD) -> None:
+        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_role("button", name="Log in").click()
 
     def go(self, url: str) -> None:
         self.page.goto(url, wait_until="commit")  # the page may send itself on to its dark side
@@ -168,7 +188,7 @@ class Visit:
     def shows(self, *words: str) -> None:
         """Wait until all these words are to be seen."""
         for each in words:
-            self.page.get_by_text(each).first.wait_for()
+            self.page.get_by_text(each).locator("visible=true").first.wait_for()
 
     def shows_no_more(self, words: str) -> None:
         self.page.get_by_text(words).first.wait_for(state="hidden")
@@ -191,16 +211,26 @@ class Visit:
     def jobs(self) -> list[int]:
         return [int(job) for job in self.column("Job") if job.isdecimal()]
 
+    def tick(self, *jobs: int) -> None:
+        """Tick these rows of the table."""
+        for job in jobs:
+            row = self.cell(job).locator("xpath=..")
+            row.locator("input[type=checkbox]").check()
+
+    def turn_to(self, tab: str) -> None:
+        self.page.get_by_role("tab", name=tab, exact=True).click()
+
     def cell(self, job: int) -> Locator:
         cells = self.page.locator('.tabulator-row .tabulator-cell[tabulator-field="Job"]')
         return cells.filter(has=self.page.get_by_text(str(job), exact=True)).first
 
     def press(self, button: str) -> None:
-        self.page.get_by_role("button", name=button).click()
+        self.page.get_by_role("button", name=button, exact=True).first.click()
 
     def fill(self, label: str, words: str) -> None:
-        self.page.get_by_label(label).fill(words)
-        self.page.get_by_label(label).press("Enter")
+        field = self.page.get_by_label(label, exact=True).first
+        field.fill(words)
+        field.press("Enter")
 
     def choose(self, label: str, option: str) -> None:
         """Choose in one of the page's menus, which have the label and its value in the accessible name."""

@@ -71,7 +71,7 @@ def test_a_viewer_can_do_nothing_whatever_is_called(queue: Queue, users: Users) 
 
 def verbs(operator: Operator) -> Iterator[tuple[str, Callable[..., object]]]:
     """Every verb of an operator."""
-    helpers = {"writing", "record", "who", "database"}
+    helpers = {"writing", "record", "who", "database", "note"}
     for name, _ in inspect.getmembers(type(operator), inspect.isfunction):
         if not name.startswith("_") and name not in helpers:
             yield name, getattr(operator, name)
@@ -82,6 +82,7 @@ def call(verb: Callable[..., object], job_id: int) -> object:
     parameters = inspect.signature(verb).parameters.values()
     needed = [p for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
     values = {"job_ids": [job_id], "job_id": job_id, "worker": "w1", "name": "default", "priority": 1, "args": {}}
+    values |= {"task": "add", "verb": "prune"}
     return verb(**{p.name: values[p.name] for p in needed})
 
 

@@ -35,6 +35,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "forecast": set(),
         "samples": set(),
         "timetable": {"errors"},
+        "hide": set(),
     },
     {"columns": set(), "models": {"columns"}, "settings": set(), "cipher": {"settings"}, "kit": set()},
     {

@@ -5,7 +5,6 @@ import importlib.util
 import signal
 import socket
 import sys
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
@@ -47,10 +46,10 @@ def serve(ports: dict[Console, int]) -> None:
     """Serve each console on its port until SIGTERM or Ctrl+C. Raises PqkitError for a taken port or a missing panel."""
     die_with_supervisor()
     package = load(kit.folder(PACKAGE))
-    pages = {name: _page(package, name) for name in ports}
+    modules = {name: _module(package, name) for name in ports}
     importlib.import_module(f"{PACKAGE}.feed").shared()  # begins to watch now, not with the first visitor
     loop = _loop_that_obeys()
-    servers = [_server(name, pages[name], port) for name, port in ports.items()]
+    servers = [_server(name, modules[name], port) for name, port in ports.items()]
     for name, port in ports.items():
         typer.echo(f"{name} console: http://{_shown(settings().host)}:{port}")
     for server in servers:
@@ -71,29 +70,32 @@ def load(place: Path) -> ModuleType:
     return package
 
 
-def _page(package: ModuleType, name: Console) -> Callable[[], Any]:
+def _module(package: ModuleType, name: str) -> ModuleType:
     try:
-        module = importlib.import_module(f"{package.__name__}.{name}")
+        return importlib.import_module(f"{package.__name__}.{name}")
     except ModuleNotFoundError as error:
         raise PqkitError(
             f"the consoles need {error.name}, which is not installed: pip install 'pqkit[console]'"
         ) from None
-    page: Callable[[], Any] = module.page
-    return page
 
 
-def _server(name: Console, page: Callable[[], Any], port: int) -> Any:
+def _server(name: Console, module: ModuleType, port: int) -> Any:
+    """A page that is for some only says with ``server_options`` how its server lets them in."""
     from panel.io.server import get_server  # noqa: PLC0415 - 2 s to import, and not installed everywhere
 
     host = settings().host
+    options = module.server_options(port) if hasattr(module, "server_options") else {}
+    pages = {"/": module.page}
     try:
-        return get_server(
-            {"/": page}, port=port, address=host, title=f"pqkit {name}", websocket_origin=origins(host, port)
+        server = get_server(
+            pages, port=port, address=host, title=f"pqkit {name}", websocket_origin=origins(host, port), **options
         )
     except OSError as error:
         raise PqkitError(
             f"port {port} on {host} cannot be used ({error.strerror}): free it, or set PQKIT_{name.upper()}_PORT"
         ) from None
+    server._tornado.add_transform(importlib.import_module(f"{PACKAGE}.headers").Headers)  # noqa: SLF001 - no other way
+    return server
 
 
 def origins(host: str, port: int) -> list[str]:

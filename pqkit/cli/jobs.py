@@ -10,7 +10,7 @@ from rich.console import Console
 
 from pqkit import queries
 from pqkit.cli import output as out
-from pqkit.cli.inputs import AsJson, BadInput, Reason, Yes, make_filter, with_options
+from pqkit.cli.inputs import AsJson, BadInput, Reason, Yes, arguments, make_filter, with_options
 from pqkit.db import Database
 from pqkit.errors import NotFound
 from pqkit.payload import INT_MAX
@@ -219,6 +219,26 @@ def assign(
     if worker is not None and not chosen.yes:
         _check_lives(worker)
     _act("assign", partial(Operator.assign, worker=worker), chosen)
+
+
+@app.command("set-priority")
+@with_options(_choose)
+def set_priority(chosen: Chosen, *, priority: Annotated[int, typer.Option(help="A lower number goes first.")]) -> None:
+    """Give waiting jobs another priority: pqkit jobs set-priority 12 --priority=-5."""
+    _act("set_priority", partial(Operator.set_priority, priority=priority), chosen)
+
+
+@app.command()
+def replace(
+    job: Annotated[int, typer.Argument(max=INT_MAX, help="Job id.")],
+    *,
+    arg: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="One argument; repeatable.")] = None,
+    args: Annotated[str | None, typer.Option(metavar="JSON", help="All arguments as one JSON object.")] = None,
+    reason: Reason = None,
+) -> None:
+    """Queue the same call with other arguments; the old job is canceled unless it is completed."""
+    new = get_queue(create=False).operator().replace(job, arguments(arg or [], args), reason=reason)
+    out.say(f"job {new} is queued instead of job {job}")
 
 
 def _check_lives(worker: str) -> None:

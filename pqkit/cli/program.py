@@ -1,6 +1,6 @@
 """The whole program: every command in its place."""
 
-from pqkit.cli import db, files, jobs, keys, lab, notebooks, queues, schedules, tokens, users, workers
+from pqkit.cli import db, files, jobs, keys, lab, notebooks, queues, redrives, schedules, tokens, users, workers
 from pqkit.cli.api import api
 from pqkit.cli.bench import bench
 from pqkit.cli.dashboards import dashboards
@@ -34,6 +34,7 @@ for panel, commands in {RUN: (up, worker, producer, dashboards, api, init), JOBS
         app.command(rich_help_panel=panel)(command)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=JOBS)
 app.command("test-handler", rich_help_panel=JOBS)(rehearse_handler)
+app.add_typer(redrives.app, name="redrives", rich_help_panel=JOBS)
 app.add_typer(queues.app, name="queues", rich_help_panel=JOBS)
 app.add_typer(schedules.app, name="schedules", rich_help_panel=JOBS)
 app.command(rich_help_panel=OPERATE)(monitor)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Executable, Row, func, select
 
+from pqkit import cipher
 from pqkit.db import Database
 from pqkit.fingerprint import pattern
 from pqkit.models import job_state
@@ -87,6 +88,6 @@ def _groups(rows: Sequence[Row[Any]]) -> list[Alike]:
     groups: dict[str, list[int]] = {}
     for row in rows:
         if row.error:
-            groups.setdefault(pattern(last_line(row.error)), []).append(row.id)
+            groups.setdefault(pattern(last_line(cipher.shown(row.error))), []).append(row.id)
     found = [Alike(words, len(ids), ids[0]) for words, ids in groups.items()]
     return sorted(found, key=lambda group: -group.jobs)[:SHOWN_GROUPS]

@@ -13,11 +13,12 @@ from pqkit.db import Database, Transaction
 from pqkit.errors import NotFound, Refused
 from pqkit.limits import QueueOptions, QueueSettings
 from pqkit.queue import moves
-from pqkit.queue.insert import Inserter
+from pqkit.queue.insert import Inserted, Inserter
 from pqkit.queue.moves import Moved, Standing
-from pqkit.queue.order import check_name, check_priority, order_like
+from pqkit.queue.order import check_name, check_priority, make_order, order_like
 from pqkit.sql import compiled as sql
 from pqkit.states import JobState, allows
+from pqkit.tasks import Task
 
 BATCH = 500
 PAST = {
@@ -96,6 +97,17 @@ class Operator:
             return None
 
         return self._apply(Deed("assign", reason, {"worker": worker}), job_ids, step)
+
+    def enqueue(
+        self, task: Task[..., Any] | str, args: dict[str, Any], *, reason: str | None = None, **options: Any
+    ) -> Inserted:
+        """Queue one call by hand, on record; ``options`` and errors as for ``Queue.enqueue``."""
+        order = make_order(task, now=self.database.now(), **options)
+        text = order.encode(args)
+        with self.writing("enqueue") as tx:
+            new = Inserter(self.database).insert(tx, order, text)
+            self.record(tx, self.database.now(), Deed("enqueue", reason, {"existing": new.existing}), new.id)
+        return new
 
     def set_priority(self, job_ids: Iterable[int], priority: int, *, reason: str | None = None) -> Done:
         """Give these waiting jobs another priority; a lower number goes first."""
@@ -224,6 +236,12 @@ class Operator:
         if problem is None:
             self.record(tx, now, deed._replace(detail={"from": job.state, **deed.detail}), job_id)
         return problem
+
+    def note(self, verb: str, reason: str | None = None, **detail: Any) -> None:
+        """Put on record what is about to be done outside the database, such as to a process; Forbidden unless this
+        person may."""
+        with self.writing(verb) as tx:
+            self.record(tx, self.database.now(), Deed(verb, reason, detail))
 
     @contextmanager
     def writing(self, verb: str) -> Iterator[Transaction]:

@@ -1,12 +1,13 @@
-"""One job in full, as HTML of escaped values, and the commands that would act on it."""
+"""One job in full, as HTML of escaped values, with secrets left out, and the commands that would act on it."""
 
 import json
 
+from pqkit.hide import hide
 from pqkit.queries import ActionView, AttemptView, JobDetail, LineView
 from pqkit.states import MEANINGS, JobState, allows
 
-from . import shell
-from .words import NOTHING, clock, lasted, safe
+from .. import shell
+from ..words import NOTHING, clock, lasted, safe, sentence
 
 ATTEMPT_COLUMNS = [("Attempt", "number"), ("Outcome", ""), ("Worker", ""), ("Began", ""), ("Took", "number")]
 COMMANDS = {
@@ -14,6 +15,8 @@ COMMANDS = {
     "cancel": "cancel {job}",
     "mark_failed": "mark-failed {job}",
     "assign": "assign {job} --worker NAME",
+    "set_priority": "set-priority {job} --priority N",
+    "replace": "replace {job} --args JSON",
     "delete": "delete {job}",
 }
 
@@ -23,19 +26,20 @@ def commands(job_id: int, state: JobState) -> list[str]:
     return [f"pqkit jobs {line.format(job=job_id)}" for verb, line in COMMANDS.items() if allows(state, verb)]
 
 
-def words(seen: JobDetail) -> str:
-    """The detail card."""
+def words(seen: JobDetail, why: str) -> str:
+    """The detail card; ``why`` is what the job waits for, or how it ended."""
     job = seen.job
     parts = [
         shell.head(f"Job {job.id}", shell.marked(job.state, f"{job.state}: {MEANINGS[job.state]}")),
+        f"<p class='why'>{safe(sentence(why))}</p>",
         _facts(seen),
         _part("Arguments", _pre(_json(job.args))),
         _part("Error", _pre(job.error)) if job.error else "",
         _part("Result", _pre(_json(seen.result))) if seen.result is not None else "",
         _progress(seen),
-        _part("Attempts", _attempts(seen.attempts)),
+        _part("What happened", _timeline(seen)),
+        _part("Attempts", _attempts(seen.attempts)) if seen.attempts else "",
         _part("Log", _pre("\n".join(map(_line, seen.lines)))) if seen.lines else "",
-        _part("Operators", _pre("\n".join(map(_action, seen.actions)))) if seen.actions else "",
         _part("To act on it, type", _pre("\n".join(commands(job.id, job.state)))),
     ]
     return "".join(parts)
@@ -74,7 +78,7 @@ def _pre(text: str | None) -> str:
 def _json(text: str | None) -> str:
     """Stored JSON, indented for reading; as it stands where it is none."""
     try:
-        return json.dumps(json.loads(text or "null"), indent=2, ensure_ascii=False)
+        return json.dumps(hide(json.loads(text or "null")), indent=2, ensure_ascii=False)
     except ValueError:
         return str(text)
 
@@ -110,6 +114,32 @@ def _line(line: LineView) -> str:
     return f"{clock(line.at)}  {line.line}"
 
 
+def _timeline(seen: JobDetail) -> str:
+    """Everything that befell the job, in its order: queued, run after run, and what operators did."""
+    events = [(seen.job.created_at, "", "queued")]
+    for run in seen.attempts:
+        by = f" on {safe(run.worker)}" if run.worker else ""
+        kind = "good" if run.outcome == "completed" else "warn"
+        lasting = lasted(run.ended_at - (run.started_at or run.claimed_at))
+        events.append((run.ended_at, kind, f"attempt {run.attempt}{by}: {safe(run.outcome)} after {safe(lasting)}"))
+    if seen.job.claimed_at is not None:
+        by = f" by {safe(seen.job.worker)}" if seen.job.worker else ""
+        events.append((seen.job.claimed_at, "busy", f"attempt {seen.job.attempt} claimed{by}"))
+    events += [(action.at, "bad" if action.verb in STERN else "", _action(action)) for action in seen.actions]
+    lines = (f"<li class='{kind}'><time>{clock(at)}</time>{words}</li>" for at, kind, words in sorted(events))
+    return f"<ol class='time'>{''.join(lines)}</ol>"
+
+
+STERN = {"cancel", "mark_failed"}
+
+
 def _action(action: ActionView) -> str:
-    why = f": {action.reason}" if action.reason else ""
-    return f"{clock(action.at)}  {action.verb} by {action.who}{why}"
+    """What an operator did, and which other job came of it or before it."""
+    detail = json.loads(action.detail)
+    ties = [f"{words} {detail[key]}" for key, words in TIES.items() if key in detail]
+    why = [action.reason] if action.reason else []
+    rest = f" ({safe('; '.join([*ties, *why]))})" if ties or why else ""
+    return f"{safe(action.verb.replace('_', ' '))} by {safe(action.who)}{rest}"
+
+
+TIES = {"new": "now job", "instead_of": "instead of job", "redrive": "redrive", "worker": "for", "priority": "priority"}

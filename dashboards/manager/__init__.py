@@ -1,0 +1,136 @@
+"""The manager console: it acts, so it asks who is there."""
+
+import secrets
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.viewable import Viewable
+
+from pqkit.errors import PqkitError
+
+from .. import shell
+from ..words import safe, sentence
+from .calling import Calling
+from .cleanup import CleanUp
+from .desk import Desk
+from .gate import Gate, Visitor
+from .jobs import Jobs
+from .parts import Words, stack
+from .queues import Queues
+from .redrives import Redriving
+from .schedules import Planned
+from .sheet import button
+from .trail import Trail
+from .workers import Workers
+
+TITLE = "pqkit · Manager"
+# On a phone the tabs wrap, so that each is in sight.
+TABS = {
+    "& .MuiTab-root": {"textTransform": "none", "fontSize": "14px", "minHeight": "36px", "padding": "6px 14px"},
+    "& .MuiTab-root, & .MuiTab-root.Mui-selected": {"minWidth": "0", "borderBottom": "2px solid transparent"},
+    "& .MuiTab-root.Mui-selected": {"borderBottomColor": "currentColor"},
+    "& .MuiTabs-root": {"minHeight": "36px", "marginBottom": "12px"},
+    "& .MuiTabs-list, & .MuiTabs-flexContainer": {"flexWrap": "wrap"},
+    "& .MuiTabs-indicator": {"display": "none"},
+}
+EVERY, FOLLOWED_EVERY = 5_000, 1_000
+
+
+def server_options(port: int) -> dict[str, Any]:
+    """What a server of this page must be started with: the login, and tokens that nobody can forge."""
+    gate = Gate(port)
+    key = secrets.token_urlsafe(32)
+    return {"auth_provider": gate, "sign_sessions": True, "secret_key": key, **gate.server_options()}
+
+
+def page() -> Viewable:
+    """A new session of the manager console."""
+    shell.start_session()
+    visitor = Visitor(pn.state.curdoc.session_context.request)
+    try:
+        principal = visitor.principal()
+    except PqkitError as error:
+        return shell.make_page(TITLE, shell.body(_out(str(error))))
+    return Manager(visitor, principal).page()
+
+
+class Manager:
+    """One session of the page, until it is over."""
+
+    def __init__(self, visitor: Visitor, principal: Any) -> None:
+        self.desk = Desk(visitor, principal, self._end)
+        self.jobs = Jobs(self.desk)
+        self._parts: dict[str, Any] = {
+            "Jobs": self.jobs,
+            "Redrives": Redriving(self.desk),
+            "Queues": Queues(self.desk),
+            "Workers": Workers(self.desk),
+            "Schedules": Planned(self.desk),
+            "New job": Calling(self.desk),
+            "Clean up": CleanUp(self.desk),
+            "Audit trail": Trail(self.desk),
+        }
+        self._ticking: list[Any] = []
+        self._over = False
+        self._tabs = pmui.Tabs(
+            *((name, part.view()) for name, part in self._parts.items()),
+            dynamic=True,
+            margin=0,
+            sizing_mode="stretch_width",
+            sx=TABS,
+        )
+        self._tabs.param.watch(self._turned, "active")
+        self.desk.changed.append(self._refresh)
+        self._main = stack(self._visitor_line(), self.desk.away, self.desk.message, self._tabs, gap=8)
+
+    def page(self) -> Viewable:
+        pn.state.onload(self._start)
+        return shell.make_page(TITLE, shell.body(self._main))
+
+    def _visitor_line(self) -> Viewable:
+        name, role = safe(self.desk.principal.name), safe(self.desk.principal.role)
+        who = Words(f"<span>{name} <span class='muted'>{role}</span></span>", sizing_mode=None)
+        leave = button("Log out", self._leave)
+        return pn.FlexBox(who, leave, gap="12px", align_items="center", justify_content="flex-end", margin=0)
+
+    async def _start(self) -> None:
+        await self._refresh()
+        if self._over:
+            return
+        self._ticking = [
+            pn.state.add_periodic_callback(self._tick, period=EVERY),
+            pn.state.add_periodic_callback(self.jobs.one.tick, period=FOLLOWED_EVERY),
+        ]
+
+    @property
+    def _open_part(self) -> Any:
+        return list(self._parts.values())[self._tabs.active]
+
+    async def _turned(self, *_: object) -> None:
+        await self._refresh()
+
+    async def _refresh(self) -> None:
+        await self._open_part.refresh()
+
+    async def _tick(self) -> None:
+        """Only what is looked at is kept fresh."""
+        part = self._open_part
+        await (part.tick() if part is self.jobs else part.refresh())
+
+    def _leave(self, *_: object) -> None:
+        self.desk.visitor.leave()
+        self._end("you are logged out")
+
+    def _end(self, why: str) -> None:
+        """Show no more data and ask for no more; what was on the page is taken off it."""
+        if self._over:
+            return
+        self._over = True
+        for ticking in self._ticking:
+            ticking.stop()
+        self._main.objects = [_out(why)]
+
+
+def _out(why: str) -> Words:
+    return Words(f"<div class='said' role='alert'>{safe(sentence(why))} <a href='./login'>Log in</a></div>")

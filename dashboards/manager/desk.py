@@ -1,0 +1,77 @@
+"""What the parts of the page share: who is there, asking in a thread, acting, and saying what came of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from pqkit.access import Principal
+from pqkit.errors import DatabaseUnavailable, NotLoggedIn, PqkitError
+from pqkit.queue import Operator, Queue
+
+from .. import shell
+from ..feed import Feed, shared
+from ..words import sentence
+from .gate import Visitor
+from .parts import Words
+
+T = TypeVar("T")
+Change = Callable[[], Awaitable[None]]
+
+
+class Desk:
+    """One session. ``changed`` are called after each deed, so that every part shows what came of it."""
+
+    def __init__(self, visitor: Visitor, principal: Principal, leave: Callable[[str], None]) -> None:
+        self.feed: Feed = shared()
+        self.visitor, self.principal, self._leave = visitor, principal, leave
+        self.away, self.message = Words(visible=False), Words(visible=False)
+        self.changed: list[Change] = []
+
+    def may(self, verb: str) -> bool:
+        """Whether to show a button. The verb itself asks the database."""
+        return self.principal.may(verb)
+
+    async def ask(self, question: Callable[[Queue], T]) -> T | None:
+        """The answer, from a thread of its own, so that a slow question holds up no other session; None with a banner
+        while the database is away, and when the session is over."""
+        try:
+            answer = await asyncio.to_thread(self._ask, question)
+        except NotLoggedIn as error:
+            self._leave(str(error))
+        except PqkitError as error:
+            text = f"The database cannot be read: {error}. Trying again."
+            self.away.param.update(object=shell.banner(text), visible=True)
+        else:
+            self.away.visible = False
+            return answer
+        return None
+
+    def _ask(self, question: Callable[[Queue], T]) -> T:
+        self.principal = self.visitor.principal()
+        return question(self.feed.queue())
+
+    async def act(self, deed: Callable[[Operator], str]) -> bool:
+        """Do something in the name of the person and say what came of it, in one line; whether it was done.
+
+        The operator asks the database, in the transaction of each verb, whether this person still may.
+        """
+        try:
+            said = await asyncio.to_thread(lambda: deed(self.visitor.acting().operator()))
+        except NotLoggedIn as error:
+            self._leave(str(error))
+            return False
+        except DatabaseUnavailable as error:
+            self.say(f"Nothing was done, because the database is away: {error}", "bad")
+            return False
+        except (PqkitError, ValueError, TypeError) as error:
+            self.say(sentence(str(error)), "bad")
+            return False
+        self.say(sentence(said), "good")
+        for show in self.changed:
+            await show()
+        return True
+
+    def say(self, words: str, level: str = "") -> None:
+        """One line above the page, for screen readers too."""
+        line = f"<div class='said' role='status'>{shell.marked(level, words)}</div>"
+        self.message.param.update(object=line, visible=bool(words))

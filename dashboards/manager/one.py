@@ -1,0 +1,119 @@
+"""One job: all that is known of it, and what can be done with it in its state."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import panel_material_ui as pmui
+
+from pqkit import queries
+from pqkit.errors import NotFound
+from pqkit.hide import redacted, restored
+from pqkit.queries.views import is_encrypted
+from pqkit.queries.why import why
+from pqkit.queue import Operator, Queue
+from pqkit.states import allows
+
+from .. import shell
+from ..words import safe
+from . import detail
+from .acting import VERBS, Offer
+from .desk import Desk
+from .parts import Words, preview, stack
+from .sheet import FIELD, Sheet, button, line
+
+EDIT = "replace"
+STICKS = {"position": "sticky", "top": "12px", "max-height": "calc(100vh - 90px)", "overflow": "auto"}
+
+
+class One:
+    """The card beside the table."""
+
+    def __init__(self, desk: Desk, sheet: Sheet) -> None:
+        self.desk, self.sheet = desk, sheet
+        self.chosen: int | None = None
+        self._words = Words(min_height=200)
+        self._buttons = {verb.name: button(verb.label, self._pressed(verb), visible=False) for verb in VERBS}
+        self._buttons[EDIT] = button("Edit and resubmit", self._edit, visible=False)
+        self.view = shell.card(stack(line(*self._buttons.values()), self._words, gap=8))
+        self.view.visible = False
+        self.view.styles = {**self.view.styles, **STICKS}
+        self._seen: queries.JobDetail | None = None
+
+    async def refresh(self) -> None:
+        """Show the chosen job as it is now."""
+        chosen = self.chosen
+
+        def look(queue: Queue) -> tuple[queries.JobDetail | None, str]:
+            if chosen is None:
+                return None, "<p class='muted'>Choose a job in the table to see all that is known about it.</p>"
+            try:
+                seen = queries.job(queue.database, chosen)
+                return seen, detail.words(seen, why(queue.database, chosen))
+            except NotFound:
+                return None, f"<p class='muted'>There is no job {safe(chosen)}.</p>"
+
+        found = await self.desk.ask(look)
+        if found is None or chosen != self.chosen:
+            return
+        self._seen, words = found
+        if words != self._words.object:
+            self._words.object = words
+        for name, each in self._buttons.items():
+            each.visible = bool(self._seen and allows(self._seen.job.state, name) and self.desk.may(name))
+        if self._seen and is_encrypted(self._seen.job):
+            self._buttons[EDIT].visible = False
+
+    async def tick(self) -> None:
+        """Follow a job that has not ended."""
+        if self._seen is not None and not self._seen.job.state.final:
+            await self.refresh()
+
+    def _pressed(self, verb: Any) -> Callable[..., Any]:
+        async def press(*_: object) -> None:
+            if self.chosen is None:
+                return
+            chosen = self.chosen
+            seen = await self.desk.ask(lambda queue: (queries.survey(queue.database, [chosen]), queue.database.now()))
+            if seen is None or not seen[0].frozen:
+                return
+            offer = Offer(verb, seen[0], [chosen])
+
+            async def go(reason: str | None) -> bool:
+                return await self.desk.act(lambda operator: offer.do(operator, reason))
+
+            words = preview(verb.name, f"{verb.label} job {chosen}:", *seen)
+            self.sheet.open(words, verb.label, go, offer.fields, str(chosen) if verb.name == "delete" else None)
+
+        return press
+
+    def _edit(self, *_: object) -> None:
+        if self._seen is None:
+            return
+        job = self._seen.job
+        shown = json.dumps(json.loads(redacted(job.args)), indent=2, ensure_ascii=False)
+        args = pmui.TextAreaInput(label="Arguments (JSON)", value=shown, rows=8, auto_grow=True, **FIELD)
+
+        def replace(operator: Operator, reason: str | None) -> str:
+            changed = restored(_object(args.value), json.loads(job.args))
+            return f"job {operator.replace(job.id, changed, reason=reason)} is queued instead of job {job.id}"
+
+        async def go(reason: str | None) -> bool:
+            return await self.desk.act(lambda operator: replace(operator, reason))
+
+        words = shell.head(f"Resubmit job {job.id} with other arguments?")
+        words += (
+            "<p class='muted'>A new job is queued; this one keeps its history and is canceled unless it is completed. "
+            "Values shown as ••• stay as they are.</p>"
+        )
+        self.sheet.open(words, "Resubmit", go, [args])
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"the arguments are not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError("the arguments must be a JSON object")  # noqa: TRY004 - it is what a person typed
+    return value

@@ -1,0 +1,93 @@
+"""``pqkit redrives``: bulk resubmits that begin small, stop by themselves, and can be undone."""
+
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from pqkit import queries
+from pqkit.cli import output as out
+from pqkit.cli.inputs import AsJson, BadInput, Reason, Yes, make_filter, with_options
+from pqkit.payload import INT_MAX
+from pqkit.queries import Filter, RedriveView, Survey
+from pqkit.queue import get_queue
+from pqkit.redrive import CANARY, MAX_JOBS, MOST_AT_ONCE, TOLERANCE
+
+app = typer.Typer(no_args_is_help=True, help="Start, watch, stop and undo careful bulk resubmits.")
+Number = Annotated[int, typer.Argument(max=INT_MAX, metavar="REDRIVE", help="Its number.")]
+
+
+@app.command()
+@with_options(make_filter)
+def start(
+    wanted: Filter,
+    *,
+    canary: Annotated[int, typer.Option(min=1, help="Jobs that go first.")] = CANARY,
+    most: Annotated[int, typer.Option(min=1, help="Jobs in one step at most.")] = MOST_AT_ONCE,
+    tolerance: Annotated[float, typer.Option(min=0, max=1, help="Share that may fail again.")] = TOLERANCE,
+    reason: Reason = None,
+    yes: Yes = False,
+) -> None:
+    """Resubmit all ended jobs that fit: a few first, then more each time, until too many fail again."""
+    if wanted == Filter():
+        raise BadInput("say which jobs by --state, --queue, --task, --text, --error or an age")
+    queue = get_queue(create=False)
+    found = queries.survey(queue.database, queries.ids(queue.database, wanted, MAX_JOBS + 1))
+    if not found.frozen:
+        out.say("no job fits")
+        return
+    out.ask(f"redrive {out.many(len(found.frozen))}?", yes=yes, preview=partial(_preview, found=found))
+    number = queue.redrives().start(
+        found.frozen, reason=reason, canary=canary, most=most, tolerance=tolerance, wanted=_words(wanted)
+    )
+    out.say(f"redrive {number} has begun: pqkit redrives show {number}")
+
+
+def _words(wanted: Filter) -> str:
+    said = {name: value for name, value in vars(wanted).items() if value}
+    return ", ".join(f"{name} {' '.join(value) if isinstance(value, tuple) else value}" for name, value in said.items())
+
+
+def _preview(to: Console, found: Survey) -> None:
+    to.print(f"{out.many(len(found.frozen))}: {out.in_words(found.states.items())}")
+    to.print(out.table((">jobs", "~error", ">such as"), ((one.jobs, one.pattern, one.example) for one in found.errors)))
+
+
+@app.command("list")
+def list_redrives(json: AsJson = False) -> None:
+    """Show the latest redrives, those that run first."""
+    _show(queries.redrives(get_queue(create=False).database), json=json)
+
+
+@app.command()
+def show(redrive: Number, json: AsJson = False) -> None:
+    """Show how far one redrive is."""
+    _show([queries.redrive(get_queue(create=False).database, redrive)], json=json)
+
+
+def _show(found: list[RedriveView], *, json: bool) -> None:
+    if json:
+        out.show_json([out.plain(one) for one in found])
+        return
+    fates = (">waiting", ">open", ">well", ">again", ">refused", ">undone")
+    columns = (">redrive", "state", ">jobs", *fates, "by", "~note")
+    out.show(out.table(columns, map(_row, found)))
+
+
+def _row(one: RedriveView) -> tuple[Any, ...]:
+    return (one.id, str(one.state), one.jobs, *one.tally, one.who, one.note or one.reason)
+
+
+@app.command()
+def stop(redrive: Number, reason: Reason = None) -> None:
+    """Resubmit no more jobs of a running redrive; those that were go on."""
+    get_queue(create=False).redrives().stop(redrive, reason=reason)
+    out.say(f"redrive {redrive} is stopped")
+
+
+@app.command()
+def undo(redrive: Number, reason: Reason = None) -> None:
+    """Put back, as they had ended, the jobs that no worker has claimed yet."""
+    undone = get_queue(create=False).redrives().undo(redrive, reason=reason)
+    out.say(f"{out.many(undone.put_back)} put back; {undone.taken} had been claimed already")
