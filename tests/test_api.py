@@ -17,7 +17,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from pqkit import JobState, Queue, Task, queries
+from pqkit import JobState, Queue, Task, cipher, queries, task
 from pqkit.access import Tokens
 from pqkit.api import create_app
 from pqkit.api.body import MOST_BYTES
@@ -26,6 +26,7 @@ from pqkit.errors import DatabaseUnavailable
 from pqkit.queries.history import audit
 from pqkit.queue import Leases
 from pqkit.rights import NEEDS, Scope
+from pqkit.settings import settings
 from tests.rest import client_of, needed, service, token
 from tests.support import wait_until
 from tests.verbs import claim_one, sql, wait_out
@@ -466,3 +467,39 @@ def test_schedules_are_kept(api: TestClient, queue: Queue) -> None:
     assert len(filled.json()["jobs"]) == 5
     assert api.delete("/schedules/nightly").status_code == 204
     problem(api.get("/schedules/nightly"), 404)
+
+
+def test_jobs_may_wait_for_others_and_share_keys(api: TestClient, queue: Queue) -> None:
+    first = api.post("/jobs", json={"task": "add", "unique_key": "k", "args": {"a": 1}}).json()["id"]
+    again = {"task": "add", "unique_key": "k", "args": {"a": 2}, "replace": True}
+    assert api.post("/jobs", json=again).json() == {"id": first, "existing": True}
+    assert api.get(f"/jobs/{first}").json()["job"]["args"] == {"a": 2}
+    waits = {"task": "add", "depends_on": [first], "if_failed": "cancel", "limit_key": "x"}
+    second = api.post("/jobs", json=waits).json()["id"]
+    assert [job["id"] for job in take(api, begin(api, slots=2), count=2)] == [first]
+    assert queue.state(second) is JobState.SCHEDULED
+
+
+@pytest.mark.sqlite
+def test_a_worker_gets_encrypted_arguments_in_clear(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    key = cipher.new_key(tmp_path / "keys")
+    monkeypatch.setenv("PQKIT_KEY_FILE", str(tmp_path / "keys"))
+    settings.cache_clear()
+    cipher.forget()
+
+    @task(encrypted=True)
+    def secret(word: str) -> None: ...
+
+    try:
+        with client_of(queue) as api:
+            api.post("/jobs", json={"task": "secret", "args": {"word": "hush"}})
+            assert api.get("/jobs/1").json()["job"]["args"] == {"encrypted": key}
+            (job,) = take(api, begin(api, "secret"))
+            assert job["args"] == {"word": "hush"}
+            api.post(f"/leases/{job['lease']}/finish", json={"result": "hushed"})
+        assert "hush" not in str(sql(queue, "SELECT args, result FROM job_state"))
+    finally:
+        settings.cache_clear()
+        cipher.forget()

@@ -19,7 +19,7 @@ Key = Annotated[Name | None, Header(alias="Idempotency-Key", description="Sent a
 @router.post("/enqueue", status_code=201, operation_id="enqueue_by_its_old_name")
 async def enqueue(new: NewJob, queue: OnQueue, who: Producer, key: Key = None) -> Queued:
     """Queue one call. When this answers, the job is on disk; calls at the same moment share a commit."""
-    options = new.options() | ({"unique_key": new.unique_key} if new.unique_key else {})
+    options = new.options()
     if key is None:
         job = await queue.enqueue_async(new.task, new.args, **options)
         return Queued(id=job.id, existing=job.existing)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from pqkit.payload import INT_MAX, clean_text
-from pqkit.queue.order import MAX_NAME, PRIORITIES
+from pqkit.queue.order import MAX_NAME, PRIORITIES, IfFailed, UniqueWhile
 from pqkit.states import JobState
 from pqkit.timetable import Missed, Overlap
 
@@ -56,9 +56,13 @@ class Policy(Shape):
     backoff: list[Seconds] | None = Field(None, min_length=1, max_length=100, description="Before each retry.")
     timeout: float | None = Field(None, gt=0, le=100 * 365 * 86_400, allow_inf_nan=False)
 
+    limit_key: Name | None = Field(None, description="Of jobs with the same one, so many run as the queue allows.")
+    depends_on: list[JobId] = Field([], max_length=1_000, description="Jobs that must have ended first.")
+    if_failed: IfFailed = Field("hold", description="What becomes of it where one of them has not completed.")
+
     def options(self) -> dict[str, Any]:
         """As ``Queue.enqueue`` takes them."""
-        return self.model_dump(include=set(Policy.model_fields), exclude_unset=True)
+        return self.model_dump(exclude={"task", "args", "calls"}, exclude_unset=True)
 
 
 class NewJob(Policy):
@@ -66,7 +70,10 @@ class NewJob(Policy):
 
     task: Name = Field(examples=["thumbnail"])
     args: dict[str, Any] = Field({}, examples=[{"path": "a.png", "width": 200}])
-    unique_key: Name | None = Field(None, description="At most one unfinished job of the queue has it.")
+    unique_key: Name | None = Field(None, description="At most one job of the queue has it.")
+    unique_while: UniqueWhile = Field("unfinished", description="How long the job has its key.")
+    replace: bool = Field(False, description="A waiting job with the key gets these arguments.")
+    debounce: Seconds | None = Field(None, description="So it does, and is due so many seconds after the last call.")
 
 
 class NewJobs(Policy):

@@ -7,6 +7,7 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from pqkit import cipher
 from pqkit.access import Principal
 from pqkit.api.bell import Bell
 from pqkit.api.gate import WithRemotes, needs
@@ -178,12 +179,20 @@ def _leased(claim: Claim) -> Leased:
         id=claim.job_id,
         queue=claim.queue,
         task=claim.task,
-        args=claim.args,
+        args=_revealed(claim.args),
         attempt=claim.attempt,
         retries=claim.retries,
         max_retries=claim.max_retries,
         timeout=claim.timeout,
     )
+
+
+def _revealed(args: str) -> str:
+    """What the task was called with. Where this process lacks the key, it names the one that is needed."""
+    try:
+        return cipher.reveal(args)
+    except cipher.KeyMissing:
+        return cipher.shown_json(args)
 
 
 def _host(request: Request) -> str:
