@@ -1,6 +1,8 @@
 """The charts of the ops console as Bokeh models: drawn by HoloViews once in each process, copied for each session."""
 
 import json
+import queue
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -37,6 +39,7 @@ from .series import COLUMNS
 
 HERE = Path(__file__).parent
 HEIGHT = 132
+SPARE = 4
 
 
 class Chart(NamedTuple):
@@ -77,6 +80,32 @@ class Board(NamedTuple):
     wire: ColumnDataSource
     picked: Range1d
     follow: Range1d
+
+
+class Boards(threading.Thread):
+    """Keeps a few copies ready, so that a session that opens waits for none."""
+
+    def __init__(self) -> None:
+        super().__init__(name="boards", daemon=True)
+        self._ready: queue.Queue[Board] = queue.Queue(SPARE)
+
+    def run(self) -> None:
+        while True:
+            self._ready.put(new_board())
+
+    def take(self) -> Board:
+        try:
+            return self._ready.get_nowait()
+        except queue.Empty:
+            return new_board()
+
+
+@cache
+def boards() -> Boards:
+    """Those of this process."""
+    made = Boards()
+    made.start()
+    return made
 
 
 def new_board() -> Board:

@@ -14,7 +14,7 @@ from . import shell
 from .feed import shared
 from .words import clock, safe
 
-TASK = "incident"
+TASK, QUEUE = "incident", "incidents"
 Span = Callable[[], tuple[int, int, str | None]]
 
 
@@ -41,7 +41,7 @@ class Investigate:
             return
         arguments = {"start": moment(start), "end": moment(end), "queue": queue}
         try:
-            job = await asyncio.to_thread(lambda: shared().queue().enqueue(TASK, arguments))
+            job = await asyncio.to_thread(lambda: shared().queue().enqueue(TASK, arguments, queue=QUEUE))
         except PqkitError as error:
             self.told.object = words(f"It did not work: {error}")
             return

@@ -11,7 +11,7 @@ from bokeh.models import UIElement
 from panel.viewable import Viewable
 
 from . import shell
-from .board import new_board
+from .board import boards
 from .feed import EVERY
 from .investigate import Investigate
 from .series import WINDOWS, View, microseconds
@@ -57,7 +57,7 @@ class Ops:
     """One session of the page."""
 
     def __init__(self) -> None:
-        self.stage, self.board = shared_stage(), new_board()
+        self.stage, self.board = shared_stage(), boards().take()
         self.view, self._shown = View(), (View(), -1)
         self.window = pmui.RadioButtonGroup(options=list(WINDOWS), value=self.view.window, **WINDOW)
         self.queue = pmui.Select(label="Queue", options=[ALL], value=ALL, **SELECT)
@@ -164,8 +164,16 @@ def beside(cards: list[Below], styles: dict[str, str]) -> Below:
     return Below(children=cards, sizing_mode="stretch_width", styles=styles)
 
 
+class Drawn(pn.pane.Bokeh):
+    """A Bokeh model that needs nothing more done to it: to look through all of its parts takes longer than to draw."""
+
+    def _get_model(self, doc: Any, root: Any = None, parent: Any = None, comm: Any = None) -> Any:  # noqa: ARG002
+        self._models[(root or self.object).ref["id"]] = self.object, parent
+        return self.object
+
+
 def _pane(model: UIElement) -> pn.pane.Bokeh:
-    return pn.pane.Bokeh(model, sizing_mode="stretch_width", margin=0)
+    return Drawn(model, sizing_mode="stretch_width", margin=0)
 
 
 def page() -> Viewable:

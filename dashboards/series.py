@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -25,6 +26,8 @@ LATE = 3.0
 """Seconds after which all of a second's roll-ups are written."""
 TRAIL = 20.0
 ANEW_EVERY = 300.0
+CARRIED = 30
+LEVELS = len(Level._fields) - 1
 MOST_BARS = 240
 BARS_SECONDS = 180
 MOST_CHARS = 14
@@ -91,8 +94,18 @@ class Series:
         return Update(milliseconds(since), milliseconds(span.since), milliseconds(span.until), self._columns(since))
 
     def _columns(self, since: int) -> dict[str, list[float | None]]:
-        points = [point for at, point in sorted(self._points.items()) if at >= since]
+        points = [point for at, point in self._filled() if at >= since]
         return {name: [_short(point[i]) for point in points] for i, name in enumerate(COLUMNS)}
+
+    def _filled(self) -> Iterator[tuple[int, list[float | None]]]:
+        """The bins in order; between two samples, which may be some seconds apart, things stood as at the first."""
+        last: list[float | None] = [None] * LEVELS
+        sampled_at = 0
+        for at, point in sorted(self._points.items()):
+            if point[-LEVELS] is not None:
+                last, sampled_at = point[-LEVELS:], at
+            carried = at - sampled_at <= CARRIED * MILLION
+            yield at, point[:-LEVELS] + (last if carried else [None] * LEVELS)
 
 
 def _known(one: Flow, step: float, now: int) -> list[float | None]:

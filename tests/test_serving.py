@@ -1,14 +1,17 @@
 """Serving the consoles: how they start and end, what is said where they cannot, and what a page may not do."""
 
 import ast
+import os
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 from pqkit.cli.dashboards import load
-from pqkit.queue import Queue
+from pqkit.queue import Queue, get_queue
+from pqkit.supervise import place
 from tests.consoles import answers, start
 from tests.support import PATIENCE, free_port, wait_until
 
@@ -70,3 +73,29 @@ def test_a_page_leaves_no_watcher_on_the_server() -> None:
     shell.pmui.Page(title="a bare page")
     assert watchers() == before + 1
     assert page.busy is False
+
+
+MOUNT = """
+import sys
+import panel as pn
+from pqkit.cli.dashboards import apps
+pn.serve(apps(), port=int(sys.argv[1]), show=False, websocket_origin="*")
+"""
+
+
+def test_the_consoles_can_be_mounted_in_a_server_of_ones_own(tmp_path: Path) -> None:
+    url, port = f"sqlite:///{tmp_path}/queue.db", free_port()
+    get_queue(url).close()
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-c", MOUNT, str(port)], env={**os.environ, "PQKIT_URL": url}, stdout=log, stderr=log
+        )
+    try:
+        wait_until(lambda: server.poll() is not None or place.listens("127.0.0.1", port), what="the server")
+        for name in ("ops", "manager"):
+            with urlopen(f"http://127.0.0.1:{port}/{name}") as answer:
+                assert b"pqkit" in answer.read()
+        assert b"Traceback" not in (tmp_path / "log").read_bytes()
+    finally:
+        server.terminate()
+        server.wait(PATIENCE)

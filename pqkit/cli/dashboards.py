@@ -5,6 +5,7 @@ import importlib.util
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
@@ -40,6 +41,16 @@ def dashboards(
         raise PqkitError("--port needs the console's name: pqkit dashboards ops --port 9000")
     wanted = list(Console) if console is None else [console]
     serve({name: port or _port(name) for name in wanted})
+
+
+def apps() -> dict[str, Callable[[], Any]]:
+    """The pages by name, to be mounted in a Panel server of your own: ``panel.serve(apps())``.
+
+    The manager console lets in only whom its login knows, so its server needs what ``dashboards.manager`` says in
+    ``server_options`` as well. Raises PqkitError where Panel is missing.
+    """
+    package = load(kit.folder(PACKAGE))
+    return {str(name): _module(package, name).page for name in Console}
 
 
 def serve(ports: dict[Console, int]) -> None:

@@ -101,7 +101,11 @@ def _server(place: Scratch) -> Iterator[tuple[psutil.Process, int]]:
         yield psutil.Process(process.pid), port
     finally:
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(lab.GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _measure(queue: Queue, seconds: float, process: psutil.Process | None) -> Measured:
