@@ -6,6 +6,7 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from pqkit.errors import NotFound
 from pqkit.files import UnsafePath, read_regular
 from pqkit.payload import decode
 from pqkit.queue import Queue
+from pqkit.seal import Span
 from pqkit.states import JobState
 
 STAGED = re.compile(r"\..+\.(\d+)-\d+\.staged")
@@ -29,20 +31,39 @@ class Old(NamedTuple):
     age: float
 
 
+class Past:
+    """The jobs that are gone, asked for when it comes to one of them."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+
+    @cached_property
+    def _completed(self) -> list[Span]:
+        return queries.pruned(self._queue.database, JobState.COMPLETED)
+
+    @cached_property
+    def _named(self) -> set[str]:
+        return _named(self._queue)
+
+    def completed(self, job_id: int, name: str) -> bool:
+        """The job was completed when it was pruned, and no job that is there is about this file."""
+        return any(first <= job_id <= last for first, last in self._completed) and name not in self._named
+
+
 def useless(queue: Queue, folder: Path, older_than: float) -> list[Old]:
-    """The files last written so many seconds ago whose job is completed, and staged left-overs of jobs that ended.
+    """The files last written so many seconds ago whose job is completed, or was before it was pruned, and staged
+    left-overs of jobs that ended.
 
     Only regular files: no links are followed, no folders entered. NotFound where the folder is not there or is a link.
     """
-    return [file for file in _old_files(folder, older_than) if _done_with(queue, folder, file)]
+    past = Past(queue)
+    return [file for file in _old_files(folder, older_than) if _done_with(queue, folder, file, past)]
 
 
 def orphans(queue: Queue, folder: Path, older_than: float) -> list[Old]:
     """The files that are not stamped and that no job names, and halves of files, that a killed producer left."""
     found = [file for file in _old_files(folder, older_than) if _unstamped(folder, file.name)]
-    if not found:
-        return []
-    named = {str(decode(text).get("name")) for text in queries.arguments_of(queue.database, stamp_file.name)}
+    named = _named(queue) if found else set()
     return [file for file in found if file.name not in named]
 
 
@@ -71,12 +92,17 @@ def _old_files(folder: Path, older_than: float) -> Iterator[Old]:
                 yield Old(entry.name, found.st_size, now - found.st_mtime)
 
 
-def _done_with(queue: Queue, folder: Path, file: Old) -> bool:
+def _named(queue: Queue) -> set[str]:
+    """The files that jobs are about."""
+    return {str(decode(text).get("name")) for text in queries.arguments_of(queue.database, stamp_file.name)}
+
+
+def _done_with(queue: Queue, folder: Path, file: Old, past: Past) -> bool:
     staged = STAGED.fullmatch(file.name)
     if staged:
         return _ended_with_files(queue, int(staged[1]))
     stamp = STAMP.match(_content(folder, file.name))
-    return stamp is not None and _completed(queue, int(stamp["job"]), file.name)
+    return stamp is not None and _completed(queue, int(stamp["job"]), file.name, past)
 
 
 def _unstamped(folder: Path, name: str) -> bool:
@@ -102,11 +128,13 @@ def _ended_with_files(queue: Queue, job_id: int) -> bool:
         return True
 
 
-def _completed(queue: Queue, job_id: int, name: str) -> bool:
+def _completed(queue: Queue, job_id: int, name: str, past: Past) -> bool:
     """The job is completed and was about this file: a file's content alone could claim any job."""
     try:
         job = queries.job(queue.database, job_id, decrypt=True).job
-    except (NotFound, cipher.KeyMissing, cipher.Tampered):
+    except NotFound:
+        return past.completed(job_id, name)
+    except (cipher.KeyMissing, cipher.Tampered):
         return False
     args: dict[str, Any] = decode(job.args)
     return job.state is JobState.COMPLETED and name in args.values()

@@ -15,7 +15,7 @@ from pqkit.queries.meter import Metered, metered
 from pqkit.queries.redrives import RedrivenJob, RedriveView, redrive, redriven, redrives
 from pqkit.queries.schedules import SlotView, coming, schedule, schedules, slots
 from pqkit.queries.series import Flow, Level, Span, flow, levels
-from pqkit.queries.since import Since, latest, since
+from pqkit.queries.since import Since, latest, pruned, since
 from pqkit.queries.standing import Standing, count_now, standing
 from pqkit.queries.stream import EventView, newest, stream
 from pqkit.queries.survey import Alike, Survey, last_line, matching, survey
@@ -123,6 +123,7 @@ __all__ = [
     "obstacle",
     "outlook",
     "pauses",
+    "pruned",
     "queues",
     "rates",
     "redrive",

@@ -1,13 +1,16 @@
-"""What was written last, and since when."""
+"""What was written last and since when, and what is gone."""
 
+import json
 from typing import NamedTuple
 
 from sqlalchemy import func, select, union_all
 
 from pqkit.db import Database
 from pqkit.models import table
+from pqkit.seal import Span, from_text
+from pqkit.states import JobState
 
-JOB, CLOSED, ATTEMPT, ACTION, WORKER = (table(name) for name in ("job", "closed", "attempt", "action", "worker"))
+JOB, ATTEMPT, ACTION, WORKER, SEAL = (table(name) for name in ("job", "attempt", "action", "worker", "seal"))
 
 
 class Since(NamedTuple):
@@ -24,6 +27,13 @@ def latest(database: Database) -> int | None:
     last = union_all(*(select(func.max(time).label("at")) for time in times)).subquery()
     with database.look() as connection:
         return connection.execute(select(func.max(last.c.at))).scalar()
+
+
+def pruned(database: Database, state: JobState) -> list[Span]:
+    """The ids of the jobs that were pruned in that state, by their seals."""
+    with database.look() as connection:
+        seals = connection.execute(select(SEAL.c.ids, SEAL.c.states).order_by(SEAL.c.id)).all()
+    return [span for ids, states in seals if list(json.loads(states)) == [state] for span in from_text(ids)]
 
 
 def since(database: Database, moment: int) -> Since:

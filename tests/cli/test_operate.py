@@ -154,6 +154,19 @@ def test_files_of_completed_jobs_and_staged_leftovers_are_cleaned_and_nothing_el
 
 
 @pytest.mark.sqlite
+def test_files_whose_job_was_pruned_are_cleaned_too(pqkit, queue, tmp_path):
+    folder = tmp_path / "data" / "files"
+    folder.mkdir()
+    done = _stamped(queue, folder, "done.txt")
+    named = _stamped(queue, folder, "named.txt")
+    assert pqkit("db", "prune", "--older-than", "0s", "--yes").out == "pruned 2 jobs\n"
+    queue.enqueue("stamp_file", {"name": "named.txt"})
+    _write(folder / "unknown.txt", "2030-01-01T00:00:00.000000Z job=77\n")
+    assert pqkit("files", "clean", "--older-than", "10m", "--yes").out == "deleted 1 file from data/files\n"
+    assert {path.name for path in folder.iterdir()} == {"named.txt", "unknown.txt"}, (done, named)
+
+
+@pytest.mark.sqlite
 def test_a_folder_of_files_that_is_a_link_is_not_entered(pqkit, queue, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "data" / "files").symlink_to(tmp_path / "elsewhere")
