@@ -75,9 +75,14 @@ class Heart(threading.Thread):
         self._reports.extendleft(reversed(reports))
 
     def watch(self) -> None:
-        """End the waiting for a database that neither answers nor breaks, before the lease can end."""
+        """End the waiting for a database that neither answers nor breaks, before the lease can end.
+
+        At the second look, for a process that was paused itself gets the time for a beat first.
+        """
+        overdue = 0
         while not self._done.wait(self._every):
-            if time.monotonic() - self._last_good > self._safe_for:
+            overdue = overdue + 1 if time.monotonic() - self._last_good > self._safe_for else 0
+            if overdue > 1:
                 self._on_ill(Ill.SILENT)
                 self._database.give_up()
 
