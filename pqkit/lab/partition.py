@@ -11,7 +11,7 @@ from pqkit.lab.verdict import Finding
 from pqkit.queries import workers
 
 SETTINGS = {"heartbeat": 0.5, "rescue_every": 0.5, "slots": 2, "log_level": "warning"}
-PATIENCE = 90.0
+PATIENCE = 180.0
 
 
 def partition(place: Scratch, lease: float = 6, *, fault: str = "", progress: Progress = silent) -> Result:
