@@ -30,7 +30,9 @@ class Headers(OutputTransform):
         self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
     ) -> tuple[int, HTTPHeaders, bytes]:
         for name, value in FIXED.items():
-            headers[name] = value
+            headers.setdefault(name, value)
+        if "Content-Security-Policy" in headers:  # it has a policy of its own
+            return status_code, headers, chunk
         if finishing and headers.get("Content-Type", "").startswith("text/html"):
             nonce = secrets.token_urlsafe(16)
             chunk = SCRIPT.sub(rb'<script nonce="%s"\1' % nonce.encode(), chunk)
@@ -51,6 +53,7 @@ def policy(nonce: str, host: str) -> str:
             "img-src 'self' data: blob:",
             "font-src 'self' data:",
             f"connect-src 'self' blob: ws://{host} wss://{host}",
+            "frame-src 'self'",
             "base-uri 'none'",
             "form-action 'self'",
             "frame-ancestors 'none'",

@@ -16,9 +16,11 @@ from .cleanup import CleanUp
 from .desk import Desk
 from .gate import Gate, Visitor
 from .jobs import Jobs
+from .notebooks import Notebooks
 from .parts import Words, stack
 from .queues import Queues
 from .redrives import Redriving
+from .reports import ADDRESS, Report
 from .schedules import Planned
 from .sheet import button
 from .trail import Trail
@@ -41,7 +43,8 @@ def server_options(port: int) -> dict[str, Any]:
     """What a server of this page must be started with: the login, and tokens that nobody can forge."""
     gate = Gate(port)
     key = secrets.token_urlsafe(32)
-    return {"auth_provider": gate, "sign_sessions": True, "secret_key": key, **gate.server_options()}
+    own = {"auth_provider": gate, "sign_sessions": True, "secret_key": key, "extra_patterns": [(ADDRESS, Report)]}
+    return {**own, **gate.server_options()}
 
 
 def page() -> Viewable:
@@ -68,6 +71,7 @@ class Manager:
             "Workers": Workers(self.desk),
             "Schedules": Planned(self.desk),
             "New job": Calling(self.desk),
+            "Notebooks": Notebooks(self.desk),
             "Clean up": CleanUp(self.desk),
             "Audit trail": Trail(self.desk),
         }
