@@ -32,6 +32,7 @@ def crash(
     producers: Annotated[int, typer.Option(min=1, help="Producers at once.")] = 2,
     kills: Annotated[int, typer.Option(min=0, help="Workers to kill with SIGKILL.")] = 60,
     stops: Annotated[int, typer.Option(min=0, help="Workers to freeze for longer than their lease.")] = 5,
+    hangs: Annotated[int, typer.Option(min=0, help="Jobs whose handlers go on past their deadline.")] = 2,
     seed: Seed = 1,
     task: Annotated[
         str | None,
@@ -45,7 +46,7 @@ def crash(
 
     if task is not None:
         _check_task(task)
-    plan = Plan(jobs, workers, producers, kills, stops, seed, task)
+    plan = Plan(jobs, workers, producers, kills, stops, seed, task, hangs)
     run_experiment(lambda place, progress: experiment(place, plan, progress), as_json=json)
 
 

@@ -4,7 +4,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -12,22 +12,26 @@ from typing import Any
 from pqkit.lab import Scratch, record
 from pqkit.lab.faults import GAPS
 from pqkit.lab.fleet import Fleet, Member
+from pqkit.lab.ledger import Diary
 from pqkit.lab.result import Progress, Result, silent, verdict_of
 from pqkit.lab.story import Blow, recoveries
+from pqkit.lab.verdict import Finding
 from pqkit.queries import counts, workers
-from pqkit.queries.span import runs
+from pqkit.queries.span import RunView, runs
+from pqkit.states import JobState
 
 QUICK = {"heartbeat": 0.3, "rescue_after": 3, "rescue_every": 0.5, "slots": 4, "log_level": "warning"}
 FREEZE = 7.0
 LONGEST_LOCK = 0.3
 CALM = 120.0
 SHARE_OF_GAPS = 0.2
+HANG = "lab.deaf"
 
 
 @dataclass(frozen=True)
 class Plan:
     """How large and how rough a storm is to be. ``task`` (``module:handler``, called without arguments) takes the
-    place of the lab's own workloads."""
+    place of the lab's own workloads. ``hangs`` are jobs whose handlers go on past their deadline, deaf to all."""
 
     jobs: int = 1_000
     workers: int = 4
@@ -36,6 +40,7 @@ class Plan:
     stops: int = 5
     seed: int = 1
     task: str | None = None
+    hangs: int = 0
 
 
 @dataclass
@@ -60,6 +65,7 @@ class Storm:
         self.workers = [self.fleet.worker() for _ in range(self.plan.workers)]
         self.producers = [self._producer() for _ in range(self.plan.producers)]
         self.fleet.wait_ready(self.workers)
+        self._hang()
         calm = Calm(CALM)
         while (ended := self._look()) < self.plan.jobs or self.producers or self._unfinished() or self._owes_blows():
             calm.check((ended, self.done["kills"]))
@@ -69,6 +75,12 @@ class Storm:
             self._strike(ended)
             time.sleep(self.dice.uniform(0.01, 0.06))
         self.fleet.stop()
+
+    def _hang(self) -> None:
+        if self.plan.hangs:
+            diary = Diary(self.place.folder / "told-hangs")
+            diary.ask(self.plan.hangs)
+            diary.told(self.fleet.queue.enqueue_many(HANG, [{}] * self.plan.hangs))
 
     def _look(self) -> int:
         now = counts(self.fleet.queue.database)
@@ -95,12 +107,13 @@ class Storm:
             self._freeze(standing)
 
     def _freeze(self, standing: list[Member]) -> None:
-        """One that holds jobs: what it does with them when it thaws is what matters."""
+        """One that holds jobs, while there are some: what it does with them when it thaws is what matters."""
         holding = {worker.pid for worker in workers(self.fleet.queue.database) if worker.running}
-        if busy := [member for member in standing if member.pid in holding]:
-            chosen = self.dice.choice(busy)
-            chosen.freeze(FREEZE)
-            self._note("frozen", chosen)
+        busy = [member for member in standing if member.pid in holding]
+        if chosen := busy or ([] if self._unfinished() else standing):
+            frozen = self.dice.choice(chosen)
+            frozen.freeze(FREEZE)
+            self._note("frozen", frozen)
             self.done["stops"] += 1
 
     def _kill(self, standing: list[Member]) -> None:
@@ -207,6 +220,7 @@ def story(storm: Storm, progress: Progress) -> Result:
     findings, smallest = verdict_of(evidence)
     refused = record.refusals(fleet.queue)
     found = runs(fleet.queue.database)
+    findings += hanging(found, evidence.states)
     broken = Counter(found.rule for found in findings)
     states = Counter(map(str, evidence.states.values()))
     numbers: dict[str, object] = {
@@ -232,6 +246,13 @@ def story(storm: Storm, progress: Progress) -> Result:
     numbers["recovery_p50"] = median([each.seconds for each in again]) if again else None
     tables: dict[str, list[Any]] = {"runs": found, "blows": storm.blows, "recoveries": again}
     return Result(figure, numbers, findings, smallest, tables)
+
+
+def hanging(found: Sequence[RunView], states: Mapping[int, JobState | None]) -> list[Finding]:
+    """Jobs that hang and were not ended, at their deadline or with their worker."""
+    jobs = sorted({run.job for run in found if run.task == HANG})
+    unended = [job for job in jobs if states.get(job) is not JobState.UNPROCESSABLE]
+    return [Finding("a hang ends at its deadline", job, f"it is {states.get(job)}") for job in unended]
 
 
 BLOWS = ("kills", "in gaps", "on duty", "stops", "producers", "locks")

@@ -78,7 +78,7 @@ def read_diaries(paths: Iterable[Path]) -> Told:
     for path in paths:
         lines = [json.loads(line) for line in path.read_text().splitlines()]
         told.ids.extend(job_id for line in lines for job_id in line.get("told", ()))
-        for line, following in zip(lines, [*lines[1:], {"unanswered": True}], strict=True):
+        for line, following in zip(lines, [*lines[1:], {"unanswered": True}], strict=False):  # a life may leave none
             if "ask" in line and "unanswered" in following:
                 told.unanswered.append(line["ask"])
     return told
