@@ -81,11 +81,13 @@ class History:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What jobs share: the workers' lives, the queues' pauses, the moment of the look."""
+    """What jobs share: the workers' lives, the queues' pauses, the jobs that were claimed beside too many others of
+    their limit key, the moment of the look."""
 
     now: int
     lives: Mapping[int, Life] = field(default_factory=dict)
     pauses: Sequence[Pause] = ()
+    crowded: Mapping[int, str] = field(default_factory=dict)
 
 
 class Finding(NamedTuple):
@@ -180,6 +182,10 @@ def pause_kept(job: History, around: Surroundings) -> str | None:
     return None
 
 
+def limits_kept(job: History, around: Surroundings) -> str | None:
+    return around.crowded.get(job.job_id)
+
+
 def none_stuck(job: History, around: Surroundings) -> str | None:
     living = [life for life in around.lives.values() if life.ended_at is None]
     for s in job.standings:
@@ -202,6 +208,7 @@ RULES: dict[str, Rule] = {
     "budgets kept": budgets_kept,
     "retries not early": retries_not_early,
     "pause kept": pause_kept,
+    "limits kept": limits_kept,
     "none stuck": none_stuck,
 }
 # What is said of jobs that are not there any more; ``pqkit.past`` judges by these.

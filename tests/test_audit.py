@@ -130,8 +130,19 @@ def test_a_claim_from_a_paused_queue_is_found(
     assert rules(queue) == {"pause kept"}
 
 
+def test_a_claim_beside_too_many_of_its_key_is_found(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.operator().set_queue("default", key_concurrency=1)
+    queue.enqueue_many(add, [{"a": 1}] * 2, limit_key="k")
+    sql(queue, "UPDATE action SET at = at - 1000000")
+    assert len(worker.exchange([], 2, alone=True).claims) == 1
+    assert rules(queue) == set()
+    sql(queue, "UPDATE queue SET limited = 0")  # the limit is forgotten
+    assert len(worker.exchange([], 2, alone=False).claims) == 1
+    assert rules(queue) == {"limits kept"}
+
+
 def test_every_rule_has_damage_that_it_finds() -> None:
-    elsewhere = {"retries not early", "pause kept"}
+    elsewhere = {"retries not early", "pause kept", "limits kept"}
     assert {rule for rule, _ in DAMAGE.values()} | elsewhere == set(RULES)
 
 

@@ -30,6 +30,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "redact": set(),
         "rights": {"errors"},
         "limits": {"errors", "retry"},
+        "crowd": set(),
         "redrive": set(),
         "fingerprint": set(),
         "forecast": set(),

@@ -39,6 +39,24 @@ def enqueue(
     unique_key: Annotated[
         str | None, typer.Option(help="At most one unfinished job of the queue has this key.")
     ] = None,
+    unique_while: Annotated[
+        str | None, typer.Option(metavar="unfinished|waiting|kept", help="How long a job has its key.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Give a waiting job with the key these arguments.")
+    ] = False,
+    debounce: Annotated[
+        float | None, typer.Option(parser=seconds, metavar="TIME", help="Replace, and due so long after the last call.")
+    ] = None,
+    limit_key: Annotated[
+        str | None, typer.Option(help="Of the jobs with this key the queue runs its key concurrency at once.")
+    ] = None,
+    depends_on: Annotated[
+        list[int] | None, typer.Option(metavar="JOB", help="Not before this job has ended; repeatable.")
+    ] = None,
+    if_failed: Annotated[
+        str | None, typer.Option(metavar="hold|continue|cancel", help="Where such a job has not completed.")
+    ] = None,
     max_retries: Annotated[int | None, typer.Option(min=0, help="Retries after the first run.")] = None,
     timeout: Annotated[
         float | None, typer.Option(parser=seconds, metavar="TIME", help="How long one run may take.")
@@ -53,6 +71,7 @@ def enqueue(
     A bad line stops that: the message names it and says which are queued.
     """
     options = _options(queue=queue, delay=delay, run_at=run_at, max_retries=max_retries, timeout=timeout)
+    options |= _options(limit_key=limit_key, depends_on=depends_on or None, if_failed=if_failed)
     load_tasks(task)
     if lines:
         if arg or args is not None or unique_key is not None:
@@ -60,7 +79,7 @@ def enqueue(
         ids = _enqueue_lines(task, _lines_of(sys.stdin.buffer), options | {"priority": priority})
         show_json({"ids": ids}) if json else say(f"{many(len(ids))} queued")
         return
-    options |= _options(unique_key=unique_key)
+    options |= _options(unique_key=unique_key, unique_while=unique_while, debounce=debounce, replace=replace or None)
     job = _enqueue_one(task, arguments(arg or [], args), options | {"priority": priority})
     if json:
         show_json({"id": job.id, "existing": job.existing})

@@ -1,6 +1,20 @@
 """The whole program: every command in its place."""
 
-from pqkit.cli import db, files, jobs, keys, lab, notebooks, queues, redrives, schedules, tokens, users, workers
+from pqkit.cli import (
+    batches,
+    db,
+    files,
+    jobs,
+    keys,
+    lab,
+    notebooks,
+    queues,
+    redrives,
+    schedules,
+    tokens,
+    users,
+    workers,
+)
 from pqkit.cli.api import api
 from pqkit.cli.bench import bench
 from pqkit.cli.dashboards import dashboards
@@ -36,6 +50,7 @@ app.add_typer(jobs.app, name="jobs", rich_help_panel=JOBS)
 app.command("test-handler", rich_help_panel=JOBS)(rehearse_handler)
 app.add_typer(redrives.app, name="redrives", rich_help_panel=JOBS)
 app.add_typer(queues.app, name="queues", rich_help_panel=JOBS)
+app.add_typer(batches.app, name="batches", rich_help_panel=JOBS)
 app.add_typer(schedules.app, name="schedules", rich_help_panel=JOBS)
 app.command(rich_help_panel=OPERATE)(monitor)
 app.command(rich_help_panel=OPERATE)(watch)

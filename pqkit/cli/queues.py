@@ -184,6 +184,10 @@ def show_queue(name: Name, json: AsJson = False) -> None:
     settings = view.settings._asdict()
     rows = ((option.replace("_", " "), settings[option], unit) for option, unit in UNITS.items())
     out.show(out.table(("setting", ">value", "~unit"), rows))
+    limits = queries.limits(queue.database, name)
+    if limits is not None:
+        next_at = f", the next may start {out.ago(limits.next_at, queue.database.now())}" if limits.next_at else ""
+        out.say(f"{out.many(len(limits.held))} at once now{next_at}")
 
 
 def _check_known(queue: Queue, name: str) -> None:

@@ -1,6 +1,7 @@
 """The record that an audit judges, read job by job in one consistent look."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, Select, literal, null, select, un
 
 from pqkit import record
 from pqkit.audit import Certificate, History, Life, Pause, Standing, Surroundings, judge
+from pqkit.crowd import KeyLimit, KeyRun, crowded
 from pqkit.db import Database
 from pqkit.models import table
 from pqkit.past import Past, examine
@@ -28,11 +30,33 @@ def audit(
     """Judge the jobs queued from ``since`` to ``until`` (microseconds UTC; None for open ends), and what was pruned by
     its seals; with the folder of ``archives`` also by what is archived. Only reads."""
     with database.look() as connection:
-        around = Surroundings(database.now(), _lives(connection), _pauses(connection))
+        around = Surroundings(database.now(), _lives(connection), _pauses(connection), _crowded(connection))
         there: list[Span] = []
         certificate = judge(_histories(connection, since, until, there), around)
         examine(certificate, _pruned(database, connection, there), around, archives)
         return certificate
+
+
+def _crowded(connection: Connection) -> Mapping[int, str]:
+    """Jobs that were claimed against the limit of their key, by the record of settings and runs."""
+    changes = select(ACTION.c.at, ACTION.c.verb, ACTION.c.detail).where(
+        ACTION.c.verb.in_(("set_queue", "delete_queue"))
+    )
+    said = [(row.at, row.verb, json.loads(row.detail)) for row in connection.execute(changes.order_by(ACTION.c.id))]
+    limits = [
+        KeyLimit(about["queue"], at, about.get("key_concurrency"))
+        for at, verb, about in said
+        if verb == "delete_queue" or "key_concurrency" in about
+    ]
+    names = {limit.queue for limit in limits}
+    if not names:
+        return {}
+    keyed = (JOB.c.limit_key.is_not(None), JOB.c.queue.in_(names))
+    asked = [JOB.c.id, JOB.c.queue, JOB.c.limit_key]
+    ended = select(*asked, ATTEMPT.c.claimed_at, ATTEMPT.c.ended_at).join(ATTEMPT, ATTEMPT.c.job_id == JOB.c.id)
+    held = select(*asked, LEASE.c.claimed_at, null()).join(LEASE, LEASE.c.job_id == JOB.c.id)
+    rows = connection.execute(union_all(ended.where(*keyed), held.where(*keyed)))
+    return crowded((KeyRun._make(row) for row in rows), limits)
 
 
 def _lives(connection: Connection) -> dict[int, Life]:
