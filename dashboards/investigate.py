@@ -45,7 +45,8 @@ class Investigate:
         except PqkitError as error:
             self.told.object = words(f"It did not work: {error}")
             return
-        self.told.object = words(f"Job {job.id} looks into {clock(start)} to {clock(end)}.")
+        where = "Its report will be in the manager console, under Notebooks."
+        self.told.object = words(f"Job {job.id} looks into {clock(start)} to {clock(end)}. {where}")
 
 
 def moment(microseconds: int) -> str:
