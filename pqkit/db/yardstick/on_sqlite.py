@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from pqkit.db.driver import sqlite
+from pqkit.db.driver import is_busy, sqlite
 from pqkit.db.sqlite import SqliteDatabase
 from pqkit.db.yardstick.raw import ARGS, Raw
 
@@ -73,8 +73,15 @@ class RawSqlite(Raw):
         return int(self._run("PRAGMA data_version")[0][0])
 
     def _run(self, statement: str, *values: object) -> list[Any]:
-        found: list[Any] = self._connection.execute(statement, values).fetchall()
-        return found
+        while True:
+            try:
+                found: list[Any] = self._connection.execute(statement, values).fetchall()
+            except sqlite.OperationalError as error:
+                if not is_busy(error):
+                    raise
+                time.sleep(_SHORT)  # the other process of a hand-over has not let go of the lock yet
+            else:
+                return found
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
