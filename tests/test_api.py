@@ -493,15 +493,15 @@ def test_a_worker_gets_encrypted_arguments_in_clear(
     cipher.forget()
 
     @task(encrypted=True)
-    def secret(word: str) -> None: ...
+    def hushed(word: str) -> None: ...
 
     try:
         with client_of(queue) as api:
-            api.post("/jobs", json={"task": "secret", "args": {"word": "hush"}})
+            api.post("/jobs", json={"task": "hushed", "args": {"word": "hush"}})
             assert api.get("/jobs/1").json()["job"]["args"] == {"encrypted": key}
-            (job,) = take(api, begin(api, "secret"))
+            (job,) = take(api, begin(api, "hushed"))
             assert job["args"] == {"word": "hush"}
-            api.post(f"/leases/{job['lease']}/finish", json={"result": "hushed"})
+            api.post(f"/leases/{job['lease']}/finish", json={"result": "hush hush"})
         assert "hush" not in str(sql(queue, "SELECT args, result FROM job_state"))
     finally:
         settings.cache_clear()

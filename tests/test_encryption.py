@@ -18,6 +18,7 @@ from pqkit.queries.why import why
 from pqkit.queue.rekey import SEALED, rotate
 from pqkit.queue.remote import Remotes, Wanted, handle_of
 from pqkit.settings import settings
+from pqkit.tasks import registry
 from pqkit.worker.main import _with_keys
 from tests.conftest import a_worker
 from tests.fleet import Fleet
@@ -72,7 +73,11 @@ def whole(queue: Queue) -> str:
         return "\n".join(str(row) for one in metadata.sorted_tables for row in connection.execute(one.select()))
 
 
-def test_no_column_and_no_log_holds_a_secret_in_clear(queue: Queue, fleet: Fleet, keys: Keys, tmp_path: Path) -> None:
+def test_no_column_and_no_log_holds_a_secret_in_clear(
+    queue: Queue, fleet: Fleet, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("secret", "secret_isolated"):  # this process is a producer that does not know them
+        monkeypatch.delitem(registry, name, raising=False)
     fleet.start("w1")
     queue.enqueue("secret", {"word": "plain"}, queue="other")
     assert "plain" in whole(queue), "a producer that does not know the task cannot know that it is encrypted"

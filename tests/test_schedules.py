@@ -165,17 +165,20 @@ def test_arguments_that_are_encrypted_stay_so(
     monkeypatch.setenv("PQKIT_KEY_FILE", str(tmp_path / "keys"))
     cipher.new_key(tmp_path / "keys")
     settings.cache_clear()
+    cipher.forget()
 
     @task(encrypted=True)
-    def secret(at: str) -> None: ...
+    def confidential(at: str) -> None: ...
 
-    queue.schedules().add("s", task=secret, args={"at": "{slot}"}, every=10)
+    queue.schedules().add("s", task=confidential, args={"at": "{slot}"}, every=10)
     assert len(tick(10)) == 1
     for table in ("schedule", "job"):
         ((text,),) = sql(queue, f"SELECT args FROM {table}")
         assert cipher.is_sealed(text)
     assert "T" in json.loads(cipher.reveal(text))["at"]
+    monkeypatch.undo()
     settings.cache_clear()
+    cipher.forget()
 
 
 def test_old_slots_are_forgotten_but_for_the_last_thousand(queue: Queue, tick: Tick) -> None:

@@ -12,8 +12,8 @@ from pqkit.statements.declare import Declared
 from pqkit.statements.generate import declared
 
 ALL = dict(declared())
-# What a full look at is fine: one row per living worker, or per queue and duty; a list that was passed.
-SMALL = {"worker", "queue", "duty", "file_intent", "listed"}
+# What a full look at is fine: one row per living worker, or per queue and duty; lists that were passed or made.
+SMALL = {"worker", "queue", "duty", "file_intent", "listed", "names"}
 ALL_DAY = [
     "INSERT_JOB",
     "INSERT_READY",

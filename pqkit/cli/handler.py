@@ -43,7 +43,8 @@ def rehearse_handler(
     import_tasks(modules)
     task = find(name)
     if task is None:
-        raise BadInput(f"there is no task {name!r} in {', '.join(modules)}")
+        where = f"in {', '.join(modules)}" if modules else "known: name the module that declares it with --tasks"
+        raise BadInput(f"there is no task {name!r} {where}")
     given = arguments(arg or [], args)
     task.encode(given)
     folders = list(folder or [])

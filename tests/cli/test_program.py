@@ -53,13 +53,51 @@ STEPS = [
     ("runs table nothing", 2, "no batch of notebooks"),
     ("lab contention --seconds 0.2 --writers 2", ANY, "contention: 2 writers, 0.2 s"),
     ("lab crash --task nowhere:handler", 2, "cannot import the tasks in nowhere"),
+    ("jobs set-priority 3 --priority 5 --yes", 0, "1 job changed"),
+    ('jobs replace 3 --args {"n":9}', 0, "is queued instead of job 3"),
+    ("queues set images --concurrency 2", 0, "concurrency 2"),
+    ("queues show images", 0, "jobs at once"),
+    ("batches list", 0, "batch"),
+    ("batches show 1", 2, "there is no batch 1"),
+    ("redrives start --state canceled --yes", 0, "redrive 1 has begun"),
+    ("redrives list", 0, "running"),
+    ("redrives show 1", 0, "running"),
+    ("redrives stop 1", 0, "redrive 1 is stopped"),
+    ("redrives undo 1", 0, "0 jobs put back"),
+    ("schedules add hourly add --every 3600", 0, "schedule hourly added"),
+    ("schedules list", 0, "hourly"),
+    ("schedules show hourly", 0, "hourly"),
+    ("schedules edit hourly --every 1800", 0, "schedule hourly"),
+    ("schedules pause hourly", 0, "paused"),
+    ("schedules resume hourly", 0, "resumed"),
+    ("schedules run hourly", 0, "queued"),
+    ("schedules backfill hourly --from 2h --yes", 0, ""),
+    ("schedules delete hourly --yes", 0, "schedule hourly deleted"),
+    ("tokens add ci --scope read", 0, "pq_"),
+    ("tokens list", 0, "ci"),
+    ("tokens revoke nothing", 2, "there is no token nothing"),
+    ("users add ann --role viewer", 2, "a password has"),
+    ("users list", 0, "user"),
+    ("users role ann operator", 2, "there is no user ann"),
+    ("users password ann", 2, "a password has"),
+    ("users remove ann --yes", 2, "there is no user ann"),
+    ("keys new", 2, "name a file"),
+    ("keys list", 0, "no keys"),
+    ("keys rotate", 2, "there is no key"),
+    ("db archive old --yes", 0, "nothing to prune"),
+    ("db prune --yes", 0, "nothing to prune"),
+    ("db restore nothing.db --yes", 2, "nothing.db"),
+    ("db copy sqlite:///data/queue.db sqlite:///two.db", 0, "sha256"),
+    ("drill copy.db", 0, "came back whole"),
+    ("forecast", 0, "No forecast"),
+    ("watch --once", 0, ""),
+    ("test-handler nothing", 2, "there is no task 'nothing' known"),
     ("init ops", 0, ""),
 ]
 # They run until stopped, or long, and have tests of their own.
-PROOFS = {
-    f"lab {name}" for name in ("recovery", "retry", "poison", "system", "powercut", "syscalls", "simulate", "mutants")
-}
-ELSEWHERE = {"up", "worker", "dashboards"} | PROOFS
+EXPERIMENTS = {"backups", "consoles", "cuts", "failover", "horizon", "moving", "mutants", "partition", "poison"}
+EXPERIMENTS |= {"powercut", "recovery", "restart", "retry", "schedules", "simulate", "syscalls", "system"}
+ELSEWHERE = {"up", "worker", "dashboards", "api"} | {f"lab {name}" for name in EXPERIMENTS}
 
 
 # The real program costs most of a second each time: here it writes, reads its input, answers in JSON, refuses.
