@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from pqkit import bench
 from pqkit.bench import Figure, Plan, Sample, Scale, figures, rows, run
 from pqkit.bench.bars import FILE, SERVER
 from pqkit.bench.crew import WorkerDied, crew
 from pqkit.bench.ground import Ground
-from pqkit.db import connect
 from pqkit.db.site import Site, site_beside
 from pqkit.db.yardstick import yardstick
 from pqkit.queries import at_rest, counts
@@ -127,8 +125,8 @@ def test_the_yardstick_finishes_every_job_once(site: Site) -> None:
         _, url = site.new()
         with yardstick(url, "full") as raw:
             assert drain(raw) > 0
-            with connect(url).look() as connection:
-                assert connection.execute(text("SELECT state, count(*) FROM item GROUP BY state")).all() == [(2, 50)]
+            states = raw._connection.execute("SELECT state, count(*) FROM item GROUP BY state")
+            assert states.fetchall() == [(2, 50)]
 
 
 def test_the_yardstick_on_a_server_waits_for_the_disk_where_pqkit_does(server: Server) -> None:
