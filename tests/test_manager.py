@@ -23,6 +23,7 @@ from tests.test_up import Project
 
 S = JobState
 TASKS = """
+import time
 from pathlib import Path
 
 from pqkit import Fail, task
@@ -34,11 +35,11 @@ def ship(order: int, gift: bool = False) -> str:
     return f"shipped {order}"
 
 @task(queue="slow")
-def until_told(*, ctx):
+def dawdle(*, ctx):
     ctx.progress(0.25, "a quarter")
     ctx.log("it has begun")
     while not ctx.should_stop():
-        ctx.sleep(0.05) if hasattr(ctx, "sleep") else __import__("time").sleep(0.05)
+        time.sleep(0.05)
     ctx.give_way()
 """
 
@@ -263,7 +264,7 @@ def test_a_failed_job_is_resubmitted_and_followed_until_it_is_completed(shop: Sh
 
 
 def test_a_running_job_is_shown_as_it_goes_and_canceled_honestly(shop: Shop, admin: Visit) -> None:
-    job = shop.queue.enqueue("until_told", queue="slow").id
+    job = shop.queue.enqueue("dawdle", queue="slow").id
     shop.becomes(job, S.PROCESSING)
     open_job(admin, job)
     admin.shows("processing: a worker holds it", "a quarter", "it has begun")
