@@ -55,7 +55,9 @@ def test_a_producer_that_asks_again_without_a_key_is_found_out(place: Scratch) -
 
 
 def test_a_worker_that_takes_silence_for_success_is_found_out(place: Scratch) -> None:
-    assert rules(cuts(place, 20, fault="hopeful", calm=6)) & {"all final", "effects once"}
+    # Whether a cut meets a worker's finish is chance.
+    found = (rules(cuts(place, 20, fault="hopeful", calm=6)) for _ in range(8))
+    assert any(broken & {"all final", "effects once"} for broken in found)
 
 
 def test_a_server_that_is_ended_at_once_loses_nothing_that_was_acknowledged(bare: Scratch) -> None:

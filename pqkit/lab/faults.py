@@ -23,6 +23,7 @@ from pqkit.statements import attempt as declared
 from pqkit.statements.declare import Declared
 from pqkit.statements.tables import LEASE
 from pqkit.worker import loop
+from pqkit.worker.forgotten import Forgotten
 from pqkit.worker.heart import Heart
 from pqkit.worker.slots import Slots
 
@@ -120,7 +121,7 @@ def _with_strange_pids() -> None:
 
 
 def _with_hope() -> None:
-    """A commit that was not answered is taken for one that stands."""
+    """A commit that was not answered is taken for one that stands, and no look shows that it does not."""
     from pqkit.db.postgresql.transaction import Write  # noqa: PLC0415 - its driver is an extra
 
     honest = Write._commit  # noqa: SLF001 - a control reaches into what it breaks
@@ -130,6 +131,7 @@ def _with_hope() -> None:
             honest(write)
 
     patch.object(Write, "_commit", commit).start()
+    patch.object(Forgotten, "found", lambda _: []).start()
 
 
 def _nothing(*_: object) -> None:
