@@ -1,6 +1,7 @@
 """The README's pictures of the consoles, taken from real ones at work: ``make docs-pictures``, about two minutes."""
 
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -12,7 +13,9 @@ from typing import Any
 from playwright.sync_api import BrowserContext, sync_playwright
 
 from pqkit import get_queue, lab, queries
+from pqkit.access import Users
 from pqkit.queue import Queue
+from pqkit.rights import Role
 from pqkit.states import JobState
 
 HERE = Path(__file__).parent
@@ -24,6 +27,7 @@ from tests.browser import find_chromium  # noqa: E402
 
 PORTS = {"PQKIT_OPS_PORT": "18502", "PQKIT_MANAGER_PORT": "18501"}
 SECONDS = 90
+PASSWORD = secrets.token_urlsafe(18)
 CALLS: dict[str, Callable[[int], dict[str, Any]]] = {
     "thumbnail": lambda n: {"path": f"photos/2026/{n:05d}.jpg", "width": 400},
     "send_receipt": lambda n: {"order": 10_000 + n, "to": f"customer{n}@example.com"},
@@ -68,17 +72,19 @@ def shoot(context: BrowserContext, queue: Queue) -> None:
     page.locator("canvas").first.wait_for()
     page.wait_for_timeout(4_000)
     page.screenshot(path=HERE / "pictures" / "ops.png")
+    Users(queue.operator("pictures")).add("ann", PASSWORD, Role.ADMIN)
     page.goto("http://127.0.0.1:18501/")
+    page.get_by_label("Name").fill("ann")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
     page.locator(".tabulator-row").first.wait_for()
     failed = queries.Filter(states=(JobState.UNPROCESSABLE,), queue="ingest")
-    page.get_by_role("combobox", name="State").click()
-    page.get_by_role("menuitem", name="unprocessable").click()
-    page.get_by_label("Open job number").fill(str(queries.ids(queue.database, failed, 6)[-1]))
-    page.get_by_label("Open job number").press("Enter")
-    page.get_by_text("pqkit jobs resubmit").wait_for()
-    page.mouse.move(640, 30)
-    page.wait_for_timeout(3_000)
-    page.screenshot(path=HERE / "pictures" / "manager.png")
+    for name, query in {"manager": "", "walk-unprocessable": "&state=unprocessable"}.items():
+        page.goto(f"http://127.0.0.1:18501/?job={queries.ids(queue.database, failed, 6)[-1]}{query}")
+        page.get_by_text("What happened").wait_for()
+        page.mouse.move(640, 30)
+        page.wait_for_timeout(3_000)
+        page.screenshot(path=HERE / "pictures" / f"{name}.png")
 
 
 def main() -> None:
