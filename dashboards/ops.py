@@ -120,15 +120,20 @@ class Ops:
             card(blocks["health"]),
         )
 
-    async def _begin(self) -> None:
+    def _begin(self) -> None:
         pn.state.add_periodic_callback(self.update, period=int(EVERY * 1000))
-        await self.update()
+        self._update_soon()
 
-    async def _chosen(self, *_: Any) -> None:
+    def _update_soon(self) -> None:
+        """As the document's own callback: it holds the document's lock all the while, also when it has waited."""
+        if pn.state.curdoc is not None:
+            pn.state.curdoc.add_next_tick_callback(self.update)
+
+    def _chosen(self, *_: Any) -> None:
         queue, task = (None if choice.value == ALL else choice.value for choice in (self.queue, self.task))
         self.view = View(self.window.value, queue, task)
         self._live()
-        await self.update()
+        self._update_soon()
 
     def _picked(self, _name: str, _old: float, _new: float) -> None:
         self.zoom.disabled = self.board.picked.end <= self.board.picked.start
