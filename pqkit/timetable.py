@@ -1,8 +1,8 @@
 """When a schedule's slots are: pure arithmetic over microseconds since 1970 UTC.
 
-Cron is read as Debian's cron reads it (https://manpages.debian.org/bookworm/cron/cron.8.en.html). Where hour and minute
-are fixed, a time that daylight saving leaves out comes right after the gap, and one that there is twice comes the first
-time. Where either begins with a star, or seconds are given, slots follow the clock that goes on: nothing is moved.
+Cron is read as Debian's cron reads it (cron(8)). Where hour and minute are fixed, a time that daylight saving leaves
+out comes right after the gap, and one that there is twice comes the first time. Where either begins with a star, or
+seconds are given, slots follow the clock that goes on: nothing is moved.
 """
 
 import json

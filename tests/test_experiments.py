@@ -11,11 +11,9 @@ from pqkit.lab.load import Cost, Step, judge, knee_of
 from pqkit.lab.policy import rescues, what_if
 from pqkit.lab.retry import judge as judge_retries
 from pqkit.lab.story import Blow, recoveries
-from pqkit.notebook.run import run
 from pqkit.queries.span import RunView, Span, actions, arrivals, lives, refusals, runs
 from pqkit.queue import Leases, Queue
 from pqkit.retry import BadPolicy
-from pqkit.settings import settings
 from pqkit.states import JobState
 from tests.verbs import claim_one, complete, fail
 
@@ -137,22 +135,6 @@ def test_a_span_holds_what_happened_in_it(queue: Queue, worker: Leases) -> None:
     assert refusals(database, Span(since)) == []
     for nothing in (runs, actions, arrivals):
         assert nothing(database, Span(until + S)) == []
-
-
-@pytest.mark.fault
-@pytest.mark.sqlite
-def test_a_queue_without_its_fence_fails_the_crash_notebook_for_that_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    settings.cache_clear()
-    monkeypatch.setenv("PQKIT_LAB_FAULT", "no_fence")
-    _, found = run(NOTEBOOKS / "crash.ipynb", {"kills": 0, "stops": 2, "workers": 3, "poison": 1})
-    settings.cache_clear()
-    assert found.verdict == "failed"
-    assert found.error is not None
-    assert "(verdict): AssertionError" in found.error
-    assert "accepted once: job" in found.error
 
 
 def test_a_notebook_whose_assertion_fails_fails_the_tests(tmp_path: Path) -> None:
