@@ -18,7 +18,6 @@ from pqkit.states import JobState
 from tests.verbs import claim_one, complete, fail
 
 REPO = Path(__file__).parent.parent
-NOTEBOOKS = REPO / "notebooks"
 S = 1_000_000
 
 
