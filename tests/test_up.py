@@ -1,5 +1,6 @@
 """`pqkit up` as its user meets it: real processes, from the first line to the last one gone."""
 
+import getpass
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ import psutil
 import pytest
 
 from pqkit.demo.tasks import STAMP
-from pqkit.queries import workers
+from pqkit.queries import trail, workers
 from pqkit.queue import get_queue
 from pqkit.supervise import place
 from tests.support import PATIENCE, free_port, wait_until
@@ -145,6 +146,12 @@ def test_the_demo_stamps_files_and_ctrl_c_leaves_no_process(project: Project) ->
 
     assert "worker_02, worker_03" in project.pqkit("workers", "scale", "4").stdout.replace(" and", ",")
     wait_until(lambda: len(project.named("--name worker_")) == 4, what="four workers")
+    assert project.pqkit("workers", "restart", "worker_03", "--reason", "as a drill").returncode == 0
+    queue = get_queue(f"sqlite:///{project.folder}/data/queue.db")
+    on_record = {entry.verb: (entry.who, entry.reason) for entry in trail(queue.database)}
+    queue.close()
+    assert on_record["scale_workers"] == (getpass.getuser(), None)
+    assert on_record["restart_process"] == (getpass.getuser(), "as a drill")
     victim = project.named("--name worker_01")[0]
     victim.kill()
     project.wait_for(" worker_01 ")  # how it is said depends on when Supervisor was asked

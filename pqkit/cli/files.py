@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from pqkit.cli import output as out
-from pqkit.cli.inputs import Yes, seconds
+from pqkit.cli.inputs import Reason, Yes, seconds
 from pqkit.demo.clean import Old, delete, useless
 from pqkit.queue import get_queue
 from pqkit.settings import settings
@@ -26,6 +26,7 @@ def clean(
     older_than: Annotated[
         float, typer.Option(parser=seconds, metavar="AGE", help="Last written at least so long ago: 30s, 5m, 2h, 7d.")
     ],
+    reason: Reason = None,
     yes: Yes = False,
 ) -> None:
     """Delete files whose job is completed, and staged left-overs of jobs that have ended.
@@ -34,12 +35,14 @@ def clean(
     that no completed job has stamped is kept. The demo's task clean_files does the same by schedule.
     """
     folder = settings().files
-    found = useless(get_queue(create=False), folder, older_than)
+    queue = get_queue(create=False)
+    found = useless(queue, folder, older_than)
     if not found:
         out.say(f"nothing to clean in {folder}")
         return
     total = f"{out.many(len(found), 'file')}, {out.size(sum(file.size for file in found))}"
     out.ask(f"delete {total}?", yes=yes, preview=lambda to: _preview(to, folder, found))
+    queue.operator().note("clean_files", reason, files=len(found))
     out.say(f"deleted {out.many(delete(folder, found), 'file')} from {folder}")
 
 

@@ -7,7 +7,8 @@ from rich.text import Text
 
 from pqkit import queries
 from pqkit.cli import output as out
-from pqkit.cli.inputs import AsJson
+from pqkit.cli.inputs import AsJson, Reason
+from pqkit.errors import DatabaseUnavailable
 from pqkit.log import escape
 from pqkit.queries import WorkerView
 from pqkit.queue import get_queue
@@ -55,9 +56,12 @@ def state(worker: WorkerView) -> Any:
 
 
 @app.command()
-def scale(count: Annotated[int, typer.Argument(min=0, help="How many workers shall run.")]) -> None:
+def scale(
+    count: Annotated[int, typer.Argument(min=0, help="How many workers shall run.")], reason: Reason = None
+) -> None:
     """Start or stop worker processes until COUNT of them run; the others keep running, stopped ones drain first."""
     supervisor = Supervisor.connect()
+    _note("scale_workers", reason, count=count)
     started, stopped = supervisor.scale(count)
     for what, names in (("started", started), ("stopping", stopped)):
         if names:
@@ -67,14 +71,26 @@ def scale(count: Annotated[int, typer.Argument(min=0, help="How many workers sha
 
 
 @app.command()
-def stop(name: Name) -> None:
+def stop(name: Name, reason: Reason = None) -> None:
     """Tell one process of `pqkit up` to stop: a worker drains first, and its jobs go back uncharged."""
-    Supervisor.connect().stop(name)
+    supervisor = Supervisor.connect()
+    _note("stop_process", reason, process=name)
+    supervisor.stop(name)
     out.say(f"stopping {name}")
 
 
 @app.command()
-def restart(name: Name) -> None:
+def restart(name: Name, reason: Reason = None) -> None:
     """Stop one process of `pqkit up`, wait until it has drained, and start it again."""
-    Supervisor.connect().restart(name)
+    supervisor = Supervisor.connect()
+    _note("restart_process", reason, process=name)
+    supervisor.restart(name)
     out.say(f"restarted {name}")
+
+
+def _note(verb: str, reason: str | None, **detail: Any) -> None:
+    """Put it on record; where the database is away, stopping a worker may be what brings it back."""
+    try:
+        get_queue(create=False).operator().note(verb, reason, **detail)
+    except DatabaseUnavailable as error:
+        typer.echo(f"this does not go on record: {error}", err=True)

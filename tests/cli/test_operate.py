@@ -1,5 +1,7 @@
 """Queues, workers, monitor, files, database and doctor on the command line."""
 
+import getpass
+import json
 import os
 import resource
 import signal
@@ -13,7 +15,7 @@ from sqlalchemy import delete, insert
 
 from pqkit.models import table
 from pqkit.outcome import completed
-from pqkit.queries import queues
+from pqkit.queries import Trace, queues, trail
 from pqkit.queue import Finished
 from tests.cli.support import PROGRAM, read_screen
 from tests.conftest import a_worker
@@ -146,8 +148,10 @@ def test_files_of_completed_jobs_and_staged_leftovers_are_cleaned_and_nothing_el
     (folder / "link.txt").symlink_to(tmp_path / "outside")
     assert pqkit("files", "clean", "--older-than", "10m").code == 2
     assert (folder / "done.txt").exists()
-    cleaned = pqkit("files", "clean", "--older-than", "10m", "--yes")
+    cleaned = pqkit("files", "clean", "--older-than", "10m", "--yes", "--reason", "tidy")
     assert cleaned.out == "deleted 2 files from data/files\n"
+    (entry,) = trail(queue.database, Trace(verb="clean_files"))
+    assert (entry.who, entry.reason, json.loads(entry.detail)) == (getpass.getuser(), "tidy", {"files": 2})
     assert {path.name for path in folder.iterdir()} == {*kept, "young.txt", "link.txt"}
     assert (tmp_path / "outside").exists()
     assert "nothing to clean" in pqkit("files", "clean", "--older-than", "10m").out
