@@ -21,7 +21,7 @@ up: setup ## run the whole system with the file demo; Ctrl+C stops it
 	@$(BIN)/pqkit up --demo
 
 test: setup browser lint ## lint, check types, run every test and notebook
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
 lint: setup ## check style and types
 	$(BIN)/ruff check

@@ -1,0 +1,31 @@
+"""The tables. A job's state is where its row stands: in ``ready``, ``delayed``, ``lease`` or ``closed``.
+
+Times are integers: microseconds since 1970 UTC. The hot path does not use these classes, only their tables.
+"""
+
+from sqlalchemy import BigInteger, Column, Float, Integer, MetaData, Table
+
+from pqkit.columns import Json, Text
+from pqkit.models import access, fleet, jobs, measures, record, settings
+from pqkit.models.base import Row
+
+__all__ = ["access", "fleet", "job_state", "jobs", "measures", "metadata", "record", "settings", "table"]
+
+metadata: MetaData = Row.metadata
+
+
+def table(name: str) -> Table:
+    return metadata.tables[name]
+
+
+# A view, so it has metadata of its own: create_all and the comparison of schemas leave it alone.
+job_state = Table(
+    "job_state",
+    MetaData(),
+    *(Column(name, Integer) for name in ("priority", "attempt", "retries", "crashes", "max_retries")),
+    *(Column(name, Text) for name in ("queue", "task", "state", "backoff", "unique_key", "assigned_to", "error")),
+    *(Column(name, Json) for name in ("args", "result")),
+    *(Column(name, BigInteger) for name in ("id", "created_at", "due_at", "claimed_at", "cancel_requested_at")),
+    *(Column(name, BigInteger) for name in ("finished_at", "worker_id")),
+    Column("timeout", Float),
+)

@@ -1,0 +1,55 @@
+"""Workers, and which of them maintains."""
+
+from sqlalchemy import BigInteger, Column, Index
+from sqlmodel import Field
+
+from pqkit.columns import BIG, NARROW, Text
+from pqkit.models.base import Row, given_key
+
+
+class WorkerRow(Row, table=True):
+    """One worker process's life, kept after its end. ``id`` is random: no two lives share it.
+
+    ``boot_id`` and ``beat`` (microseconds of a clock that no one can set) decide about leases; ``heartbeat_at`` is for
+    people. ``process_start`` tells a process from a later one with the same pid, ``pid_space`` where pids compare.
+    ``queues`` is a JSON list, NULL for all.
+    """
+
+    __tablename__ = "worker"
+    __table_args__ = (Index("worker_alive", "ended_at", "name"),)
+    id: int = Field(sa_column=given_key())
+    name: str = Field(sa_type=Text)
+    host: str = Field(sa_type=Text)
+    pid: int
+    process_start: int = Field(sa_type=BigInteger)
+    pid_space: str = Field(sa_type=Text)
+    boot_id: str = Field(sa_type=Text)
+    beat: int = Field(sa_type=BigInteger)
+    slots: int
+    queues: str | None = Field(default=None, sa_type=Text)
+    version: str = Field(sa_type=Text)
+    started_at: int = Field(sa_type=BigInteger)
+    heartbeat_at: int = Field(sa_type=BigInteger)
+    memory: int = Field(default=0, sa_type=BigInteger)
+    stopping_at: int | None = Field(default=None, sa_type=BigInteger)
+    ended_at: int | None = Field(default=None, sa_type=BigInteger)
+    end_reason: str | None = Field(default=None, sa_type=Text)
+
+
+class WorkerTaskRow(Row, table=True):
+    """A task that a living worker knows; a claim takes no other."""
+
+    __tablename__ = "worker_task"
+    __table_args__ = (NARROW,)
+    worker_id: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
+    task: str = Field(sa_column=Column(Text, primary_key=True))
+
+
+class DutyRow(Row, table=True):
+    """Who does a maintenance duty, until when on the lease clock of which boot."""
+
+    __tablename__ = "duty"
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    worker_id: int = Field(sa_type=BigInteger)
+    boot_id: str = Field(sa_type=Text)
+    until: int = Field(sa_type=BigInteger)
