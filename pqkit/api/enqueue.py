@@ -7,7 +7,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from pqkit.access import Principal
 from pqkit.api.gate import OnQueue, needs
-from pqkit.api.shapes import Name, NewJob, NewJobs, Queued, QueuedMany
+from pqkit.api.shapes.base import Name
+from pqkit.api.shapes.jobs import NewJob, NewJobs, Queued, QueuedMany
 from pqkit.queue import Queue
 
 router = APIRouter(tags=["enqueue"])

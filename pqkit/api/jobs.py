@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Path, Query
 from pqkit import queries
 from pqkit.access import Principal
 from pqkit.api.gate import Looker, OnQueue, needs
-from pqkit.api.shapes import UNSAID, Asked, JobId, JobOut, JobPage, JobWhole, Name, Seconds, StateOut, Words
+from pqkit.api.shapes.base import UNSAID, Asked, JobId, Name, Seconds, Words
+from pqkit.api.shapes.jobs import JobOut, JobPage, JobWhole, StateOut
 from pqkit.errors import PqkitError, Refused
 from pqkit.payload import INT_MAX, INT_MIN
 from pqkit.queries import Filter, Key

@@ -8,14 +8,12 @@ from fastapi import APIRouter, Depends, Path
 from pqkit import queries
 from pqkit.access import Principal
 from pqkit.api.gate import Looker, OnQueue, needs
-from pqkit.api.shapes import (
-    UNSAID,
-    Asked,
+from pqkit.api.shapes.base import UNSAID, Asked, Name
+from pqkit.api.shapes.jobs import Queued
+from pqkit.api.shapes.schedules import (
     Backfill,
     BackfilledOut,
-    Name,
     NewSchedule,
-    Queued,
     ScheduleChange,
     ScheduleOut,
     ScheduleWhole,

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends, Path, Query
 from pqkit import queries
 from pqkit.access import Principal
 from pqkit.api.gate import Looker, OnQueue, needs
-from pqkit.api.shapes import UNSAID, Asked, Name, NewQueue, Pause, QueueOut, Stats, WorkerOut
+from pqkit.api.shapes.base import UNSAID, Asked, Name
+from pqkit.api.shapes.system import NewQueue, Pause, QueueOut, Stats, WorkerOut
 from pqkit.errors import NotFound, Refused
 
 router = APIRouter(tags=["system"])

@@ -11,7 +11,9 @@ from pqkit import cipher
 from pqkit.access import Principal
 from pqkit.api.bell import Bell
 from pqkit.api.gate import WithRemotes, needs
-from pqkit.api.shapes import (
+from pqkit.api.shapes.base import Name
+from pqkit.api.shapes.jobs import StateOut
+from pqkit.api.shapes.work import (
     BeatOut,
     Claiming,
     Claims,
@@ -20,11 +22,9 @@ from pqkit.api.shapes import (
     FailedRun,
     Finish,
     Leased,
-    Name,
     NewWorker,
     Registered,
     Snoozing,
-    StateOut,
 )
 from pqkit.errors import NotFound
 from pqkit.outcome import Claim, Fail, Outcome, Retry, Snooze, completed, ended_by, released
