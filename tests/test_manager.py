@@ -417,3 +417,74 @@ def test_no_words_of_others_are_run(shop: Shop, admin: Visit) -> None:
         admin.page.wait_for_timeout(500)
     assert admin.page.evaluate("window.hit") is None
     worker.end("done")
+
+
+def test_a_queue_is_made_paused_resumed_changed_and_deleted(shop: Shop, admin: Visit) -> None:
+    admin.turn_to("Queues")
+    admin.press("New queue")
+    admin.fill("Name", "parcels")
+    confirm(admin, "Make it")
+    admin.shows("Queue parcels is made")
+    admin.choose("Queue", "parcels")
+    admin.press("Pause")
+    admin.fill("For how long (30m, 2h; empty: until resumed)", "2h")
+    confirm(admin, "Pause", "stocktaking")
+    admin.shows(": stocktaking")
+    admin.press("Resume")
+    confirm(admin, "Resume")
+    admin.shows("Queue parcels is resumed")
+    admin.press("Settings")
+    admin.fill("concurrency", "3")
+    confirm(admin, "Change")
+    admin.shows("concurrency 3")
+    shop.queue.enqueue("nobody", queue="parcels")
+    wait_until(lambda: admin.page.get_by_role("row", name=re.compile("parcels 1")).count() > 0, what="a job in it")
+    admin.press("Delete")
+    admin.shows("1 waiting jobs will be canceled first")
+    confirm(admin, "Delete")
+    admin.fill("Type parcels to go on", "parcels")
+    confirm(admin, "Delete")
+    admin.shows("Queue parcels is deleted")
+    assert "parcels" not in [queue.name for queue in queries.queues(shop.queue.database)]
+
+
+def test_a_schedule_is_added_run_and_deleted(shop: Shop, admin: Visit) -> None:
+    admin.turn_to("Schedules")
+    admin.press("New schedule")
+    admin.fill("Name", "nightly")
+    admin.page.get_by_label("Task", exact=True).fill("ship")
+    admin.fill("Cron", "30 2 * * *")
+    admin.fill("Arguments (JSON object)", '{"order": 1}')
+    confirm(admin, "Add")
+    admin.shows("Schedule nightly comes next at")
+    admin.press("Run now")
+    confirm(admin, "Run now")
+    admin.shows("is queued")
+    admin.press("Delete")
+    admin.fill("Type nightly to go on", "nightly")
+    confirm(admin, "Delete")
+    admin.shows("Schedule nightly is deleted")
+
+
+def test_a_viewer_sees_no_buttons_and_cannot_act_by_a_made_up_message(shop: Shop, doors: Doors) -> None:
+    (job,) = shop.failed(1)
+    viewer = doors.let_in("vera")
+    open_job(viewer, job)
+    viewer.shows("What happened")
+    for label in ("Resubmit", "Cancel", "Delete"):
+        assert viewer.page.get_by_role("button", name=label, exact=True).locator("visible=true").count() == 0
+    press = """label => { for (const model of Bokeh.documents[0]._all_models.values())
+        if (model.data && model.data.label == label) model.data.clicks = (model.data.clicks || 0) + 1 }"""
+    viewer.page.evaluate(press, "Resubmit")  # as by a message that is made by hand: the button is not there to press
+    viewer.shows(f"Resubmit job {job}")
+    viewer.page.evaluate(press, "Resubmit")
+    viewer.shows("Vera may not resubmit")
+    assert shop.queue.state(job) is S.FAILED
+    assert queries.trail(shop.queue.database, Trace(who="vera")) == []
+    operator = doors.let_in("olga")
+    open_job(operator, job)
+    card_button(operator, "Resubmit").wait_for()
+    operator.page.evaluate(press, "Resubmit")
+    operator.shows(f"Resubmit job {job}")
+    operator.page.evaluate(press, "Resubmit")
+    shop.becomes(job, S.COMPLETED)

@@ -16,6 +16,7 @@ from .cleanup import CleanUp
 from .desk import Desk
 from .gate import Gate, Visitor
 from .jobs import Jobs
+from .lock import whole
 from .notebooks import Notebooks
 from .parts import Words, stack
 from .queues import Queues
@@ -98,25 +99,28 @@ class Manager:
         leave = button("Log out", self._leave)
         return pn.FlexBox(who, leave, gap="12px", align_items="center", justify_content="flex-end", margin=0)
 
+    @whole
     async def _start(self) -> None:
         await self._refresh()
         if self._over:
             return
         self._ticking = [
             pn.state.add_periodic_callback(self._tick, period=EVERY),
-            pn.state.add_periodic_callback(self.jobs.one.tick, period=FOLLOWED_EVERY),
+            pn.state.add_periodic_callback(whole(self.jobs.one.tick), period=FOLLOWED_EVERY),
         ]
 
     @property
     def _open_part(self) -> Any:
         return list(self._parts.values())[self._tabs.active]
 
+    @whole
     async def _turned(self, *_: object) -> None:
         await self._refresh()
 
     async def _refresh(self) -> None:
         await self._open_part.refresh()
 
+    @whole
     async def _tick(self) -> None:
         """Only what is looked at is kept fresh."""
         part = self._open_part

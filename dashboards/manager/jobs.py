@@ -21,6 +21,7 @@ from ..words import NOTHING, clock, count
 from .acting import Acting
 from .address import AGES, ANY, Address
 from .desk import Desk
+from .lock import whole
 from .one import One
 from .parts import stack
 from .sheet import CHOICE, NARROW, Sheet, button, line
@@ -195,10 +196,12 @@ class Jobs:
         """The styles of a job's row: the one whose card is open."""
         return [CHOSEN if job == str(self.one.chosen) else ""] * cells
 
+    @whole
     async def _clicked(self, event: Any) -> None:
         if event.row < len(self.rows):
             await self._choose(self.rows[event.row].id)
 
+    @whole
     async def _typed(self, event: Any) -> None:
         text = event.new.strip().lstrip("#")
         if text.isdecimal() and len(text) < 19:
@@ -211,6 +214,7 @@ class Jobs:
         self.table.param.trigger("value")  # styles travel with the data
         await self.one.refresh()
 
+    @whole
     async def _filtered(self, *_: Any) -> None:
         self._starts, self._found = [None], None
         self._ids = set()

@@ -26,7 +26,7 @@ from ..words import NOTHING, clock, safe
 from .desk import Desk
 from .parts import Words, stack
 from .reports import frame
-from .sheet import CHOICE, FIELD, NARROW, button, line
+from .sheet import CHOICE, FIELD, NARROW, button, line, offer
 
 COLUMNS = [("Began", ""), ("Notebook", ""), ("Verdict", ""), ("Job", "number"), ("Parameters", "wide")]
 COLUMNS += [("Recorded or wrong", "wide")]
@@ -50,7 +50,7 @@ class Notebooks:
         self._fields: dict[str, tuple[Parameter, Any]] = {}
         self._go = button("Run it as a job", self._start, strong=True)
         self._table, self._report = Words(), Words()
-        self._run = pmui.Select(label="Run", options=[], **CHOICE)
+        self._run = pmui.Select(label="Run", options=[], visible=False, **CHOICE)
         self._show = button("Show its report", self._open)
         self._regress = button("Make it a regression", self._make_regression)
         self._job = pmui.TextInput(label="Number of a failed job", **NARROW)
@@ -71,9 +71,7 @@ class Notebooks:
         """The past runs anew; what was chosen stays chosen."""
         found = await asyncio.to_thread(past, SHOWN)
         self._seen = dict(found)
-        if self._run.options != list(self._seen):
-            kept = self._run.value if self._run.value in self._seen else next(iter(self._seen), None)
-            self._run.param.update(options=list(self._seen), value=kept)
+        offer(self._run, list(self._seen))
         head = shell.head("Past runs", f"kept in {safe(settings().runs)}")
         self._table.object = head + shell.grid(COLUMNS, [row(run) for _, run in found], "No notebook has run yet.")
         self._show_buttons()

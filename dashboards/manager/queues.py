@@ -16,7 +16,7 @@ from .. import shell
 from ..words import NOTHING, age, clock, count, safe
 from .desk import Desk
 from .parts import Words, stack, until
-from .sheet import CHOICE, NARROW, Sheet, button, line
+from .sheet import CHOICE, NARROW, Sheet, button, line, offer
 
 COLUMNS = [("Queue", ""), ("Pending", "number"), ("Oldest waits", "number"), ("Processing", "number")]
 COLUMNS += [("Scheduled", "number"), ("Retrying", "number"), ("Paused", "wide"), ("Settings", "wide")]
@@ -41,7 +41,7 @@ class Queues:
     def __init__(self, desk: Desk) -> None:
         self.desk, self.sheet = desk, Sheet()
         self._table = Words()
-        self._queue = pmui.Select(label="Queue", options=[], **CHOICE)
+        self._queue = pmui.Select(label="Queue", options=[], visible=False, **CHOICE)
         verbs = {
             "pause": ("Pause", self._pause),
             "resume": ("Resume", self._resume),
@@ -63,9 +63,7 @@ class Queues:
             return
         views, self._now = found
         self._seen = {view.name: view for view in views}
-        if self._queue.options != list(self._seen):
-            kept = self._queue.value if self._queue.value in self._seen else next(iter(self._seen), None)
-            self._queue.param.update(options=list(self._seen), value=kept)
+        offer(self._queue, list(self._seen))
         rows = (self._row(view) for view in views)
         self._table.object = shell.grid(COLUMNS, rows, "There is no queue yet: the first job of one enters it.")
         self._show_buttons()

@@ -15,8 +15,9 @@ from pqkit.timetable import Missed, Overlap, Schedule
 from .. import shell
 from ..words import NOTHING, clock, safe
 from .desk import Desk
+from .lock import whole
 from .parts import Words, stack
-from .sheet import CHOICE, FIELD, NARROW, Sheet, button, line
+from .sheet import CHOICE, FIELD, NARROW, Sheet, button, line, offer
 
 COLUMNS = [("Schedule", ""), ("When", ""), ("Next", ""), ("Task", ""), ("Queue", ""), ("Missed slots", "")]
 COLUMNS += [("While one runs", ""), ("Paused", "wide"), ("Arguments", "wide")]
@@ -37,7 +38,9 @@ class Planned:
     def __init__(self, desk: Desk) -> None:
         self.desk, self.sheet = desk, Sheet()
         self._table, self._slots = Words(), Words()
-        self._name = pmui.Select(label="Schedule", options=[], **CHOICE)
+        self._past = shell.card(self._slots)
+        self._past.visible = False
+        self._name = pmui.Select(label="Schedule", options=[], visible=False, **CHOICE)
         self._buttons = {verb: button(label, partial(self._ask, verb)) for verb, label in LABELS.items()}
         self._edit = button("Change", partial(self._write, new=False))
         self._new = button("New schedule", partial(self._write, new=True))
@@ -46,7 +49,7 @@ class Planned:
 
     def view(self) -> Viewable:
         verbs = line(self._name, *self._buttons.values(), self._edit, self._new)
-        return stack(self.sheet.view, shell.card(stack(verbs, self._table)), shell.card(self._slots))
+        return stack(self.sheet.view, shell.card(stack(verbs, self._table)), self._past)
 
     async def refresh(self) -> None:
         name = self._name.value
@@ -58,14 +61,14 @@ class Planned:
         if found is None:
             return
         self._seen = {one.name: one for one in found[0]}
-        if self._name.options != list(self._seen):
-            kept = name if name in self._seen else next(iter(self._seen), None)
-            self._name.param.update(options=list(self._seen), value=kept)
+        offer(self._name, list(self._seen))
         self._table.object = shell.grid(COLUMNS, map(row, found[0]), "Nothing comes by itself yet.")
         title = shell.head(f"Last slots of {name}", _following(self._seen.get(name or "")))
         self._slots.object = title + shell.grid(SLOTS, map(slot_row, found[1]), "It has had none.") if name else ""
+        self._past.visible = bool(name)
         self._show_buttons()
 
+    @whole
     async def _chosen(self, *_: Any) -> None:
         await self.refresh()
 

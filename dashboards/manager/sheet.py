@@ -7,6 +7,7 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from .. import shell
+from .lock import whole
 
 Go = Callable[[str | None], Awaitable[bool]]
 FIELD = {"size": "small", "variant": "outlined", "margin": 0, "sizing_mode": "stretch_width"}
@@ -21,7 +22,16 @@ BUTTON = {"size": "small", "margin": 0, "disable_elevation": True}
 
 def button(label: str, press: Callable[..., object], *, strong: bool = False, **more: object) -> pmui.Button:
     look = {"variant": "contained" if strong else "outlined", "color": "primary"}
-    return pmui.Button(label=label, on_click=press, **{**BUTTON, **look, **more})
+    return pmui.Button(label=label, on_click=whole(press), **{**BUTTON, **look, **more})
+
+
+def offer(choice: pmui.Select, names: Sequence[str]) -> None:
+    """Let the person choose among these; what was chosen stays so. Nothing is offered where there are none: a menu that
+    is opened empty stays empty."""
+    if choice.options != list(names):
+        kept = choice.value if choice.value in names else next(iter(names), None)
+        choice.param.update(options=list(names), value=kept)
+    choice.visible = bool(names)
 
 
 def line(*inside: Viewable) -> pn.FlexBox:

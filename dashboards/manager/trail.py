@@ -12,6 +12,7 @@ from pqkit.queries import Entry, Trace
 from .. import shell
 from ..words import NOTHING, clock, safe
 from .desk import Desk
+from .lock import whole
 from .parts import Words, stack
 from .sheet import NARROW, button, line
 
@@ -54,6 +55,7 @@ class Trail:
         verb = self._verb.value.strip().lower().replace(" ", "_")
         return Trace(self._who.value.strip() or None, verb or None, number)
 
+    @whole
     async def _filtered(self, *_: Any) -> None:
         self._starts = [None]
         await self.refresh()

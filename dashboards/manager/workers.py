@@ -17,7 +17,7 @@ from ..words import NOTHING, age, safe, size
 from .acting import whole
 from .desk import Desk
 from .parts import Words, stack
-from .sheet import CHOICE, NARROW, Sheet, button, line
+from .sheet import CHOICE, NARROW, Sheet, button, line, offer
 
 COLUMNS = [("Worker", ""), ("Host", ""), ("Pid", "number"), ("Jobs/slots", "number"), ("Heartbeat", "number")]
 COLUMNS += [("Memory", "number"), ("Up", "number"), ("Queues", "wide"), ("Tasks", "wide")]
@@ -31,7 +31,7 @@ class Workers:
     def __init__(self, desk: Desk) -> None:
         self.desk, self.sheet = desk, Sheet()
         self._table, self._processes = Words(), Words()
-        self._name = pmui.Select(label="Process", options=[], **CHOICE)
+        self._name = pmui.Select(label="Process", options=[], visible=False, **CHOICE)
         self._scale = button("Scale", self._ask_scale)
         self._stop = button("Stop", lambda *_: self._ask("stop"))
         self._restart = button("Restart", lambda *_: self._ask("restart"))
@@ -61,13 +61,10 @@ class Workers:
     def _show(self, processes: list[Process]) -> None:
         self._running = sum(process.group == POOL and process.state in UP for process in processes)
         names = [process.name for process in processes if process.state in UP]
-        if self._name.options != names:
-            kept = self._name.value if self._name.value in names else next(iter(names), None)
-            self._name.param.update(options=names, value=kept)
+        offer(self._name, names)
         self._scale.visible = bool(processes) and self.desk.may("scale_workers")
         self._stop.visible = bool(names) and self.desk.may("stop_process")
         self._restart.visible = bool(names) and self.desk.may("restart_process")
-        self._name.visible = bool(names)
 
     def _ask_scale(self, *_: Any) -> None:
         number = pmui.TextInput(label="Workers", value=str(self._running), **NARROW)
