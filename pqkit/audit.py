@@ -81,8 +81,8 @@ class History:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What jobs share: the workers' lives, the queues' pauses, the jobs that were claimed beside too many others of
-    their limit key, the moment of the look."""
+    """What jobs share: the workers' lives, the queues' pauses, the jobs that were claimed against a limit of their
+    queue, the moment of the look."""
 
     now: int
     lives: Mapping[int, Life] = field(default_factory=dict)

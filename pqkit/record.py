@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pqkit.audit import Acted, History, Life, Pause, Ran, Standing
+from pqkit.crowd import Change
+from pqkit.limits import PLAIN
 from pqkit.states import JobState, Place
 
 Row = Mapping[Any, Any]
@@ -49,3 +51,15 @@ def pauses(deeds: Iterable[tuple[int, str, str]]) -> list[Pause]:
         if verb == "pause":
             begun[about["queue"]] = (at, about["until"])
     return found + [Pause(queue, since, until) for queue, (since, until) in begun.items()]
+
+
+def changes(deeds: Iterable[tuple[int, str, str]]) -> dict[str, list[Change]]:
+    """What the settings of each queue were changed to, from (when, verb, detail) of the operators' record, oldest
+    first."""
+    found: dict[str, list[Change]] = {}
+    for at, verb, detail in deeds:
+        about = json.loads(detail)
+        made = found.setdefault(about.pop("queue"), [])
+        before = made[-1].settings if made else PLAIN
+        made.append(Change(at, before.changed(about) if verb == "set_queue" else PLAIN))
+    return found

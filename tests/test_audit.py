@@ -133,11 +133,43 @@ def test_a_claim_from_a_paused_queue_is_found(
 def test_a_claim_beside_too_many_of_its_key_is_found(queue: Queue, add: Any, worker: Leases) -> None:
     queue.operator().set_queue("default", key_concurrency=1)
     queue.enqueue_many(add, [{"a": 1}] * 2, limit_key="k")
-    sql(queue, "UPDATE action SET at = at - 1000000")
+    sql(queue, "UPDATE action SET at = at - 5000000")
     assert len(worker.exchange([], 2, alone=True).claims) == 1
     assert rules(queue) == set()
     sql(queue, "UPDATE queue SET limited = 0")  # the limit is forgotten
     assert len(worker.exchange([], 2, alone=False).claims) == 1
+    assert rules(queue) == {"limits kept"}
+
+
+def test_a_claim_beside_too_many_of_its_queue_is_found(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.operator().set_queue("default", concurrency=2)
+    queue.enqueue_many(add, [{"a": 1}] * 4)
+    sql(queue, "UPDATE action SET at = at - 5000000")
+    assert len(worker.exchange([], 4, alone=True).claims) == 2
+    assert rules(queue) == set()
+    sql(queue, "UPDATE queue SET limited = 0")  # the limit is forgotten
+    assert len(worker.exchange([], 1, alone=False).claims) == 1
+    assert rules(queue) == {"limits kept"}
+    queue.operator().set_queue("default", concurrency=None)  # and later taken away: it held when that job was claimed
+    assert len(worker.exchange([], 1, alone=False).claims) == 1
+    assert [found.job_id for found in audit(queue.database).findings] == [3]
+
+
+def test_claims_that_come_faster_than_their_rate_are_found(
+    queue: Queue, add: Any, worker: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = queue.database.now()
+    monkeypatch.setattr(queue.database, "now", lambda: start)
+    queue.operator().set_queue("default", rate=1, rate_per=10, rate_burst=2)
+    queue.enqueue_many(add, [{"a": 1}] * 9)
+    for second, forgotten, claimed in ((5, 0, 2), (15, 0, 1), (16, 1, 1), (46, 0, 2)):
+        monkeypatch.setattr(queue.database, "now", lambda at=start + second * SECOND: at)
+        sql(queue, f"UPDATE queue SET limited = {1 - forgotten}")
+        claims = worker.exchange([], 1 if forgotten else 4, alone=False).claims
+        assert len(claims) == claimed, second
+        for each in claims:
+            complete(worker, queue, each)
+    assert [found.job_id for found in audit(queue.database).findings] == [4]
     assert rules(queue) == {"limits kept"}
 
 

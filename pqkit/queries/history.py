@@ -1,17 +1,16 @@
 """The record that an audit judges, read job by job in one consistent look."""
 
-import json
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, literal, null, select, union_all
+from sqlalchemy import Connection, Executable, RowMapping, Select, literal, null, select, union_all
 
 from pqkit import record
 from pqkit.audit import Certificate, History, Life, Pause, Standing, Surroundings, judge
-from pqkit.crowd import KeyLimit, KeyRun, crowded
+from pqkit.crowd import Started, crowded
 from pqkit.db import Database
 from pqkit.models import table
 from pqkit.past import Past, examine
@@ -38,25 +37,22 @@ def audit(
 
 
 def _crowded(connection: Connection) -> Mapping[int, str]:
-    """Jobs that were claimed against the limit of their key, by the record of settings and runs."""
-    changes = select(ACTION.c.at, ACTION.c.verb, ACTION.c.detail).where(
-        ACTION.c.verb.in_(("set_queue", "delete_queue"))
-    )
-    said = [(row.at, row.verb, json.loads(row.detail)) for row in connection.execute(changes.order_by(ACTION.c.id))]
-    limits = [
-        KeyLimit(about["queue"], at, about.get("key_concurrency"))
-        for at, verb, about in said
-        if verb == "delete_queue" or "key_concurrency" in about
-    ]
-    names = {limit.queue for limit in limits}
-    if not names:
-        return {}
-    keyed = (JOB.c.limit_key.is_not(None), JOB.c.queue.in_(names))
-    asked = [JOB.c.id, JOB.c.queue, JOB.c.limit_key]
-    ended = select(*asked, ATTEMPT.c.claimed_at, ATTEMPT.c.ended_at).join(ATTEMPT, ATTEMPT.c.job_id == JOB.c.id)
-    held = select(*asked, LEASE.c.claimed_at, null()).join(LEASE, LEASE.c.job_id == JOB.c.id)
-    rows = connection.execute(union_all(ended.where(*keyed), held.where(*keyed)))
-    return crowded((KeyRun._make(row) for row in rows), limits)
+    """Jobs that were claimed against a limit of their queue, by the record of settings and runs."""
+    said = select(ACTION.c.at, ACTION.c.verb, ACTION.c.detail).where(ACTION.c.verb.in_(("set_queue", "delete_queue")))
+    changes = record.changes(row for row in connection.execute(said.order_by(ACTION.c.id)))
+    found: dict[int, str] = {}
+    for queue, made in changes.items():
+        if any(change.settings.limited for change in made):
+            found |= crowded((Started._make(row) for row in connection.execute(_started(queue))), made)
+    return found
+
+
+def _started(queue: str) -> Executable:
+    """What ran or runs in the queue, in the order of claims."""
+    job, of_queue = (JOB.c.id, JOB.c.limit_key), JOB.c.queue == queue
+    ended = select(*job, ATTEMPT.c.claimed_at, ATTEMPT.c.ended_at).join(ATTEMPT, ATTEMPT.c.job_id == JOB.c.id)
+    held = select(*job, LEASE.c.claimed_at, null()).join(LEASE, LEASE.c.job_id == JOB.c.id)
+    return union_all(ended.where(of_queue), held.where(of_queue)).order_by("claimed_at")
 
 
 def _lives(connection: Connection) -> dict[int, Life]:

@@ -5,6 +5,7 @@ here knows of: it is looked for by the moment of the claim and given back, uncha
 """
 
 import time
+from collections.abc import Sequence
 
 from pqkit.db import Transaction
 from pqkit.outcome import Cancel, Claim, ended_by, released
@@ -28,9 +29,9 @@ class Doubts:
         self._until = {moment: until for moment, until in self._until.items() if until > now}
         return bool(self._until)
 
-    def note(self, claimed_at: int | None) -> None:
-        """The commit of an exchange failed; ``claimed_at`` is None where it had claimed nothing yet."""
-        self._until[claimed_at or 0] = time.monotonic() + LASTS
+    def note(self, claimed_at: Sequence[int]) -> None:
+        """The commit of an exchange failed; there are no moments where it had claimed nothing yet."""
+        self._until |= dict.fromkeys(claimed_at or [0], time.monotonic() + LASTS)
 
     def give_back(self, tx: Transaction, worker_id: int, now: int) -> None:
         """Release what the worker was never told that it holds."""

@@ -54,9 +54,9 @@ class Leases:
         self._database, self._tasks = database, tuple(tasks)
         self._last_queue = ""
         self._has_suspect = False
-        self._claimed_at: int | None = None
+        self._claimed_at: list[int] = []
         self._doubts = Doubts()
-        self._limited = Limited()
+        self._limited = Limited(database)
         self._tally = Tally()
 
     def register(self) -> None:
@@ -94,7 +94,7 @@ class Leases:
         ``alone`` says that nothing else runs here: only then is a suspect claimed, and nothing beside it or while it
         runs. ``reports`` are what the finished attempts said last.
         """
-        self._claimed_at = None
+        self._claimed_at = []
         try:
             turn = self._exchange(finished, demand, alone, reports)
         except DatabaseUnavailable:
@@ -191,7 +191,8 @@ class Leases:
         # What ran beside a suspect would be a suspect itself, and the guilty one never found.
         if demand <= 0 or self._has_suspect:
             return []
-        now = self._claimed_at = self._database.now()
+        now = self._database.now()
+        self._claimed_at = [now]
         claims: list[Claim] = []
         self._limited.begin()
         for name in self._queue_names(tx):
@@ -217,6 +218,7 @@ class Leases:
     def _accept(self, tx: Transaction, claims: list[Claim]) -> list[Claim]:
         """Take these from a queue with limits."""
         if claims:
+            self._claimed_at.append(claims[0].claimed_at)
             spend(tx, claims[0].queue, claims[0].claimed_at, len(claims))
             self._has_suspect = bool(claims[0].suspect)
         return claims

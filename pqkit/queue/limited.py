@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pqkit.db import Transaction
+from pqkit.db import Database, Transaction
 from pqkit.limits import MOST, SECOND, QueueSettings
 from pqkit.outcome import Claim
 from pqkit.sql import compiled as sql
@@ -41,7 +41,8 @@ class Room(NamedTuple):
 class Limited:
     """Claims from queues with limits, for one worker's life."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self.next_at: int | None = None
         self._locked: str | None = None
         self._last_key: dict[str, str] = {}
@@ -57,6 +58,7 @@ class Limited:
         if row is None:
             return []
         self._locked = queue
+        taker = taker._replace(now=self._database.now())  # others may have held the row for long
         room = _room(tx, queue, QueueSettings._make(row[:-1]), row[-1], taker)
         if room.next_at is not None:
             self.next_at = min(room.next_at, self.next_at or room.next_at)

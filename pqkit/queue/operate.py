@@ -195,11 +195,11 @@ class Operator:
         """
         check_name("queue", name)
         with self.writing("set_queue") as tx:
-            now = self.database.now()
-            tx.run(sql.INSERT_QUEUE, name, now)
+            tx.run(sql.INSERT_QUEUE, name, self.database.now())
             changed = QueueSettings._make(tx.row(sql.QUEUE_SETTINGS, name)).changed(options)
             tx.run(sql.SET_QUEUE, int(changed.limited), *changed, name)
-            self.record(tx, now, Deed("set_queue", reason, {"queue": name, **options}))
+            # Claims hold the queue's row: all that did not know of this have been made before the moment on record.
+            self.record(tx, self.database.now(), Deed("set_queue", reason, {"queue": name, **options}))
         return changed
 
     def _set_pause(self, deed: Deed, name: str, at: int | None, until: int | None, who: str | None) -> None:
