@@ -11,7 +11,7 @@ from pqkit.retry import check_policy
 SECOND = 1_000_000
 MOST = 1_000_000_000
 NEARLY = 1e-6
-LATE, MOST_LATE = 100_000, 0.5
+LATE, MOST_LATE = 100_000, 0.9  # microseconds, and of the time between two starts
 YEAR = 366 * 86_400.0
 
 
@@ -71,11 +71,15 @@ class QueueSettings(NamedTuple):
         return self.rate_burst or max(1, round(SECOND / self._step))
 
     def _full_at(self, rate_at: int | None, now: int) -> float:
-        """When the bucket is full again, or was: no later than if it were empty now, for the clock may have been set
-        back. What was full for a moment only lets the next ones start so much sooner: who looks a little late each
-        time would otherwise never reach the rate."""
+        """When the bucket is full again: no later than if it were empty now, for the clock may have been set back.
+
+        Where it was full a moment ago, that moment, or nearly: the start that it let has only come late, for whoever
+        looked was late, and those after it must not be late as well, or the rate would never be reached.
+        """
         late = min(self._step * MOST_LATE, LATE)
-        return min(max(rate_at or 0, now - late), now + self.burst * self._step)
+        if rate_at is None or now - rate_at > SECOND:
+            rate_at = now
+        return min(max(rate_at, now - late), now + self.burst * self._step)
 
     def free(self, rate_at: int | None, now: int) -> int:
         """How many jobs the rate lets start now."""

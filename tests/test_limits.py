@@ -119,11 +119,11 @@ def test_a_rate_lets_so_many_start_and_says_when_the_next_may(
     running = claim(worker, 8)
     assert len(running) == 2
     assert not worker.waiting()
-    assert worker.patience(60) == pytest.approx(9.9)
-    assert why(queue.database, 3) == "its queue starts 6 jobs in 60 s: the next may start in 9.9 s"
+    assert worker.patience(60) == pytest.approx(10)
+    assert why(queue.database, 3) == "its queue starts 6 jobs in 60 s: the next may start in 10.0 s"
     for claimed in running:
         complete(worker, queue, claimed)
-    for tenths, jobs in ((98, 0), (99, 1), (198, 0), (199, 1), (10_000, 2)):
+    for tenths, jobs in ((99, 0), (100, 1), (190, 0), (10_000, 2)):
         monkeypatch.setattr(queue.database, "now", lambda at=now + tenths * SECOND // 10: at)
         assert len(ids(worker, 8)) == jobs, tenths
     monkeypatch.setattr(queue.database, "now", lambda: now)  # set back, and no longer wait for that
@@ -143,14 +143,17 @@ def test_the_arithmetic_of_a_rate() -> None:
 
 def test_a_rate_is_reached_although_each_start_comes_late() -> None:
     settings = QueueSettings(rate=20, rate_burst=1)
+    assert (
+        settings.next_at(settings.spent(0, 2 * SECOND, 1), 2 * SECOND) == 2 * SECOND + 50_000
+    )  # nothing is caught up after a rest
     now, at, starts = 0, None, list[int]()
     while now < 10 * SECOND:
         assert settings.free(at, now) == 1
         at = settings.spent(at, now, 1)
         starts.append(now)
-        now = settings.next_at(at, now) + (3_000, 20_000, 11_000)[len(starts) % 3]
+        now = settings.next_at(at, now) + (3_000, 44_000, 11_000)[len(starts) % 3]
     assert len(starts) == pytest.approx(201, abs=1)
-    assert all(late - early > 24_000 for early, late in pairwise(starts))
+    assert all(late - early > 5_000 for early, late in pairwise(starts))
     assert all(len([at for at in starts if first <= at < first + SECOND]) <= 21 for first in starts)
 
 

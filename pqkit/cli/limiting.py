@@ -8,6 +8,40 @@ from pqkit.cli.inputs import AsJson
 from pqkit.cli.lab import Seed, run_experiment
 
 
+def limits(
+    *,
+    jobs: Annotated[int, typer.Option(min=10, help="Jobs with limited keys; half as many have a limited queue.")] = 300,
+    workers: Annotated[int, typer.Option(min=1, help="Workers at once.")] = 10,
+    kills: Annotated[int, typer.Option(min=0, help="Workers to kill in the midst of a job.")] = 12,
+    seed: Seed = 1,
+    json: AsJson = False,
+) -> None:
+    """Kill workers that hold jobs with limits: never more at once than allowed, and free again when a lease ends."""
+    from pqkit.lab.limits import limits as experiment  # noqa: PLC0415 - a command loads its own needs
+
+    run_experiment(
+        lambda place, progress: experiment(place, jobs, workers, kills, seed=seed, progress=progress), as_json=json
+    )
+
+
+def batches(
+    *,
+    number: Annotated[int, typer.Option(min=6, help="Batches, of each mode as many.")] = 60,
+    members: Annotated[int, typer.Option(min=2, help="Members of each.")] = 10,
+    workers: Annotated[int, typer.Option(min=1, help="Workers at once.")] = 6,
+    kills: Annotated[int, typer.Option(min=0, help="Workers to kill in the midst of a job.")] = 20,
+    seed: Seed = 1,
+    json: AsJson = False,
+) -> None:
+    """Kill workers in the midst of batches: exactly one completion job each, after all members, in every mode."""
+    from pqkit.lab.batches import batches as experiment  # noqa: PLC0415
+
+    run_experiment(
+        lambda place, progress: experiment(place, number, members, workers, kills, seed=seed, progress=progress),
+        as_json=json,
+    )
+
+
 def rates(
     *,
     rate: Annotated[int, typer.Option(min=1, help="Jobs a second that may start.")] = 20,
@@ -16,8 +50,6 @@ def rates(
     json: AsJson = False,
 ) -> None:
     """Let several workers keep the rate of a queue: as many jobs start as it says, within 2 %, and never more."""
-    from pqkit.lab.rates import rates as experiment  # noqa: PLC0415 - a command loads its own needs
+    from pqkit.lab.rates import rates as experiment  # noqa: PLC0415
 
-    run_experiment(
-        lambda place, progress: experiment(place, rate, seconds, workers, progress=progress), as_json=json
-    )
+    run_experiment(lambda place, progress: experiment(place, rate, seconds, workers, progress=progress), as_json=json)

@@ -27,7 +27,8 @@ from pqkit.cli.history import capacity, retries
 from pqkit.cli.incident import incident
 from pqkit.cli.init import init
 from pqkit.cli.keep import backup, copy, drill, restore
-from pqkit.cli.limiting import rates
+from pqkit.cli.limiting import batches as batches_under_kills
+from pqkit.cli.limiting import limits, rates
 from pqkit.cli.monitor import monitor
 from pqkit.cli.outages import cuts, failover, horizon, partition, restart
 from pqkit.cli.producer import producer
@@ -71,8 +72,22 @@ jobs.app.command()(notebook)
 app.command(rich_help_panel=NOTEBOOKS)(notebooks.run)
 app.command(rich_help_panel=NOTEBOOKS)(regression)
 app.add_typer(notebooks.app, name="runs", rich_help_panel=NOTEBOOKS)
-for proof in (consoles, powercut, syscalls, simulate, mutants, cuts, restart, failover, partition, horizon, rates):
+for proof in (
+    consoles,
+    powercut,
+    syscalls,
+    simulate,
+    mutants,
+    cuts,
+    restart,
+    failover,
+    partition,
+    horizon,
+    limits,
+    rates,
+):
     lab.app.command()(proof)
+lab.app.command("batches")(batches_under_kills)
 app.add_typer(lab.app, name="lab", rich_help_panel=OPERATE)
 for keeping in (backup, restore, copy, prune, archive):
     db.app.command()(keeping)

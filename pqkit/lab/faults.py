@@ -14,8 +14,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from pqkit.db import Transaction, clock
 from pqkit.errors import DatabaseUnavailable, NotFound
+from pqkit.limits import PLAIN
 from pqkit.outcome import HELD
-from pqkit.queue import Finished, Leases, leases, settle
+from pqkit.queue import Finished, Leases, awaited, leases, limited, settle
 from pqkit.queue.rollup import Tally
 from pqkit.sql import compiled as sql
 from pqkit.sql.text import Statement
@@ -134,6 +135,17 @@ def _with_hope() -> None:
     patch.object(Forgotten, "found", lambda _: []).start()
 
 
+def _without_limits() -> None:
+    """A claim asks for no limit of a queue that has some."""
+    honest = limited._room  # noqa: SLF001
+    patch.object(limited, "_room", lambda tx, queue, _, at, taker: honest(tx, queue, PLAIN, at, taker)).start()
+
+
+def _without_patience() -> None:
+    """Whoever waits for other jobs is released at once."""
+    patch.object(awaited, "_look", lambda _, one: awaited.Look(one.passed, over=True)).start()
+
+
 def _nothing(*_: object) -> None:
     """Stands where something was taken away."""
 
@@ -152,6 +164,8 @@ WITHOUT: dict[str, Callable[[], None]] = {
     "no_fence": _without_any_fence,
     "strange_pids": _with_strange_pids,
     "hopeful": _with_hope,
+    "unlimited": _without_limits,
+    "impatient": _without_patience,
     "unwatched": partial(_take_away, (Heart, "watch")),
     "no_history": partial(_take_away, HISTORY),
     "no_rollups": partial(_take_away, ROLLUPS),

@@ -4,6 +4,7 @@ import time
 from itertools import pairwise
 from typing import NamedTuple
 
+from pqkit.crowd import SETTLING
 from pqkit.lab import Scratch, wait_until
 from pqkit.lab.fleet import Fleet
 from pqkit.lab.result import Progress, Result, silent
@@ -65,9 +66,11 @@ def _one(fleet: Fleet, name: str, settings: QueueSettings, seconds: float) -> Me
     operator, database, rate = fleet.queue.operator("lab"), fleet.queue.database, settings.rate or 0
     operator.pause(name)
     operator.set_queue(name, rate=rate, rate_burst=settings.rate_burst)
+    settled = database.now() + SETTLING
     fleet.queue.enqueue_many(TASK, [{"n": 1}] * round(rate * (seconds + 5)), queue=name)
-    operator.resume(name)
+    wait_until(lambda: database.now() > settled, what="a moment in which an audit looks away")
     resumed = database.now()
+    operator.resume(name)
     wait_until(lambda: runs(database, Span(resumed, queues=[name])), what="the first start")
     time.sleep(seconds + 0.5)  # it is this time that is measured
     operator.pause(name)

@@ -56,6 +56,13 @@ def give_up() -> None:
     raise Fail("no retry will help")
 
 
+@task("lab.mended")
+def mended(by: str) -> None:
+    """Fail for good until the file ``by`` is there."""
+    if not Path(by).exists():
+        raise Fail("nobody has mended it")
+
+
 @task("lab.snooze")
 def snooze(seconds: float, *, ctx: Context) -> None:
     """Put itself off once."""

@@ -95,8 +95,20 @@ STEPS = [
     ("init ops", 0, ""),
 ]
 # They run until stopped, or long, and have tests of their own.
-EXPERIMENTS = {"backups", "consoles", "cuts", "failover", "horizon", "moving", "mutants", "partition", "poison"}
-EXPERIMENTS |= {"powercut", "recovery", "restart", "retry", "schedules", "simulate", "syscalls", "system"}
+EXPERIMENTS = {
+    "backups",
+    "batches",
+    "consoles",
+    "cuts",
+    "failover",
+    "horizon",
+    "limits",
+    "moving",
+    "mutants",
+    "partition",
+    "poison",
+}
+EXPERIMENTS |= {"powercut", "rates", "recovery", "restart", "retry", "schedules", "simulate", "syscalls", "system"}
 ELSEWHERE = {"up", "worker", "dashboards", "api"} | {f"lab {name}" for name in EXPERIMENTS}
 
 
