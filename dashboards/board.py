@@ -1,29 +1,20 @@
-"""The charts of the ops console as Bokeh models: drawn by HoloViews once in each process, copied for each session."""
+"""The charts of the ops console: drawn by HoloViews once in each process, as a Bokeh document that browsers take."""
 
-import json
-import queue
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from typing import Any, NamedTuple
 
 import pandas as pd
 from bokeh.core.json_encoder import serialize_json
 from bokeh.document import Document
-from bokeh.events import SelectionGeometry
-from bokeh.layouts import column
 from bokeh.models import (
     BoxAnnotation,
     BoxSelectTool,
     ColumnDataSource,
     CrosshairTool,
-    CustomJS,
     DataRange1d,
-    Div,
     GlyphRenderer,
     HoverTool,
-    InlineStyleSheet,
     NumeralTickFormatter,
     Range1d,
     Span,
@@ -34,12 +25,9 @@ from pqkit import charts
 from pqkit.charts.lines import COMMITS, DEPTH, FAILURES, OLDEST, SLOTS, THROUGHPUT, quantile_series
 from pqkit.charts.palette import Series as Line
 
-from . import shell
 from .series import COLUMNS
 
-HERE = Path(__file__).parent
 HEIGHT = 132
-SPARE = 4
 
 
 class Chart(NamedTuple):
@@ -62,7 +50,6 @@ CHARTS = (
     Chart("slots", "Slots", charts.slots, SLOTS),
     Chart("commits", "Commit, seconds", charts.commits, COMMITS, "0.[0000]"),
 )
-BLOCKS = ("away", "verdict", "tiles", "queues", "workers", "failures", "health")
 SOURCES = {
     "series": (*COLUMNS, *(f"{name} floor" for name in COLUMNS)),
     "paused": ("since", "until"),
@@ -71,90 +58,22 @@ SOURCES = {
 }
 
 
-class Board(NamedTuple):
-    """A session's copy of the models, by name."""
-
-    blocks: dict[str, Div]
-    figures: dict[str, Any]
-    sources: dict[str, ColumnDataSource]
-    wire: ColumnDataSource
-    picked: Range1d
-    follow: Range1d
-
-
-class Boards(threading.Thread):
-    """Keeps a few copies ready, so that a session that opens waits for none."""
-
-    def __init__(self) -> None:
-        super().__init__(name="boards", daemon=True)
-        self._ready: queue.Queue[Board] = queue.Queue(SPARE)
-
-    def run(self) -> None:
-        while True:
-            self._ready.put(new_board())
-
-    def take(self) -> Board:
-        try:
-            return self._ready.get_nowait()
-        except queue.Empty:
-            return new_board()
-
-
-@cache
-def boards() -> Boards:
-    """Those of this process."""
-    made = Boards()
-    made.start()
-    return made
-
-
-def new_board() -> Board:
-    """A copy for one session, by name; it takes a tenth of what drawing takes."""
-    document = Document.from_json(json.loads(_template()))
-    found = {model.name: model for model in document.models if model.name}
-    document.clear()
-    return Board(
-        {name: found[f"block {name}"] for name in _block_names()},
-        {name: found[f"chart {name}"] for name in (*(chart.name for chart in CHARTS), "timeline")},
-        {name: found[f"source {name}"] for name in SOURCES},
-        found["wire"],
-        found["picked range"],
-        found["follow range"],
-    )
-
-
-def _block_names() -> list[str]:
-    return [*BLOCKS, *(f"{chart.name} head" for chart in CHARTS), "bars head"]
-
-
-@cache
-def _template() -> str:
-    sheet = InlineStyleSheet(css=shell.CSS)
+def _draw() -> str:
+    """The document of all charts as JSON: a root for each, by its name, and the sources that they share."""
     sources = {
         name: ColumnDataSource(name=f"source {name}", data={c: [] for c in names}) for name, names in SOURCES.items()
     }
-    wire = ColumnDataSource(name="wire", data={"patch": []})
-    picked, follow = Range1d(name="picked range", start=0, end=0), Range1d(name="follow range", start=0, end=1)
-    look = {"stylesheets": [sheet], "disable_math": True, "sizing_mode": "stretch_width", "margin": 0}
-    blocks = {name: Div(name=f"block {name}", text="", visible=False, **look) for name in _block_names()}
+    follow = Range1d(name="follow range", start=0, end=1)
     shade = {"fill_alpha": 0.14, "line_alpha": 0.5, "line_dash": "dashed", "visible": False}
     cross = Span(dimension="height", line_dash="dotted", line_width=1, line_color=charts.PLAIN)
-    figures = {}
+    document = Document()
     for chart in CHARTS:
         plot = _figure(chart, sources)
-        plot.name, plot.x_range = f"chart {chart.name}", follow
+        plot.name, plot.x_range = chart.name, follow
         plot.add_tools(CrosshairTool(overlay=cross))
         plot.add_layout(BoxAnnotation(name="brush", fill_color=charts.PLAIN, line_color=charts.PLAIN, **shade))
-        figures[chart.name] = plot
-    figures["timeline"] = _timeline(sources["bars"])
-    args = {"wire": wire, "blocks": blocks, "sources": sources, "follow": follow, "figures": figures, "picked": picked}
-    script = (HERE / "ops.js").read_text()
-    wire.js_on_change("data", CustomJS(args=args, code=f"{script}\napply(JSON.parse(wire.data.patch[0]))"))
-    for name, plot in figures.items():
-        if name != "timeline":
-            plot.js_on_event(SelectionGeometry, CustomJS(args=args, code=f"{script}\npick(cb_obj.geometry)"))
-    document = Document()
-    document.add_root(column(*blocks.values(), *figures.values(), tags=[wire]))
+        document.add_root(plot)
+    document.add_root(_timeline(sources["bars"]))
     return str(serialize_json(document.to_json()))
 
 
@@ -205,9 +124,12 @@ def _timeline(source: ColumnDataSource) -> Any:
     plot.renderers = [boxes]
     boxes.data_source, boxes.glyph.fill_color = source, "color"
     boxes.nonselection_glyph = boxes.selection_glyph = boxes.muted_glyph = None
-    plot.name, plot.x_range, plot.y_range = "chart timeline", Range1d(start=0, end=1), Range1d(start=-0.6, end=0.6)
+    plot.name, plot.x_range, plot.y_range = "timeline", Range1d(start=0, end=1), Range1d(start=-0.6, end=0.6)
     plot.scatter("right", "top", source=source, marker="x", size=7, color="color", alpha="bad")
     plot.xaxis.formatter = charts.CLOCK.clone()
     plot.min_border_left = 90
     plot.toolbar.tools = [HoverTool(renderers=[boxes], tooltips=[("", "@words")])]
     return plot
+
+
+DRAWING = _draw()

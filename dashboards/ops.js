@@ -1,48 +1,74 @@
 // Runs in the page: puts what is new where it is shown. All sessions get the same few kilobytes, so the server draws
-// nothing and compares nothing. Nothing that is set here goes back to the server (sync: false) but the picked span.
-const quietly = { sync: false }
+// nothing and compares nothing. The charts are a document of this page alone: nothing that is set in it goes back.
+const shared = window.pqkit ??= { blocks: {} }
 const number = value => value ?? NaN
 
-function apply(patch) {
-  for (const [name, html] of Object.entries(patch.blocks ?? {})) {
-    if (blocks[name].text != html) { blocks[name].setv({ text: html, visible: html != "" }, quietly) }
+export function render({ model }) {
+  const part = document.createElement("div")
+  part.className = "part"
+  part.innerHTML = model.html  // the server's own, without data
+  for (const block of part.querySelectorAll("[data-block]")) { shared.blocks[block.dataset.block] = block }
+  if (model.drawing) { begin(model, part) }
+  return part
+}
+
+async function begin(model, part) {
+  while (!part.isConnected) { await new Promise(requestAnimationFrame) }
+  const drawing = JSON.parse(model.drawing)
+  const place = root => part.querySelector(`[data-chart="${root.attributes.name}"]`)
+  const roots = Object.fromEntries(drawing.roots.map(root => [root.id, place(root)]))
+  const item = { docid: "charts", roots, root_ids: Object.keys(roots) }
+  const [views] = await Bokeh.embed.embed_items({ charts: drawing }, [item])
+  const board = shared.board = views.roots[0].model.document, named = name => board.get_model_by_name(name)
+  shared.figures = Object.fromEntries(drawing.roots.map(root => [root.attributes.name, board.get_model_by_id(root.id)]))
+  shared.sources = Object.fromEntries(["series", "paused", "marks", "bars"].map(name => [name, named(`source ${name}`)]))
+  shared.follow = named("follow range")
+  for (const [name, plot] of Object.entries(shared.figures)) {
+    if (name != "timeline") { plot.on_event("selectiongeometry", event => pick(model, event.geometry)) }
   }
-  if (patch.series) { extend(sources.series, patch) }
+  model.on("msg:custom", step => apply(JSON.parse(step)))
+  model.send_msg({ ready: true })
+}
+
+function apply(step) {
+  const { blocks, sources, follow } = shared
+  for (const [name, html] of Object.entries(step.blocks ?? {})) { blocks[name].innerHTML = html }
+  if (step.series) { extend(sources.series, step) }
   for (const name of ["paused", "marks"]) {
-    if (patch[name]) { sources[name].setv({ data: patch[name] }, quietly) }
+    if (step[name]) { sources[name].data = step[name] }
   }
-  if (patch.names) { lanes(patch) }
-  if (patch.hold !== undefined) { hold(patch.hold) }
-  if (patch.end) { window.pqkitLive = { start: patch.start, end: patch.end } }
-  if (!window.pqkitHeld && window.pqkitLive) { follow.setv(window.pqkitLive, quietly) }
+  if (step.names) { lanes(step) }
+  if (step.hold !== undefined) { hold(step.hold) }
+  if (step.end) { shared.live = { start: step.start, end: step.end } }
+  if (!shared.held && shared.live) { follow.setv(shared.live) }
   recolour()
 }
 
 // The points before `since` stay, those that have left the window go, and the new ones are put at the end.
-function extend(source, patch) {
-  const at = patch.full ? [] : Array.from(source.data.at ?? [])
-  let first = at.findIndex(moment => moment >= patch.start), last = at.findIndex(moment => moment >= patch.since)
+function extend(source, step) {
+  const at = step.full ? [] : Array.from(source.data.at ?? [])
+  let first = at.findIndex(moment => moment >= step.start), last = at.findIndex(moment => moment >= step.since)
   if (first < 0) { first = at.length }
   if (last < 0) { last = at.length }
   const data = {}
-  for (const [name, values] of Object.entries(patch.series)) {
-    const kept = patch.full ? [] : Array.from(source.data[name]).slice(first, last)
+  for (const [name, values] of Object.entries(step.series)) {
+    const kept = step.full ? [] : Array.from(source.data[name]).slice(first, last)
     data[name] = kept.concat(values.map(number))
     data[`${name} floor`] = data[name].map(value => 0 * value)  // a gap in the line is one in the area below it
   }
-  source.setv({ data }, quietly)
+  source.data = data
 }
 
-function lanes(patch) {
-  const plot = figures.timeline, count = Math.max(1, patch.names.length)
-  plot.y_range.setv({ start: -0.6, end: count - 0.4 }, quietly)
-  plot.left[0].ticker.setv({ ticks: patch.names.map((_, lane) => lane) }, quietly)
-  plot.left[0].setv({ major_label_overrides: new Map(patch.names.map((name, lane) => [lane, name])) }, quietly)
-  plot.setv({ height: Math.max(110, 40 + 30 * count) }, quietly)
-  const { left, right } = patch.bars
+function lanes(step) {
+  const plot = shared.figures.timeline, count = Math.max(1, step.names.length)
+  plot.y_range.setv({ start: -0.6, end: count - 0.4 })
+  plot.left[0].ticker.ticks = step.names.map((_, lane) => lane)
+  plot.left[0].major_label_overrides = new Map(step.names.map((name, lane) => [lane, name]))
+  plot.height = Math.max(110, 40 + 30 * count)
+  const { left, right } = step.bars
   if (left) {
-    plot.x_range.setv({ start: left.reduce((a, b) => Math.min(a, b)), end: right.reduce((a, b) => Math.max(a, b)) }, quietly)
-    sources.bars.setv({ data: patch.bars }, quietly)
+    plot.x_range.setv({ start: left.reduce((a, b) => Math.min(a, b)), end: right.reduce((a, b) => Math.max(a, b)) })
+    shared.sources.bars.data = step.bars
   }
 }
 
@@ -51,31 +77,29 @@ function recolour() {
   const style = getComputedStyle(document.querySelector("main") ?? document.body)
   const read = name => style.getPropertyValue(name).trim()
   const muted = read("--mui-palette-text-secondary"), grid = read("--mui-palette-divider")
-  if (!muted || figures.throughput.left[0].major_label_text_color == muted) { return }
-  for (const plot of Object.values(figures)) {
-    for (const axis of [...plot.below, ...plot.left]) { axis.setv({ major_label_text_color: muted }, quietly) }
-    for (const it of plot.center) { if (it.grid_line_color) { it.setv({ grid_line_color: grid }, quietly) } }
+  if (!muted || shared.figures.throughput.left[0].major_label_text_color == muted) { return }
+  for (const plot of Object.values(shared.figures)) {
+    for (const axis of [...plot.below, ...plot.left]) { axis.major_label_text_color = muted }
+    for (const it of plot.center) { if (it.grid_line_color) { it.grid_line_color = grid } }
   }
 }
 
 // All charts show one span and stay there, or move on with time.
 function hold(span) {
-  window.pqkitHeld = span != null
-  if (span) { follow.setv({ start: span[0], end: span[1] }, quietly) }
+  shared.held = span != null
+  if (span) { shared.follow.setv({ start: span[0], end: span[1] }) }
   shade(null, null)
 }
 
 // A span that was brushed on one chart is shown on all of them, and the server is told.
-function pick(geometry) {
+function pick(model, geometry) {
   const start = Math.min(geometry.x0, geometry.x1), end = Math.max(geometry.x0, geometry.x1)
   shade(start, end)
-  picked.setv({ start, end })
+  model.send_msg({ picked: [start, end] })
 }
 
 function shade(left, right) {
-  for (const plot of Object.values(figures)) {
-    for (const box of plot.center.filter(it => it.name == "brush")) {
-      box.setv({ left, right, visible: left != null }, quietly)
-    }
+  for (const plot of Object.values(shared.figures)) {
+    for (const box of plot.center.filter(it => it.name == "brush")) { box.setv({ left, right, visible: left != null }) }
   }
 }

@@ -25,6 +25,8 @@ UNWATCHED = 15.0
 EVERY_OTHER = 2
 SOMETIMES = 5
 MOST_ERRORS = 50
+DASHES = {"solid": "none", "dashed": "5 3", "dotted": "2 2", "dotdash": "2 2 6 2"}
+"""Bokeh's names for lines, as SVG draws them."""
 
 
 class Scene:
@@ -61,9 +63,6 @@ class Scene:
     def shown(self) -> tuple[float, float]:
         """From when to when, in milliseconds of the local clock."""
         return (0.0, 0.0) if self._update is None else (self._update.start, self._update.end)
-
-    def blocks(self) -> dict[str, str]:
-        return dict(self._parts["blocks"])
 
     def _ask(self, queue: Queue, seen: Snapshot) -> None:
         self._update = self._series.refresh(queue)
@@ -165,8 +164,9 @@ def chart_head(chart: Chart, series: Series) -> str:
 
 def _key(line: Line, value: float | None) -> str:
     shown = NOTHING if value is None else brief(value)
-    style = f"border-top:2px {line.dash.replace('dotdash', 'double')} {line.color}"
-    return f"<span class='key'><i style='{style}'></i>{safe(line.label)} <b>{safe(shown)}</b></span>"
+    stroke = f"stroke='{line.color}' stroke-width='2' stroke-dasharray='{DASHES[line.dash]}'"
+    sign = f"<svg width='16' height='4' aria-hidden='true'><path d='M0 2h16' {stroke}/></svg>"
+    return f"<span class='key'>{sign}{safe(line.label)} <b>{safe(shown)}</b></span>"
 
 
 def brief(value: float) -> str:

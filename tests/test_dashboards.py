@@ -105,7 +105,7 @@ def test_the_ops_page_groups_the_errors(ops: Visit) -> None:
 def source(ops: Visit, expression: str) -> Any:
     """A value about ``at``, the times of the points that all charts share; 0 before they are there."""
     script = f"""() => {{
-        const series = Bokeh.documents[0]?.get_model_by_name("source series"), at = series?.data.at
+        const series = window.pqkit?.board?.get_model_by_name("source series"), at = series?.data.at
         return at?.length ? {expression} : 0 }}"""
     return ops.page.evaluate(script)
 
@@ -136,7 +136,7 @@ def test_a_brushed_span_can_be_zoomed_into_and_left_again(ops: Visit) -> None:
     def width() -> float:
         return float(
             ops.page.evaluate("""() => {
-            const range = Bokeh.documents[0].get_model_by_name("follow range")
+            const range = pqkit.board.get_model_by_name("follow range")
             return (range.end - range.start) / 1000 }""")
         )
 
@@ -184,7 +184,7 @@ def test_forty_hostile_strings_in_queues_workers_and_errors_run_nothing(consoles
 
 
 def words_of_marks(ops: Visit) -> str:
-    return str(ops.page.evaluate("() => Bokeh.documents[0].get_model_by_name('source marks').data.words.join(' ')"))
+    return str(ops.page.evaluate("() => pqkit.board.get_model_by_name('source marks').data.words.join(' ')"))
 
 
 def test_the_manager_page_lists_the_newest_jobs_first_and_turns_pages(manager: Visit) -> None:

@@ -29,15 +29,16 @@ def powercut(
 def consoles(
     *,
     sessions: Annotated[int, typer.Option(min=1, help="Open sessions of the ops console.")] = 30,
-    seconds: Annotated[float, typer.Option(min=1, help="Seconds to watch them, and the workers alone before.")] = 60.0,
+    seconds: Annotated[float, typer.Option(min=1, help="Seconds to watch them.")] = 60.0,
     jobs: Annotated[int, typer.Option(min=1, help="Pending jobs in the queue.")] = 1_000_000,
+    rounds: Annotated[int, typer.Option(min=1, help="How often to compare the workers without and with them.")] = 5,
     json: AsJson = False,
 ) -> None:
     """Measure what open consoles cost: processor, memory, the workers' throughput, first page and refresh."""
     from pqkit.lab.consoles import Plan  # noqa: PLC0415
     from pqkit.lab.consoles import consoles as experiment  # noqa: PLC0415
 
-    plan = Plan(sessions, seconds, jobs)
+    plan = Plan(sessions, seconds, jobs, rounds)
     run_experiment(lambda place, progress: experiment(place, plan, progress), as_json=json)
 
 

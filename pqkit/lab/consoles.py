@@ -1,60 +1,80 @@
 """What do open consoles cost? Many sessions of a real ops console, beside real workers on a large queue."""
 
 import asyncio
-import json
 import os
-import re
+import secrets
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
-from typing import Any, NamedTuple
-from urllib.request import urlopen
+from typing import NamedTuple
 
 import psutil
 
 from pqkit import lab, queries
+from pqkit.access import Users
 from pqkit.errors import PqkitError
-from pqkit.lab import Scratch, wait_until, workloads
+from pqkit.lab import Scratch, visitors, wait_until, workloads
 from pqkit.lab.result import Progress, Result, silent
 from pqkit.lab.verdict import Finding
+from pqkit.lab.visitors import Site, Visitors
 from pqkit.queue import Queue, get_queue
+from pqkit.rights import Role
 
 WORKERS, SLOTS, NAP = 2, 8, 0.02
 BATCH = 5_000
-SETTLE_SECONDS = 15.0
-FIRST_PAGES = 5
+SETTLE_SECONDS, PHASE_SECONDS, CALM_SECONDS = 10.0, 10.0, 2.0
+FIRST_PAGES = 7
+ORDERS = ("oldest first", "newest first") * 3
 CORES, GROWTH, SHARE, FIRST_PAGE, REFRESH = 0.5, 1.0, 0.95, 0.3, 0.1
 """At most half a core, one MB a minute, 300 ms for a first page and 100 ms for a refresh; at least 95 % of the work."""
-EVENT = {"type": "event", "name": "document_ready", "values": {"type": "map"}}
-READY = json.dumps({"events": [{"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": EVENT}]})
-"""What a browser says when it has drawn the page."""
-TOOK = re.compile(r"data-took=\\?['\"]([\d.]+)")
 
 
 class Plan(NamedTuple):
-    """So many ``sessions``, watched for ``seconds``, on a queue with ``jobs`` pending jobs of which none is run."""
+    """So many ``sessions``, watched for ``seconds``, on a queue with ``jobs`` pending jobs of which none is run; the
+    workers' throughput is taken in so many ``rounds`` without and with the sessions."""
 
     sessions: int = 30
     seconds: float = 60.0
     jobs: int = 1_000_000
+    rounds: int = 5
 
 
-class Measured(NamedTuple):
-    """What a span came to: jobs a second, and the console's processor time per second and bytes at begin and end."""
+class Opened(NamedTuple):
+    """Medians in seconds, as a browser on the same machine has them: until the page is here, until its document is,
+    and until the first numbers are; and what a later refresh takes."""
 
-    rate: float
-    cores: float = 0.0
-    before: int = 0
-    after: int = 0
+    page: float
+    document: float
+    data: float
+    refresh: float
+
+    def words(self) -> str:
+        page, _, data, refresh = (round(1000 * seconds) for seconds in self)
+        return f"first page {page} ms (with data {data}), refresh {refresh} ms"
+
+
+class Cost(NamedTuple):
+    """Jobs a second of each round without and with sessions; then the console's processor time per second, bytes at
+    begin and end, and messages to each session per second."""
+
+    alone: list[float]
+    watched: list[float]
+    cores: float
+    before: int
+    after: int
+    messages: float
+
+    @property
+    def share(self) -> float:
+        return median(b / a if a else 0.0 for a, b in zip(self.alone, self.watched, strict=True))
 
 
 def consoles(place: Scratch, plan: Plan | None = None, progress: Progress = silent) -> Result:
-    """Measure the workers without a console, then with it and its sessions. PqkitError where Panel is missing."""
+    """Open each console for the first time, then many sessions of the one that watches. PqkitError without Panel."""
     wanted = plan or Plan()
     queue = get_queue(place.url)
     _stock(queue, wanted, progress)
@@ -62,19 +82,19 @@ def consoles(place: Scratch, plan: Plan | None = None, progress: Progress = sile
     try:
         wait_until(lambda: len(queries.workers(queue.database)) == WORKERS, what="the workers' start")
         time.sleep(SETTLE_SECONDS)
-        progress(0.3, "workers alone")
-        alone = _measure(queue, wanted.seconds, None)
-        with _server(place) as (process, port):
-            pages = sorted(_get(port)[1] for _ in range(FIRST_PAGES))
-            visitors = Visitors(port, wanted.sessions)
-            time.sleep(SETTLE_SECONDS)
-            progress(0.6, f"{wanted.sessions} sessions")
-            watched = _measure(queue, wanted.seconds, process)
-            visitors.close()
+        progress(0.3, "first pages of the manager console")
+        password = secrets.token_urlsafe(18)
+        Users(queue.operator("lab")).add("lab", password, Role.ADMIN)
+        with _server(place, "manager") as (_, port):
+            manager = visitors.run(lambda: _open_manager(port, password))
+        with _server(place, "ops") as (process, port):
+            progress(0.4, "first pages of the ops console")
+            ops = visitors.run(lambda: _open_ops(Site(port)))
+            cost, refresh = _watch(queue, wanted, process, port, progress)
     finally:
         for worker in started:
             worker.stop()
-    return _result(wanted, alone, watched, pages, visitors)
+    return _result(wanted, cost, ops._replace(refresh=refresh), manager)
 
 
 def _stock(queue: Queue, plan: Plan, progress: Progress) -> None:
@@ -82,22 +102,24 @@ def _stock(queue: Queue, plan: Plan, progress: Progress) -> None:
     for done in range(0, plan.jobs, BATCH):
         queue.enqueue_many("lab.nap", [{"seconds": 0}] * min(BATCH, plan.jobs - done), queue="stock")
         progress(0.2 * done / plan.jobs, f"{done} jobs queued")
-    needed = round(2.5 * (plan.seconds + 2 * SETTLE_SECONDS) * WORKERS * SLOTS / NAP)
+    most = plan.seconds + 2 * plan.rounds * (PHASE_SECONDS + CALM_SECONDS) + 10 * SETTLE_SECONDS
+    needed = round(most * WORKERS * SLOTS / NAP)
     for done in range(0, needed, BATCH):
         queue.enqueue_many("lab.nap", [{"seconds": NAP}] * min(BATCH, needed - done), queue="work")
 
 
 @contextmanager
-def _server(place: Scratch) -> Iterator[tuple[psutil.Process, int]]:
-    """A real `pqkit dashboards ops` on that queue."""
-    port = _free_port()
-    command = [sys.executable, "-m", "pqkit", "dashboards", "ops", "--port", str(port)]
-    with (place.folder / "consoles.log").open("wb") as log:
+def _server(place: Scratch, name: str) -> Iterator[tuple[psutil.Process, int]]:
+    """A real `pqkit dashboards` of that name on that queue."""
+    port, told = _free_port(), place.folder / f"{name}.log"
+    command = [sys.executable, "-m", "pqkit", "dashboards", name, "--port", str(port)]
+    with told.open("wb") as log:
         process = subprocess.Popen(command, env={**os.environ, "PQKIT_URL": place.url}, stdout=log, stderr=log)
     try:
         wait_until(lambda: process.poll() is not None or _answers(port), what="the console's start")
         if process.poll() is not None:
-            raise PqkitError((place.folder / "consoles.log").read_text(errors="replace").strip())
+            raise PqkitError(told.read_text(errors="replace").strip())
+        time.sleep(SETTLE_SECONDS)
         yield psutil.Process(process.pid), port
     finally:
         process.terminate()
@@ -108,81 +130,71 @@ def _server(place: Scratch) -> Iterator[tuple[psutil.Process, int]]:
             process.wait()
 
 
-def _measure(queue: Queue, seconds: float, process: psutil.Process | None) -> Measured:
+async def _open_ops(site: Site) -> Opened:
+    sessions = []
+    for _ in range(FIRST_PAGES):
+        sessions.append(await visitors.to_ops(site))
+        sessions[-1].connection.close()
+    return Opened(*_medians([session.seconds for session in sessions]), refresh=0.0)
+
+
+async def _open_manager(port: int, password: str) -> Opened:
+    site, seconds, turns = await visitors.log_in(port, "lab", password), [], []
+    for _ in range(FIRST_PAGES):
+        session = await visitors.to_manager(site)
+        seconds.append(session.seconds)
+        await asyncio.sleep(CALM_SECONDS)
+    for order in ORDERS:
+        turns.append(await visitors.turn(session, order))
+        await asyncio.sleep(CALM_SECONDS)
+    return Opened(*_medians(seconds), refresh=median(turns))
+
+
+def _medians(seconds: list[tuple[float, float, float]]) -> tuple[float, float, float]:
+    page, document, data = (median(each) for each in zip(*seconds, strict=True))
+    return page, document, data
+
+
+def _watch(queue: Queue, plan: Plan, process: psutil.Process, port: int, progress: Progress) -> tuple[Cost, float]:
+    """The sessions' cost, and the median of what a poll for all of them took."""
+    many = Visitors(Site(port), plan.sessions)
+    time.sleep(SETTLE_SECONDS)
+    alone, watched = [], []
+    for turn in range(plan.rounds):
+        progress(0.5 + 0.2 * turn / plan.rounds, f"{plan.sessions} sessions and none in turn")
+        process.suspend()
+        try:
+            alone.append(_rate(queue))
+        finally:
+            process.resume()
+        time.sleep(CALM_SECONDS)
+        watched.append(_rate(queue))
+    progress(0.7, f"{plan.sessions} sessions for {plan.seconds:g} s")
+    messages, before, began = many.messages, _usage(process), time.monotonic()
+    time.sleep(plan.seconds)
+    took, after = time.monotonic() - began, _usage(process)
+    rate = (many.messages - messages) / took / plan.sessions
+    many.close()
+    if not many.refreshes:
+        raise PqkitError("no session was sent anything")
+    return Cost(alone, watched, (after[0] - before[0]) / took, before[1], after[1], rate), median(many.refreshes)
+
+
+def _rate(queue: Queue) -> float:
+    """Jobs per second that the workers end, over one phase."""
     began, done = time.monotonic(), _ended(queue)
-    cpu, memory = _usage(process)
-    time.sleep(seconds)
+    time.sleep(PHASE_SECONDS)
     took = time.monotonic() - began
-    cpu_after, memory_after = _usage(process)
-    return Measured((_ended(queue) - done) / took, (cpu_after - cpu) / took, memory, memory_after)
-
-
-def _usage(process: psutil.Process | None) -> tuple[float, int]:
-    if process is None:
-        return 0.0, 0
-    times = process.cpu_times()
-    return times.user + times.system, process.memory_info().rss
+    return (_ended(queue) - done) / took
 
 
 def _ended(queue: Queue) -> int:
     return sum(count for state, count in queries.counts(queue.database).items() if state.final)
 
 
-class Visitors:
-    """Sessions as browsers open them, without the drawing: each gets its page, pulls the document, and reads on."""
-
-    def __init__(self, port: int, many: int) -> None:
-        self.messages = 0
-        self.refreshes: list[float] = []
-        self._port, self._many = port, many
-        self._open, self._done = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        wait_until(self._open.is_set, 10 * many, "the sessions' opening")
-
-    def close(self) -> None:
-        self._done.set()
-        self._thread.join(30)
-
-    def _run(self) -> None:
-        asyncio.run(self._visit())
-
-    async def _visit(self) -> None:
-        connections = [await self._one() for _ in range(self._many)]
-        readers = [asyncio.create_task(self._read(connection)) for connection in connections]
-        self._open.set()
-        while not self._done.is_set():
-            await asyncio.sleep(0.2)
-        for connection in connections:
-            connection.close()
-        await asyncio.gather(*readers)
-
-    async def _one(self) -> Any:
-        from tornado.websocket import websocket_connect  # noqa: PLC0415 - comes with Panel
-
-        page, _ = await asyncio.to_thread(_get, self._port)
-        found = re.search(r'"token":"([^"]+)"', page)
-        if found is None:
-            raise PqkitError("the console's page has no session")
-        connection = await websocket_connect(f"ws://127.0.0.1:{self._port}/ws", subprotocols=["bokeh", found[1]])
-        await connection.read_message()
-        for name, content in (("PULL-DOC-REQ", "{}"), ("PATCH-DOC", READY)):
-            for part in (f'{{"msgid":"1","msgtype":"{name}"}}', "{}", content):
-                await connection.write_message(part)
-        return connection
-
-    async def _read(self, connection: Any) -> None:
-        while (message := await connection.read_message()) is not None:
-            if isinstance(message, str) and "patch" in message:
-                self.messages += 1
-                self.refreshes += [float(took) for took in TOOK.findall(message)]
-
-
-def _get(port: int) -> tuple[str, float]:
-    """The page and the seconds until it was there: its session is made meanwhile."""
-    began = time.monotonic()
-    with urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
-        return answer.read().decode(), time.monotonic() - began
+def _usage(process: psutil.Process) -> tuple[float, int]:
+    times = process.cpu_times()
+    return times.user + times.system, process.memory_info().rss
 
 
 def _answers(port: int) -> bool:
@@ -196,33 +208,40 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _result(plan: Plan, alone: Measured, watched: Measured, pages: list[float], visitors: Visitors) -> Result:
-    share = watched.rate / alone.rate if alone.rate else 0.0
-    growth = (watched.after - watched.before) / 1e6 / (plan.seconds / 60)
-    refresh = median(visitors.refreshes) if visitors.refreshes else float("inf")
-    rate = visitors.messages / plan.seconds / max(1, plan.sessions)
+def _result(plan: Plan, cost: Cost, ops: Opened, manager: Opened) -> Result:
+    growth = (cost.after - cost.before) / 1e6 / (plan.seconds / 60)
     numbers: dict[str, object] = {
         "sessions": plan.sessions,
         "jobs": plan.jobs,
-        "cores": round(watched.cores, 3),
-        "memory_mb": round(watched.after / 1e6, 1),
+        "cores": round(cost.cores, 3),
+        "memory_mb": round(cost.after / 1e6, 1),
         "growth_mb_per_minute": round(growth, 3),
-        "throughput_alone": round(alone.rate, 1),
-        "throughput_watched": round(watched.rate, 1),
-        "share": round(share, 3),
-        "first_page_s": round(median(pages), 3),
-        "refresh_s": round(refresh, 4),
-        "messages_per_session_and_second": round(rate, 2),
+        "throughput_alone": [round(rate, 1) for rate in cost.alone],
+        "throughput_watched": [round(rate, 1) for rate in cost.watched],
+        "share": round(cost.share, 3),
+        "messages_per_session_and_second": round(cost.messages, 2),
     }
+    for name, opened in (("ops", ops), ("manager", manager)):
+        numbers |= {f"{name}_{field}_s": round(seconds, 4) for field, seconds in opened._asdict().items()}
     judged = [
-        (watched.cores <= CORES, "processor", f"{watched.cores:.2f} of a core, more than {CORES}"),
+        (cost.cores <= CORES, "processor", f"{cost.cores:.2f} of a core, more than {CORES}"),
         (growth <= GROWTH, "memory", f"it grows by {growth:.2f} MB a minute, more than {GROWTH}"),
-        (share >= SHARE, "throughput", f"{share:.1%} of that without a console, less than {SHARE:.0%}"),
-        (median(pages) <= FIRST_PAGE, "first page", f"{median(pages):.2f} s, more than {FIRST_PAGE}"),
-        (refresh <= REFRESH, "refresh", f"{refresh:.3f} s, more than {REFRESH}"),
+        (cost.share >= SHARE, "throughput", f"{cost.share:.1%} of that without a session, less than {SHARE:.0%}"),
     ]
-    figure = (
-        f"consoles: {plan.sessions} sessions on {plan.jobs:,} jobs: {watched.cores:.2f} of a core, {growth:+.2f} MB a "
-        f"minute, throughput {share:.0%}, first page {1000 * median(pages):.0f} ms, refresh {1000 * refresh:.0f} ms"
+    for name, opened in (("ops", ops), ("manager", manager)):
+        judged += [
+            (opened.page <= FIRST_PAGE, f"first page of {name}", f"{opened.page:.2f} s, more than {FIRST_PAGE}"),
+            (opened.refresh <= REFRESH, f"refresh of {name}", f"{opened.refresh:.3f} s, more than {REFRESH}"),
+        ]
+    return Result(_figure(plan, cost, growth, ops, manager), numbers, _findings(judged))
+
+
+def _findings(judged: list[tuple[bool, str, str]]) -> list[Finding]:
+    return [Finding(rule, None, words) for good, rule, words in judged if not good]
+
+
+def _figure(plan: Plan, cost: Cost, growth: float, ops: Opened, manager: Opened) -> str:
+    return (
+        f"consoles: {plan.sessions} sessions on {plan.jobs:,} jobs: {cost.cores:.2f} of a core, {growth:+.2f} MB a "
+        f"minute, throughput {cost.share:.0%}; ops {ops.words()}; manager {manager.words()}"
     )
-    return Result(figure, numbers, [Finding(rule, None, words) for good, rule, words in judged if not good])
