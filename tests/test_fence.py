@@ -71,6 +71,16 @@ def test_one_refused_finish_does_not_hold_up_the_others_of_its_batch(queue: Queu
     assert sql(queue, "SELECT job_id FROM lease") == [(claims[1].job_id,)]
 
 
+def test_leases_of_different_attempts_end_together_in_any_order(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.enqueue_many(add, [{"a": n} for n in range(5)])
+    sql(queue, "UPDATE ready SET attempt = 10 - job_id")
+    claims = claim(worker, 5)
+    now = queue.database.now()
+    batch = [Finished(claims[at], completed(None), now, now) for at in (4, 0, 3, 1)]
+    assert worker.exchange(batch, 0, alone=False).refused == []
+    assert sql(queue, "SELECT job_id FROM lease") == [(claims[2].job_id,)]
+
+
 @pytest.mark.parametrize("lost", [0, 1, 2])
 def test_a_lease_lost_among_jobs_that_follow_each_other_is_noticed(
     queue: Queue, add: Any, worker: Leases, lost: int

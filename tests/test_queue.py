@@ -54,6 +54,19 @@ def test_enqueue_many_keeps_order_and_is_all_or_none(queue: Queue, add: Any, wor
     assert queue.enqueue_many(add, []) == []
 
 
+def test_many_jobs_keep_their_arguments_whatever_stands_in_them(queue: Queue, worker: Leases) -> None:
+    """They go through a format of lines and tabs, and more of them than one message holds."""
+    awkward = ["tab\t, line\r\n", "\\N", "\\", "100 % %s", "é\u2028", '"{,}"', ""]
+    calls: list[dict[str, Any]] = [{"text": awkward[n % len(awkward)], "n": n} for n in range(1_200)]
+    ids = queue.enqueue_many("elsewhere", calls, queue="50%s\\N", backoff=(1, 2))
+    assert ids == sorted(set(ids))
+    with queue.database.read() as tx:
+        tx.cursor.execute("SELECT id, CAST(args AS TEXT), queue, backoff FROM job ORDER BY id")
+        rows = tx.cursor.fetchall()
+    assert [(row[0], json.loads(row[1])) for row in rows] == list(zip(ids, calls, strict=True))
+    assert {row[2:] for row in rows} == {("50%s\\N", "[1, 2]")}
+
+
 def test_ids_are_never_used_again(queue: Queue, add: Any) -> None:
     last = queue.enqueue(add, {"a": 1})
     last.cancel()

@@ -1,7 +1,8 @@
 """Statements inside an open transaction."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 from pqkit.sql.text import Statement, Values
@@ -22,6 +23,10 @@ class Transaction(ABC):
     @abstractmethod
     def run_many(self, statement: Statement, rows: Iterable[Values]) -> int:
         """Execute for each row of values; the number of rows changed in all."""
+
+    def run_alike(self, statement: Statement, row: Values, own: Mapping[int, Sequence[Any]]) -> None:
+        """Execute for many rows that are all like ``row``, but for the places to which ``own`` gives a column."""
+        self.run_many(statement, zip(*(own.get(place, repeat(value)) for place, value in enumerate(row)), strict=False))
 
     @abstractmethod
     def rows(self, statement: Statement, *values: Any) -> list[Any]:

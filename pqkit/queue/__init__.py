@@ -140,7 +140,7 @@ class Queue:
         if options.get("unique_key") is not None:
             raise TypeError("unique_key holds for one job: enqueue such jobs one at a time")
         order = make_order(task, now=self.database.now(), **options)
-        texts = [order.encode(args) for args in calls]
+        texts = self.database.each(order.encode, list(calls))
         with self.database.write() as tx:
             return self._inserter.insert_many(tx, order, texts)
 

@@ -51,10 +51,11 @@ class Inserter:
 
     def insert_many(self, tx: Transaction, order: Order, texts: Sequence[str]) -> list[int]:
         policy = self._enter_queue(tx, order.queue)
+        if not texts:
+            return []
         now = self._database.now()
         ids, row = tx.next_job_ids(len(texts)), order.row("", now, policy)
-        before, after = row[:2], row[3:]
-        tx.run_many(sql.INSERT_JOB_WITH_ID, [(i, *before, text, *after) for i, text in zip(ids, texts, strict=True)])
+        tx.run_alike(sql.INSERT_JOB_WITH_ID, (None, *row), {0: ids, 3: texts})
         _enter(tx, order, ids, now)
         return list(ids)
 
@@ -93,8 +94,10 @@ def _enter(tx: Transaction, order: Order, ids: Sequence[int], now: int) -> None:
     """Bring new jobs to their place."""
     if len(ids) == 1:
         tx.run(_place_of(order), *order.place(ids[0], now))
+    elif _place_of(order) is sql.INSERT_READY:
+        tx.run_alike(sql.INSERT_READY, order.place(ids[0], now), {2: ids})
     else:
-        tx.run_many(_place_of(order), [order.place(job_id, now) for job_id in ids])
+        tx.run_many(sql.INSERT_DELAYED, [order.place(job_id, now) for job_id in ids])
     if order.ties.waits:
         dependents.enter(tx, order, ids, now)
     else:

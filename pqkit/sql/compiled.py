@@ -235,22 +235,19 @@ HEAD = Statement(
         (0,),
     ),
     Text(
-        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
-        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
-        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
-        'ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" '
-        "AND (queue.limited = 1 OR queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR "
-        "queue.paused_until > %s::BIGINT)))) AND (ready.assigned_to IS NULL OR ready.assigned_to = "
-        '%s::VARCHAR COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY '
-        "(array((SELECT worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY "
-        "SHARE))) ORDER BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED) SELECT "
-        "head.queue, head.priority, head.job_id, head.attempt, head.retries, head.crashes, head.suspect, "
-        "%s::BIGINT AS anon_1, %s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS "
-        "args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, asked.limit_key FROM head "
-        "JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries AS max_retries, job.backoff "
-        "AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS limit_key FROM "
-        "job WHERE job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
-        (0, 0, 1, 2, 3, 4, 3, 1),
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, %s::BIGINT AS anon_2, %s::BIGINT AS anon_3, ready.since, asked.task, "
+        "CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, "
+        "asked.limit_key FROM ready JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries "
+        "AS max_retries, job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, "
+        "job.limit_key AS limit_key FROM job WHERE job.id = ready.job_id LIMIT 1) AS asked ON true WHERE "
+        'ready.queue = %s::VARCHAR COLLATE "C" AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue '
+        'WHERE queue.name = %s::VARCHAR COLLATE "C" AND (queue.limited = 1 OR queue.paused_at IS NOT NULL AND '
+        "(queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT)))) AND (ready.assigned_to IS NULL OR "
+        'ready.assigned_to = %s::VARCHAR COLLATE "C") AND asked.task = ANY (array((SELECT worker_task.task '
+        "FROM worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY SHARE))) ORDER BY ready.priority, "
+        "ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE OF ready SKIP LOCKED",
+        (3, 1, 0, 0, 1, 2, 3, 4),
         (),
     ),
 )
@@ -270,22 +267,19 @@ SUSPECT_HEAD = Statement(
         (0,),
     ),
     Text(
-        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
-        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
-        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
-        'ready.suspect = 1 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" '
-        "AND (queue.limited = 1 OR queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR "
-        "queue.paused_until > %s::BIGINT)))) AND (ready.assigned_to IS NULL OR ready.assigned_to = "
-        '%s::VARCHAR COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY '
-        "(array((SELECT worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY "
-        "SHARE))) ORDER BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED) SELECT "
-        "head.queue, head.priority, head.job_id, head.attempt, head.retries, head.crashes, head.suspect, "
-        "%s::BIGINT AS anon_1, %s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS "
-        "args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, asked.limit_key FROM head "
-        "JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries AS max_retries, job.backoff "
-        "AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS limit_key FROM "
-        "job WHERE job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
-        (0, 0, 1, 2, 3, 4, 3, 1),
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, %s::BIGINT AS anon_2, %s::BIGINT AS anon_3, ready.since, asked.task, "
+        "CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, "
+        "asked.limit_key FROM ready JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries "
+        "AS max_retries, job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, "
+        "job.limit_key AS limit_key FROM job WHERE job.id = ready.job_id LIMIT 1) AS asked ON true WHERE "
+        'ready.queue = %s::VARCHAR COLLATE "C" AND ready.suspect = 1 AND NOT (EXISTS (SELECT * FROM queue '
+        'WHERE queue.name = %s::VARCHAR COLLATE "C" AND (queue.limited = 1 OR queue.paused_at IS NOT NULL AND '
+        "(queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT)))) AND (ready.assigned_to IS NULL OR "
+        'ready.assigned_to = %s::VARCHAR COLLATE "C") AND asked.task = ANY (array((SELECT worker_task.task '
+        "FROM worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY SHARE))) ORDER BY ready.priority, "
+        "ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE OF ready SKIP LOCKED",
+        (3, 1, 0, 0, 1, 2, 3, 4),
         (),
     ),
 )
@@ -304,22 +298,19 @@ PEEK = Statement(
         (0,),
     ),
     Text(
-        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
-        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
-        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
-        'ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" '
-        "AND (queue.limited = 1 OR queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR "
-        "queue.paused_until > %s::BIGINT)))) AND (ready.assigned_to IS NULL OR ready.assigned_to = "
-        '%s::VARCHAR COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY '
-        "(array((SELECT worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER "
-        "BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0) SELECT head.queue, head.priority, "
-        "head.job_id, head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS anon_1, "
-        "%s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS args, asked.max_retries, "
-        "asked.backoff, asked.timeout, asked.unique_key, asked.limit_key FROM head JOIN LATERAL (SELECT "
-        "job.task AS task, job.args AS args, job.max_retries AS max_retries, job.backoff AS backoff, "
-        "job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS limit_key FROM job WHERE "
-        "job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
-        (0, 0, 1, 2, 3, 4, 3, 1),
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, %s::BIGINT AS anon_2, %s::BIGINT AS anon_3, ready.since, asked.task, "
+        "CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, "
+        "asked.limit_key FROM ready JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries "
+        "AS max_retries, job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, "
+        "job.limit_key AS limit_key FROM job WHERE job.id = ready.job_id LIMIT 1) AS asked ON true WHERE "
+        'ready.queue = %s::VARCHAR COLLATE "C" AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue '
+        'WHERE queue.name = %s::VARCHAR COLLATE "C" AND (queue.limited = 1 OR queue.paused_at IS NOT NULL AND '
+        "(queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT)))) AND (ready.assigned_to IS NULL OR "
+        'ready.assigned_to = %s::VARCHAR COLLATE "C") AND asked.task = ANY (array((SELECT worker_task.task '
+        "FROM worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER BY ready.priority, ready.job_id "
+        "LIMIT %s::INTEGER + 0",
+        (3, 1, 0, 0, 1, 2, 3, 4),
         (),
     ),
 )
@@ -339,22 +330,19 @@ SUSPECT_PEEK = Statement(
         (0,),
     ),
     Text(
-        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
-        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
-        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
-        'ready.suspect = 1 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" '
-        "AND (queue.limited = 1 OR queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR "
-        "queue.paused_until > %s::BIGINT)))) AND (ready.assigned_to IS NULL OR ready.assigned_to = "
-        '%s::VARCHAR COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY '
-        "(array((SELECT worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER "
-        "BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0) SELECT head.queue, head.priority, "
-        "head.job_id, head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS anon_1, "
-        "%s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS args, asked.max_retries, "
-        "asked.backoff, asked.timeout, asked.unique_key, asked.limit_key FROM head JOIN LATERAL (SELECT "
-        "job.task AS task, job.args AS args, job.max_retries AS max_retries, job.backoff AS backoff, "
-        "job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS limit_key FROM job WHERE "
-        "job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
-        (0, 0, 1, 2, 3, 4, 3, 1),
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, %s::BIGINT AS anon_2, %s::BIGINT AS anon_3, ready.since, asked.task, "
+        "CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, "
+        "asked.limit_key FROM ready JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries "
+        "AS max_retries, job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, "
+        "job.limit_key AS limit_key FROM job WHERE job.id = ready.job_id LIMIT 1) AS asked ON true WHERE "
+        'ready.queue = %s::VARCHAR COLLATE "C" AND ready.suspect = 1 AND NOT (EXISTS (SELECT * FROM queue '
+        'WHERE queue.name = %s::VARCHAR COLLATE "C" AND (queue.limited = 1 OR queue.paused_at IS NOT NULL AND '
+        "(queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT)))) AND (ready.assigned_to IS NULL OR "
+        'ready.assigned_to = %s::VARCHAR COLLATE "C") AND asked.task = ANY (array((SELECT worker_task.task '
+        "FROM worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER BY ready.priority, ready.job_id "
+        "LIMIT %s::INTEGER + 0",
+        (3, 1, 0, 0, 1, 2, 3, 4),
         (),
     ),
 )
@@ -541,22 +529,19 @@ CLASS_HEAD = Statement(
         (0,),
     ),
     Text(
-        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
-        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
-        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
-        "ready.priority = %s::INTEGER AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE "
-        'queue.name = %s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL '
-        "OR queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = "
-        '%s::VARCHAR COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY '
-        "(array((SELECT worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY "
-        "SHARE))) ORDER BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED) SELECT "
-        "head.queue, head.priority, head.job_id, head.attempt, head.retries, head.crashes, head.suspect, "
-        "%s::BIGINT AS anon_1, %s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS "
-        "args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, asked.limit_key FROM head "
-        "JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries AS max_retries, job.backoff "
-        "AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS limit_key FROM "
-        "job WHERE job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
-        (0, 1, 0, 2, 3, 4, 5, 4, 2),
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, %s::BIGINT AS anon_2, %s::BIGINT AS anon_3, ready.since, asked.task, "
+        "CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, "
+        "asked.limit_key FROM ready JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries "
+        "AS max_retries, job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, "
+        "job.limit_key AS limit_key FROM job WHERE job.id = ready.job_id LIMIT 1) AS asked ON true WHERE "
+        'ready.queue = %s::VARCHAR COLLATE "C" AND ready.priority = %s::INTEGER AND ready.suspect = 0 AND NOT '
+        '(EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT '
+        "NULL AND (queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS "
+        'NULL OR ready.assigned_to = %s::VARCHAR COLLATE "C") AND asked.task = ANY (array((SELECT '
+        "worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY SHARE))) ORDER BY "
+        "ready.priority, ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE OF ready SKIP LOCKED",
+        (4, 2, 0, 1, 0, 2, 3, 4, 5),
         (),
     ),
 )
@@ -575,22 +560,19 @@ CLASS_PEEK = Statement(
         (0,),
     ),
     Text(
-        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
-        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
-        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
-        "ready.priority = %s::INTEGER AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE "
-        'queue.name = %s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL '
-        "OR queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = "
-        '%s::VARCHAR COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY '
-        "(array((SELECT worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER "
-        "BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0) SELECT head.queue, head.priority, "
-        "head.job_id, head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS anon_1, "
-        "%s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS args, asked.max_retries, "
-        "asked.backoff, asked.timeout, asked.unique_key, asked.limit_key FROM head JOIN LATERAL (SELECT "
-        "job.task AS task, job.args AS args, job.max_retries AS max_retries, job.backoff AS backoff, "
-        "job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS limit_key FROM job WHERE "
-        "job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
-        (0, 1, 0, 2, 3, 4, 5, 4, 2),
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, %s::BIGINT AS anon_2, %s::BIGINT AS anon_3, ready.since, asked.task, "
+        "CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, "
+        "asked.limit_key FROM ready JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries "
+        "AS max_retries, job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, "
+        "job.limit_key AS limit_key FROM job WHERE job.id = ready.job_id LIMIT 1) AS asked ON true WHERE "
+        'ready.queue = %s::VARCHAR COLLATE "C" AND ready.priority = %s::INTEGER AND ready.suspect = 0 AND NOT '
+        '(EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT '
+        "NULL AND (queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS "
+        'NULL OR ready.assigned_to = %s::VARCHAR COLLATE "C") AND asked.task = ANY (array((SELECT '
+        "worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER BY "
+        "ready.priority, ready.job_id LIMIT %s::INTEGER + 0",
+        (4, 2, 0, 1, 0, 2, 3, 4, 5),
         (),
     ),
 )
@@ -611,23 +593,20 @@ KEY_HEAD = Statement(
         (0,),
     ),
     Text(
-        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
-        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
-        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
-        'ready.priority = %s::INTEGER AND ready.limit_key = %s::VARCHAR COLLATE "C" AND ready.suspect = 0 AND '
-        'NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" AND queue.paused_at IS '
-        "NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT))) AND "
-        '(ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR COLLATE "C") AND (SELECT job.task FROM '
-        "job WHERE job.id = ready.job_id) = ANY (array((SELECT worker_task.task FROM worker_task WHERE "
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, %s::BIGINT AS anon_2, %s::BIGINT AS anon_3, ready.since, asked.task, "
+        "CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, "
+        "asked.limit_key FROM ready JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries "
+        "AS max_retries, job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, "
+        "job.limit_key AS limit_key FROM job WHERE job.id = ready.job_id LIMIT 1) AS asked ON true WHERE "
+        'ready.queue = %s::VARCHAR COLLATE "C" AND ready.priority = %s::INTEGER AND ready.limit_key = '
+        '%s::VARCHAR COLLATE "C" AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name '
+        '= %s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR '
+        "queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR "
+        'COLLATE "C") AND asked.task = ANY (array((SELECT worker_task.task FROM worker_task WHERE '
         "worker_task.worker_id = %s::BIGINT FOR KEY SHARE))) ORDER BY ready.priority, ready.job_id LIMIT "
-        "%s::INTEGER + 0 FOR UPDATE SKIP LOCKED) SELECT head.queue, head.priority, head.job_id, head.attempt, "
-        "head.retries, head.crashes, head.suspect, %s::BIGINT AS anon_1, %s::BIGINT AS anon_2, head.since, "
-        "asked.task, CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, "
-        "asked.unique_key, asked.limit_key FROM head JOIN LATERAL (SELECT job.task AS task, job.args AS args, "
-        "job.max_retries AS max_retries, job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS "
-        "unique_key, job.limit_key AS limit_key FROM job WHERE job.id = head.job_id LIMIT 1) AS asked ON true "
-        "ORDER BY head.priority, head.job_id",
-        (0, 1, 2, 0, 3, 4, 5, 6, 5, 3),
+        "%s::INTEGER + 0 FOR UPDATE OF ready SKIP LOCKED",
+        (5, 3, 0, 1, 2, 0, 3, 4, 5, 6),
         (),
     ),
 )
@@ -648,23 +627,19 @@ KEY_PEEK = Statement(
         (0,),
     ),
     Text(
-        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
-        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
-        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
-        'ready.priority = %s::INTEGER AND ready.limit_key = %s::VARCHAR COLLATE "C" AND ready.suspect = 0 AND '
-        'NOT (EXISTS (SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" AND queue.paused_at IS '
-        "NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT))) AND "
-        '(ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR COLLATE "C") AND (SELECT job.task FROM '
-        "job WHERE job.id = ready.job_id) = ANY (array((SELECT worker_task.task FROM worker_task WHERE "
-        "worker_task.worker_id = %s::BIGINT))) ORDER BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0) "
-        "SELECT head.queue, head.priority, head.job_id, head.attempt, head.retries, head.crashes, "
-        "head.suspect, %s::BIGINT AS anon_1, %s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS "
-        "TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, asked.limit_key "
-        "FROM head JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries AS max_retries, "
-        "job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS "
-        "limit_key FROM job WHERE job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, "
-        "head.job_id",
-        (0, 1, 2, 0, 3, 4, 5, 6, 5, 3),
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, %s::BIGINT AS anon_2, %s::BIGINT AS anon_3, ready.since, asked.task, "
+        "CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, "
+        "asked.limit_key FROM ready JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries "
+        "AS max_retries, job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, "
+        "job.limit_key AS limit_key FROM job WHERE job.id = ready.job_id LIMIT 1) AS asked ON true WHERE "
+        'ready.queue = %s::VARCHAR COLLATE "C" AND ready.priority = %s::INTEGER AND ready.limit_key = '
+        '%s::VARCHAR COLLATE "C" AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name '
+        '= %s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR '
+        "queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR "
+        'COLLATE "C") AND asked.task = ANY (array((SELECT worker_task.task FROM worker_task WHERE '
+        "worker_task.worker_id = %s::BIGINT))) ORDER BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0",
+        (5, 3, 0, 1, 2, 0, 3, 4, 5, 6),
         (),
     ),
 )
@@ -686,25 +661,22 @@ UNKEYED_HEAD = Statement(
         (0, 0),
     ),
     Text(
-        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
-        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
-        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
-        "ready.priority = %s::INTEGER AND ready.limit_key IS NULL AND ready.job_id <= (SELECT "
-        "max(anon_3.job_id) AS max_1 FROM (SELECT first.job_id AS job_id FROM ready AS first WHERE "
-        'first.queue = %s::VARCHAR COLLATE "C" AND first.priority = %s::INTEGER ORDER BY first.job_id LIMIT '
-        "1000) AS anon_3) AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = "
-        '%s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR '
-        "queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR "
-        'COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY (array((SELECT '
-        "worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY SHARE))) ORDER BY "
-        "ready.priority, ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED) SELECT head.queue, "
-        "head.priority, head.job_id, head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS "
-        "anon_1, %s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS args, "
-        "asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, asked.limit_key FROM head JOIN "
-        "LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries AS max_retries, job.backoff AS "
-        "backoff, job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS limit_key FROM job "
-        "WHERE job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
-        (0, 1, 0, 1, 0, 2, 3, 4, 5, 4, 2),
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, %s::BIGINT AS anon_2, %s::BIGINT AS anon_3, ready.since, asked.task, "
+        "CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, "
+        "asked.limit_key FROM ready JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries "
+        "AS max_retries, job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, "
+        "job.limit_key AS limit_key FROM job WHERE job.id = ready.job_id LIMIT 1) AS asked ON true WHERE "
+        'ready.queue = %s::VARCHAR COLLATE "C" AND ready.priority = %s::INTEGER AND ready.limit_key IS NULL '
+        "AND ready.job_id <= (SELECT max(anon_4.job_id) AS max_1 FROM (SELECT first.job_id AS job_id FROM "
+        'ready AS first WHERE first.queue = %s::VARCHAR COLLATE "C" AND first.priority = %s::INTEGER ORDER BY '
+        "first.job_id LIMIT 1000) AS anon_4) AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE "
+        'queue.name = %s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL '
+        "OR queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = "
+        '%s::VARCHAR COLLATE "C") AND asked.task = ANY (array((SELECT worker_task.task FROM worker_task WHERE '
+        "worker_task.worker_id = %s::BIGINT FOR KEY SHARE))) ORDER BY ready.priority, ready.job_id LIMIT "
+        "%s::INTEGER + 0 FOR UPDATE OF ready SKIP LOCKED",
+        (4, 2, 0, 1, 0, 1, 0, 2, 3, 4, 5),
         (),
     ),
 )
@@ -726,25 +698,21 @@ UNKEYED_PEEK = Statement(
         (0, 0),
     ),
     Text(
-        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
-        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
-        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
-        "ready.priority = %s::INTEGER AND ready.limit_key IS NULL AND ready.job_id <= (SELECT "
-        "max(anon_3.job_id) AS max_1 FROM (SELECT first.job_id AS job_id FROM ready AS first WHERE "
-        'first.queue = %s::VARCHAR COLLATE "C" AND first.priority = %s::INTEGER ORDER BY first.job_id LIMIT '
-        "1000) AS anon_3) AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = "
-        '%s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR '
-        "queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR "
-        'COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY (array((SELECT '
-        "worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER BY "
-        "ready.priority, ready.job_id LIMIT %s::INTEGER + 0) SELECT head.queue, head.priority, head.job_id, "
-        "head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS anon_1, %s::BIGINT AS anon_2, "
-        "head.since, asked.task, CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, "
-        "asked.timeout, asked.unique_key, asked.limit_key FROM head JOIN LATERAL (SELECT job.task AS task, "
-        "job.args AS args, job.max_retries AS max_retries, job.backoff AS backoff, job.timeout AS timeout, "
-        "job.unique_key AS unique_key, job.limit_key AS limit_key FROM job WHERE job.id = head.job_id LIMIT "
-        "1) AS asked ON true ORDER BY head.priority, head.job_id",
-        (0, 1, 0, 1, 0, 2, 3, 4, 5, 4, 2),
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, %s::BIGINT AS anon_2, %s::BIGINT AS anon_3, ready.since, asked.task, "
+        "CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, "
+        "asked.limit_key FROM ready JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries "
+        "AS max_retries, job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, "
+        "job.limit_key AS limit_key FROM job WHERE job.id = ready.job_id LIMIT 1) AS asked ON true WHERE "
+        'ready.queue = %s::VARCHAR COLLATE "C" AND ready.priority = %s::INTEGER AND ready.limit_key IS NULL '
+        "AND ready.job_id <= (SELECT max(anon_4.job_id) AS max_1 FROM (SELECT first.job_id AS job_id FROM "
+        'ready AS first WHERE first.queue = %s::VARCHAR COLLATE "C" AND first.priority = %s::INTEGER ORDER BY '
+        "first.job_id LIMIT 1000) AS anon_4) AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE "
+        'queue.name = %s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL '
+        "OR queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = "
+        '%s::VARCHAR COLLATE "C") AND asked.task = ANY (array((SELECT worker_task.task FROM worker_task WHERE '
+        "worker_task.worker_id = %s::BIGINT))) ORDER BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0",
+        (4, 2, 0, 1, 0, 1, 0, 2, 3, 4, 5),
         (),
     ),
 )
@@ -764,22 +732,19 @@ SUSPECTS_HEAD = Statement(
         (0,),
     ),
     Text(
-        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
-        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
-        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
-        "ready.suspect = 1 AND ready.suspect = 1 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = "
-        '%s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR '
-        "queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR "
-        'COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY (array((SELECT '
-        "worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY SHARE))) ORDER BY "
-        "ready.priority, ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED) SELECT head.queue, "
-        "head.priority, head.job_id, head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS "
-        "anon_1, %s::BIGINT AS anon_2, head.since, asked.task, CAST(asked.args AS TEXT) AS args, "
-        "asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, asked.limit_key FROM head JOIN "
-        "LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries AS max_retries, job.backoff AS "
-        "backoff, job.timeout AS timeout, job.unique_key AS unique_key, job.limit_key AS limit_key FROM job "
-        "WHERE job.id = head.job_id LIMIT 1) AS asked ON true ORDER BY head.priority, head.job_id",
-        (0, 0, 1, 2, 3, 4, 3, 1),
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, %s::BIGINT AS anon_2, %s::BIGINT AS anon_3, ready.since, asked.task, "
+        "CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, "
+        "asked.limit_key FROM ready JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries "
+        "AS max_retries, job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, "
+        "job.limit_key AS limit_key FROM job WHERE job.id = ready.job_id LIMIT 1) AS asked ON true WHERE "
+        'ready.queue = %s::VARCHAR COLLATE "C" AND ready.suspect = 1 AND ready.suspect = 1 AND NOT (EXISTS '
+        '(SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND '
+        "(queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR "
+        'ready.assigned_to = %s::VARCHAR COLLATE "C") AND asked.task = ANY (array((SELECT worker_task.task '
+        "FROM worker_task WHERE worker_task.worker_id = %s::BIGINT FOR KEY SHARE))) ORDER BY ready.priority, "
+        "ready.job_id LIMIT %s::INTEGER + 0 FOR UPDATE OF ready SKIP LOCKED",
+        (3, 1, 0, 0, 1, 2, 3, 4),
         (),
     ),
 )
@@ -799,22 +764,19 @@ SUSPECTS_PEEK = Statement(
         (0,),
     ),
     Text(
-        "WITH head AS (SELECT ready.queue AS queue, ready.priority AS priority, ready.job_id AS job_id, "
-        "ready.retries AS retries, ready.crashes AS crashes, ready.suspect AS suspect, ready.since AS since, "
-        'ready.attempt + 1 AS attempt FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
-        "ready.suspect = 1 AND ready.suspect = 1 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = "
-        '%s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR '
-        "queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = %s::VARCHAR "
-        'COLLATE "C") AND (SELECT job.task FROM job WHERE job.id = ready.job_id) = ANY (array((SELECT '
-        "worker_task.task FROM worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER BY "
-        "ready.priority, ready.job_id LIMIT %s::INTEGER + 0) SELECT head.queue, head.priority, head.job_id, "
-        "head.attempt, head.retries, head.crashes, head.suspect, %s::BIGINT AS anon_1, %s::BIGINT AS anon_2, "
-        "head.since, asked.task, CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, "
-        "asked.timeout, asked.unique_key, asked.limit_key FROM head JOIN LATERAL (SELECT job.task AS task, "
-        "job.args AS args, job.max_retries AS max_retries, job.backoff AS backoff, job.timeout AS timeout, "
-        "job.unique_key AS unique_key, job.limit_key AS limit_key FROM job WHERE job.id = head.job_id LIMIT "
-        "1) AS asked ON true ORDER BY head.priority, head.job_id",
-        (0, 0, 1, 2, 3, 4, 3, 1),
+        "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
+        "ready.crashes, ready.suspect, %s::BIGINT AS anon_2, %s::BIGINT AS anon_3, ready.since, asked.task, "
+        "CAST(asked.args AS TEXT) AS args, asked.max_retries, asked.backoff, asked.timeout, asked.unique_key, "
+        "asked.limit_key FROM ready JOIN LATERAL (SELECT job.task AS task, job.args AS args, job.max_retries "
+        "AS max_retries, job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, "
+        "job.limit_key AS limit_key FROM job WHERE job.id = ready.job_id LIMIT 1) AS asked ON true WHERE "
+        'ready.queue = %s::VARCHAR COLLATE "C" AND ready.suspect = 1 AND ready.suspect = 1 AND NOT (EXISTS '
+        '(SELECT * FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND '
+        "(queue.paused_until IS NULL OR queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR "
+        'ready.assigned_to = %s::VARCHAR COLLATE "C") AND asked.task = ANY (array((SELECT worker_task.task '
+        "FROM worker_task WHERE worker_task.worker_id = %s::BIGINT))) ORDER BY ready.priority, ready.job_id "
+        "LIMIT %s::INTEGER + 0",
+        (3, 1, 0, 0, 1, 2, 3, 4),
         (),
     ),
 )
@@ -978,9 +940,11 @@ DELETE_LEASE = Statement(
         "lease.worker_id = %s::BIGINT",
     ),
     Text(
-        "DELETE FROM lease USING unnest(%s::BIGINT[], %s::INTEGER[], %s::BIGINT[]) AS rows(job_id, attempt, "
-        "worker_id) WHERE lease.job_id = rows.job_id AND lease.attempt = rows.attempt AND lease.worker_id = "
-        "rows.worker_id",
+        "DELETE FROM lease WHERE lease.job_id = ANY (%s::BIGINT[]) AND lease.attempt = "
+        "(%s::INTEGER[])[width_bucket(lease.job_id, %s::BIGINT[])] AND lease.worker_id = "
+        "(%s::BIGINT[])[width_bucket(lease.job_id, %s::BIGINT[])]",
+        (0, 1, 0, 2, 0),
+        (),
     ),
 )
 

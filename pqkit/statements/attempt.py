@@ -3,13 +3,13 @@
 from sqlalchemy import BigInteger, Float, Integer, Text, bindparam, delete, exists, literal_column, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
-from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
+from pqkit.statements.declare import Declared, delete_by, delete_by_key, equal, insert_row, up_to
 from pqkit.statements.tables import ATTEMPT, CLOSED, INTENT, LEASE, LOG, PROGRESS, REFUSAL
 
 # Finish: deleting the lease is the permission for everything else in the transaction.
 
 HELD = ("job_id", "attempt", "worker_id")
-DELETE_LEASE = delete_by(LEASE, *HELD)
+DELETE_LEASE = delete_by_key(LEASE, *HELD)
 # The same for jobs that follow each other: as many rows as there are numbers from the first to the last.
 DELETE_LEASE_RUN = Declared(
     delete(LEASE).where(LEASE.c.job_id.between(bindparam("first"), bindparam("last")), *equal(LEASE, *HELD[1:])),

@@ -4,13 +4,13 @@ Core's executemany with dictionaries costs three times the driver's own; what is
 conversion) is not needed, because every stored value is an integer, a float or text.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import Integer, Table, bindparam, column, delete, func, literal_column, select
+from sqlalchemy import Integer, Table, any_, bindparam, column, delete, func, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.engine import Dialect
-from sqlalchemy.sql.elements import ClauseElement, ColumnElement
+from sqlalchemy.sql.elements import ClauseElement, ColumnElement, Grouping
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from pqkit.sql.text import Statement, Text, Values
@@ -78,6 +78,16 @@ def delete_by(table: Table, *columns: str) -> Declared:
     rows = rows_of(table, columns, "the_")
     many = delete(table).where(*(table.c[name] == rows.c[name] for name in columns))
     return Declared(delete(table).where(*equal(table, *columns)), params, many=many)
+
+
+def delete_by_key(table: Table, key: str, *others: str) -> Declared:
+    """``delete_by`` for columns of which the first is a key by itself. Many rows come in its order: they are found by
+    it, one by one, and their place in the arrays by halving; no statistics can make a join of that."""
+    arrays = {name: bindparam(f"the_{name}", type_=ARRAY(table.c[name].type)) for name in (key, *others)}
+    place = func.width_bucket(table.c[key], arrays[key])
+    same = (table.c[name] == Grouping(arrays[name])[place] for name in others)
+    many = delete(table).where(table.c[key] == any_(arrays[key]), *same)
+    return replace(delete_by(table, key, *others), many=many)
 
 
 def rows_of(table: Table, columns: tuple[str, ...], prefix: str = "") -> TableValuedAlias:

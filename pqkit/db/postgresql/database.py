@@ -1,10 +1,10 @@
 """PostgreSQL as one database behind the verbs that all have."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import psycopg
 
@@ -35,6 +35,24 @@ COUNTERS = (
 ).replace("%", "%%")
 SET_COUNTER = "SELECT setval(pg_get_serial_sequence(%s, 'id'), %s, false)"
 SOONEST, LATEST = 0.002, 0.05
+
+
+class Made(Sequence[str]):
+    """Texts that are made as they are asked for, while the server works on those before."""
+
+    def __init__(self, made: Callable[[Any], str], values: Sequence[Any]) -> None:
+        self._made, self._values = made, values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        found = self._values[at]
+        return [self._made(value) for value in found] if isinstance(at, slice) else self._made(found)
 
 
 class PostgresDatabase(Database):
@@ -77,6 +95,9 @@ class PostgresDatabase(Database):
                 yield PostgresTransaction(connection.cursor())
             finally:
                 self._end_look(connection)
+
+    def each(self, made: Callable[[Any], str], values: Sequence[Any]) -> Sequence[str]:
+        return Made(made, values)
 
     def row(self, statement: Statement, *values: Any) -> Any:
         """One statement sees one state without a transaction around it."""
