@@ -1,7 +1,8 @@
 """One write transaction: begun at once, fairly among many writers, and committed or undone whole."""
 
+import random
+import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pqkit.db.driver import is_busy, is_unavailable, sqlite
@@ -10,11 +11,10 @@ from pqkit.db.transaction import SqliteTransaction
 from pqkit.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
-    from tenacity import RetryCallState
-
     from pqkit.db.sqlite import SqliteDatabase
 
 PATIENCE = 60.0
+PAUSES = 0.0005, 0.004
 TELL_AFTER = 5.0
 
 
@@ -53,37 +53,28 @@ class Write:
         with suppress(sqlite.Error):  # a full disk may have rolled back already
             self._connection.execute("ROLLBACK")
 
-    def _begin_patiently(self, first: BaseException) -> None:
-        from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random  # noqa: PLC0415 - most never wait
+    def _begin_patiently(self, error: sqlite.OperationalError) -> None:
+        """Try again at random short intervals: who has waited long must not look more seldom than who comes."""
+        begun = time.monotonic()
+        told = TELL_AFTER
+        while is_busy(error) and (waited := time.monotonic() - begun) < PATIENCE:
+            if waited >= told:
+                self._tell(waited)
+                told += TELL_AFTER
+            time.sleep(random.uniform(*PAUSES))  # noqa: S311 - not a secret
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite.OperationalError as again:
+                error = again
+            else:
+                return
+        holder = write_lock_holder(self._database.path)
+        who = f"; the write lock is held by {holder}" if holder else ""
+        raise DatabaseUnavailable(f"{self._database.path}: {error}{who}") from error
 
-        patient = Retrying(
-            retry=retry_if_exception(is_busy),
-            wait=wait_random(0.0005, 0.004),
-            stop=stop_after_delay(PATIENCE),
-            before_sleep=_LongWait(self._database.path),
-            reraise=True,
-        )
-        try:
-            if not is_busy(first):
-                raise first
-            patient(self._connection.execute, "BEGIN IMMEDIATE")
-        except sqlite.OperationalError as error:
-            holder = write_lock_holder(self._database.path)
-            who = f"; the write lock is held by {holder}" if holder else ""
-            raise DatabaseUnavailable(f"{self._database.path}: {error}{who}") from error
+    def _tell(self, waited: float) -> None:
+        """Name the holder of the write lock in the log."""
+        from pqkit.log import get_logger  # noqa: PLC0415 - a producer has no log of its own
 
-
-class _LongWait:
-    """Names the holder of the write lock in the log while a writer waits for it, every few seconds."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._next = path, TELL_AFTER
-
-    def __call__(self, state: "RetryCallState") -> None:
-        waited = state.seconds_since_start or 0.0
-        if waited >= self._next:
-            from pqkit.log import get_logger  # noqa: PLC0415 - a producer has no log of its own
-
-            self._next += TELL_AFTER
-            holder = str(write_lock_holder(self._path) or "nobody that the system names")
-            get_logger("database").warning("waiting for the write lock", seconds=round(waited), held_by=holder)
+        holder = str(write_lock_holder(self._database.path) or "nobody that the system names")
+        get_logger("database").warning("waiting for the write lock", seconds=round(waited), held_by=holder)
