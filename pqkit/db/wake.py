@@ -15,7 +15,7 @@ from pathlib import Path
 _IN_MODIFY, _IN_MOVED_TO, _IN_CREATE = 0x2, 0x80, 0x100
 _EVENT = struct.Struct("iIII")
 # A commit is written to the log, and at durability full synced, before it can be seen.
-FIRST_LOOK, GROWTH, LONGEST_LOOK, SETTLED = 0.0002, 1.5, 0.002, 0.05
+FIRST_LOOK, GROWTH, LONGEST_LOOK, SETTLED = 0.0001, 1.25, 0.002, 0.05
 BLIND_LOOK = 0.01
 
 
@@ -69,24 +69,26 @@ class Wake:
         for a moment, until it follows; the changes of this process itself, such as heartbeats, are among them.
         """
         end = time.monotonic() + timeout
-        pause = looks_until = 0.0
         while version() == seen:
-            now = time.monotonic()
-            if now >= end:
+            if (now := time.monotonic()) >= end:
                 return "timeout"
-            pause = self._next_look(pause, settling=now < looks_until)
-            why = self.wait(min(pause, end - now))
-            if why == "set":
-                return why
-            if why == "commit":
-                looks_until = time.monotonic() + SETTLED
+            why = self.wait(min(math.inf if self.sees_commits else BLIND_LOOK, end - now))
+            if why == "set" or (why == "commit" and self._set_while_it_settles(version, seen)):
+                return "set"
         return "commit"
 
-    def _next_look(self, before: float, *, settling: bool) -> float:
-        """Seconds to the next look at the version; nothing ends the wait before, where no log is watched."""
-        if settling:
-            return min(GROWTH * before, LONGEST_LOOK) if before <= LONGEST_LOOK else FIRST_LOOK
-        return math.inf if self.sees_commits else BLIND_LOOK
+    def _set_while_it_settles(self, version: Callable[[], int], seen: int) -> bool:
+        """Look ever more seldom until the version follows a change of the log, or the last change has come to nothing;
+        whether ``set`` was called meanwhile."""
+        pause, until = FIRST_LOOK, time.monotonic() + SETTLED
+        while version() == seen and time.monotonic() < until:
+            why = self.wait(pause)
+            if why == "set":
+                return True
+            pause = min(GROWTH * pause, LONGEST_LOOK)
+            if why == "commit":
+                pause, until = FIRST_LOOK, time.monotonic() + SETTLED
+        return False
 
     def wait_for_set(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for ``set`` alone."""

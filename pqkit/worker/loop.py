@@ -24,6 +24,8 @@ from pqkit.worker.slots import Ended, Slots
 from pqkit.worker.words import Teller
 
 FLUSH = 0.01
+# A moment for a slot's thread that has slept; else this thread would keep Python's lock until its own next wait.
+GIVE_WAY = 0.0001
 IDLE = 1.0
 QUEUED_AT_MOST = 1.0
 RETRY_AFTER = 1.0
@@ -128,6 +130,8 @@ class Worker:
             raise
         if turn.claims:
             self._slots.start(turn.claims)  # before all that is only told of them: somebody waits
+            if not ended:
+                time.sleep(GIVE_WAY)
             self._tell.claimed(turn.claims)
         self._settle(ended, turn.refused)
 
