@@ -100,7 +100,7 @@ class Maintainer(threading.Thread):
             _Timer(EVERY_SECOND, self._tell_actions),
             _Timer(EVERY_TEN_SECONDS, self._compact),
             _Timer(EVERY_HOUR, self._forget),
-            _Timer(EVERY_SECOND / 4, self._sideline.go_on),
+            _Timer(EVERY_SECOND, self._sideline.go_on),
         ]
         self._retention, self._backups = Retention(database, settings), Schedule(settings)
         self._duty = _Timer(EVERY_SECOND, self._take_duty)

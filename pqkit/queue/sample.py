@@ -11,7 +11,8 @@ from pqkit.queue.rollup import Key, Sums, write
 from pqkit.sql import compiled as sql
 from pqkit.states import FINAL, JobState
 
-EVERY = 1.0
+EVERY = 0.9
+"""A little less than the second after which maintenance asks again, which is not to come too early."""
 REST = 20
 """A sample of a huge queue takes its time; so many times as long pass before the next."""
 SIZES_EVERY = 10.0

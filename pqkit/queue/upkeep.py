@@ -8,7 +8,7 @@ from pqkit.db import Database, Transaction, clock
 from pqkit.files import put_in_place
 from pqkit.outcome import Claim, Outcome, crashed
 from pqkit.queue.prune import Pruner, Which
-from pqkit.queue.rollup import merge, write_crashes
+from pqkit.queue.rollup import SECOND, merge, write_crashes
 from pqkit.queue.settle import Finished, settle_each
 from pqkit.queue.widen import widen_samples
 from pqkit.sql import compiled as sql
@@ -66,9 +66,12 @@ class Upkeep:
         self._database = database
 
     def take_duty(self, worker_id: int, name: str = "maintenance") -> bool:
-        """Take or renew the duty for a few seconds of the lease clock; False while a living other holds it."""
+        """Take the duty for a few seconds of the lease clock, or renew it when half of them are over; False while a
+        living other holds it."""
         boot, now = self._database.lease_clock()
         seen = self._database.row(sql.DUTY_HELD, name)
+        if seen and seen[:2] == (worker_id, boot) and seen[2] - now > DUTY_SECONDS / 2 * SECOND:
+            return True
         if seen and seen[0] != worker_id:
             with self._database.read() as tx:
                 if _held_by_other(tx, name, worker_id, (boot, now)):
@@ -80,7 +83,7 @@ class Upkeep:
             # Of two that come at once, the second finds the row gone that it saw, or a new one in its place.
             if held and not tx.run(sql.DELETE_DUTY, name, held[0], held[2]):
                 return False
-            return bool(tx.run(sql.INSERT_DUTY, name, worker_id, boot, now + round(DUTY_SECONDS * 1_000_000)))
+            return bool(tx.run(sql.INSERT_DUTY, name, worker_id, boot, now + round(DUTY_SECONDS * SECOND)))
 
     def drop_duty(self, worker_id: int, name: str = "maintenance") -> None:
         """Give the duty up, so that another takes it at once."""
