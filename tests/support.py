@@ -1,16 +1,12 @@
-"""What tests share: waiting for what must come, ports that are free, processes that live or are frozen."""
+"""What tests share: waiting for what must come, ports that are free, processes that live."""
 
-import os
 import random
-import signal
 import socket
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from pqkit.db import clock
-from pqkit.queue import Queue
 
 T = TypeVar("T")
 
@@ -42,22 +38,6 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def freeze(pid: int, queue: Queue) -> None:
-    """SIGSTOP, but not inside a write transaction, in which it would hold up everybody on the queue."""
-    with queue.database.write():
-        os.kill(pid, signal.SIGSTOP)
-        wait_until(lambda: _is_stopped(pid), what=f"the stop of process {pid}")
-
-
-def _is_stopped(pid: int) -> bool:
-    """With all of its threads."""
-    try:
-        states = {stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")}
-    except OSError:  # a thread has just ended
-        return False
-    return states == {"T"}
 
 
 def lives(pid: int) -> bool:

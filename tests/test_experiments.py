@@ -11,9 +11,11 @@ from pqkit.lab.load import Cost, Step, judge, knee_of
 from pqkit.lab.policy import rescues, what_if
 from pqkit.lab.retry import judge as judge_retries
 from pqkit.lab.story import Blow, recoveries
+from pqkit.notebook.run import run
 from pqkit.queries.span import RunView, Span, actions, arrivals, lives, refusals, runs
 from pqkit.queue import Leases, Queue
 from pqkit.retry import BadPolicy
+from pqkit.settings import settings
 from pqkit.states import JobState
 from tests.verbs import claim_one, complete, fail
 
@@ -134,6 +136,23 @@ def test_a_span_holds_what_happened_in_it(queue: Queue, worker: Leases) -> None:
     assert refusals(database, Span(since)) == []
     for nothing in (runs, actions, arrivals):
         assert nothing(database, Span(until + S)) == []
+
+
+@pytest.mark.fault
+@pytest.mark.sqlite
+def test_a_queue_without_its_fence_fails_the_crash_notebook_for_that_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is frozen runs a job, and thaws when another has finished it: no luck is needed to meet what is missing."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PQKIT_LAB_FAULT", "no_fence")
+    settings.cache_clear()
+    _, found = run(REPO / "notebooks" / "crash.ipynb", {"kills": 0, "stops": 1, "hangs": 0, "poison": 0})
+    settings.cache_clear()
+    assert found.verdict == "failed"
+    assert found.recorded["accepted_twice"] > 0
+    assert "(verdict): AssertionError" in (found.error or "")
+    assert "accepted once: job" in (found.error or "")
 
 
 def test_a_notebook_whose_assertion_fails_fails_the_tests(tmp_path: Path) -> None:

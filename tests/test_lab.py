@@ -1,6 +1,5 @@
 """The lab: its experiments in short form, and a proof that each of its judges can say no."""
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from pqkit.queue import get_queue
 from pqkit.settings import Settings
 from pqkit.states import JobState
 from tests.postgres import Server
-from tests.support import PATIENCE, freeze
+from tests.support import PATIENCE
 from tests.verbs import sql
 
 SAME = "worker_id, claimed_at, started_at, ended_at, outcome, error, next_at"
@@ -33,8 +32,8 @@ DONE, POISONED = JobState.COMPLETED, JobState.UNPROCESSABLE
 
 @pytest.mark.fault
 def test_a_storm_of_kills_and_freezes_loses_nothing_and_accepts_nothing_twice(place: Scratch, kind: str) -> None:
-    jobs, kills = (1_000, 60) if kind == "sqlite" else (300, 15)
-    result = crash(place, Plan(jobs=jobs, workers=4, kills=kills, stops=2, seed=3))
+    jobs, kills, stops = (1_000, 60, 2) if kind == "sqlite" else (300, 15, 1)
+    result = crash(place, Plan(jobs=jobs, workers=4, kills=kills, stops=stops, seed=3))
     assert result.findings == [], result.smallest
     assert result.numbers["kills"] >= kills
     assert result.numbers["told"] >= jobs
@@ -82,15 +81,15 @@ def test_a_worker_without_its_fence_is_caught(place: Scratch, fault: str) -> Non
         gate = place.folder / "gate"
         job = fleet.queue.enqueue("lab.hold", {"until": str(gate)})
         begun(fleet, job.id, 1)
-        freeze(frozen.pid, fleet.queue)
+        frozen.freeze(fleet.queue)
         other = fleet.worker(fault=fault, rescue_after=1)
         begun(fleet, job.id, 2)
         ended_since(fleet, frozen, seconds=3)
-        freeze(other.pid, fleet.queue)
+        other.freeze(fleet.queue)
         gate.touch()
-        frozen.signal(signal.SIGCONT)
+        frozen.thaw()
         wait_until(lambda: "begins anew" in frozen.log_file.read_text(), PATIENCE, "the zombie's insight")
-        other.signal(signal.SIGCONT)
+        other.thaw()
         wait_until(lambda: job.state.final, PATIENCE, "the job's end")
         fleet.stop()
         findings = verdict.judge(told_all(record.gather(place, fleet.queue)))

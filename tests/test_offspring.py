@@ -13,10 +13,11 @@ import psutil
 import pytest
 
 from pqkit import JobState, Queue, offspring
+from pqkit.lab.fleet import freeze
 from pqkit.queries import workers
 from tests import handlers
 from tests.fleet import Fleet, Process
-from tests.support import freeze, lives, wait_until
+from tests.support import lives, wait_until
 from tests.verbs import SECOND, sql
 
 Leak = Callable[..., psutil.Process]

@@ -10,11 +10,12 @@ import psutil
 import pytest
 
 from pqkit import Job, JobFailed, JobState, Queue, get_queue
+from pqkit.lab.fleet import freeze
 from pqkit.queries import job as detail
 from pqkit.queries import misplaced, workers
 from tests import handlers
 from tests.fleet import Fleet, Process, fleet_of
-from tests.support import PATIENCE, freeze, lives, wait_until
+from tests.support import PATIENCE, lives, wait_until
 from tests.verbs import sql
 
 

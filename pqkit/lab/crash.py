@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from pqkit.lab import Scratch, record
 from pqkit.lab.faults import GAPS
@@ -21,11 +21,10 @@ from pqkit.queries.span import RunView, runs
 from pqkit.states import JobState
 
 QUICK = {"heartbeat": 0.3, "rescue_after": 3, "rescue_every": 0.5, "slots": 4, "log_level": "warning"}
-FREEZE = 7.0
 LONGEST_LOCK = 0.3
-CALM = 120.0
+CALM, LONGEST_FREEZE = 120.0, 20.0
 SHARE_OF_GAPS = 0.2
-HANG = "lab.deaf"
+HANG, STUMBLE, EFFECT = "lab.deaf", "lab.stumble", "lab.effect"
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,13 @@ class Plan:
     hangs: int = 0
 
 
+class Frozen(NamedTuple):
+    """Since when a worker stands still, and the jobs that it runs."""
+
+    since: float
+    jobs: list[int]
+
+
 @dataclass
 class Storm:
     """One storm on its way. What happens is decided by the seed; how processes answer is not."""
@@ -54,6 +60,7 @@ class Storm:
     workers: list[Member] = field(default_factory=list)
     producers: list[Member] = field(default_factory=list)
     blows: list[Blow] = field(default_factory=list)
+    frozen: dict[Member, Frozen] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.plan.seed)  # noqa: S311 - to be repeated, not to be kept secret
@@ -70,7 +77,7 @@ class Storm:
         while (ended := self._look()) < self.plan.jobs or self.producers or self._unfinished() or self._owes_blows():
             calm.check((ended, self.done["kills"]))
             progress(min(ended / self.plan.jobs, 1), f"{ended} jobs ended, {self.done['kills']} kills")
-            self.fleet.thaw()
+            self._thaw()
             self._replace_the_dead()
             self._strike(ended)
             time.sleep(self.dice.uniform(0.01, 0.06))
@@ -84,7 +91,7 @@ class Storm:
 
     def _look(self) -> int:
         now = counts(self.fleet.queue.database)
-        if sum(now.values()) >= self.plan.jobs:
+        if sum(now.values()) >= self.plan.jobs and not self._owes_blows():
             self.enough.touch()
         return sum(number for state, number in now.items() if state.final)
 
@@ -93,28 +100,41 @@ class Storm:
 
     def _owes_blows(self) -> bool:
         owed = self.done["kills"] < self.plan.kills or self.done["stops"] < self.plan.stops
-        return owed or any(member.frozen for member in self.workers)
+        return owed or bool(self.frozen)
 
     def _strike(self, ended: int) -> None:
-        """Kills and stops keep step with the jobs, so that they fall while there is work, on any machine."""
+        """Kills and freezes keep step with the jobs, and jobs come until the last has fallen: there is always work."""
         part = (ended + 1) / self.plan.jobs
         standing = [member for member in self.workers if member.alive and not member.frozen]
         if not standing:
             return
-        if self.done["kills"] < min(part, 1) * self.plan.kills:
-            self._kill(standing)
-        elif self.done["stops"] < min(part, 1) * self.plan.stops and len(standing) > 1:
+        if self.done["stops"] < min(part, 1) * self.plan.stops and len(standing) > 1:
             self._freeze(standing)
+        elif self.done["kills"] < min(part, 1) * self.plan.kills:
+            self._kill(standing)
 
     def _freeze(self, standing: list[Member]) -> None:
-        """One that holds jobs, while there are some: what it does with them when it thaws is what matters."""
-        holding = {worker.pid for worker in workers(self.fleet.queue.database) if worker.running}
-        busy = [member for member in standing if member.pid in holding]
-        if chosen := busy or ([] if self._unfinished() else standing):
-            frozen = self.dice.choice(chosen)
-            frozen.freeze(FREEZE)
-            self._note("frozen", frozen)
+        """One that runs a job to a plain end, or nobody: what matters is what it reports when it thaws."""
+        member = self.dice.choice(standing)
+        member.freeze(self.fleet.queue)
+        if jobs := record.in_hand(self.place, self.fleet.queue, member, but=(HANG, STUMBLE, EFFECT)):
+            self.frozen[member] = Frozen(time.monotonic(), jobs)
+            self._note("frozen", member)
             self.done["stops"] += 1
+        else:
+            member.thaw()
+
+    def _thaw(self) -> None:
+        """Let those go on who are taken for dead, and whose jobs others have finished.
+
+        On PostgreSQL one may stand in the midst of a transaction, for whose end all wait: it must go on in the end.
+        """
+        living = {worker.pid for worker in workers(self.fleet.queue.database)} if self.frozen else set()
+        for member, (since, jobs) in list(self.frozen.items()):
+            outlived = member.pid not in living and all(self.fleet.queue.state(job).final for job in jobs)
+            if outlived or time.monotonic() - since > LONGEST_FREEZE:
+                member.thaw()
+                del self.frozen[member]
 
     def _kill(self, standing: list[Member]) -> None:
         blow: Callable[[list[Member]], None] = self.dice.choices(
@@ -138,7 +158,7 @@ class Storm:
             self.done["producers"] += 1
 
     def _hold_lock(self, standing: list[Member]) -> None:
-        if any(member.frozen for member in self.fleet.members):
+        if self.frozen:
             # One of them may hold it, and who lets it go on would be waiting for it here.
             self._kill_any(standing)
             return
@@ -182,10 +202,7 @@ class Storm:
             return [(self.plan.task.partition(":")[2], {})]
         stamps = str(record.prepare(self.place, self.fleet.queue))
         naps: list[tuple[str, dict[str, object]]] = [("lab.nap", {"seconds": s}) for s in (0.002, 0.02, 0.05)]
-        return [*naps, ("lab.count", {"n": 1000}), ("lab.effect", {}), ("lab.stamp", {"folder": stamps}), STUMBLE]
-
-
-STUMBLE: tuple[str, dict[str, object]] = ("lab.stumble", {})
+        return [*naps, ("lab.count", {"n": 1000}), (EFFECT, {}), ("lab.stamp", {"folder": stamps}), (STUMBLE, {})]
 
 
 class Calm:

@@ -74,7 +74,7 @@ Menu = list[tuple[str, dict[str, Any]]]
 
 def _menu(place: Scratch, queue: Queue) -> Menu:
     stamps = str(record.prepare(place, queue))
-    return [("lab.effect", {}), ("lab.stamp", {"folder": stamps}), ("lab.nap", {"seconds": 0.01}), STUMBLE]
+    return [("lab.effect", {}), ("lab.stamp", {"folder": stamps}), ("lab.nap", {"seconds": 0.01}), (STUMBLE, {})]
 
 
 def _insist(proxy: Proxy, menu: Menu, wanted: int, *, keyed: bool) -> list[int]:

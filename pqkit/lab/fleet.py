@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -51,16 +50,12 @@ class Member:
 
     def __init__(self, name: str, pid: int, log_file: Path) -> None:
         self.name, self.pid, self.log_file = name, pid, log_file
-        self.thaws_at: float | None = None
+        self.frozen = False
         self._start = clock.process_start(pid)
 
     @property
     def alive(self) -> bool:
         return self._start is not None and clock.process_start(self.pid) == self._start
-
-    @property
-    def frozen(self) -> bool:
-        return self.thaws_at is not None
 
     def signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
@@ -72,14 +67,31 @@ class Member:
         self.signal(signal.SIGKILL)
         wait_until(lambda: not self.alive, what=f"the end of {self.name}")
 
-    def freeze(self, seconds: float) -> None:
-        """Stop it where it stands; ``Fleet.thaw`` lets it go on after so many seconds."""
-        self.thaws_at = time.monotonic() + seconds
-        self.signal(signal.SIGSTOP)
+    def freeze(self, queue: Queue) -> None:
+        """Stop it where it stands, but not inside a write to ``queue``, in which it would hold up everybody."""
+        freeze(self.pid, queue)
+        self.frozen = True
 
     def thaw(self) -> None:
-        self.thaws_at = None
+        """Let it go on."""
+        self.frozen = False
         self.signal(signal.SIGCONT)
+
+
+def freeze(pid: int, queue: Queue) -> None:
+    """SIGSTOP, but not inside a write transaction on SQLite; returns when it stands still, or is no more."""
+    with queue.database.write(), suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: _stands_still(pid), what=f"the stop of process {pid}")
+
+
+def _stands_still(pid: int) -> bool:
+    """With all of its threads; true as well of one that is no more."""
+    try:
+        states = {stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")}
+    except OSError:  # a thread has just ended
+        return False
+    return states <= {"T", "Z"}
 
 
 class Fleet:
@@ -140,16 +152,10 @@ class Fleet:
         self.members = [member for member in self.members if member not in dead]
         return dead
 
-    def thaw(self, *, all_of_them: bool = False) -> None:
-        """Let those go on whose time has come."""
-        for member in self.members:
-            if member.thaws_at is not None and (all_of_them or time.monotonic() > member.thaws_at):
-                member.thaw()
-
     def stop(self, patience: float = 30) -> None:
         """Stop all gracefully; what has not ended after ``patience`` seconds is killed."""
-        self.thaw(all_of_them=True)
         for member in self.members:
+            member.thaw()
             member.signal(signal.SIGTERM)
         with suppress(TimeoutError):
             wait_until(lambda: not any(member.alive for member in self.members), patience)

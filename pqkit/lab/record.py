@@ -1,23 +1,25 @@
 """Collecting the evidence of an experiment from its folder and its database."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import select
 
 from pqkit.lab import Scratch
+from pqkit.lab.fleet import Member
 from pqkit.lab.ledger import entries, read_diaries
 from pqkit.lab.verdict import Evidence
 from pqkit.lab.workloads import EFFECTS
 from pqkit.models import job_state, table
-from pqkit.queries import misplaced, workers
+from pqkit.queries import Filter, jobs, misplaced, workers
 from pqkit.queries.history import audit
 from pqkit.queue import Queue
 from pqkit.sql import compiled as sql
 from pqkit.states import JobState
 
+MANY = 1_000
 STAMPS, DIARIES = "stamps", "told-*"
 LEAVE_EFFECTS = ("lab.effect", "lab.stamp")
 JOBS = job_state.c.id, job_state.c.state
@@ -71,6 +73,14 @@ def budgets(queue: Queue) -> dict[int, Budget]:
     with queue.database.look() as connection:
         rows = connection.execute(select(*columns))
         return {job_id: Budget(state and JobState(state), *charged) for job_id, state, *charged in rows}
+
+
+def in_hand(place: Scratch, queue: Queue, member: Member, but: Collection[str] = ()) -> list[int]:
+    """The jobs that a worker holds and whose handlers it has begun to run, without those of the tasks ``but``."""
+    begun = {entry[:2] for entry in entries(place.folder / "ledger")}
+    held = jobs(queue.database, Filter(states=(JobState.PROCESSING,)), limit=MANY)
+    mine = [job for job in held if job.worker == member.name and job.task not in but]
+    return [job.id for job in mine if (job.id, job.attempt) in begun]
 
 
 def refusals(queue: Queue) -> int:
