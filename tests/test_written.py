@@ -10,7 +10,7 @@ from pqkit import Context, task
 from pqkit.errors import Refused
 from pqkit.lab import Scratch, scratch
 from pqkit.lab.dry import open_job
-from pqkit.lab.regression import NoStory, play, read_story, story_of
+from pqkit.lab.regression import NoStory, Story, play, read_story, story_of
 from pqkit.lab.scene import bad_day
 from pqkit.notebook.parameters import parameters_of
 from pqkit.notebook.write import job_notebook, regression_notebook
@@ -21,14 +21,16 @@ from tests.verbs import claim_one, fail
 
 
 def test_a_written_notebook_is_one_and_takes_parameters(tmp_path: Path) -> None:
-    job = job_notebook(tmp_path / "job.ipynb", 7, ["mytasks"])
-    regression = regression_notebook(tmp_path / "r.ipynb", "r.json", "About it.")
+    job = job_notebook(tmp_path / "job.ipynb", 7, ["mytasks"], tmp_path)
+    regression = regression_notebook(tmp_path / "r.ipynb", "r.json", "About it.", 2.5)
     for path in (job, regression):
         nbformat.validate(nbformat.read(path, as_version=4))
-    assert {name: p.default for name, p in parameters_of(job).items()} == {"job": 7, "url": None, "tasks": ["mytasks"]}
-    assert parameters_of(regression)["story"].default == "r.json"
+    asked = {name: p.default for name, p in parameters_of(job).items()}
+    assert asked == {"job": 7, "url": None, "tasks": ["mytasks"], "project": str(tmp_path)}
+    asked = {name: p.default for name, p in parameters_of(regression).items()}
+    assert asked == {"url": None, "story": "r.json", "speed": 2.5, "workers": 2}
     with pytest.raises(Refused, match="is there already"):
-        job_notebook(job, 7, [])
+        job_notebook(job, 7, [], tmp_path)
 
 
 @pytest.mark.fault
@@ -50,6 +52,11 @@ def test_an_incident_is_played_again_and_handled(tmp_path: Path) -> None:
     result = play(place, story)
     place.remove()
     assert result.check().startswith("regression: 9 jobs and 1 dead workers played again")
+
+
+def test_a_story_of_hours_is_played_in_seconds() -> None:
+    assert Story([[0.0, "t", []], [7200.0, "t", []]], [], 2).speed == 480
+    assert Story([[0.0, "t", []]], [3.0], 2).speed == 1
 
 
 def test_nothing_is_no_story(queue: Queue) -> None:

@@ -15,7 +15,7 @@ from pqkit.incident.case import span_of
 from pqkit.lab.regression import story_of
 from pqkit.notebook import notebook
 from pqkit.notebook.parameters import Parameter, check, parameters_of
-from pqkit.notebook.place import ENDING, find, folders
+from pqkit.notebook.place import ENDING, find, first_folder, folders
 from pqkit.notebook.runs import Run, past
 from pqkit.notebook.write import job_notebook, regression_notebook
 from pqkit.queue import Operator, Queue
@@ -29,7 +29,7 @@ from .reports import frame
 from .sheet import CHOICE, FIELD, NARROW, button, line, offer
 
 COLUMNS = [("Began", ""), ("Notebook", ""), ("Verdict", ""), ("Job", "number"), ("Parameters", "wide")]
-COLUMNS += [("Recorded or wrong", "wide")]
+COLUMNS += [("Recorded or wrong", "wide"), ("Report", "")]
 SHOWN = 20
 ABOUT = (
     "A field that stays as it is keeps the notebook's own value. Experiments run on a scratch queue of their own; only "
@@ -51,6 +51,8 @@ class Notebooks:
         self._go = button("Run it as a job", self._start, strong=True)
         self._table, self._report = Words(), Words()
         self._run = pmui.Select(label="Run", options=[], visible=False, **CHOICE)
+        self._shown = shell.card(self._report)
+        self._shown.visible = False
         self._show = button("Show its report", self._open)
         self._regress = button("Make it a regression", self._make_regression)
         self._job = pmui.TextInput(label="Number of a failed job", **NARROW)
@@ -65,7 +67,7 @@ class Notebooks:
             Words(shell.head("Run a notebook")), self._about, line(self._notebook), self._place, self._why, self._go
         )
         past_runs = stack(self._table, line(self._run, self._show, self._regress, self._job, self._write))
-        return stack(shell.card(form), shell.card(past_runs), shell.card(self._report))
+        return stack(shell.card(form), shell.card(past_runs), self._shown)
 
     async def refresh(self) -> None:
         """The past runs anew; what was chosen stays chosen."""
@@ -73,14 +75,15 @@ class Notebooks:
         self._seen = dict(found)
         offer(self._run, list(self._seen))
         head = shell.head("Past runs", f"kept in {safe(settings().runs)}")
-        self._table.object = head + shell.grid(COLUMNS, [row(run) for _, run in found], "No notebook has run yet.")
+        self._table.object = head + shell.grid(COLUMNS, [row(*each) for each in found], "No notebook has run yet.")
         self._show_buttons()
 
     def _show_buttons(self) -> None:
         run = self._seen.get(self._run.value or "")
         self._go.disabled = not self.desk.may("enqueue")
         self._show.disabled = run is None or run.verdict == "running"
-        spans = run is not None and {"start", "end"} <= run.parameters.keys()
+        asked = run.parameters if run else {}
+        spans = bool(asked.get("start") and asked.get("end")) and not asked.get("url")  # of this queue
         self._regress.disabled = not (spans and self.desk.may("enqueue"))
         self._write.disabled = not self.desk.may("enqueue")
 
@@ -111,6 +114,7 @@ class Notebooks:
 
     def _open(self, *_: object) -> None:
         self._report.object = frame(self._run.value or "")
+        self._shown.visible = True
 
     async def _make_regression(self, *_: object) -> None:
         name, asked = self._run.value, self._seen[self._run.value].parameters
@@ -119,7 +123,7 @@ class Notebooks:
             story = story_of(queue.database, span_of(asked["start"], asked["end"], asked.get("queues") or ()))
             target = _target(f"regression-{name}")
             about = f"From {asked['start']} to {asked['end']}."
-            regression_notebook(target, target.with_suffix(".json").name, about)
+            regression_notebook(target, target.with_suffix(".json").name, about, story.speed)
             story.write(target.with_suffix(".json"))
             return f"{target} plays {len(story.jobs)} jobs and {len(story.deaths)} deaths again"
 
@@ -133,7 +137,8 @@ class Notebooks:
 
         def write(queue: Queue) -> str:
             queries.job(queue.database, int(number))
-            return f"{job_notebook(_target(f'job-{number}'), int(number), settings().tasks)} opens job {number}"
+            target = job_notebook(_target(f"job-{number}"), int(number), settings().tasks, Path.cwd())
+            return f"{target} opens job {number}"
 
         await self._written(write)
 
@@ -155,7 +160,7 @@ def known_notebooks() -> list[str]:
 
 def field(parameter: Parameter) -> Any:
     label = f"{parameter.name} ({parameter.words})"
-    return pmui.TextInput(label=label, value=shown(parameter), placeholder=parameter.about[:80], **NARROW)
+    return pmui.TextInput(label=label, value=shown(parameter), helper_text=parameter.about, **NARROW)
 
 
 def shown(parameter: Parameter) -> str:
@@ -164,15 +169,22 @@ def shown(parameter: Parameter) -> str:
     return default if isinstance(default, str) else "" if default is None else json.dumps(default)
 
 
-def row(run: Run) -> list[str]:
+def row(name: str, run: Run) -> list[str]:
     said = run.error or ", ".join(f"{name} = {value}" for name, value in run.recorded.items())
     if run.verdict == "running":
         said = run.cell
     asked = ", ".join(f"{name} = {value}" for name, value in run.parameters.items())
     job = str(run.job[0]) if run.job else NOTHING
     verdict = shell.marked(LEVELS[run.verdict], run.verdict)
-    return [clock(run.began_at), safe(run.notebook), verdict, job, safe(asked[:120]), safe(said[:160])]
+    return [clock(run.began_at), safe(run.notebook), verdict, job, safe(asked[:120]), safe(said[:160]), link(name, run)]
+
+
+def link(name: str, run: Run) -> str:
+    """To the report alone, in a page of its own."""
+    if run.verdict == "running":
+        return NOTHING
+    return f"<a href='./runs/{safe(name)}' target='_blank' rel='noopener' title='Report {safe(name)}'>report</a>"
 
 
 def _target(stem: str) -> Path:
-    return settings().notebooks[0] / f"{stem}{ENDING}"
+    return first_folder() / f"{stem}{ENDING}"

@@ -8,7 +8,7 @@ import typer
 
 from pqkit.cli import output as out
 from pqkit.cli.inputs import back_to
-from pqkit.errors import Refused
+from pqkit.notebook.place import first_folder
 from pqkit.notebook.write import job_notebook, regression_notebook
 from pqkit.payload import INT_MAX
 from pqkit.queries import job as read_job
@@ -34,10 +34,10 @@ def regression(
     database = get_queue(create=False).database
     story = story_of(database, Span(since, until or database.now(), tuple(queue or ())))
     moment = datetime.fromtimestamp(since / 1e6, UTC)
-    target = out_file or _folder() / f"regression-{moment:%Y%m%d-%H%M%S}.ipynb"
+    target = out_file or first_folder() / f"regression-{moment:%Y%m%d-%H%M%S}.ipynb"
     beside = target.with_suffix(".json")
     about = f"From {moment:%Y-%m-%d %H:%M:%S} UTC on: {len(story.jobs)} jobs, {len(story.deaths)} dead workers."
-    regression_notebook(target, beside.name, about)
+    regression_notebook(target, beside.name, about, story.speed)
     story.write(beside)
     out.say(f"{target} plays {out.many(len(story.jobs))} and {out.many(len(story.deaths), 'death')} again")
 
@@ -51,15 +51,5 @@ def notebook(
 ) -> None:
     """Write a notebook that opens a job: arguments, settings, log, and its handler run dry on a copy of the queue."""
     read_job(get_queue(create=False).database, job)
-    target = job_notebook(out_file or _folder() / f"job-{job}.ipynb", job, settings().tasks)
+    target = job_notebook(out_file or first_folder() / f"job-{job}.ipynb", job, settings().tasks, Path.cwd())
     out.say(f"{target} opens job {job}")
-
-
-def _folder() -> Path:
-    """The first of the folders of notebooks."""
-    try:
-        folder = settings().notebooks[0]
-        folder.mkdir(parents=True, exist_ok=True)
-    except (IndexError, OSError):
-        raise Refused("there is no folder for notebooks: name a file with --out") from None
-    return folder

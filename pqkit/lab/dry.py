@@ -1,6 +1,8 @@
 """A failed job opened on a copy of its queue: what it was asked, what it said, and its handler run dry."""
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +14,7 @@ from pqkit.lab import Scratch
 from pqkit.outcome import Claim
 from pqkit.queries import JobDetail, job
 from pqkit.redact import redact
+from pqkit.settings import settings
 from pqkit.worker.attempt import drop_staged
 from pqkit.worker.tasks import import_tasks
 
@@ -75,6 +78,13 @@ class Opened(NamedTuple):
             ctx.opened.close()
         database.close()
         return Dry(outcome.kind, outcome.result, outcome.error, lines, files)
+
+
+def go_to(project: str | Path) -> None:
+    """Work in that folder, as its workers do: its settings and its modules count, wherever the kernel was started."""
+    os.chdir(project)
+    sys.path.insert(0, str(Path.cwd()))
+    settings.cache_clear()
 
 
 def open_job(url: str, job_id: int, here: Scratch) -> Opened:

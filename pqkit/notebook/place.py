@@ -20,6 +20,16 @@ def folders() -> list[Path]:
     return list(dict.fromkeys(wanted))
 
 
+def first_folder() -> Path:
+    """The first folder of the setting, made where there is none, for notebooks that are written. Raises Refused."""
+    try:
+        folder = settings().notebooks[0]
+        folder.mkdir(parents=True, exist_ok=True)
+    except (IndexError, OSError):
+        raise Refused("there is no folder for notebooks: set PQKIT_NOTEBOOKS to one") from None
+    return folder
+
+
 def find(name: str) -> Path:
     """The notebook ``name``, a path inside one of the folders. Raises UnsafePath for one that leads out of them,
     NotFound where none has it."""

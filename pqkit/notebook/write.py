@@ -21,14 +21,16 @@ Its arguments, its log, and its handler run dry: on a copy of the queue, to whic
 does elsewhere, it does.
 #%% parameters
 job = $job
-url: str | None = None  # its queue, or a copy of it; None: the one of the settings
+url: str | None = None  # its queue, or a copy of it; None: the one of the project's settings
 tasks = $tasks  # the modules that declare its handler
+project = $project  # the folder whose settings and modules are meant
 #%% open
 import pandas as pd
 from pqkit import lab
-from pqkit.lab.dry import open_job
+from pqkit.lab.dry import go_to, open_job
 from pqkit.settings import settings
 
+go_to(project)
 here = lab.scratch()
 opened = open_job(url or settings().url, job, here)
 pd.Series(opened.facts, name=f"job {job}").to_frame()
@@ -62,7 +64,7 @@ Run it by `pytest --nbval-lax` or by `pqkit run`.
 #%% parameters
 url: str | None = None  # a queue on a PostgreSQL server makes its scratch database there; else it is a file
 story = $story  # what happened
-speed = 1.0  # so many times as fast
+speed = $speed  # so many times as fast
 workers = 2
 #%% play
 from pqkit import charts, lab
@@ -81,14 +83,18 @@ here.remove()
 """
 
 
-def job_notebook(path: Path, job_id: int, tasks: list[str]) -> Path:
-    """A notebook that opens one job on a copy of its queue. Raises Refused where it cannot be written."""
-    return _write(path, Template(JOB).substitute(job=job_id, tasks=json.dumps(tasks)))
+def job_notebook(path: Path, job_id: int, tasks: list[str], project: Path) -> Path:
+    """A notebook that opens one job on a copy of its queue, in the folder ``project`` whatever the kernel's own is.
+
+    Raises Refused where it cannot be written.
+    """
+    known = {"tasks": json.dumps(tasks), "project": json.dumps(str(project.absolute()))}
+    return _write(path, Template(JOB).substitute(job=job_id, **known))
 
 
-def regression_notebook(path: Path, story: str, about: str) -> Path:
+def regression_notebook(path: Path, story: str, about: str, speed: float) -> Path:
     """A notebook that plays the story in the file ``story`` beside it again and asserts that it is handled."""
-    return _write(path, Template(REGRESSION).substitute(story=json.dumps(story), about=about))
+    return _write(path, Template(REGRESSION).substitute(story=json.dumps(story), about=about, speed=speed))
 
 
 def _write(path: Path, text: str) -> Path:
@@ -99,7 +105,7 @@ def _write(path: Path, text: str) -> Path:
         with path.open("x") as file:
             file.write(whole + "\n")
     except FileExistsError:
-        raise Refused(f"{path} is there already: name another file with --out") from None
+        raise Refused(f"{path} is there already: move it away, or name another file") from None
     except OSError as error:
         raise Refused(f"{path} cannot be written: {error.strerror}") from None
     return path
