@@ -2,14 +2,22 @@
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 HIDDEN = "•••"
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 SECRET = re.compile(
     r"pass(word|wd|phrase|code)?$|^pwd$|secret|token|api[-_]?key|private[-_]?key|access[-_]?key|authori[sz]ation|"
     r"credential|cookie|signature|^pin$|^cvv?$|card[-_]?number|^iban$|^ssn$",
     re.IGNORECASE,
 )
+
+
+@lru_cache
+def is_secret(name: str) -> bool:
+    """Whether the key's name sounds secret."""
+    return SECRET.search(name) is not None
 
 
 def redacted(text: str | None) -> str:
@@ -19,14 +27,24 @@ def redacted(text: str | None) -> str:
         value = json.loads(text or "null")
     except ValueError:
         return str(text)
-    return json.dumps(hide(value), ensure_ascii=False, separators=(",", ":"))
+    return _written(hide(value))
+
+
+def shows(text: str, part: str) -> bool:
+    """Whether a stored JSON text in which ``part`` was found has it where it is not hidden, in any case of letters."""
+    return _close(part) in _close(redacted(text))
+
+
+def _close(text: str) -> str:
+    """Without the spaces behind commas and colons, which PostgreSQL puts there and one who searches may not."""
+    return text.replace(", ", ",").replace(": ", ":").lower()
 
 
 def hide(value: Any) -> Any:
     """The same for what has been read from JSON already."""
     match value:
         case dict():
-            return {name: HIDDEN if SECRET.search(name) else hide(item) for name, item in value.items()}
+            return {name: HIDDEN if is_secret(name) else hide(item) for name, item in value.items()}
         case list():
             return [hide(item) for item in value]
         case _:

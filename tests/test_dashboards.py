@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page
 
+from dashboards.manager.jobs import where
+from pqkit.queries import Key, Matching, Searched
 from tests.browser import find_chromium
 from tests.conftest import has_failed
 from tests.consoles import (
@@ -191,9 +193,9 @@ def test_the_manager_page_lists_the_newest_jobs_first_and_turns_pages(manager: V
     wait_until(lambda: len(manager.jobs()) > 10, what="a page full of jobs")
     first = manager.jobs()
     assert first == sorted(first, reverse=True)
-    manager.press("Older")
+    manager.press("Next")
     wait_until(lambda: max(manager.jobs(), default=first[0]) < first[-1], what="an older page")
-    manager.press("Newer")
+    manager.press("Previous")
     wait_until(lambda: manager.jobs()[:1] == first[:1], what="the newest page")
 
 
@@ -210,6 +212,25 @@ def test_the_manager_page_filters_by_state_queue_and_words(manager: Visit) -> No
     manager.column_becomes("Job")
     manager.fill("In arguments", "")
     wait_until(manager.jobs, what="all jobs again")
+
+
+@pytest.mark.parametrize(
+    ("jobs", "following", "matching", "known", "words"),
+    [
+        (50, True, (612, True), None, "1 to 50 of 612"),
+        (50, True, (10_000, False), None, "1 to 50 of 10,000 or more"),
+        (50, True, (10_000, False), 900_000, "1 to 50 of 900,000"),
+        (3, False, (3, True), None, "1 to 3 of 3"),
+        (0, False, (0, True), None, "none"),
+        (3, True, (3, False), None, "1 to 3 of 3 or more; at most 50,000 jobs were looked at"),
+        (0, True, (0, False), None, "none; at most 50,000 jobs were looked at"),
+    ],
+)
+def test_the_manager_page_says_how_far_it_has_looked(
+    jobs: int, following: bool, matching: tuple[int, bool], known: int | None, words: str
+) -> None:
+    found: Any = Searched([None] * jobs, Key(None, (1,)) if following else None, Matching(*matching))  # type: ignore[list-item]
+    assert where(found, 0, known).startswith(words)
 
 
 def test_a_chosen_job_stays_chosen_when_others_come(consoles: Consoles, manager: Visit) -> None:

@@ -12,6 +12,7 @@ from pqkit.errors import JobFailed, Refused
 from pqkit.executor import WITHOUT_KEY, Run, execute
 from pqkit.models import metadata
 from pqkit.outcome import Claim, Fail, completed, ended_by
+from pqkit.queries import Filter
 from pqkit.queries.history import audit
 from pqkit.queries.keys import keys_in_use
 from pqkit.queries.why import why
@@ -103,6 +104,13 @@ def test_no_column_and_no_log_holds_a_secret_in_clear(
     assert shown.attempts[0].error
     assert f"ValueError: bad {WORD} is a bad word" in shown.attempts[0].error
     assert audit(queue.database).clean
+
+
+def test_what_is_encrypted_is_not_searched(queue: Queue, keys: Keys, whisper: Any) -> None:
+    key = keys.new()
+    queue.enqueue(whisper, {"word": WORD})
+    for text in ("encrypted", key):
+        assert queries.ids(queue.database, Filter(text=text), 10) == []
 
 
 @pytest.mark.sqlite

@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from pqkit.lab import filters, scratch
 from pqkit.lab.load import Cost, Step, judge, knee_of
 from pqkit.lab.policy import rescues, what_if
 from pqkit.lab.retry import judge as judge_retries
@@ -164,3 +165,18 @@ def test_a_notebook_whose_assertion_fails_fails_the_tests(tmp_path: Path) -> Non
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 1
     assert "one is not two" in done.stdout
+
+
+def test_a_page_is_asked_for_by_every_filter_and_none_that_takes_long_is_passed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = scratch()
+    asked = {row["words"]: row["jobs"] for row in filters.filters(place, jobs=2_000).tables["asked"]}
+    assert len(asked) == 2 * len(filters.FILTERS)
+    rare = ("a rare text", "a secret", "a text in none")
+    assert [asked[f"{words}, newest first"] for words in rare] == [3, 0, 0]
+    place.remove()
+    monkeypatch.setattr(filters, "REFRESH", 0.0)
+    late = filters.filters(place := scratch(), jobs=1_000)
+    assert {finding.rule for finding in late.findings} == {"refresh"}
+    place.remove()

@@ -20,7 +20,7 @@ from pqkit.queries.views import view_statement
 from pqkit.queries.walk import Page, statement, walks
 from pqkit.queue import Finished, Leases
 from pqkit.queue.leases import Report
-from pqkit.states import JobState
+from pqkit.states import FINAL, JobState
 
 S = JobState
 
@@ -127,8 +127,36 @@ def test_a_page_without_filter_has_every_job_newest_first(queue):
 def test_a_filter_finds_exactly_its_jobs(queue, wanted, found):
     assert [job.id for job in queries.jobs(queue.database, wanted)] == found
     assert queries.ids(queue.database, wanted, 100) == found
-    assert queries.matching(queue.database, wanted, 100) == len(found)
-    assert queries.matching(queue.database, wanted, 2) == min(2, len(found))
+    assert queries.search(queue.database, wanted).matching == (len(found), True)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [Filter(queue="post"), Filter(text="png"), Filter(error="no"), Filter((S.RETRYING, *FINAL), task="resize")],
+)
+def test_a_search_in_short_steps_finds_the_same_jobs_and_says_how_far_it_is(queue, wanted):
+    for oldest in (False, True):
+        whole = queries.jobs(queue.database, wanted, oldest=oldest)
+        steps, before = [], None
+        while True:
+            step = queries.search(queue.database, wanted, limit=2, before=before, oldest=oldest, among=2)
+            steps += step.jobs
+            if before is None:
+                assert step.matching.jobs <= len(whole)
+                assert not step.matching.whole
+            if (before := step.next) is None:
+                break
+        assert steps == whole
+
+
+def test_nobody_finds_a_secret_by_searching_for_it(queue):
+    secret = queue.enqueue("mail", {"to": "zoe", "api_key": "swordfish", "deep": [{"Password": {"old": "marlin"}}]}).id
+    for text in ("swordfish", "marlin", "old"):
+        wanted = Filter(text=text)
+        assert queries.search(queue.database, wanted).jobs == queries.jobs(queue.database, wanted) == []
+        assert queries.ids(queue.database, wanted, 10) == []
+    for text in ("zoe", "api_key", '"to":"ZOE"'):
+        assert queries.ids(queue.database, Filter(text=text), 10) == [secret]
 
 
 @pytest.mark.parametrize("states", [(), *chain.from_iterable(combinations(JobState, n) for n in (1, 2, 8))])
@@ -304,7 +332,7 @@ FILTERS = [
 @pytest.mark.parametrize("wanted", FILTERS)
 @pytest.mark.parametrize("oldest", [False, True])
 def test_the_first_page_walks_one_index_and_looks_everything_else_up(queue, states, wanted, oldest):
-    for walk in chain.from_iterable(walks(states)):
+    for walk in chain.from_iterable(walks(replace(wanted, states=states))):
         found = _plan(
             queue, statement(walk, replace(wanted, states=states), queue.database.now(), Page(50, None, oldest))
         )

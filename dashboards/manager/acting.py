@@ -82,6 +82,8 @@ class Acting:
         offer = Offer(verb, found, list(found.frozen))
         needs = str(len(offer.ids)) if len(offer.ids) > ASKS_TO_TYPE or verb.name == "delete" else None
         words = preview(verb.name, verb.label, found, now) + offer.how()
+        if chosen is None:
+            words += "<p class='muted'>Every job was looked at, also those that the table has not come to.</p>"
         self.sheet.open(words, verb.label, self._go(offer), offer.fields, needs)
 
     def _go(self, offer: "Offer") -> Callable[[str | None], Any]:

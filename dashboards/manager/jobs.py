@@ -1,23 +1,18 @@
 """The jobs table: one page of what the filter finds, kept fresh, and what is to be done with the chosen ones."""
 
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import pandas as pd
-import panel as pn
 import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from pqkit import queries
-from pqkit.hide import redacted
 from pqkit.queries import Filter, JobView, Key
 from pqkit.queue import Queue
 from pqkit.states import JobState
 
 from .. import shell
-from ..words import NOTHING, clock, count
+from ..words import count
 from .acting import Acting
 from .address import AGES, ANY, Address
 from .desk import Desk
@@ -25,28 +20,20 @@ from .lock import whole
 from .one import One
 from .parts import stack
 from .sheet import CHOICE, NARROW, Sheet, button, line
+from .table import CHOSEN, HIDDEN, frame, make_table, table_height
 
 PAGE = 50
-SHOWN_CHARS = 160
-COUNTED = 10_000
 DEAD = Filter(states=(JobState.FAILED, JobState.UNPROCESSABLE, JobState.RETRYING))
 LOOKED_AT = 500
 GROUPS_EVERY = 20.0
 ORDERS = {"newest first": False, "oldest first": True}
-COLUMNS = {"Job": 70, "State": 118, "Task": 120, "Queue": 84, "Prio": 46, "Runs": 50, "Worker": 92, "Created": 80}
-COLUMNS |= {"Due/ended": 86}
-LAST = "Error / arguments"
-HIDDEN = ["Prio", "Worker", "Created"]
-TABLE_CSS = Path(__file__).with_name("table.css").read_text()
-CHOSEN = "background-color: color-mix(in srgb, var(--mui-palette-primary-main) 20%, transparent)"
-COLORS = {
-    JobState.COMPLETED: "success",
-    JobState.RETRYING: "warning",
-    JobState.FAILED: "error",
-    JobState.UNPROCESSABLE: "error",
-    JobState.PROCESSING: "primary",
-    JobState.PENDING: "primary",
-}
+
+
+class Start(NamedTuple):
+    """Where a page begins, and how many jobs stand on those before it."""
+
+    key: Key | None
+    jobs: int
 
 
 class Jobs:
@@ -56,7 +43,7 @@ class Jobs:
         self.desk, self.address = desk, Address()
         self.sheet = Sheet()
         self.one = One(desk, self.sheet)
-        self.numbers, self.where = shell.Block(), shell.Block(sizing_mode=None, width=260)
+        self.numbers, self.where = shell.Block(), shell.Block(styles={"flex": "1 1 260px"})
         start = self.address.start
         self.one.chosen = int(start["job"]) if start["job"].isdecimal() and len(start["job"]) < 19 else None
         self.state = pmui.Select(label="State", options=[ANY, *map(str, JobState)], value=start["state"], **CHOICE)
@@ -68,15 +55,15 @@ class Jobs:
         self.group = pmui.Select(label="Errors like", options=_with(start["group"]), value=start["group"], **CHOICE)
         self.order = pmui.Select(label="Order", options=list(ORDERS), value=start["order"], **CHOICE)
         self.number = pmui.TextInput(label="Open job number", value=start["job"], **NARROW)
-        self.newer = button("Newer", self._back, disabled=True)
-        self.older = button("Older", self._on, disabled=True)
-        self.table = _table(self._mark)
+        self.back = button("Previous", self._back, disabled=True)
+        self.on = button("Next", self._on, disabled=True)
+        self.table = make_table(self._mark)
         self.acting = Acting(desk, self.sheet, self.filter, self.picked)
         self.rows: list[JobView] = []
-        self._starts: list[Key | None] = [None]
+        self._starts = [Start(None, 0)]
         self._ticket = 0
         self._due = self._groups_due = 0.0
-        self._found: int | None = None
+        self._next: Key | None = None
         for field in self._fields():
             field.param.watch(self._filtered, "value")
         self.number.param.watch(self._typed, "value")
@@ -87,7 +74,7 @@ class Jobs:
 
     def view(self) -> Viewable:
         fields = (*self._fields(), self.number)
-        paging = line(self.newer, self.older, self.where)
+        paging = line(self.back, self.on, self.where)
         jobs = shell.card(line(*fields), self.acting.bar, self.table, paging)
         both = shell.row(jobs, self.one.view, basis=(560, 360), grow=(3, 1))
         return stack(self.numbers, self.sheet.view, both)
@@ -101,17 +88,16 @@ class Jobs:
         """Ask for the numbers, the page of jobs and the chosen job, and show them; a later question wins."""
         self._ticket += 1
         ticket, began = self._ticket, time.monotonic()
-        wanted, start, oldest = self.filter(), self._starts[-1], ORDERS[self.order.value]
+        wanted, start, oldest = self.filter(), self._starts[-1].key, ORDERS[self.order.value]
 
-        def page(queue: Queue) -> list[JobView]:
-            return queries.jobs(queue.database, wanted, limit=PAGE + 1, before=start, oldest=oldest)
+        def page(queue: Queue) -> queries.Searched:
+            return queries.search(queue.database, wanted, limit=PAGE, before=start, oldest=oldest)
 
-        rows = await self.desk.ask(page)
-        if rows is None or ticket != self._ticket:
+        found = await self.desk.ask(page)
+        if found is None or ticket != self._ticket:
             return
-        self._show(rows)
+        self._show(found)
         await self.one.refresh()
-        await self._count(wanted, ticket)
         await self._look_at_errors()
         self._due = time.monotonic() + 9 * (time.monotonic() - began)
 
@@ -129,19 +115,23 @@ class Jobs:
     def _fields(self) -> tuple[Any, ...]:
         return (self.state, self.queue, self.task, self.age, self.text, self.error, self.group, self.order)
 
-    def _show(self, rows: list[JobView]) -> None:
+    def _show(self, found: queries.Searched) -> None:
         seen = self.desk.feed.latest
         if seen.counts is not None:
             self.numbers.object = number_tiles(seen.counts)
             self.queue.options = _with(self.queue.value, *(queue.name for queue in seen.queues))
-            tasks = {task for worker in seen.workers for task in worker.tasks} | {job.task for job in rows}
+            tasks = {task for worker in seen.workers for task in worker.tasks} | {job.task for job in found.jobs}
             self.task.options = _with(self.task.value, *tasks)
-        more, self.rows = len(rows) > PAGE, rows[:PAGE]
+        self.rows, self._next = found.jobs, found.next
         table = frame(self.rows)
         if not table.equals(self.table.value):
             self.table.param.update(value=table, height=table_height(len(self.rows)))
         self._tick_again()
-        self.older.disabled, self.newer.disabled = not more, len(self._starts) == 1
+        self.back.disabled = len(self._starts) == 1
+        label = "Search on" if found.next and len(found.jobs) < PAGE else "Next"
+        self.on.param.update(label=label, disabled=found.next is None)
+        words = where(found, self._starts[-1].jobs, self._all())
+        self.where.object = f"<span class='muted'>{words}</span>"
         self._make_room()
         self.acting.show()
 
@@ -163,21 +153,12 @@ class Jobs:
             self._ids = {self.rows[place].id for place in event.new if place < len(self.rows)}
             self.acting.show()
 
-    async def _count(self, wanted: Filter, ticket: int) -> None:
-        """How many jobs there are in all, counted no further than to 10,000."""
-        if wanted == Filter() and self.desk.feed.latest.counts is not None:
-            self._found = sum(self.desk.feed.latest.counts.values())
-        if self._found is None:
-            found = await self.desk.ask(lambda queue: queries.matching(queue.database, wanted, COUNTED))
-            if ticket != self._ticket:
-                return
-            self._found = found
-        total, exact = self._found or 0, wanted == Filter()
-        words = f"{count(COUNTED)} or more" if total >= COUNTED and not exact else count(max(total, len(self.rows)))
-        first = PAGE * (len(self._starts) - 1) + 1
-        shown = f"{count(first)} to {count(first + len(self.rows) - 1)} of {words}" if self.rows else "none"
-        self.where.object = f"<span class='muted'>{shown}</span>"
-        self._found = None
+    def _all(self) -> int | None:
+        """How many jobs fit where the last sample says so: of a state, or of all."""
+        wanted, counts = self.filter(), self.desk.feed.latest.counts
+        if counts is None or wanted != Filter(wanted.states):
+            return None
+        return sum(counts[state] for state in wanted.states or JobState)
 
     async def _look_at_errors(self) -> None:
         """The patterns of the latest errors, to choose from."""
@@ -216,13 +197,13 @@ class Jobs:
 
     @whole
     async def _filtered(self, *_: Any) -> None:
-        self._starts, self._found = [None], None
+        self._starts = [Start(None, 0)]
         self._ids = set()
         self._write_address()
         await self.refresh()
 
     async def _on(self, *_: Any) -> None:
-        self._starts.append(self.rows[-1].key)
+        self._starts.append(Start(self._next, self._starts[-1].jobs + len(self.rows)))
         await self.refresh()
 
     async def _back(self, *_: Any) -> None:
@@ -240,55 +221,16 @@ def _with(value: str, *others: str) -> list[str]:
     return list(dict.fromkeys([ANY, *sorted({value, *others} - {ANY})]))
 
 
-def table_height(rows: int) -> int:
-    """Pixels for all of them: the page scrolls and the table does not, for it would jump to a ticked row at each
-    refresh."""
-    return 34 + 30 * max(rows, 4) + 12
-
-
-def _table(mark: Callable[[str, int], list[str]]) -> pn.widgets.Tabulator:
-    table = pn.widgets.Tabulator(
-        frame([]),
-        disabled=True,
-        show_index=False,
-        selectable="checkbox",
-        height=table_height(0),
-        sizing_mode="stretch_width",
-        layout="fit_columns",
-        stylesheets=[TABLE_CSS],
-        widths=COLUMNS,
-        margin=(8, 0),
-        # Sorting would order one page only and look as if it were all of them.
-        configuration={"columnDefaults": {"headerSort": False}, "rowHeight": 30, "placeholder": "No job fits."},
-    )
-    table.style.map(_state_style, subset=["State"]).apply(lambda row: mark(row["Job"], len(row)), axis=1)
-    return table
-
-
-def _state_style(state: str) -> str:
-    color = COLORS.get(JobState(state.split(maxsplit=1)[0]))
-    return f"font-weight: 600; color: var(--mui-palette-{f'{color}-main' if color else 'text-secondary'})"
-
-
-def frame(rows: list[JobView]) -> pd.DataFrame:
-    """The table's text, one row per job; the widget shows it as text and never as markup."""
-    return pd.DataFrame([_cells(job) for job in rows], columns=[*COLUMNS, LAST], dtype=object)
-
-
-def _cells(job: JobView) -> tuple[str, ...]:
-    stopping = job.state is JobState.PROCESSING and job.cancel_requested_at is not None
-    return (
-        str(job.id),
-        f"{job.state} (stopping)" if stopping else str(job.state),
-        job.task,
-        job.queue,
-        str(job.priority),
-        str(job.attempt),
-        f"for {job.assigned_to}" if job.assigned_to else job.worker or NOTHING,
-        clock(job.created_at),
-        clock(job.finished_at or job.due_at),
-        (job.error or redacted(job.args))[:SHOWN_CHARS],
-    )
+def where(found: queries.Searched, before: int, known: int | None) -> str:
+    """Which of how many jobs a page shows, and how far it has looked for them; ``known`` is their number by the last
+    sample, where that has it."""
+    last = before + len(found.jobs)
+    total = count(known) if known is not None else count(max(found.matching.jobs, last))
+    more = "" if found.matching.whole or known is not None else " or more"
+    shown = f"{count(before + 1)} to {count(last)} of {total}{more}" if found.jobs else "none"
+    if found.next is None or len(found.jobs) == PAGE:
+        return shown
+    return f"{shown}; at most {count(queries.AMONG)} jobs were looked at for this page: search on for the rest"
 
 
 def number_tiles(counts: dict[JobState, int]) -> str:

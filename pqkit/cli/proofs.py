@@ -42,6 +42,17 @@ def consoles(
     run_experiment(lambda place, progress: experiment(place, plan, progress), as_json=json)
 
 
+def filters(
+    *,
+    jobs: Annotated[int, typer.Option(min=1_000, help="Jobs, some in every state.")] = 1_000_000,
+    json: AsJson = False,
+) -> None:
+    """Ask for pages of jobs as the manager console does, by every filter: none may take long, however many jobs."""
+    from pqkit.lab.filters import filters as experiment  # noqa: PLC0415
+
+    run_experiment(lambda place, progress: experiment(place, jobs, progress), as_json=json)
+
+
 def syscalls(
     *, most: Annotated[int, typer.Option(min=1, help="Faults to try, one after the other.")] = 40, json: AsJson = False
 ) -> None:

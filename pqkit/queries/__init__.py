@@ -14,11 +14,12 @@ from pqkit.queries.limits import LimitsView, limits
 from pqkit.queries.meter import Metered, metered
 from pqkit.queries.redrives import RedrivenJob, RedriveView, redrive, redriven, redrives
 from pqkit.queries.schedules import SlotView, coming, schedule, schedules, slots
+from pqkit.queries.search import AMONG, Matching, Searched, search
 from pqkit.queries.series import Flow, Level, Span, flow, levels
 from pqkit.queries.since import Since, latest, pruned, since
 from pqkit.queries.standing import Standing, count_now, standing
 from pqkit.queries.stream import EventView, newest, stream
-from pqkit.queries.survey import Alike, Survey, last_line, matching, survey
+from pqkit.queries.survey import Alike, Survey, last_line, survey
 from pqkit.queries.system import (
     QueueView,
     Rates,
@@ -54,6 +55,7 @@ from pqkit.queries.views import (
 from pqkit.queries.walk import Filter, Key
 
 __all__ = [
+    "AMONG",
     "ActionView",
     "Alike",
     "AttemptView",
@@ -73,6 +75,7 @@ __all__ = [
     "LimitsView",
     "LineView",
     "Mark",
+    "Matching",
     "Metered",
     "Obstacle",
     "Outlook",
@@ -81,6 +84,7 @@ __all__ = [
     "Rates",
     "RedriveView",
     "RedrivenJob",
+    "Searched",
     "Since",
     "SlotView",
     "Span",
@@ -115,7 +119,6 @@ __all__ = [
     "limits",
     "listed",
     "marks",
-    "matching",
     "members",
     "metered",
     "misplaced",
@@ -131,6 +134,7 @@ __all__ = [
     "redrives",
     "schedule",
     "schedules",
+    "search",
     "since",
     "slots",
     "standing",

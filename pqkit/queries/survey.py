@@ -4,13 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, Row, func, select
+from sqlalchemy import Connection, Executable, Row, select
 
 from pqkit import cipher
 from pqkit.db import Database
 from pqkit.fingerprint import pattern
 from pqkit.models import job_state
-from pqkit.queries.walk import Filter, Page, statement, walks
 from pqkit.states import JobState
 
 CHUNK = 500  # bound parameters in one statement
@@ -54,18 +53,6 @@ def survey(database: Database, job_ids: Sequence[int]) -> Survey:
         max(created, default=None),
         _groups(found),
     )
-
-
-def matching(database: Database, wanted: Filter, most: int) -> int:
-    """How many jobs fit, counted up to ``most`` only: ``most`` says that there are so many or more."""
-    with database.look() as connection:
-        now, found = database.now(), 0
-        for walk in (walk for group in walks(wanted.states) for walk in group):
-            asked = statement(walk, wanted, now, Page(most - found)).subquery()
-            found += connection.execute(select(func.count()).select_from(asked)).scalar_one()
-            if found >= most:
-                break
-        return found
 
 
 def _rows(connection: Connection, job_ids: Sequence[int]) -> Iterator[Row[Any]]:

@@ -10,14 +10,13 @@ from pqkit import cipher
 from pqkit.db import Database
 from pqkit.errors import NotFound
 from pqkit.models import job_state, table
-from pqkit.queries.walk import Filter, Found, Key, Page, find
+from pqkit.queries.walk import ALL, Filter, Found, Key, Page, find
 from pqkit.states import NEVER, JobState
 
 ATTEMPT, WORKER = table("attempt"), table("worker")
 ACTION, PROGRESS, LOG = table("action"), table("progress"), table("job_log")
 SHORT_ERROR = 200
 CHUNK = 500  # bound parameters in one statement
-ALL = Filter()
 
 
 class JobView(NamedTuple):
@@ -113,19 +112,19 @@ def jobs(
     when they ended. Only so is the first page as fast with a million jobs as with ten.
     """
     with database.look() as connection:
-        return _views(connection, find(connection, filter, database.now(), Page(limit, before, oldest)))
+        return views_of(connection, find(connection, filter, database.now(), Page(limit, before, oldest)).found)
 
 
 def ids(database: Database, filter: Filter, limit: int) -> list[int]:  # noqa: A002 - see jobs
     """The ids of up to ``limit`` jobs, in the order of ``jobs``."""
     with database.look() as connection:
-        return [found.id for found in find(connection, filter, database.now(), Page(limit))]
+        return [found.id for found in find(connection, filter, database.now(), Page(limit)).found]
 
 
 def listed(database: Database, job_ids: Sequence[int]) -> list[JobView]:
     """These jobs, in this order, without those that are not there."""
     with database.look() as connection:
-        return _views(connection, [Found(job_id, Key(None, (job_id,))) for job_id in job_ids])
+        return views_of(connection, [Found(job_id, Key(None, (job_id,))) for job_id in job_ids])
 
 
 def ids_among(database: Database, job_ids: Sequence[int]) -> list[int]:
@@ -170,7 +169,7 @@ def job(database: Database, job_id: int, *, decrypt: bool = False) -> JobDetail:
     """
     said, said_json = (cipher.reveal, cipher.reveal) if decrypt else (cipher.shown, cipher.shown_json)
     with database.look() as connection:
-        views = _views(connection, [Found(job_id, Key(None, (job_id,)))], said_json)
+        views = views_of(connection, [Found(job_id, Key(None, (job_id,)))], said_json)
         if not views:
             raise NotFound(f"there is no job {job_id}")
         rest = (job_state.c.backoff, job_state.c.timeout, job_state.c.unique_key, job_state.c.result)
@@ -197,9 +196,10 @@ def _attempt(row: Sequence[Any], said: Callable[[str], str]) -> AttemptView:
     return run._replace(error=run.error and said(run.error))
 
 
-def _views(
+def views_of(
     connection: Connection, found: Sequence[Found], said_json: Callable[[str], str] = cipher.shown_json
 ) -> list[JobView]:
+    """These jobs, in this order, without those that are not there."""
     rows = {row.id: row for row in connection.execute(view_statement([job.id for job in found]))}
     return [_view(tuple(rows[job.id]), job.key, said_json) for job in found if job.id in rows]
 

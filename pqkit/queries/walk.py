@@ -1,12 +1,18 @@
-"""Finding the jobs of one page: a walk down an index that ends at the page's limit, however many jobs there are."""
+"""Finding the jobs of one page: a walk down an index that ends at the page's limit, however many jobs there are.
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+Where few jobs fit, that could be a walk past all of them; so a walk may be told how many it may pass, and says where it
+ended, for another to go on from there.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import count as count_from
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Table, desc, exists, false, literal, or_, select, tuple_
+from sqlalchemy import Connection, Select, Table, Text, cast, desc, exists, func, literal, or_, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
+from pqkit import cipher, hide
 from pqkit.columns import compact
 from pqkit.fingerprint import GAP
 from pqkit.models import table
@@ -14,13 +20,18 @@ from pqkit.states import JobState, Place
 
 JOB, READY, DELAYED, LEASE, CLOSED = (table(name) for name in ("job", "ready", "delayed", "lease", "closed"))
 
-Values = tuple[int | str, ...]
+CHUNK = 500  # bound parameters in one statement
+MOST_CHUNKS = 4
+Values = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Filter:
     """Which jobs. Ages are seconds since the job was created; ``text`` is looked for in the stored arguments, ``error``
-    in the last error, both as they are, in any case of ASCII letters; ``group`` is a pattern of errors."""
+    in the last error, both as they are, in any case of ASCII letters; ``group`` is a pattern of errors.
+
+    What is encrypted is not searched, nor are values whose keys sound secret: what a console hides, nobody can guess.
+    """
 
     states: tuple[JobState, ...] = ()
     queue: str | None = None
@@ -30,6 +41,9 @@ class Filter:
     text: str | None = None
     error: str | None = None
     group: str | None = None
+
+
+ALL = Filter()
 
 
 class Key(NamedTuple):
@@ -56,29 +70,106 @@ class Walk(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Which part of the list: so many jobs after ``before``, from its end where ``oldest`` first."""
+    """Which part of the list: so many jobs after ``before``, from its end where ``oldest`` first, among so many rows
+    of each place (None: all); ``end`` is the last of those."""
 
     limit: int
     before: Key | None = None
     oldest: bool = False
+    among: int | None = None
+    end: Values | None = None
 
 
-def find(connection: Connection, wanted: Filter, now: int, page: Page) -> list[Found]:
+class Reach(NamedTuple):
+    """What a walk found, and from where to go on: None where it came to the end."""
+
+    found: list[Found]
+    next: Key | None
+
+
+def find(connection: Connection, wanted: Filter, now: int, page: Page) -> Reach:
     """The jobs of that page, in the order that ``jobs`` documents."""
     found: list[Found] = []
-    limit, before, oldest = page
-    for group in sorted(walks(wanted.states), key=lambda group: _rank(group[0].place), reverse=oldest):
+    before, oldest = page.before, page.oldest
+    for group in _in_order(wanted, oldest=oldest):
         place = group[0].place
         if before is not None and (_rank(place) - _rank(before.place)) * (-1 if oldest else 1) < 0:
             continue
-        room = limit - len(found)
-        part = Page(room, before if before is not None and before.place is place else None, oldest)
-        asked = [statement(walk, wanted, now, part) for walk in group]
-        rows = [row for each in asked for row in connection.execute(each)]
-        found += [Found(row[-1], Key(place, tuple(row))) for row in sorted(rows, reverse=not oldest)[:room]]
-        if len(found) == limit:
+        here = before if before is not None and before.place is place else None
+        part = page._replace(limit=page.limit - len(found), before=here)
+        part = part._replace(end=_end(connection, group, wanted, now, part))
+        walked = [_fitting(connection, walk, wanted, now, part) for walk in group]
+        end = _nearest([part.end, *(last for _, last in walked)], oldest=oldest)
+        rows = [row for fitting, _ in walked for row in fitting if end is None or _reached(row, end, oldest=oldest)]
+        found += [Found(row[-1], Key(place, row)) for row in sorted(rows, reverse=not oldest)[: part.limit]]
+        if len(found) == page.limit:
+            return Reach(found, found[-1].key)
+        if end is not None:
+            return Reach(found, Key(place, end))
+    return Reach(found, None)
+
+
+def count(connection: Connection, wanted: Filter, now: int, page: Page) -> tuple[int, bool]:
+    """How many jobs such a walk would find, up to ``page.limit``, and whether that is all that there are."""
+    if wanted.text is not None:
+        reach = find(connection, wanted, now, page)
+        return len(reach.found), reach.next is None
+    found = 0
+    for group in _in_order(wanted, oldest=page.oldest):
+        end = _end(connection, group, wanted, now, page)
+        for walk in group:
+            asked = statement(walk, wanted, now, page._replace(limit=page.limit - found, end=end)).subquery()
+            found += connection.execute(select(func.count()).select_from(asked)).scalar_one()
+            if found >= page.limit:
+                return found, False
+        if end is not None:
+            return found, False
+    return found, True
+
+
+def _end(connection: Connection, group: list[Walk], wanted: Filter, now: int, page: Page) -> Values | None:
+    """Where the first of these walks has passed as many rows as it may; None where all come to their end before, or
+    where every row that is passed fits."""
+    if page.among is None or not any(True for walk in group for _ in _conditions(walk, wanted, now)):
+        return None
+    passed = Filter(queue=wanted.queue) if group[0].place is Place.READY else ALL
+    asked = [statement(walk, passed, now, page._replace(limit=1)).offset(page.among - 1) for walk in group]
+    ends = [tuple(row) for each in asked for row in connection.execute(each)]
+    return _nearest(ends, oldest=page.oldest)
+
+
+def _nearest(ends: Iterable[Values | None], *, oldest: bool) -> Values | None:
+    known = [end for end in ends if end is not None]
+    return (min if oldest else max)(known) if known else None
+
+
+def _reached(row: Values, end: Values, *, oldest: bool) -> bool:
+    return row <= end if oldest else row >= end
+
+
+def _fitting(
+    connection: Connection, walk: Walk, wanted: Filter, now: int, page: Page
+) -> tuple[list[Values], Values | None]:
+    """The keys of up to ``page.limit`` rows, without those that fit only by what nobody may see; where it took too
+    many of those, also the key of the last one that was looked at."""
+    if wanted.text is None:
+        return [tuple(row) for row in connection.execute(statement(walk, wanted, now, page))], None
+    rows: list[Values] = []
+    for looked in count_from(1):
+        found = [tuple(row) for row in connection.execute(statement(walk, wanted, now, page._replace(limit=CHUNK)))]
+        rows += _seen(connection, found, wanted.text)
+        if len(found) < CHUNK or len(rows) >= page.limit:
             break
-    return found
+        if page.among is not None and looked == MOST_CHUNKS:
+            return rows, found[-1]
+        page = page._replace(before=Key(walk.place, found[-1]))
+    return rows[: page.limit], None
+
+
+def _seen(connection: Connection, rows: list[Values], text: str) -> list[Values]:
+    asked = select(JOB.c.id, JOB.c.args).where(JOB.c.id.in_([row[-1] for row in rows]))
+    args = {row.id: row.args for row in connection.execute(asked)}
+    return [row for row in rows if row[-1] in args and hide.shows(args[row[-1]], text)]
 
 
 RANKS = (None, Place.LEASE, Place.READY, Place.DELAYED, Place.CLOSED)
@@ -88,12 +179,18 @@ def _rank(place: Place | None) -> int:
     return RANKS.index(place)
 
 
-def walks(states: tuple[JobState, ...]) -> Iterator[list[Walk]]:
-    """The walks of each place that holds one of ``states``; of ``job`` itself where any state will do."""
-    if not states:
+def walks(wanted: Filter) -> Iterator[list[Walk]]:
+    """The walks of each place that can hold such jobs; of ``job`` itself where any state will do."""
+    if not wanted.states:
         yield [Walk(None, JOB, (JOB.c.id,))]
-    for place in {state.place: None for state in states}:
-        yield [_walk(state) for state in dict.fromkeys(states) if state.place is place]
+    failed = wanted.error is not None or wanted.group is not None
+    for place in {state.place: None for state in wanted.states}:
+        if not failed or place in {Place.DELAYED, Place.CLOSED}:  # where errors are
+            yield [_walk(state) for state in dict.fromkeys(wanted.states) if state.place is place]
+
+
+def _in_order(wanted: Filter, *, oldest: bool) -> list[list[Walk]]:
+    return sorted(walks(wanted), key=lambda group: _rank(group[0].place), reverse=oldest)
 
 
 def _walk(state: JobState) -> Walk:
@@ -111,24 +208,27 @@ def _walk(state: JobState) -> Walk:
 def statement(walk: Walk, wanted: Filter, now: int, page: Page) -> Select[Any]:
     """The walk as a query; its plan may use no sorter, for then the limit would not end it."""
     conditions = [*walk.start, *_conditions(walk, wanted, now)]
+    if walk.place is Place.READY and wanted.queue is not None:
+        conditions.append(READY.c.queue == wanted.queue)
     key = tuple_(*walk.order)
     if page.before is not None:
         after = tuple_(*page.before.values)
         conditions.append(key > after if page.oldest else key < after)
+    if page.end is not None:
+        last = tuple_(*page.end)
+        conditions.append(key <= last if page.oldest else key >= last)
     order = walk.order if page.oldest else tuple(map(desc, walk.order))
     columns: list[Any] = [*walk.order]
     return select(*columns).where(*conditions).order_by(*order).limit(page.limit)
 
 
 def _conditions(walk: Walk, wanted: Filter, now: int) -> Iterator[ColumnElement[bool]]:
-    asked = list(_asked(wanted, now))
+    asked = list(_asked(wanted if walk.place is not Place.READY else replace(wanted, queue=None), now))
     if walk.table is JOB:
         yield from asked
     elif asked:
         # Not a join: SQLite would sometimes begin with ``job``, read all of it and sort.
         yield exists().where(JOB.c.id == walk.order[-1], *asked)
-    if walk.table is READY and wanted.queue is not None:
-        yield READY.c.queue == wanted.queue
     for pattern in _patterns(wanted):
         yield _error_fits(walk, pattern)
 
@@ -144,6 +244,7 @@ def _asked(wanted: Filter, now: int) -> Iterator[ColumnElement[bool]]:
     if wanted.newer_than is not None:
         yield JOB.c.created_at > now - round(wanted.newer_than * 1_000_000)
     if wanted.text is not None:
+        yield ~cast(JOB.c.args, Text).like(f"{cipher.JSON_MARK}%")
         yield compact(JOB.c.args).ilike(_anywhere(wanted.text), escape="/")
 
 
@@ -169,9 +270,7 @@ def _literally(text: str) -> str:
 def _error_fits(walk: Walk, pattern: str) -> ColumnElement[bool]:
     if walk.table is JOB:
         return or_(*(_error_row_fits(place, pattern) for place in (DELAYED, CLOSED)))
-    if walk.table in {DELAYED, CLOSED}:
-        return walk.table.c.error.ilike(pattern, escape="/")
-    return false()
+    return walk.table.c.error.ilike(pattern, escape="/")
 
 
 def _error_row_fits(place: Table, pattern: str) -> ColumnElement[bool]:

@@ -101,6 +101,7 @@ EXPERIMENTS = {
     "consoles",
     "cuts",
     "failover",
+    "filters",
     "horizon",
     "limits",
     "moving",
