@@ -18,11 +18,11 @@ from pqkit.queue.operate import PAST
 from pqkit.queue.redrive import advance
 from pqkit.queue.sample import Sampler
 from pqkit.queue.ticks import Ticker
-from pqkit.queue.upkeep import Rescued, Upkeep
+from pqkit.queue.upkeep import NOTHING, Rescued, Upkeep
 from pqkit.retention import Retention
 from pqkit.settings import Settings
 
-TICK = 0.2
+TICK, IDLE_TICK = 0.2, 0.5
 WORDS = {
     **PAST,
     "cancel": "canceled, or asked to",
@@ -87,9 +87,11 @@ class Maintainer(threading.Thread):
         self._ticked: float | None = None
         self._silence_counts_from = 0.0
         self._told = 0
+        self._agenda, self._pause = NOTHING, TICK
         self._log = get_logger("maintenance")
         self._sideline = _Sideline(database)
         self._timers = [
+            _Timer(0, self._look),
             _Timer(0, self._tick_schedules),
             _Timer(0, self._release_dependents),
             _Timer(0, self._stage),
@@ -103,10 +105,10 @@ class Maintainer(threading.Thread):
             _Timer(EVERY_SECOND, self._sideline.go_on),
         ]
         self._retention, self._backups = Retention(database, settings), Schedule(settings)
-        self._duty = _Timer(EVERY_SECOND, self._take_duty)
+        self._duty, self._renewal = _Timer(EVERY_SECOND, self._take_duty), _Timer(2 * EVERY_SECOND, self._take_duty)
 
     def run(self) -> None:
-        while not self._done.wait(TICK):
+        while not self._done.wait(self._pause):
             self.tick(time.monotonic())
         self._give_up()
 
@@ -120,7 +122,7 @@ class Maintainer(threading.Thread):
             self._silence_counts_from = now + self._rescue_after
         self._ticked = now
         try:
-            self._duty.run_if_due(now)
+            (self._renewal if self._on_duty else self._duty).run_if_due(now)
             if self._on_duty:
                 for timer in self._timers:
                     timer.run_if_due(now)
@@ -131,10 +133,18 @@ class Maintainer(threading.Thread):
         except Exception as error:  # noqa: BLE001 - one duty that fails must not end the others
             self._log.error("a maintenance duty failed", error=summarize(error))
 
+    def _look(self) -> None:
+        """One question for what most duties would ask by themselves, for mostly there is nothing to do."""
+        self._agenda = self._upkeep.agenda()
+        soon = self._database.now() + round(IDLE_TICK * 1_000_000)
+        moments = (self._agenda.next_due, self._agenda.next_tick)
+        busy = self._agenda.dependents or any(moment is not None and moment < soon for moment in moments)
+        self._pause = TICK if busy else IDLE_TICK
+
     def _take_duty(self) -> None:
         had, self._on_duty = self._on_duty, self._upkeep.take_duty(self._worker_id)
         if self._on_duty and not had:
-            self._told = self._upkeep.last_action()
+            self._told = self._upkeep.agenda().last_action
             self._log.info("took over maintenance")
 
     def _give_up(self) -> None:
@@ -146,31 +156,30 @@ class Maintainer(threading.Thread):
         except DatabaseUnavailable:
             return  # the duty ends by itself in a few seconds
 
+    def _is_past(self, moment: int | None) -> bool:
+        return moment is not None and moment <= self._database.now()
+
     def _stage(self) -> None:
-        due = self._upkeep.next_due()
-        if due is not None and due <= self._database.now():
+        if self._is_past(self._agenda.next_due):
             self._log.debug("staged due jobs", jobs=self._upkeep.stage())
 
     def _tick_schedules(self) -> None:
-        slot = self._ticker.next_tick()
-        if slot is None or slot > self._database.now():
-            return
-        for name, jobs, skipped in self._ticker.tick():
+        for name, jobs, skipped in self._ticker.tick() if self._is_past(self._agenda.next_tick) else ():
             if skipped:
                 self._log.warning("passed over slots", schedule=name, slots=skipped, jobs=jobs[:20])
             elif jobs:
                 self._log.info("queued by a schedule", schedule=name, jobs=jobs[:20])
 
     def _release_dependents(self) -> None:
-        for job_id in self._dependents.go_on():
+        for job_id in self._dependents.go_on() if self._agenda.dependents else ():
             self._log.debug("nothing is left that it waited for", job=job_id)
 
     def _call_off(self) -> None:
-        for job_id in self._dependents.call_off():
+        for job_id in self._dependents.call_off() if self._agenda.dependents else ():
             self._log.warning("called off, for a job that it waited for has failed", job=job_id)
 
     def _finish_files(self) -> None:
-        for line in self._upkeep.finish_files().refused:
+        for line in self._upkeep.finish_files().refused if self._agenda.files else ():
             self._log.error("cannot put a file in place, trying again", file=line)
 
     def _compact(self) -> None:
@@ -188,12 +197,12 @@ class Maintainer(threading.Thread):
         self._tell(self._upkeep.rescue(self._rescue_after if silence_counts else None))
 
     def _redrive(self) -> None:
-        for step in advance(self._database):
+        for step in advance(self._database) if self._agenda.redrives else ():
             self._log.info("redrive goes on", **step._asdict())
 
     def _tell_actions(self) -> None:
         """Say in the log what operators did, wherever they did it; a bulk of one verb in one line."""
-        actions = self._upkeep.actions_since(self._told)
+        actions = self._upkeep.actions_since(self._told) if self._agenda.last_action > self._told else ()
         for (verb, who, reason), group in groupby(actions, lambda a: (a.verb, a.who, a.reason)):
             done = list(group)
             self._told = done[-1].id

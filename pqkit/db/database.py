@@ -110,8 +110,13 @@ class Database(ABC):
 
     def row(self, statement: Statement, *values: Any) -> Any:
         """The first row that answers a question by itself, or None; where it is asked often, this costs the least."""
+        found = self.rows(statement, *values)
+        return found[0] if found else None
+
+    def rows(self, statement: Statement, *values: Any) -> list[Any]:
+        """All rows that answer a question by itself."""
         with self.read() as tx:
-            return tx.row(statement, *values)
+            return tx.rows(statement, *values)
 
     @abstractmethod
     def join(self, session: "Session") -> Transaction:

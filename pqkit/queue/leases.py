@@ -136,6 +136,8 @@ class Leases:
         """Whether there is a job that this worker could claim now; takes no write lock."""
         if self._doubts:
             return True
+        if not self.queues and self._database.row(sql.QUEUES_WITH_WORK) is None:
+            return False
         now = self._database.now()
         self._limited.begin()
         with self._database.read() as tx:

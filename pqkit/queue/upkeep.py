@@ -31,6 +31,21 @@ class Living(NamedTuple):
     beat: int
 
 
+class Agenda(NamedTuple):
+    """What may be to do: when the next delayed job is due and the next slot of a schedule comes (microseconds UTC),
+    whether jobs wait for others, files for their names, redrives for a step, and the newest action on record."""
+
+    next_due: int | None
+    next_tick: int | None
+    dependents: bool
+    files: bool
+    redrives: bool
+    last_action: int
+
+
+NOTHING = Agenda(None, None, dependents=False, files=False, redrives=False, last_action=0)
+
+
 class Rescued(NamedTuple):
     """A worker found dead, why, what became of the jobs it held, and which processes of its handlers were ended."""
 
@@ -92,6 +107,10 @@ class Upkeep:
             if held and held[0] == worker_id:
                 tx.run(sql.DELETE_DUTY, name, held[0], held[2])
 
+    def agenda(self) -> Agenda:
+        """What may be to do now, asked at once."""
+        return Agenda._make(self._database.row(sql.AGENDA))
+
     def next_due(self) -> int | None:
         """When the next delayed job is due, in microseconds UTC."""
         due: int | None = self._database.row(sql.NEXT_DUE)[0]
@@ -114,9 +133,8 @@ class Upkeep:
     def rescue(self, stale_after: float | None) -> list[Rescued]:
         """Put back what dead workers held. ``stale_after`` seconds without a beat count as death; None asks only
         whether the process is gone."""
-        with self._database.read() as tx:
-            living = [Living(*row) for row in tx.rows(sql.LIVING)]
-            orphaned = [row[0] for row in tx.rows(sql.ORPHANED_WORKERS, BATCH)]
+        living = [Living(*row) for row in self._database.rows(sql.LIVING)]
+        orphaned = [row[0] for row in self._database.rows(sql.ORPHANED_WORKERS, BATCH)]
         clock_now = self._database.lease_clock()
         dead = [(worker, reason) for worker in living if (reason := _death(worker, clock_now, stale_after))]
         rescued = [self._bury(worker, reason) for worker, reason in dead]
@@ -134,11 +152,6 @@ class Upkeep:
             if len(intents) < BATCH:
                 return found
             last = intents[-1][:2]
-
-    def last_action(self) -> int:
-        """The id of the newest action on record; 0 when there is none."""
-        with self._database.read() as tx:
-            return int(tx.row(sql.LAST_ACTION)[0])
 
     def actions_since(self, action_id: int) -> list[Deed]:
         """What operators did after that action, oldest first, at most a batch."""

@@ -1984,19 +1984,6 @@ INSERT_ACTION = Statement(
     ),
 )
 
-LAST_ACTION = Statement(
-    Text(
-        "SELECT coalesce(max(action.id), ?) AS coalesce_1 FROM action",
-        (0,),
-        (0,),
-    ),
-    Text(
-        "SELECT coalesce(max(action.id), %s::INTEGER) AS coalesce_1 FROM action",
-        (0,),
-        (0,),
-    ),
-)
-
 ACTIONS_SINCE = Statement(
     Text(
         "SELECT action.id, action.who, action.verb, action.job_id, action.reason, action.detail FROM action "
@@ -2890,5 +2877,26 @@ FORGET_EVENTS = Statement(
     Text(
         "DELETE FROM event WHERE event.id IN (SELECT event.id FROM event ORDER BY event.tx, event.id LIMIT "
         "%s::INTEGER + 0) AND event.at < %s::BIGINT",
+    ),
+)
+
+AGENDA = Statement(
+    Text(
+        "SELECT (SELECT min(delayed.due_at) AS min_1 FROM delayed) AS anon_1, (SELECT min(schedule.next_at) "
+        "AS min_2 FROM schedule WHERE schedule.paused_at IS NULL AND schedule.next_at IS NOT NULL) AS anon_2, "
+        "EXISTS (SELECT dependent.job_id FROM dependent) AS anon_3, EXISTS (SELECT file_intent.job_id FROM "
+        "file_intent) AS anon_4, EXISTS (SELECT redrive.id FROM redrive WHERE redrive.state = 'running') AS "
+        "anon_5, coalesce((SELECT max(action.id) AS max_1 FROM action), ?) AS coalesce_1",
+        (0,),
+        (0,),
+    ),
+    Text(
+        "SELECT (SELECT min(delayed.due_at) AS min_1 FROM delayed) AS anon_1, (SELECT min(schedule.next_at) "
+        "AS min_2 FROM schedule WHERE schedule.paused_at IS NULL AND schedule.next_at IS NOT NULL) AS anon_2, "
+        "EXISTS (SELECT dependent.job_id FROM dependent) AS anon_3, EXISTS (SELECT file_intent.job_id FROM "
+        "file_intent) AS anon_4, EXISTS (SELECT redrive.id FROM redrive WHERE redrive.state = 'running') AS "
+        "anon_5, coalesce((SELECT max(action.id) AS max_1 FROM action), %s::INTEGER) AS coalesce_1",
+        (0,),
+        (0,),
     ),
 )

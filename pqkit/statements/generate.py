@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pqkit.statements import (
     access,
+    agenda,
     attempt,
     claim,
     dependents,
@@ -25,7 +26,7 @@ from pqkit.statements.declare import Declared
 TARGET = Path(__file__).parent.parent / "sql" / "compiled.py"
 ROOMS = (
     *(produce, claim, limits, dependents, attempt, workers, upkeep),
-    *(sample, prune, operate, redrive, schedules, access, told),
+    *(sample, prune, operate, redrive, schedules, access, told, agenda),
 )
 HEAD = '''"""All statements as the databases take them. Written by ``make sql``: do not edit."""
 

@@ -12,7 +12,6 @@ AS_ASKED_COLUMNS = (
     "args",
 )
 INSERT_ACTION = insert_row(ACTION, "at", "who", "verb", "job_id", "reason", "detail")
-LAST_ACTION = Declared(select(func.coalesce(func.max(ACTION.c.id), 0)))
 ACTIONS_SINCE = Declared(
     select(ACTION.c.id, ACTION.c.who, ACTION.c.verb, ACTION.c.job_id, ACTION.c.reason, ACTION.c.detail)
     .where(ACTION.c.id > bindparam("after"))

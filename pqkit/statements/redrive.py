@@ -19,7 +19,8 @@ FREEZE_JOB = insert_row(REDRIVE_JOB, "redrive_id", "job_id", "frozen_as", "state
 _redrive = select(
     *(REDRIVE.c[name] for name in ("id", "who", "reason", "state", "canary", "most", "tolerance", "step"))
 )
-RUNNING_REDRIVES = Declared(_redrive.where(REDRIVE.c.state == _word(RedriveState.RUNNING)).order_by(REDRIVE.c.id))
+running = REDRIVE.c.state == _word(RedriveState.RUNNING)
+RUNNING_REDRIVES = Declared(_redrive.where(running).order_by(REDRIVE.c.id))
 # The row lock keeps an undo and the next step apart where others write at the same time.
 LOCK_REDRIVE = Declared(_redrive.where(*equal(REDRIVE, "id")).with_for_update(), ("the_id",))
 SET_REDRIVE = Declared(

@@ -16,7 +16,8 @@ UPDATE_SCHEDULE = Declared(
 )
 DELETE_SCHEDULE = delete_by(SCHEDULE, "name")
 SCHEDULE_NAMED = Declared(select(*_columns).where(*equal(SCHEDULE, "name")).with_for_update(), ("the_name",))
-NEXT_TICK = Declared(select(func.min(SCHEDULE.c.next_at)).where(*_ticked))
+next_tick = select(func.min(SCHEDULE.c.next_at)).where(*_ticked)
+NEXT_TICK = Declared(next_tick)
 SCHEDULES_DUE = Declared(
     select(*_columns)
     .where(*_ticked, SCHEDULE.c.next_at <= bindparam("now"))

@@ -31,7 +31,8 @@ ENDED_JOB = Declared(
     .where(*equal(JOB, "id")),
     ("the_id",),
 )
-NEXT_DUE = Declared(select(func.min(DELAYED.c.due_at)))
+next_due = select(func.min(DELAYED.c.due_at))
+NEXT_DUE = Declared(next_due)
 LEASES_OF = Declared(
     select(
         JOB.c.queue,

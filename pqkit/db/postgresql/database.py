@@ -99,7 +99,7 @@ class PostgresDatabase(Database):
     def each(self, made: Callable[[Any], str], values: Sequence[Any]) -> Sequence[str]:
         return Made(made, values)
 
-    def row(self, statement: Statement, *values: Any) -> Any:
+    def rows(self, statement: Statement, *values: Any) -> list[Any]:
         """One statement sees one state without a transaction around it."""
         with self.in_words():
             return self.kept.ask(statement.postgresql.text, statement.postgresql.bind(values))
@@ -250,7 +250,7 @@ class PostgresDatabase(Database):
 
     def _ask(self, question: str) -> Any:
         with self.in_words():
-            return self.kept.ask(question)
+            return self.kept.ask(question)[0]
 
     def _ask_clock(self) -> int:
         with self.in_words():

@@ -44,20 +44,20 @@ class Kept:
 
         return self._first(begun)
 
-    def ask(self, text: str, values: Values = ()) -> Any:
-        """The first row of a question of its own."""
+    def ask(self, text: str, values: Values = ()) -> list[Any]:
+        """The rows of a question of its own."""
 
-        def asked(connection: Connection) -> Any:
-            row = connection.execute(text, values).fetchone()
+        def asked(connection: Connection) -> list[Any]:
+            rows = connection.execute(text, values).fetchall()
             self.put(connection)
-            return row
+            return rows
 
         return self._first(asked)
 
     def ask_clock(self) -> int:
         """The server's clock now, in microseconds since 1970 UTC."""
         before = local()
-        (now,) = self.ask(f"SELECT {MICROSECONDS}")
+        ((now,),) = self.ask(f"SELECT {MICROSECONDS}")
         self._opener.clock.learn(before, now, local())
         return int(now)
 

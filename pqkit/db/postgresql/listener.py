@@ -5,6 +5,7 @@ for single transactions, listening is not possible and that second is all there 
 """
 
 import os
+import select
 import threading
 import time
 from contextlib import suppress
@@ -80,8 +81,9 @@ class Listener:
         connection.execute(f"LISTEN {CHANNEL}")
         self._tell_all()  # what came while nobody listened
         while self._wanted():
-            # Many words that came together are one.
-            if list(connection.notifies(timeout=LOOK_UP, stop_after=1)):
+            # The driver's own wait looks up ten times a second. Many words that came together are one.
+            select.select([connection], [], [], LOOK_UP)
+            if list(connection.notifies(timeout=0)):
                 self._tell_all()
 
     def _wanted(self) -> bool:
