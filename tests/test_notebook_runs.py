@@ -150,7 +150,8 @@ def test_a_run_is_kept_whole_and_private(write: Write) -> None:
     assert (found.verdict, found.error, found.recorded) == ("passed", None, {"twice": 8})
     assert found.parameters == {"n": 4, "url": "postgresql://me:***@h/d"}
     assert {"pqkit", "python", "papermill"} <= found.versions.keys()
-    assert seen == [(0.0, "cell 1 of 3 (parameters)"), (1 / 3, "cell 2 of 3 (step-0)"), (2 / 3, "cell 3 of 3 (step-1)")]
+    cells = ["cell 1 of 3 (parameters)", "cell 2 of 3 (step-0)", "cell 3 of 3 (step-1)"]
+    assert seen == [(0.0, cells[0]), (1 / 3, cells[1]), (2 / 3, cells[2]), (1.0, cells[2])]
     assert read(folder) == found
     assert past() == [(folder.name, found)]
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700

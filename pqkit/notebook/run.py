@@ -56,11 +56,12 @@ def run(
 
     try:
         _execute(path, checked, folder, watch=began, stop=stop, cell_timeout=cell_timeout)
+        watch(1.0, found.cell)
         found.end("passed")
     except PqkitError as error:
-        found.end("failed", f"{found.cell}: {error}" if found.cell else str(error))
+        found.end("failed", str(error))
     except BaseException as error:
-        found.end("stopped", f"{found.cell}: {summarize(error)}")
+        found.end("stopped", summarize(error))
         raise
     finally:
         found.recorded = keep(folder)

@@ -35,7 +35,9 @@ class Run:
     recorded: dict[str, Any] = field(default_factory=dict)
 
     def end(self, verdict: Verdict, error: str | None = None) -> None:
-        self.verdict, self.error, self.ended_at = verdict, error, time.time_ns() // 1000
+        """It is over now; the error is where the last cell was."""
+        where = f"{self.cell}: " if error and self.cell else ""
+        self.verdict, self.error, self.ended_at = verdict, error and where + error, time.time_ns() // 1000
 
     def write(self, folder: Path) -> None:
         """Put the record in place, whole."""
