@@ -41,5 +41,6 @@ def figure_of(elements: Sequence[hv.Element | hv.Overlay], title: str) -> Any:
     first = elements[0] if isinstance(elements[0], hv.Overlay) else hv.Overlay([elements[0]])
     laid_out = hv.Store.lookup_options("bokeh", first, "plot").kwargs | {"title": title, "show_grid": True}
     drawn = hv.render(hv.Overlay(layers).opts(hv.Options("Overlay", **laid_out)), backend="bokeh")
-    drawn.sizing_mode, drawn.height, drawn.toolbar.logo = "stretch_width", NOTEBOOK_SIZE[1], None
+    drawn.sizing_mode, drawn.height = "stretch_width", laid_out.get("height", NOTEBOOK_SIZE[1])
+    drawn.toolbar.logo = None
     return drawn

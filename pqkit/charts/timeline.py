@@ -1,11 +1,15 @@
 """Attempts of each worker as bars on a line of time."""
 
+import re
+
 import holoviews as hv
 import pandas as pd
 
 from pqkit.charts.palette import OUTCOME_COLORS, color
+from pqkit.charts.render import NOTEBOOK_SIZE
 
 LANE = 0.38
+AROUND, LANE_PIXELS = 90, 18
 BAD = {"failed": "x", "timed_out": "triangle", "crashed": "asterisk", "canceled": "dash"}
 
 
@@ -15,13 +19,19 @@ def timeline(attempts: pd.DataFrame) -> hv.Overlay:
     ``attempts`` has ``worker``, ``began``, ``ended`` (times), ``outcome`` (a word of the history, or ``running``), and
     for the tips ``job`` and ``task``.
     """
-    workers = sorted(attempts["worker"].unique(), reverse=True)
+    workers = sorted(attempts["worker"].unique(), key=_in_number_order, reverse=True)
     placed = place(attempts, workers)
     bars = hv.Rectangles(placed, ["began", "bottom", "ended", "top"], ["outcome", "worker", "job", "task", "color"])
     bars = bars.opts(fill_color=hv.dim("color"), line_color=None, fill_alpha=0.75)
-    return hv.Overlay([bars, *_signs(placed)]).opts(
-        yticks=[(number, name) for number, name in enumerate(workers)], ylim=(-0.6, len(workers) - 0.4), ylabel=""
-    )
+    ticks, height = list(enumerate(workers)), max(NOTEBOOK_SIZE[1], AROUND + LANE_PIXELS * len(workers))
+    room = {"yticks": ticks, "ylim": (-0.6, len(workers) - 0.4), "height": height, "legend_position": "top"}
+    return hv.Overlay([bars, *_signs(placed)]).opts(xlabel="", ylabel="", **room)
+
+
+def _in_number_order(name: str) -> list[tuple[bool, int, str]]:
+    """w10 comes after w2."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
 def place(attempts: pd.DataFrame, workers: list[str]) -> pd.DataFrame:
@@ -52,4 +62,5 @@ def _signs(placed: pd.DataFrame) -> list[hv.Points]:
             marker=marker, color=OUTCOME_COLORS[outcome], size=8
         )
         for outcome, marker in BAD.items()
+        if (placed["outcome"] == outcome).any()
     ]

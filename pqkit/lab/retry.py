@@ -4,7 +4,8 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from pqkit.lab import Scratch, wait_until
+from pqkit.lab import Scratch
+from pqkit.lab.crash import Calm
 from pqkit.lab.fleet import Fleet
 from pqkit.lab.result import Progress, Result, silent
 from pqkit.lab.verdict import Finding
@@ -16,7 +17,8 @@ from pqkit.states import JobState
 SECOND = 1_000_000
 SNOOZE = 1.0
 PATIENCE = 120.0
-POISON = "poison"
+LOOK_EVERY = 0.1
+POISON, MOST_POISON = "poison", 4
 ALWAYS = DEFAULT_MAX_RETRIES + 1
 # Each kind: its task, its arguments, how it must end, and what its runs must come to.
 KINDS: dict[str, tuple[str, dict[str, object], JobState, list[str]]] = {
@@ -30,24 +32,27 @@ KINDS: dict[str, tuple[str, dict[str, object], JobState, list[str]]] = {
 
 
 def retry(place: Scratch, jobs: int = 3, workers: int = 2, progress: Progress = silent) -> Result:
-    """Run so many jobs of each kind at the default policy and hold each run against it."""
+    """Run so many jobs of each kind at the default policy and hold each run against it; of poison a few, for each runs
+    alone. TimeoutError when nothing ends for long."""
     begun = time.monotonic()
     with Fleet(place, slots=4) as fleet:
         queued = {kind: _enqueue(fleet, kind, jobs) for kind in KINDS if kind != POISON}
         fleet.wait_ready([fleet.worker() for _ in range(workers)])
         again = queued["resubmitted"]
         progress(0.1, "the runs at 0, 1, 3 and 7 seconds")
-        wait_until(lambda: all(fleet.queue.state(job).final for ids in queued.values() for job in ids), PATIENCE)
+        _await_end(fleet, [job for ids in queued.values() for job in ids])
         progress(0.8, "resubmitting")
         fleet.queue.operator("lab").resubmit(again, reason="the cause is mended")
-        wait_until(lambda: all(fleet.queue.state(job) is JobState.COMPLETED for job in again), PATIENCE)
+        _await_end(fleet, again)
         progress(0.9, "poison, by itself: whoever ran beside it would wait until it is found out")
-        queued[POISON] = _enqueue(fleet, POISON, jobs)
-        wait_until(lambda: all(fleet.queue.state(job).final for job in queued[POISON]), PATIENCE)
+        queued[POISON] = _enqueue(fleet, POISON, min(jobs, MOST_POISON))
+        _await_end(fleet, queued[POISON])
         states = {job: fleet.queue.state(job) for ids in queued.values() for job in ids}
         fleet.stop()
         found = runs(fleet.queue.database)
-    of = {job: sorted((run for run in found if run.job == job), key=lambda run: run.attempt) for job in states}
+    of: dict[int, list[RunView]] = {job: [] for job in states}
+    for run in sorted(found, key=lambda run: run.attempt):
+        of[run.job].append(run)
     findings = [f for kind, ids in queued.items() for job in ids for f in judge(kind, job, states[job], of[job])]
     late = [lateness for job in queued["doomed"] for lateness in lateness_of(of[job])]
     planned = planned_words(of, queued["doomed"])
@@ -59,6 +64,14 @@ def retry(place: Scratch, jobs: int = 3, workers: int = 2, progress: Progress = 
     numbers["seconds"] = round(time.monotonic() - begun, 1)
     kinds = {job: kind for kind, ids in queued.items() for job in ids}
     return Result(figure, numbers, findings, tables={"runs": found, "kinds": list(kinds.items())})
+
+
+def _await_end(fleet: Fleet, jobs: Sequence[int]) -> None:
+    """Wait until all of them have ended, however many, as long as some do."""
+    calm, left = Calm(PATIENCE), list(jobs)
+    while left := [job for job in left if not fleet.queue.state(job).final]:
+        calm.check(len(left))
+        time.sleep(LOOK_EVERY)
 
 
 def _enqueue(fleet: Fleet, kind: str, jobs: int) -> list[int]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pqkit.charts import frame
+from pqkit.incident.investigate import Death, Group
 from pqkit.lab.story import Blow
 from pqkit.queries.span import ActionView, RunView
 
@@ -27,4 +28,15 @@ def blow_table(blows: Sequence[Blow]) -> pd.DataFrame:
 
 def action_table(actions: Sequence[ActionView]) -> pd.DataFrame:
     """A row for each thing that an operator did, for ``charts.marks``."""
-    return frame(actions, ActionView, "at")
+    table = frame(actions, ActionView, "at")
+    return table.assign(job=table["job"].astype("Int64"))
+
+
+def group_table(groups: Sequence[Group]) -> pd.DataFrame:
+    """A row for each group of failures that are alike."""
+    return frame(groups, Group, "first_seen", "last_seen").drop(columns=["example", "waiting"])
+
+
+def death_table(deaths: Sequence[Death]) -> pd.DataFrame:
+    """A row for each worker that did not stop in peace."""
+    return frame(deaths, Death, "at")
