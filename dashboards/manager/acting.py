@@ -16,7 +16,7 @@ from .parts import Words, many, preview
 from .sheet import NARROW, Sheet, button, line
 
 ASKS_TO_TYPE = 100
-SMALL = {"& .MuiTypography-root": {"fontSize": "13.5px"}}
+SMALL = {"& .MuiTypography-root, & .MuiFormControlLabel-label": {"fontSize": "13.5px"}}
 
 
 class Verb(NamedTuple):

@@ -45,7 +45,7 @@ class Calling:
         self._delay = pmui.TextInput(label="Due in seconds (empty: now)", **NARROW)
         self._key = pmui.TextInput(label="Unique key", **NARROW)
         self._why = pmui.TextInput(label="Why (goes on record)", **FIELD)
-        self._words, self._place = Words(), line()
+        self._words, self._barred, self._place = Words(), Words(), line()
         self._fields: dict[str, Any] = {}
         self._go = button("Queue the job", self._pressed, strong=True)
         self._task.param.watch(lambda *_: self._lay_out(), "value")
@@ -54,10 +54,10 @@ class Calling:
     def view(self) -> Viewable:
         more = line(self._queue, self._priority, self._delay, self._key)
         title, which = Words(shell.head("Queue a job")), line(self._task, self._name)
-        return shell.card(stack(title, which, self._words, self._place, more, self._why, self._go))
+        return shell.card(stack(title, which, self._words, self._place, more, self._why, self._go, self._barred))
 
     async def refresh(self) -> None:
-        self._go.disabled = not self.desk.may("enqueue")
+        self._go.disabled, self._barred.object = not self.desk.may("enqueue"), self.desk.barred("enqueue")
 
     def _lay_out(self) -> None:
         """Fields for the arguments of the chosen task, or one for all of them as JSON."""

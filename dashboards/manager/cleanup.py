@@ -42,18 +42,21 @@ class CleanUp:
         self._file_days = pmui.TextInput(label="Last written more than so many days ago", value="7", **NARROW)
         self._jobs = button("Look for jobs", self._look_for_jobs)
         self._files = button("Look for files", self._look_for_files)
+        self._barred = {"prune": Words(), "clean_files": Words()}
 
     def view(self) -> Viewable:
         where = f", archived in {settings().archive}" if settings().archive else ""
         about_jobs = f"Ended jobs go with their history, sealed so that an audit still accounts for them{where}."
         about_files = f"Files in {settings().files} whose job is completed, and what ended jobs left half-written."
-        jobs = stack(_title("Jobs", about_jobs), line(self._state, self._days, self._jobs))
-        files = stack(_title("Files", about_files), line(self._file_days, self._files))
+        jobs = stack(_title("Jobs", about_jobs), line(self._state, self._days, self._jobs), self._barred["prune"])
+        files = stack(_title("Files", about_files), line(self._file_days, self._files), self._barred["clean_files"])
         return stack(self.sheet.view, shell.row(shell.card(jobs), shell.card(files)))
 
     async def refresh(self) -> None:
         self._jobs.disabled = not self.desk.may("prune")
         self._files.disabled = not self.desk.may("clean_files")
+        for verb, words in self._barred.items():
+            words.object = self.desk.barred(verb)
 
     async def _look_for_jobs(self, *_: Any) -> None:
         state, seconds = JobState(self._state.value), self._seconds(self._days)

@@ -7,10 +7,11 @@ from typing import TypeVar
 from pqkit.access import Principal
 from pqkit.errors import DatabaseUnavailable, NotLoggedIn, PqkitError
 from pqkit.queue import Operator, Queue
+from pqkit.rights import Role, allows
 
 from .. import shell
 from ..feed import Feed, shared
-from ..words import sentence
+from ..words import safe, sentence
 from .gate import Visitor
 from .parts import Words
 
@@ -30,6 +31,13 @@ class Desk:
     def may(self, verb: str) -> bool:
         """Whether to show a button. The verb itself asks the database."""
         return self.principal.may(verb)
+
+    def barred(self, verb: str) -> str:
+        """Why this person's button for that cannot be pressed, as HTML; nothing where it can."""
+        if self.may(verb):
+            return ""
+        roles = " or ".join(role for role in Role if allows(role.scopes, verb))
+        return f"<p class='muted'>This needs the role {roles}; yours is {safe(self.principal.role)}.</p>"
 
     async def ask(self, question: Callable[[Queue], T]) -> T | None:
         """The answer, from a thread of its own, so that a slow question holds up no other session; None with a banner

@@ -42,7 +42,7 @@ class Jobs:
     def __init__(self, desk: Desk) -> None:
         self.desk, self.address = desk, Address()
         self.sheet = Sheet()
-        self.one = One(desk, self.sheet)
+        self.one = One(desk, self.sheet, self._close)
         self.numbers, self.where = shell.Block(), shell.Block(styles={"flex": "1 1 260px"})
         start = self.address.start
         self.one.chosen = int(start["job"]) if start["job"].isdecimal() and len(start["job"]) < 19 else None
@@ -77,6 +77,8 @@ class Jobs:
         paging = line(self.back, self.on, self.where)
         jobs = shell.card(line(*fields), self.acting.bar, self.table, paging)
         both = shell.row(jobs, self.one.view, basis=(560, 360), grow=(3, 1))
+        # On a phone the chosen job's card stands above the table; the two words turn each other round side by side.
+        both.styles = {**both.styles, "flex-wrap": "wrap-reverse", "align-items": "flex-end"}
         return stack(self.numbers, self.sheet.view, both)
 
     async def tick(self) -> None:
@@ -188,7 +190,11 @@ class Jobs:
         if text.isdecimal() and len(text) < 19:
             await self._choose(int(text))
 
-    async def _choose(self, job_id: int) -> None:
+    async def _close(self, *_: object) -> None:
+        self.number.value = ""
+        await self._choose(None)
+
+    async def _choose(self, job_id: int | None) -> None:
         self.one.chosen = job_id
         self._write_address()
         self._make_room()

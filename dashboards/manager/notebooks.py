@@ -49,7 +49,7 @@ class Notebooks:
         self._about, self._place = Words(f"<p class='muted'>{safe(ABOUT)}</p>"), line()
         self._fields: dict[str, tuple[Parameter, Any]] = {}
         self._go = button("Run it as a job", self._start, strong=True)
-        self._table, self._report = Words(), Words()
+        self._table, self._report, self._barred = Words(), Words(), Words()
         self._run = pmui.Select(label="Run", options=[], visible=False, **CHOICE)
         self._shown = shell.card(self._report)
         self._shown.visible = False
@@ -64,7 +64,13 @@ class Notebooks:
 
     def view(self) -> Viewable:
         form = stack(
-            Words(shell.head("Run a notebook")), self._about, line(self._notebook), self._place, self._why, self._go
+            Words(shell.head("Run a notebook")),
+            self._about,
+            line(self._notebook),
+            self._place,
+            self._why,
+            self._go,
+            self._barred,
         )
         past_runs = stack(self._table, line(self._run, self._show, self._regress, self._job, self._write))
         return stack(shell.card(form), shell.card(past_runs), self._shown)
@@ -80,7 +86,7 @@ class Notebooks:
 
     def _show_buttons(self) -> None:
         run = self._seen.get(self._run.value or "")
-        self._go.disabled = not self.desk.may("enqueue")
+        self._go.disabled, self._barred.object = not self.desk.may("enqueue"), self.desk.barred("enqueue")
         self._show.disabled = run is None or run.verdict == "running"
         asked = run.parameters if run else {}
         spans = bool(asked.get("start") and asked.get("end")) and not asked.get("url")  # of this queue

@@ -29,13 +29,13 @@ STICKS = {"position": "sticky", "top": "12px", "max-height": "calc(100vh - 90px)
 class One:
     """The card beside the table."""
 
-    def __init__(self, desk: Desk, sheet: Sheet) -> None:
+    def __init__(self, desk: Desk, sheet: Sheet, close: Callable[..., object]) -> None:
         self.desk, self.sheet = desk, sheet
         self.chosen: int | None = None
         self._words = Words(min_height=200)
         self._buttons = {verb.name: button(verb.label, self._pressed(verb), visible=False) for verb in VERBS}
         self._buttons[EDIT] = button("Edit and resubmit", self._edit, visible=False)
-        self.view = shell.card(stack(line(*self._buttons.values()), self._words, gap=8))
+        self.view = shell.card(stack(line(*self._buttons.values(), button("Close", close)), self._words, gap=8))
         self.view.visible = False
         self.view.styles = {**self.view.styles, **STICKS}
         self._seen: queries.JobDetail | None = None

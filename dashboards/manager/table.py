@@ -10,6 +10,7 @@ from pqkit.hide import redacted
 from pqkit.queries import JobView
 from pqkit.states import JobState
 
+from .. import shell
 from ..words import NOTHING, clock
 
 SHOWN_CHARS = 160
@@ -19,14 +20,6 @@ LAST = "Error / arguments"
 HIDDEN = ["Prio", "Worker", "Created"]
 TABLE_CSS = Path(__file__).with_name("table.css").read_text()
 CHOSEN = "background-color: color-mix(in srgb, var(--mui-palette-primary-main) 20%, transparent)"
-COLORS = {
-    JobState.COMPLETED: "success",
-    JobState.RETRYING: "warning",
-    JobState.FAILED: "error",
-    JobState.UNPROCESSABLE: "error",
-    JobState.PROCESSING: "primary",
-    JobState.PENDING: "primary",
-}
 
 
 def table_height(rows: int) -> int:
@@ -56,8 +49,7 @@ def make_table(mark: Callable[[str, int], list[str]]) -> pn.widgets.Tabulator:
 
 
 def _state_style(state: str) -> str:
-    color = COLORS.get(JobState(state.split(maxsplit=1)[0]))
-    return f"font-weight: 600; color: var(--mui-palette-{f'{color}-main' if color else 'text-secondary'})"
+    return f"font-weight: 600; color: {shell.ink(state.split(maxsplit=1)[0])}"
 
 
 def frame(rows: list[JobView]) -> pd.DataFrame:

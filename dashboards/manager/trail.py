@@ -7,6 +7,7 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from pqkit import queries
+from pqkit.hide import hide
 from pqkit.queries import Entry, Trace
 
 from .. import shell
@@ -71,7 +72,8 @@ class Trail:
 
 
 def row(entry: Entry) -> list[str]:
-    detail = ", ".join(f"{name} {value}" for name, value in json.loads(entry.detail).items() if value is not None)
+    known = hide(json.loads(entry.detail))
+    detail = ", ".join(f"{name} {value}" for name, value in known.items() if value is not None and value != "")
     job = "" if entry.job_id is None else str(entry.job_id)
     cells = (clock(entry.at), entry.who, entry.verb.replace("_", " "), job, entry.reason or NOTHING, detail)
     return [safe(cell) for cell in cells]

@@ -8,7 +8,7 @@ from pqkit.db import Database
 from pqkit.queries.views import JobView, views_of
 from pqkit.queries.walk import ALL, Filter, Key, Page, Reach, count, find
 
-AMONG = 50_000
+AMONG = 25_000
 MOST = 10_000
 
 
