@@ -15,15 +15,17 @@ from pqkit.statements.tables import JOB, LEASE, QUEUE, READY, WORKER_TASK
 
 def paused(queue: ColumnElement[str], now: ColumnElement[int]) -> ColumnElement[bool]:
     """The queue takes no claims now."""
-    until = QUEUE.c.paused_until
-    return exists().where(QUEUE.c.name == queue, QUEUE.c.paused_at.is_not(None), or_(until.is_(None), until > now))
+    return exists().where(QUEUE.c.name == queue, *_pause(now))
 
 
-def closed(queue: ColumnElement[str], now: ColumnElement[int]) -> ColumnElement[bool]:
+def held_back(queue: ColumnElement[str], now: ColumnElement[int]) -> ColumnElement[bool]:
     """A plain claim takes nothing from the queue now: it is paused, or a claim must mind its limits."""
+    return exists().where(QUEUE.c.name == queue, or_(QUEUE.c.limited == literal_column("1"), and_(*_pause(now))))
+
+
+def _pause(now: ColumnElement[int]) -> tuple[ColumnElement[bool], ...]:
     until = QUEUE.c.paused_until
-    is_paused = and_(QUEUE.c.paused_at.is_not(None), or_(until.is_(None), until > now))
-    return exists().where(QUEUE.c.name == queue, or_(QUEUE.c.limited == literal_column("1"), is_paused))
+    return QUEUE.c.paused_at.is_not(None), or_(until.is_(None), until > now)
 
 
 def served(worker_id: ColumnElement[int]) -> ColumnElement[bool]:
@@ -51,7 +53,7 @@ def _head() -> Select[Any]:
 
 
 def _open() -> tuple[ColumnElement[bool], ...]:
-    return ~closed(bindparam("in_queue"), bindparam("now")), allowed(bindparam("worker_name"))
+    return ~held_back(bindparam("in_queue"), bindparam("now")), allowed(bindparam("worker_name"))
 
 
 def _innocent_head(*, locked: bool) -> Declared:
