@@ -1,6 +1,6 @@
 """The charts of the ops console: drawn by HoloViews once in each process, as a Bokeh document that browsers take."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from bokeh.models import (
     DataRange1d,
     GlyphRenderer,
     HoverTool,
+    InlineStyleSheet,
     NumeralTickFormatter,
     Range1d,
     Span,
@@ -28,6 +29,14 @@ from pqkit.charts.palette import Series as Line
 from .series import COLUMNS
 
 HEIGHT = 132
+MOMENT = "@at{%d %b %H:%M:%S}"
+TIP = "font-size: 12px; font-variant-numeric: tabular-nums; white-space: nowrap"
+ROW = "display: flex; justify-content: space-between; gap: 14px"
+SHEET = """
+.bk-Tooltip { --tooltip-color: var(--mui-palette-background-paper); --tooltip-text: var(--mui-palette-text-primary);
+  --tooltip-border: var(--mui-palette-divider); --tooltip-arrow-color: var(--mui-palette-background-paper); }
+"""
+"""Inside a figure: tips in the colours of the page."""
 
 
 class Chart(NamedTuple):
@@ -51,8 +60,8 @@ CHARTS = (
     Chart("commits", "Commit, seconds", charts.commits, COMMITS, "0.[0000]"),
 )
 SOURCES = {
-    "series": (*COLUMNS, *(f"{name} floor" for name in COLUMNS)),
-    "paused": ("since", "until"),
+    "series": (*COLUMNS, *(f"{name} fill" for name in COLUMNS)),
+    "paused": ("since", "until", "words"),
     "marks": ("at", "words"),
     "bars": ("left", "right", "bottom", "top", "color", "bad", "words"),
 }
@@ -66,7 +75,7 @@ def _draw() -> str:
     follow = Range1d(name="follow range", start=0, end=1)
     shade = {"fill_alpha": 0.14, "line_alpha": 0.5, "line_dash": "dashed", "visible": False}
     cross = Span(dimension="height", line_dash="dotted", line_width=1, line_color=charts.PLAIN)
-    document = Document()
+    document, sheet = Document(), InlineStyleSheet(css=SHEET)
     for chart in CHARTS:
         plot = _figure(chart, sources)
         plot.name, plot.x_range = chart.name, follow
@@ -74,6 +83,8 @@ def _draw() -> str:
         plot.add_layout(BoxAnnotation(name="brush", fill_color=charts.PLAIN, line_color=charts.PLAIN, **shade))
         document.add_root(plot)
     document.add_root(_timeline(sources["bars"]))
+    for plot in document.roots:
+        plot.stylesheets = [sheet]
     return str(serialize_json(document.to_json()))
 
 
@@ -88,7 +99,7 @@ def _figure(chart: Chart, sources: dict[str, ColumnDataSource]) -> Any:
     for renderer in plot.renderers:
         _feed(renderer, sources)
     first = lines[0].glyph
-    plot.varea("at", f"{first.y} floor", first.y, source=sources["series"], fill_color=first.line_color, fill_alpha=0.1)
+    plot.varea("at", 0, f"{first.y} fill", source=sources["series"], fill_color=first.line_color, fill_alpha=0.1)
     plot.y_range = DataRange1d(start=0, min_interval=1e-3, range_padding=0.12, renderers=lines, only_visible=True)
     plot.yaxis.formatter = NumeralTickFormatter(format=chart.format)
     plot.xaxis.formatter = charts.CLOCK.clone()
@@ -104,16 +115,23 @@ def _feed(renderer: GlyphRenderer, sources: dict[str, ColumnDataSource]) -> None
 
 
 def _tools(chart: Chart, plot: Any, lines: list[GlyphRenderer]) -> Iterator[Any]:
-    shown = [(line.glyph.y.replace("_", " "), f"@{line.glyph.y}{{{chart.format}}}") for line in lines]
-    tips = [("", "@at{%d %b %H:%M:%S}"), *shown]
-    yield HoverTool(
-        renderers=lines[:1], mode="vline", tooltips=tips, formatters={"@at": "datetime"}, point_policy="snap_to_data"
-    )
-    marks = [renderer for renderer in plot.renderers if isinstance(renderer.glyph, VSpan)]
-    yield HoverTool(renderers=marks, tooltips=[("", "@at{%H:%M:%S}"), ("", "@words")], formatters={"@at": "datetime"})
+    shown = {line.label: f"@{line.column}{{{chart.format}}}" for line in chart.lines}
+    yield _tip(lines[:1], MOMENT, shown, mode="vline", point_policy="snap_to_data")
+    marks, pauses = ([r for r in plot.renderers if isinstance(r.glyph, kind)] for kind in (VSpan, VStrip))
+    yield _tip(marks, f"{MOMENT} &nbsp; @words")
+    yield _tip(pauses, "@words")
     brush = BoxSelectTool(dimensions="width", renderers=[], continuous=False)
     brush.overlay.visible = True
     yield brush
+
+
+def _tip(renderers: list[GlyphRenderer], head: str, shown: Mapping[str, str] | None = None, **how: Any) -> HoverTool:
+    """A tip of the page's look: a line above, and the ``shown`` values by name. Bokeh escapes what it puts in."""
+    rows = "".join(
+        f"<div style='{ROW}'><span>{name}</span><b>{value}</b></div>" for name, value in (shown or {}).items()
+    )
+    tips = f"<div style='{TIP}'><div>{head}</div>{rows}</div>"
+    return HoverTool(renderers=renderers, tooltips=tips, formatters={"@at": "datetime"}, **how)
 
 
 def _timeline(source: ColumnDataSource) -> Any:
@@ -128,7 +146,7 @@ def _timeline(source: ColumnDataSource) -> Any:
     plot.scatter("right", "top", source=source, marker="x", size=7, color="color", alpha="bad")
     plot.xaxis.formatter = charts.CLOCK.clone()
     plot.min_border_left = 90
-    plot.toolbar.tools = [HoverTool(renderers=[boxes], tooltips=[("", "@words")])]
+    plot.toolbar.tools = [_tip([boxes], "@words")]
     return plot
 
 

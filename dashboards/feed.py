@@ -7,8 +7,10 @@ from dataclasses import replace
 from functools import cache
 
 from pqkit import queries
+from pqkit.backup.folder import Kept, newest
 from pqkit.queries import Span
 from pqkit.queue import Queue, get_queue
+from pqkit.settings import settings
 from pqkit.supervise import NoSupervisor, Process, Supervisor
 
 from .snapshot import Pace, Snapshot
@@ -81,6 +83,7 @@ class Feed:
             outlook=queries.outlook(database),
             health=queries.health(database) if seldom else last.health,
             processes=processes() if seldom else last.processes,
+            backup=last_backup() if seldom else last.backup,
             obstacle=queries.obstacle(database),
         )
 
@@ -115,6 +118,15 @@ def processes() -> tuple[Process, ...]:
         return tuple(process for process in Supervisor.connect().processes() if process.state != "stopped")
     except NoSupervisor:
         return ()
+
+
+def last_backup() -> Kept | None:
+    """The newest of the folder of backups, as far as it can be seen from here."""
+    folder = settings().backups
+    try:
+        return newest(folder) if folder is not None else None
+    except OSError:
+        return None
 
 
 @cache

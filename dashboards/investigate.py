@@ -1,25 +1,34 @@
-"""Investigate: from a span on the charts to the notebook that looks into it, as a job of the queue."""
+"""Investigate: from a span on the charts to the notebook that looks into it, as a job, and on to its report."""
 
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
+import panel as pn
 import panel_material_ui as pmui
 from panel.viewable import Viewable
 
+from pqkit import queries
 from pqkit.errors import PqkitError
+from pqkit.notebook.runs import past
+from pqkit.queries import JobDetail
+from pqkit.settings import settings
+from pqkit.states import JobState
 
 from . import shell
 from .feed import shared
 from .words import clock, safe
 
 TASK, QUEUE = "incident", "incidents"
+LOOK_EVERY, MOST_CHARS = 1_000, 160
+HINT = "Brush a span on a chart, or take the whole window, and press Investigate."
 Span = Callable[[], tuple[int, int, str | None]]
 
 
 class Investigate:
-    """The button of one session, and a card that says what came of it. ``span`` tells what is looked at."""
+    """The button of one session, and a card that follows the job. ``span`` tells what is looked at."""
 
     def __init__(self, span: Span) -> None:
         self._span = span
@@ -27,7 +36,8 @@ class Investigate:
             label="Investigate", size="small", variant="outlined", margin=0, on_click=self._investigate
         )
         self.told = shell.Block()
-        self.told.object = words("Brush a span on a chart, or take the whole window, and press Investigate.")
+        self.told.object = words(HINT)
+        self._about, self._job, self._looking = "", 0, False
 
     def card(self) -> Viewable:
         head = shell.Block()
@@ -39,19 +49,63 @@ class Investigate:
         if not any(TASK in worker.tasks for worker in shared().latest.workers):
             self.told.object = words(f"No living worker knows the task {TASK}, which would look into it.")
             return
-        arguments = {"start": moment(start), "end": moment(end), "queue": queue}
         try:
+            arguments = {"start": moment(start), "end": moment(end), "queue": queue}
             job = await asyncio.to_thread(lambda: shared().queue().enqueue(TASK, arguments, queue=QUEUE))
-        except PqkitError as error:
+        except (PqkitError, ValueError, OverflowError) as error:
             self.told.object = words(f"It did not work: {error}")
             return
-        where = "Its report will be in the manager console, under Notebooks."
-        self.told.object = words(f"Job {job.id} looks into {clock(start)} to {clock(end)}. {where}")
+        of = f" of queue {queue}" if queue else ""
+        self._about, self._job = f"Job {job.id} looks into {clock(start)} to {clock(end)}{of}", job.id
+        self.told.object = words(f"{self._about}.")
+        if not self._looking:
+            self._looking = True
+            self._ticking = pn.state.add_periodic_callback(self._follow, period=LOOK_EVERY)
+
+    async def _follow(self) -> None:
+        """Say how far the job is, until it has ended."""
+        try:
+            seen, run = await asyncio.to_thread(look, self._job)
+        except PqkitError:
+            return  # the banner says why
+        self.told.object = words(f"{self._about}: ", progress(seen, run))
+        if seen.job.state.final and seen.job.id == self._job:
+            self._ticking.stop()
+            self._looking = False
+
+
+def look(job: int) -> tuple[JobDetail, str | None]:
+    """The job, and the name of its run once it has ended; a run that a check of its own failed has a report too."""
+    seen = queries.job(shared().queue().database, job)
+    found = past() if seen.job.state.final else []
+    return seen, next((name for name, run in found if run.job is not None and run.job[0] == job), None)
+
+
+def progress(seen: JobDetail, run: str | None) -> str:
+    """How far the job is, as HTML of escaped values; the way to its report when there is one."""
+    state = seen.job.state
+    shown = shell.marked(state, state)
+    if state.final:
+        said = f": {queries.last_line(seen.job.error)[:MOST_CHARS]}" if seen.job.error else ""
+        there = link(f"runs/{quote(run)}", "Open its report") if run else link(f"?job={seen.job.id}", "Look at the job")
+        return f"{shown}{safe(said)}. {there}"
+    if seen.progress is not None and state is JobState.PROCESSING:
+        return f"{shown}, {seen.progress.fraction:.0%}, {safe(seen.progress.note)}"
+    return shown
+
+
+def link(path: str, text: str) -> str:
+    """To a page of the manager console, which asks for a login."""
+    request = pn.state.curdoc.session_context.request
+    host = request.headers.get("Host", "127.0.0.1").rsplit(":", 1)[0]
+    address = safe(f"//{host}:{settings().manager_port}/{path}")
+    return f"<a href='{address}' target='_blank' rel='noopener'>{safe(text)}</a> in the manager console"
 
 
 def moment(microseconds: int) -> str:
     return datetime.fromtimestamp(microseconds / 1e6, UTC).isoformat()
 
 
-def words(text: str) -> str:
-    return f"<p role='status'>{safe(text)}</p>"
+def words(text: str, rest: str = "") -> str:
+    """A line for the page; ``rest`` is HTML of escaped values."""
+    return f"<p role='status'>{safe(text)}{rest}</p>"

@@ -32,7 +32,7 @@ async function begin(model, part) {
 
 function apply(step) {
   const { blocks, sources, follow } = shared
-  for (const [name, html] of Object.entries(step.blocks ?? {})) { blocks[name].innerHTML = html }
+  for (const [name, html] of Object.entries(step.blocks ?? {})) { replace(blocks[name], html) }
   if (step.series) { extend(sources.series, step) }
   for (const name of ["paused", "marks"]) {
     if (step[name]) { sources[name].data = step[name] }
@@ -42,6 +42,13 @@ function apply(step) {
   if (step.end) { shared.live = { start: step.start, end: step.end } }
   if (!shared.held && shared.live) { follow.setv(shared.live) }
   recolour()
+}
+
+// A table that was scrolled stays where it was.
+function replace(block, html) {
+  const { scrollTop, scrollLeft } = block.querySelector(".scroll") ?? block
+  block.innerHTML = html
+  Object.assign(block.querySelector(".scroll") ?? {}, { scrollTop, scrollLeft })
 }
 
 // The points before `since` stay, those that have left the window go, and the new ones are put at the end.
@@ -54,7 +61,7 @@ function extend(source, step) {
   for (const [name, values] of Object.entries(step.series)) {
     const kept = step.full ? [] : Array.from(source.data[name]).slice(first, last)
     data[name] = kept.concat(values.map(number))
-    data[`${name} floor`] = data[name].map(value => 0 * value)  // a gap in the line is one in the area below it
+    data[`${name} fill`] = data[name].map(value => value || 0)  // or the area would go on over a gap in the line
   }
   source.data = data
 }
@@ -88,7 +95,7 @@ function recolour() {
 function hold(span) {
   shared.held = span != null
   if (span) { shared.follow.setv({ start: span[0], end: span[1] }) }
-  shade(null, null)
+  for (const box of brushes()) { box.visible = false }
 }
 
 // A span that was brushed on one chart is shown on all of them, and the server is told.
@@ -96,10 +103,15 @@ function pick(model, geometry) {
   const start = Math.min(geometry.x0, geometry.x1), end = Math.max(geometry.x0, geometry.x1)
   shade(start, end)
   model.send_msg({ picked: [start, end] })
+  let focused = document.activeElement  // Bokeh frames the whole chart that was brushed
+  while (focused?.shadowRoot?.activeElement) { focused = focused.shadowRoot.activeElement }
+  focused?.blur()
 }
 
 function shade(left, right) {
-  for (const plot of Object.values(shared.figures)) {
-    for (const box of plot.center.filter(it => it.name == "brush")) { box.setv({ left, right, visible: left != null }) }
-  }
+  for (const box of brushes()) { box.setv({ left, right, visible: true }) }
+}
+
+function brushes() {
+  return Object.values(shared.figures).flatMap(plot => plot.center.filter(it => it.name == "brush"))
 }

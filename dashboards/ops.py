@@ -32,10 +32,11 @@ WINDOW = {
             "padding": "6px 2px",
             "fontSize": "12.5px",
             "minWidth": "0",
-        }
+        },
+        "& .Mui-focusVisible": shell.FOCUS,
     },
 }
-BUTTON = {"size": "small", "variant": "outlined", "margin": 0}
+BUTTON = {"size": "small", "variant": "outlined", "margin": 0, "sx": {"&.Mui-focusVisible": shell.FOCUS}}
 SELECT = {"size": "small", "variant": "outlined", "margin": 0, "width": 170, "sx": shell.LOW_SELECT}
 
 

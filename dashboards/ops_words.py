@@ -4,6 +4,7 @@ import socket
 from collections.abc import Sequence
 
 from pqkit.queries import FailureGroup, Forecast, Outlook, QueueView, WorkerView
+from pqkit.settings import settings
 from pqkit.states import JobState
 
 from . import shell
@@ -13,6 +14,7 @@ from .words import NOTHING, age, clock, count, lasted, safe, size
 
 S = JobState
 HERE = socket.gethostname()
+HOUR = 3_600.0
 QUEUE_COLUMNS = [
     ("Queue", ""),
     ("Pending", "number"),
@@ -180,9 +182,23 @@ def health_card(seen: Snapshot) -> str:
         "Disk": f"{size(round(found.disk_free or 0))} free, {_full(found.full_in)}" if found.disk_free else None,
         "Commit": f"{_span(found.commit)} on average, {_span(found.commit_most)} at most (10 min)",
     }  # fmt: skip
-    facts["Supervisor"] = _processes(seen)
+    facts["Processes"] = _processes(seen)
     pairs = [f"<dt>{safe(name)}</dt><dd>{safe(value)}</dd>" for name, value in facts.items() if value]
+    pairs.append(f"<dt>Backup</dt><dd>{_backup(seen)}</dd>")
     return shell.head("Health", "") + f"<dl>{''.join(pairs)}</dl>"
+
+
+def _backup(seen: Snapshot) -> str:
+    """The last good backup; a warning where there should be a newer one."""
+    wanted = settings()
+    if wanted.backups is None:
+        return safe("none by schedule: the setting PQKIT_BACKUPS names no folder")
+    if seen.backup is None:
+        return shell.marked("warn", f"none yet in {wanted.backups}")
+    kept = seen.backup
+    said = f"{kept.path.name}, begun {age(kept.age)} ago, {size(kept.size)}, verified when it was made"
+    late = kept.age > 2 * HOUR * wanted.backup_every
+    return shell.marked("warn", f"{said}; one is wanted every {wanted.backup_every:g} h") if late else safe(said)
 
 
 def _full(seconds: float | None) -> str:

@@ -138,14 +138,18 @@ def microseconds(shown: float) -> int:
 
 
 def marks(queue: Queue, view: View, start: int, end: int) -> dict[str, dict[str, list[Any]]]:
-    """Pauses and what happened, as columns of their own."""
-    pauses = queries.pauses(queue.database, start, end, queue=view.queue)
+    """Pauses of the queue that is looked at, and what happened, as columns of their own.
+
+    A view of all queues shades nothing, for most of them may have worked on; its marks name who was paused.
+    """
+    pauses = [] if view.queue is None else queries.pauses(queue.database, start, end, queue=view.queue)
     spans = [(max(p.since, start), min(p.until or end, end)) for p in pauses]
     found = queries.marks(queue.database, start, end)
     return {
         "paused": {
             "since": [milliseconds(since) for since, _ in spans],
             "until": [milliseconds(until) for _, until in spans],
+            "words": [f"queue {view.queue} was paused"] * len(spans),
         },
         "marks": {"at": [milliseconds(mark.at) for mark in found], "words": [mark.words for mark in found]},
     }

@@ -56,6 +56,8 @@ THEME = {
 
 LOW_SELECT = {"& .MuiSelect-select": {"paddingTop": "8.5px", "paddingBottom": "8.5px"}}
 """A menu of the same height as a small text field."""
+FOCUS = {"outline": "2px solid var(--mui-palette-primary-main)", "outlineOffset": "2px", "zIndex": 1}
+"""Where the keyboard is."""
 GROUND = {"& main": {"backgroundColor": "var(--mui-palette-background-default)"}}
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pqkit import queries
+from pqkit.backup.folder import Kept
 from pqkit.states import JobState
 from pqkit.supervise import Process
 
@@ -33,6 +34,7 @@ class Snapshot:
     outlook: queries.Outlook = field(default_factory=lambda: queries.Outlook([], 0, None))
     health: queries.Health | None = None
     processes: tuple[Process, ...] = ()
+    backup: Kept | None = None
     obstacle: queries.Obstacle | None = None
     away: str | None = None
     away_since: int | None = None

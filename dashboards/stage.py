@@ -25,6 +25,8 @@ UNWATCHED = 15.0
 EVERY_OTHER = 2
 SOMETIMES = 5
 MOST_ERRORS = 50
+LEAST = 0.0001
+EMPTY = "nothing on record in this window"
 DASHES = {"solid": "none", "dashed": "5 3", "dotted": "2 2", "dotdash": "2 2 6 2"}
 """Bokeh's names for lines, as SVG draws them."""
 
@@ -158,8 +160,9 @@ class Stage:
 
 def chart_head(chart: Chart, series: Series) -> str:
     """A chart's title and, as its legend and summary, the last value of each line."""
-    keys = [_key(line, series.last(line.column)) for line in chart.lines]
-    return f"<div class='chart'><b>{safe(chart.title)}</b><div class='keys'>{''.join(keys)}</div></div>"
+    values = [series.last(line.column) for line in chart.lines]
+    keys = "".join(map(_key, chart.lines, values)) if any(value is not None for value in values) else EMPTY
+    return f"<div class='chart'><b>{safe(chart.title)}</b><div class='keys'>{keys}</div></div>"
 
 
 def _key(line: Line, value: float | None) -> str:
@@ -171,6 +174,8 @@ def _key(line: Line, value: float | None) -> str:
 
 def brief(value: float) -> str:
     """A number of any size in a few characters."""
+    if 0 < abs(value) < LEAST:
+        return f"<{LEAST}"
     if value and abs(value) < 1:
         return f"{value:.2g}"
     return count(round(value, 1)) if abs(value) < 100_000 else f"{value / 1e6:.2f}M"

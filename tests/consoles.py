@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from playwright.sync_api import BrowserContext, Error, Locator, Page, Playwright
 from pqkit.access import Users
 from pqkit.outcome import completed, ended_by
 from pqkit.queue import Finished, Leases, Queue, get_queue
+from pqkit.queue.leases import Report
 from pqkit.rights import Role
 from pqkit.supervise import place
 from tests.hostile import HOSTILE, XSS
@@ -79,13 +80,13 @@ def answers(port: int) -> bool:
 
 def fill(queue: Queue) -> None:
     """120 done, one that failed for good, one held by a worker that is silent, two waiting; hostile words wherever a
-    user may put words."""
+    user may put words, and forty kinds of them in the log of the one that failed."""
     worker = queue.leases(HOSTILE, 4, [HOSTILE, "resize"])
     worker.register()
     queue.enqueue_many("resize", [{"path": f"photo-{n}.jpg"} for n in range(120)], queue="images")
     _finish(queue, worker, 120, None)
     queue.enqueue(HOSTILE, {"text": HOSTILE}, queue=HOSTILE, max_retries=0)
-    _finish(queue, worker, 1, ValueError(HOSTILE))
+    _finish(queue, worker, 1, ValueError(HOSTILE), logs=XSS)
     worker.beat()  # hands in what its runs came to
     queue.enqueue("resize", {"path": "running.jpg"}, queue="images")
     worker.exchange([], 1, alone=True)
@@ -105,8 +106,9 @@ def hostile(queue: Queue) -> None:
         queue.operator(words[:60]).pause(words, reason=words)
 
 
-def _finish(queue: Queue, worker: Leases, count: int, error: Exception | None) -> None:
+def _finish(queue: Queue, worker: Leases, count: int, error: Exception | None, logs: Sequence[str] = ()) -> None:
     turn, now = worker.exchange([], count, alone=True), queue.database.now()
+    worker.beat([Report(claim, now, None, line) for claim in turn.claims for line in logs])
     outcomes = [completed({"ok": True}) if error is None else ended_by(claim, error) for claim in turn.claims]
     worker.exchange([Finished(c, o, now, now) for c, o in zip(turn.claims, outcomes, strict=True)], 0, alone=True)
 

@@ -142,6 +142,13 @@ def test_a_brushed_span_can_be_zoomed_into_and_left_again(ops: Visit) -> None:
             return (range.end - range.start) / 1000 }""")
         )
 
+    def brushes() -> list[bool]:
+        return list(
+            ops.page.evaluate(
+                "Object.values(pqkit.figures).map(it => it.center.find(box => box.name == 'brush')?.visible)"
+            )
+        )
+
     wait_until(lambda: width() > 800, what="the whole window")
     zoom = ops.page.get_by_role("button", name="Zoom in")
 
@@ -155,12 +162,30 @@ def test_a_brushed_span_can_be_zoomed_into_and_left_again(ops: Visit) -> None:
         return zoom.is_enabled()
 
     wait_until(brushed, what="a span to zoom into")
+    assert brushes()[:8] == [True] * 8, "a span that is brushed on one chart is shown on all"
     zoom.click()
     wait_until(lambda: width() < 600, what="a part of the window")
+    wait_until(lambda: not any(brushes()), what="no shade over what is all that is seen")
     ops.press("Investigate")
     ops.shows("No living worker knows the task incident")
     ops.press("Back to live")
     wait_until(lambda: width() > 800, what="the whole window again")
+
+
+def test_a_pause_shades_the_charts_of_its_own_queue_only(consoles: Consoles, ops: Visit) -> None:
+    def shaded() -> list[str] | None:
+        return ops.page.evaluate("() => pqkit.board.get_model_by_name('source paused').data.words")
+
+    consoles.queue.operator("ann").pause("images", reason="deploy")
+    try:
+        wait_until(lambda: "pause images by ann: deploy" in words_of_marks(ops), what="a mark that names the queue")
+        assert shaded() == []
+        ops.choose("Queue", "images")
+        wait_until(lambda: shaded() == ["queue images was paused"], what="a shade")
+        ops.choose("Queue", "all")
+        wait_until(lambda: shaded() == [], what="no shade")
+    finally:
+        consoles.queue.operator("ann").resume("images")
 
 
 def test_a_job_can_be_tried_by_hand(consoles: Consoles, ops: Visit) -> None:
@@ -262,6 +287,14 @@ def test_words_from_the_database_are_never_markup(ops: Visit, manager: Visit) ->
         visit.page.get_by_text(HOSTILE).first.wait_for(state="attached")
         assert visit.page.locator('img[src="x"]').count() == 0
         assert visit.page.evaluate("window.hit") is None
+
+
+def test_forty_hostile_strings_in_log_lines_run_nothing(manager: Visit) -> None:
+    manager.fill("Open job number", "121")
+    manager.shows("pqkit jobs resubmit 121")
+    log = manager.page.locator("h4").filter(has_text="Log").locator("xpath=following-sibling::pre[1]")
+    wait_until(lambda: all(words in log.inner_text() for words in XSS), what="all forty lines as they were written")
+    assert manager.page.evaluate("window.hit") is None
 
 
 def test_the_hostile_words_would_have_been_noticed(browser: Browser) -> None:

@@ -23,6 +23,9 @@ class Report(RequestHandler):
     async def get(self, name: str) -> None:
         gate = self.application.auth_provider  # type: ignore[attr-defined] # Bokeh's application has it
         if await gate.get_user_async(self) is None:
+            if self.request.headers.get("Sec-Fetch-Dest") == "document":  # a person has followed a link
+                self.redirect(f"../login?next=/runs/{name}")
+                return
             raise HTTPError(401, reason="log in first")
         try:
             page = read_regular(inside(settings().runs, name) / REPORT)

@@ -4,6 +4,7 @@ import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 NAME = re.compile(r"pqkit-(\d{8}T\d{6})Z\.db")
 PART = ".part"
@@ -18,6 +19,20 @@ def name_for(moment: float) -> str:
 def in_folder(folder: Path) -> list[Path]:
     """The backups in a folder, oldest first."""
     return sorted(path for path in folder.glob("pqkit-*.db") if NAME.fullmatch(path.name))
+
+
+class Kept(NamedTuple):
+    """A backup of a folder: the seconds since it was begun, and its bytes. Only what was verified has its name."""
+
+    path: Path
+    age: float
+    size: int
+
+
+def newest(folder: Path) -> Kept | None:
+    """The last backup in a folder, None where there is none."""
+    known = in_folder(folder)
+    return Kept(known[-1], age(known[-1]), known[-1].stat().st_size) if known else None
 
 
 def age(backup: Path) -> float:
