@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import update_wrapper
+from string import Formatter
 from typing import Any, Generic, Literal, NotRequired, ParamSpec, Protocol, TypeVar, get_type_hints, overload
 
 from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
@@ -37,7 +38,7 @@ class Policy:
     """What a task says of its jobs: where they go, how often they are tried, how long one run may take (seconds).
 
     ``max_retries`` and ``backoff`` are None where the task leaves them to the queue. ``encrypted``: arguments, results
-    and errors are stored under a key.
+    and errors are stored under a key. ``limit_key``: names in braces stand for arguments.
     """
 
     queue: str = "default"
@@ -46,6 +47,7 @@ class Policy:
     timeout: float | None = None
     isolation: Isolation = "thread"
     encrypted: bool = False
+    limit_key: str | None = None
 
     def __post_init__(self) -> None:
         check_policy(self.max_retries, self.backoff)
@@ -66,6 +68,7 @@ class Task(Generic[P, R]):
     is_async: bool = field(init=False)
     _arguments: TypeAdapter[dict[str, Any]] = field(init=False, repr=False)
     _read: Callable[[str], dict[str, Any]] = field(init=False, repr=False)
+    _key_parts: dict[str, Any] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         update_wrapper(self, self.function)
@@ -73,6 +76,7 @@ class Task(Generic[P, R]):
         self.wants_context = CONTEXT_PARAMETER in inspect.signature(self.function).parameters
         self._arguments = _arguments_of(self.function, self.name)
         self._read = self._arguments.validator.validate_json
+        self._key_parts = _fields_of(self.policy.limit_key, self.function, self.name)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)
@@ -100,6 +104,14 @@ class Task(Generic[P, R]):
             if surely_fits(text):
                 return text
         return encode_args(self._arguments.dump_python(checked, mode="json", warnings=False))
+
+    def limit_key(self, text: str) -> str | None:
+        """The key of a call with these encoded arguments; None where the task declares none, or one of them is None."""
+        if self.policy.limit_key is None:
+            return None
+        given = json.loads(text)
+        parts = {name: given.get(name, default) for name, default in self._key_parts.items()}
+        return None if None in parts.values() else self.policy.limit_key.format_map(parts)
 
     def decode(self, text: str) -> dict[str, Any]:
         """Keyword arguments for the function from stored JSON. Raises ArgumentError when the code has moved on."""
@@ -133,6 +145,7 @@ def task(
     timeout: float | None = ...,
     isolation: Isolation = ...,
     encrypted: bool = ...,
+    limit_key: str | None = ...,
 ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 def task(
     name: Callable[..., Any] | str | None = None,
@@ -144,6 +157,7 @@ def task(
     timeout: float | None = None,
     isolation: Isolation = "thread",
     encrypted: bool = False,
+    limit_key: str | None = None,
 ) -> Any:
     """Register a sync or async function as a task, by its own name or by ``name``.
 
@@ -151,8 +165,11 @@ def task(
     and 4 seconds. ``backoff`` holds the seconds before each retry (the last repeats), ``timeout`` the seconds one run
     may take; ``isolation="process"`` runs it in a child process, which can be killed at its deadline. ``encrypted``
     tasks have their arguments, results and errors stored under a key (settings ``key_file`` and ``keys``).
+    ``limit_key="{customer}"`` gives each job a key by its arguments; of the jobs with the same one, the queue runs no
+    more at once than its ``key_concurrency``.
     """
-    policy = Policy(queue, max_retries, None if backoff is None else tuple(backoff), timeout, isolation, encrypted)
+    tries = None if backoff is None else tuple(backoff)
+    policy = Policy(queue, max_retries, tries, timeout, isolation, encrypted, limit_key)
     if callable(name):
         return _register(Task(name.__name__, name, policy))
     return lambda function: _register(Task(name or function.__name__, function, policy))
@@ -208,6 +225,16 @@ def _arguments_of(function: Callable[..., Any], name: str) -> TypeAdapter[dict[s
         return TypeAdapter(shape)
     except (PydanticSchemaGenerationError, PydanticUserError) as error:
         raise TypeError(f"task {name}: an argument's type cannot be stored as JSON: {error.message}") from None
+
+
+def _fields_of(template: str | None, function: Callable[..., Any], name: str) -> dict[str, Any]:
+    """The arguments that a limit key is made of, with their defaults. Raises ValueError for what is no argument."""
+    fields = [found for _, found, _, _ in Formatter().parse(template or "") if found is not None]
+    arguments = inspect.signature(function).parameters
+    for each in fields:
+        if each not in arguments or each == CONTEXT_PARAMETER:
+            raise ValueError(f"task {name}: its limit_key {template!r} has {each!r}, which is none of its arguments")
+    return {each: None if (d := arguments[each].default) is inspect.Parameter.empty else d for each in fields}
 
 
 def _in_words(error: ValidationError) -> str:

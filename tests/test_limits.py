@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from pqkit import Queue
+from pqkit import Context, Queue, task
 from pqkit.limits import QueueSettings
 from pqkit.outcome import Stopped, ended_by
 from pqkit.queries.why import why
 from pqkit.queue import Leases
+from pqkit.queue.order import BadOrder
 from tests.conftest import a_worker
 from tests.verbs import SECOND, claim, complete, end, fail, sql, wait_out
 
@@ -77,6 +78,42 @@ def test_a_key_comes_along_wherever_its_job_goes(queue: Queue, add: Any, worker:
     queue.operator().resubmit([other])
     assert sql(queue, "SELECT job_id, limit_key FROM ready ORDER BY 1") == [(n, "a") for n in (running, other, later)]
     assert len(claim(worker, 4)) == 1
+
+
+def test_a_task_says_what_the_key_of_its_jobs_is(queue: Queue) -> None:
+    @task(limit_key="{customer} in {region}")
+    def bill(customer: int | None, amount: float, region: str = "north") -> None: ...
+
+    mine = queue.enqueue(bill, {"customer": 7, "amount": 1}).id
+    queue.enqueue_many(bill, [{"customer": n, "amount": 2, "region": "south"} for n in (8, 9)])
+    queue.enqueue(bill, {"customer": None, "amount": 3})
+    queue.enqueue("bill", {"customer": 7, "amount": 4}, limit_key="mine")
+    with queue.batch("bills", bill, {"customer": 1, "amount": 5}) as batch:
+        batch.enqueue(bill, {"customer": 2, "amount": 5})
+    queue.operator().replace(mine, {"customer": 70, "amount": 1})
+    keys = sql(queue, "SELECT limit_key FROM job ORDER BY id")
+    of_batch = ["2 in north", "1 in north"]
+    assert [key for (key,) in keys] == [
+        "7 in north",
+        "8 in south",
+        "9 in south",
+        None,
+        "mine",
+        *of_batch,
+        "70 in north",
+    ]
+    marked = sql(queue, "SELECT job_id, limit_key FROM ready WHERE job_id < 4 ORDER BY 1")
+    assert marked == [(2, "8 in south"), (3, "9 in south")]
+    with pytest.raises(BadOrder, match="limit_key must be 1 to 200 printable characters"):
+        queue.enqueue(bill, {"customer": 1, "amount": 1, "region": "\n"})
+
+
+def test_a_key_of_what_is_no_argument_is_refused_at_its_declaration() -> None:
+    def bill(customer: int, *, ctx: Context) -> None: ...
+
+    for bad in ("{costumer}", "{ctx}", "{}", "{customer.name}"):
+        with pytest.raises(ValueError, match="which is none of its arguments"):
+            task(limit_key=bad)(bill)
 
 
 def test_a_dead_workers_share_is_free_when_its_leases_end(queue: Queue, add: Any, worker: Leases) -> None:

@@ -135,7 +135,7 @@ def _calls(task: str, batch: list[tuple[int, str]], options: dict[str, Any]) -> 
     for number, line in batch:
         args = json_object(line, f"line {number}")
         try:
-            order.encode(args)
+            order.call(args)
         except (PqkitError, ValueError) as error:
             raise BadInput(f"line {number}: {error}") from None
         yield args

@@ -169,7 +169,7 @@ def moving(
 @app.command()
 def schedules(
     *,
-    ticks: Annotated[int, typer.Option(min=60, help="Slots to tick, about.")] = 10_000,
+    ticks: Annotated[int, typer.Option(min=60, help="Slots to tick, at least.")] = 10_000,
     schedulers: Annotated[int, typer.Option(min=1, help="Schedulers at once.")] = 5,
     kills: Annotated[int, typer.Option(min=0, help="Schedulers to kill.")] = 60,
     seed: Seed = 1,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,9 +50,9 @@ def schedules(
     seed: int = 1,
     progress: Progress = silent,
 ) -> Result:
-    """Tick about so many slots of schedules in three zones with so many schedulers, killing one after the other."""
+    """Tick so many slots of schedules in three zones, or some more, with so many schedulers, and kill one by one."""
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
-    half = max(1, round(ticks / changes / SLOTS_A_DAY / 2 * 24)) * HOUR
+    half = (ceil(ticks / changes / SLOTS_A_DAY / 2 * 24) + 1) * HOUR  # one more, for clocks also skip slots
     windows = [_window(number, moment, half) for number, moment in enumerate(CHANGES[:changes])]
     clock = place.folder / "clock"
     _set(clock, 0)

@@ -53,7 +53,8 @@ class Options(TypedDict, total=False):
     """What an enqueue may say beside task and arguments; what it does not say, the task's declaration does.
 
     ``delay`` and ``timeout`` are seconds, ``backoff`` the seconds before each retry; a lower ``priority`` goes first.
-    ``limit_key``: of the jobs with the same one, the queue runs no more at once than its ``key_concurrency``.
+    ``limit_key``: of the jobs with the same one, the queue runs no more at once than its ``key_concurrency``; it takes
+    the place of the one that the task declares.
 
     ``unique_while``: a job has its ``unique_key`` until it has ended (``unfinished``), until a worker takes it
     (``waiting``), or until it is deleted or pruned (``kept``). ``replace``: a waiting job with the key gets the
@@ -140,6 +141,10 @@ class Queue:
         if options.get("unique_key") is not None:
             raise TypeError("unique_key holds for one job: enqueue such jobs one at a time")
         order = make_order(task, now=self.database.now(), **options)
+        if order.keyed_by_arguments:
+            made = [order.call(args) for args in calls]
+            with self.database.write() as tx:
+                return [each.id for each in self._inserter.insert_all(tx, made)] if made else []
         texts = self.database.each(order.encode, list(calls))
         with self.database.write() as tx:
             return self._inserter.insert_many(tx, order, texts)
@@ -243,7 +248,7 @@ class Queue:
             order = make_order(task, now=self.database.now(), **options)
         else:
             order = self._plain_orders.get(task) or self._plain_orders.setdefault(task, make_order(task, now=0))
-        return order, order.encode({} if args is None else args)
+        return order.call({} if args is None else args)
 
     def _job(self, inserted: Inserted) -> Job:
         return Job(inserted.id, self, inserted.existing)

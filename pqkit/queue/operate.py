@@ -102,8 +102,7 @@ class Operator:
         self, task: Task[..., Any] | str, args: dict[str, Any], *, reason: str | None = None, **options: Any
     ) -> Inserted:
         """Queue one call by hand, on record; ``options`` and errors as for ``Queue.enqueue``."""
-        order = make_order(task, now=self.database.now(), **options)
-        text = order.encode(args)
+        order, text = make_order(task, now=self.database.now(), **options).call(args)
         with self.writing("enqueue") as tx:
             new = Inserter(self.database).insert(tx, order, text)
             self.record(tx, self.database.now(), Deed("enqueue", reason, {"existing": new.existing}), new.id)
@@ -134,7 +133,7 @@ class Operator:
             order = order_like(tx.row(sql.AS_ASKED, job_id))
             if order.encrypted and args.keys() == {cipher.MARK.rstrip(":")}:  # what lists show in their place
                 raise Refused(f"the arguments of job {job_id} are encrypted: give all of them anew")
-            text = order.encode(args)
+            order, text = order.call(args)
             if job.state not in {JobState.COMPLETED, JobState.CANCELED}:
                 moves.close(tx, job, JobState.CANCELED, now, self._note("replaced", reason))
             new = Inserter(self.database).insert(tx, order, text)

@@ -74,8 +74,27 @@ class Order(NamedTuple):
         """Whether it can be inserted without a look at other jobs."""
         return self.unique_key is None and not self.ties.waits
 
+    @property
+    def keyed_by_arguments(self) -> bool:
+        """Whether the task says what the limit key is of each call, and this order does not."""
+        return self.limit_key is None and self.declared is not None and self.declared.policy.limit_key is not None
+
     def encode(self, args: dict[str, Any]) -> str:
-        text = self.declared.encode(args) if self.declared else encode_unregistered(args)
+        """The stored form of these arguments."""
+        return self._stored(self._checked(args))
+
+    def call(self, args: dict[str, Any]) -> "tuple[Order, str]":
+        """This order as it is for these arguments, and their stored form."""
+        text = self._checked(args)
+        order = self
+        if self.keyed_by_arguments and self.declared and (key := self.declared.limit_key(text)) is not None:
+            order = self._replace(limit_key=check_name("limit_key", key))
+        return order, self._stored(text)
+
+    def _checked(self, args: dict[str, Any]) -> str:
+        return self.declared.encode(args) if self.declared else encode_unregistered(args)
+
+    def _stored(self, text: str) -> str:
         return cipher.close_json(text) if self.encrypted else text
 
     def row(self, args: str, now: int, policy: Retries = RETRIES) -> tuple[Any, ...]:
@@ -187,7 +206,8 @@ def order_like(asked: Sequence[Any]) -> Order:
     declared = find(name)
     order = Order(name, declared, queue, priority, max_retries, backoff, timeout, unique_key, None)
     encrypted = cipher.is_sealed(args) or _encrypted(declared.policy if declared else Policy())
-    return order._replace(limit_key=limit_key, encrypted=encrypted)
+    by_arguments = order.keyed_by_arguments  # those that a replacement has
+    return order._replace(limit_key=None if by_arguments else limit_key, encrypted=encrypted)
 
 
 def check_priority(priority: int) -> None:

@@ -202,7 +202,7 @@ def _asked(schedule: Schedule, said: dict[str, Any], now: int) -> Schedule:
     if "args" in said or "task" in said:
         args = said["args"] if "args" in said else json.loads(cipher.reveal(schedule.args))
         new = new._replace(args=json.dumps(args, ensure_ascii=False))
-        order.encode(json.loads(new.args_at(now)))
+        order.call(json.loads(new.args_at(now)))
     return new._replace(args=cipher.close_json(new.args)) if order.encrypted and not cipher.is_sealed(new.args) else new
 
 
