@@ -20,10 +20,11 @@ Durability = Literal["full", "normal"]
 
 
 class Obstacle(NamedTuple):
-    """Somebody who holds everybody else up, in words; ``fatal`` where nobody can write meanwhile."""
+    """Somebody who holds everybody else up, in words; ``fatal`` where nobody can write meanwhile; what ends it."""
 
     words: str
     fatal: bool
+    mend: str
 
 
 class Sizes(NamedTuple):

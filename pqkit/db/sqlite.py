@@ -214,7 +214,8 @@ class SqliteDatabase(Database):
         holder = write_lock_holder(self.path)
         if holder is None or not holder.stopped:
             return None
-        return Obstacle(f"nobody can write: the write lock is held by {holder}", fatal=True)
+        words = f"nobody can write: the write lock is held by {holder}"
+        return Obstacle(words, fatal=True, mend=f"kill -CONT {holder.pid}, or end it")
 
     def is_unavailable(self, error: object) -> bool:
         return is_unavailable(error)

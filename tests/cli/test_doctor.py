@@ -1,25 +1,31 @@
 """Each thing that is known to go wrong is provoked: the doctor finds it and names what mends it."""
 
 import os
+import re
 import shutil
 import time
 from collections import namedtuple
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+import typer
 
 from pqkit import Queue, cipher
 from pqkit.backup.folder import name_for
+from pqkit.cli import doctor
 from pqkit.cli.doctor import on_postgresql, on_sqlite
+from pqkit.cli.program import app
 from pqkit.db import clock, connect, disk
 from pqkit.db.driver import DriverVersion
-from pqkit.db.postgresql import PostgresDatabase
+from pqkit.db.postgresql import PostgresDatabase, health
 from pqkit.demo.tasks import clean_files, stamp_file
 from pqkit.settings import settings
 from tests.conftest import a_worker
 from tests.postgres import Server
-from tests.support import free_port
+from tests.support import free_port, wait_until
 from tests.test_encryption import Keys, keys
 from tests.test_retention import age, ended
 from tests.verbs import sql
@@ -237,3 +243,50 @@ def test_a_clock_beside_the_server_s_is_named(server: Server, monkeypatch: pytes
         monkeypatch.setattr(clock, "wall", lambda: honest() + 60_000_000)
         assert [one.level for one in on_postgresql.before(database) if one.check == "clock"] == ["warn"]
         database.close()
+
+
+def test_what_is_wrong_on_a_server_is_mended_by_what_is_named(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "LONG_OPEN", 0)
+    with server.database() as url, ExitStack() as stack:
+        here = connect(url)
+        stack.callback(here.close)
+        assert isinstance(here, PostgresDatabase)
+        queue, address = Queue(here), url.replace("+psycopg", "", 1)
+        person = stack.enter_context(psycopg.connect(address, autocommit=True))
+
+        def mend(check: str) -> str:
+            (finding,) = [one for one in on_postgresql.within(here) if one.check == check and one.level != "ok"]
+            person.execute(finding.mend)  # type: ignore[call-overload]
+            return finding.found
+
+        queue.enqueue_many("t", [{}] * 2)
+        with pytest.raises(psycopg.errors.UniqueViolation):  # the index stays, and cannot be used
+            person.execute("CREATE UNIQUE INDEX CONCURRENTLY broken ON job (queue)")
+        queue.operator().cancel([2])
+        queue.operator().delete([2])
+        assert mend("indexes") == "the index broken is not valid"
+        stranger = psycopg.connect(address, application_name="a notebook")
+        stranger.execute("SELECT pg_current_xact_id()")
+        wait_until(lambda: here.obstacle() is not None, what="a second of that transaction")
+        assert "(a notebook, user postgres, idle in transaction)" in mend("horizon")
+        with pytest.raises(psycopg.OperationalError):
+            stranger.execute("SELECT 1")
+        assert {one.level for one in on_postgresql.within(here)} == {"ok"}
+        while here.health().used <= on_postgresql.FULL * here.health().most:
+            stack.enter_context(psycopg.connect(address))
+        assert "connections" in {one.check for one in on_postgresql.before(here) if one.level == "warn"}
+
+
+def test_what_the_doctor_says_to_type_can_be_typed() -> None:
+    """Every command that is named in its source is one, with options that it has."""
+    source = "".join(path.read_text() for path in Path(doctor.__file__).parent.glob("*.py"))
+    named = {found.strip() for found in re.findall(r"(?:[\"`]|, |then )pqkit((?: [a-z-]+)+(?: --[a-z-]+)*)", source)}
+    program: Any = typer.main.get_command(app)
+    assert {"queues resume", "files clean --older-than", "producer --once"} <= named
+    for line in named:
+        command, words = program, line.split()
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        options = {name for each in command.params for name in each.opts}
+        assert command is not program, line
+        assert {word for word in words if word.startswith("--")} <= options, line

@@ -31,10 +31,12 @@ def within(database: PostgresDatabase) -> Iterator[Finding]:
     if obstacle is None:
         yield Finding("horizon", "ok", "no transaction has been open for a minute")
     else:
-        yield Finding("horizon", "warn", obstacle.words, "end that transaction")
+        yield Finding("horizon", "warn", obstacle.words, obstacle.mend)
     yield _dead_rows(database.health())
-    broken = database.integrity()
-    yield Finding("indexes", "fail", broken[0], "pqkit db check") if broken else Finding("indexes", "ok", "all valid")
+    broken = [line.partition(": ") for line in database.integrity()]
+    yield from (Finding("indexes", "fail", said, mend) for said, _, mend in broken)
+    if not broken:
+        yield Finding("indexes", "ok", "all valid")
 
 
 def _server(found: Health) -> Finding:
@@ -76,7 +78,8 @@ def _standbys(found: Health) -> Finding:
 def _connections(found: Health) -> Finding:
     said = f"{found.used} of {found.most} connections in use"
     if found.used > FULL * found.most:
-        return Finding("connections", "warn", said, "a pooler such as PgBouncer, or a greater max_connections")
+        mend = f"ALTER SYSTEM SET max_connections = {2 * found.most}; restart the server, or put a pooler before it"
+        return Finding("connections", "warn", said, mend)
     return Finding("connections", "ok", said)
 
 

@@ -208,7 +208,7 @@ class PostgresDatabase(Database):
     def obstacle(self) -> Obstacle | None:
         with self.read() as tx:
             found = horizon(tx.cursor)
-        return None if found is None else Obstacle(found, fatal=False)
+        return None if found is None else Obstacle(found.words, fatal=False, mend=found.mend)
 
     def health(self) -> Health:
         """What the server says of itself, as far as a queue depends on it."""

@@ -75,18 +75,27 @@ def dead_rows(cursor: Any) -> list[Dead]:
     return [Dead(*found) for found in cursor.execute(_DEAD).fetchall()]
 
 
-def horizon(cursor: Any, seconds: int | None = None) -> str | None:
-    """The transaction that holds back the removal of dead rows, and has been open for a minute, in words."""
+class Held(NamedTuple):
+    """What keeps dead rows from being removed, in words, and the statement that ends it."""
+
+    words: str
+    mend: str
+
+
+def horizon(cursor: Any, seconds: int | None = None) -> Held | None:
+    """The transaction that holds back the removal of dead rows, and has been open for a minute."""
     least = LONG_OPEN if seconds is None else seconds
     session = cursor.execute(_HORIZON, (least,)).fetchone()
     if session is not None:
         pid, user, application, state, age = session
         who = f"process {pid} of the server ({application}, user {user}, {state})"
-        return f"dead rows pile up: {who} has kept a transaction open for {_span(age)}"
+        words = f"dead rows pile up: {who} has kept a transaction open for {_span(age)}"
+        return Held(words, f"SELECT pg_terminate_backend({pid})")
     prepared = cursor.execute(_PREPARED, (least,)).fetchone()
     if prepared is not None:
         name, owner, age = prepared
-        return f"dead rows pile up: the prepared transaction {name!r} of {owner} has been open for {_span(age)}"
+        words = f"dead rows pile up: the prepared transaction {name!r} of {owner} has been open for {_span(age)}"
+        return Held(words, "ROLLBACK PREPARED '{}'".format(name.replace("'", "''")))
     return None
 
 
