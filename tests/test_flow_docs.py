@@ -14,7 +14,7 @@ from tests.support import PATIENCE
 
 PAGE = (Path(__file__).parent.parent / "docs" / "flow.md").read_text()
 EXAMPLE = re.compile(r"<!-- file: (?P<name>\S+) -->\n```python\n(?P<code>.*?)```", re.DOTALL)
-SAID = {"limits.py": "", "keys.py": "True True\n", "batches.py": "104 100\n"}
+SAID = {"limits.py": "", "billing.py": "", "keys.py": "True True\n", "batches.py": "104 100\n"}
 
 
 @pytest.mark.sqlite
