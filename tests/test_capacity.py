@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,13 @@ def test_more_workers_and_fewer_jobs_wait_less_and_more_jobs_longer(steady: Reco
     assert two.mean < half.mean < as_is.mean < plan(steady, test, arrivals=1.5, seeds=1).mean
     assert as_is.mean_low <= as_is.mean <= as_is.mean_high
     assert two.busy == pytest.approx(as_is.busy / 2, rel=0.1)
+
+
+def test_workers_that_were_stopped_after_the_last_job_do_not_leave_the_jobs_that_wait_longest(steady: Record) -> None:
+    stopped = replace(steady, shifts=[Shift(1, 0, steady.load[-1].at + S)])
+    test = back_test(steady)
+    twice = [plan(record, test, arrivals=2, seeds=1).mean for record in (steady, stopped)]
+    assert twice[0] == twice[1]
 
 
 def test_a_record_that_is_too_short_is_refused(queue: Queue) -> None:

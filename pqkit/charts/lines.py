@@ -80,8 +80,9 @@ def slots(table: pd.DataFrame) -> hv.Overlay:
 
 
 def compared(table: pd.DataFrame, real: str, other: str) -> hv.Overlay:
-    """Two columns that should be the same, over ``at``: what was ``real``, and the ``other``, dashed."""
-    return lines(table, [Series(real, real, COLORS[S.COMPLETED]), Series(other, other, PLAIN, "dashed")])
+    """Two columns that should be the same, over the seconds ``at``: what was ``real``, and the ``other``, dashed."""
+    both = [Series(real, real, COLORS[S.COMPLETED]), Series(other, other, PLAIN, "dashed")]
+    return lines(table, both).opts(xlabel="seconds")
 
 
 def commits(table: pd.DataFrame) -> hv.Overlay:

@@ -39,7 +39,8 @@ def figure_of(elements: Sequence[hv.Element | hv.Overlay], title: str) -> Any:
     """The elements as one Bokeh figure, as wide as its place; how the first is laid out holds for all."""
     layers = [layer for element in elements for layer in (element if isinstance(element, hv.Overlay) else [element])]
     first = elements[0] if isinstance(elements[0], hv.Overlay) else hv.Overlay([elements[0]])
-    laid_out = hv.Store.lookup_options("bokeh", first, "plot").kwargs | {"title": title, "show_grid": True}
+    own = {"legend_position": "top", "show_grid": True, "title": title}
+    laid_out = {"ylabel": ""} | hv.Store.lookup_options("bokeh", first, "plot").kwargs | own
     drawn = hv.render(hv.Overlay(layers).opts(hv.Options("Overlay", **laid_out)), backend="bokeh")
     drawn.sizing_mode, drawn.height = "stretch_width", laid_out.get("height", NOTEBOOK_SIZE[1])
     drawn.toolbar.logo = None

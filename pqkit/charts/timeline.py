@@ -24,7 +24,7 @@ def timeline(attempts: pd.DataFrame) -> hv.Overlay:
     bars = hv.Rectangles(placed, ["began", "bottom", "ended", "top"], ["outcome", "worker", "job", "task", "color"])
     bars = bars.opts(fill_color=hv.dim("color"), line_color=None, fill_alpha=0.75)
     ticks, height = list(enumerate(workers)), max(NOTEBOOK_SIZE[1], AROUND + LANE_PIXELS * len(workers))
-    room = {"yticks": ticks, "ylim": (-0.6, len(workers) - 0.4), "height": height, "legend_position": "top"}
+    room = {"yticks": ticks, "ylim": (-0.6, len(workers) - 0.4), "height": height}
     return hv.Overlay([bars, *_signs(placed)]).opts(xlabel="", ylabel="", **room)
 
 
@@ -59,7 +59,7 @@ def _slots(attempts: pd.DataFrame) -> pd.Series:
 def _signs(placed: pd.DataFrame) -> list[hv.Points]:
     return [
         hv.Points(placed[placed["outcome"] == outcome], ["ended", "lane"], label=outcome.replace("_", " ")).opts(
-            marker=marker, color=OUTCOME_COLORS[outcome], size=8
+            marker=marker, color=OUTCOME_COLORS[outcome], size=6
         )
         for outcome, marker in BAD.items()
         if (placed["outcome"] == outcome).any()

@@ -156,7 +156,7 @@ def plan(
     if not test.trusted:
         raise NotToBeTrusted(test.words)
     everything = range(len(record.load))
-    lengths, shifts = _lengths(record, everything), _times(record.shifts, workers)
+    lengths, shifts = _lengths(record, everything), _times(_staying(record), workers)
     load = record.load if lease is None else _with_lease(record, lease)
     plays, busy = [], []
     for seed, dice in _dice(seeds):
@@ -227,6 +227,13 @@ def _with_lease(record: Record, lease: float) -> list[Arrival]:
     change = lease - settings().rescue_after
     pairs = zip(record.load, record.crashed, strict=True)
     return [a._replace(seconds=max(0.0, a.seconds + change)) if died else a for a, died in pairs]
+
+
+def _staying(record: Record) -> list[Shift]:
+    """The workers, of whom those that saw the last job come stay until all are done: where there is more to do than on
+    record, what waits longest would never be counted else."""
+    last = record.load[-1].at
+    return [s._replace(ends=None) if s.ends is not None and s.ends >= last else s for s in record.shifts]
 
 
 def _times(shifts: Sequence[Shift], factor: float) -> list[Shift]:
