@@ -23,7 +23,10 @@ from .parts import Words, preview, stack
 from .sheet import FIELD, Sheet, button, line
 
 EDIT = "replace"
-STICKS = {"position": "sticky", "top": "12px", "max-height": "calc(100vh - 90px)", "overflow": "auto"}
+# Beside the table; above it, on a phone, it would cover what it is scrolled away for.
+STICKS = """@media (min-width: 1000px) {
+  :host { position: sticky; top: 12px; max-height: calc(100vh - 90px) !important; overflow: auto; }
+}"""
 
 
 class One:
@@ -37,7 +40,7 @@ class One:
         self._buttons[EDIT] = button("Edit and resubmit", self._edit, visible=False)
         self.view = shell.card(stack(line(*self._buttons.values(), button("Close", close)), self._words, gap=8))
         self.view.visible = False
-        self.view.styles = {**self.view.styles, **STICKS}
+        self.view.stylesheets = [*self.view.stylesheets, STICKS]
         self._seen: queries.JobDetail | None = None
 
     async def refresh(self) -> None:
