@@ -230,6 +230,18 @@ def test_one_worker_at_a_time_has_the_duty(queue: Queue, worker: Leases, monkeyp
     assert upkeep.take_duty(worker.id)
 
 
+@pytest.mark.usefixtures("stopped_clocks")
+def test_a_duty_is_written_anew_when_half_of_its_time_is_over(
+    queue: Queue, worker: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (boot, now), ends = queue.database.lease_clock(), []
+    for seconds in (0, 2, 3):
+        monkeypatch.setattr(queue.database, "lease_clock", lambda: (boot, now + seconds * SECOND))  # noqa: B023
+        assert queue.upkeep().take_duty(worker.id)
+        ends += [until - now for (until,) in sql(queue, "SELECT until FROM duty")]
+    assert ends == [5 * SECOND, 5 * SECOND, 8 * SECOND]
+
+
 def test_the_duty_of_a_worker_whose_process_is_gone_is_taken_at_once(queue: Queue, worker: Leases) -> None:
     other = a_worker(queue, "w2")
     assert queue.upkeep().take_duty(worker.id)
