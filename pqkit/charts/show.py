@@ -10,6 +10,7 @@ from bokeh.resources import Resources
 from pqkit.charts.render import NOTEBOOK_SIZE
 
 SCRIPT = Resources(mode="inline", components=["bokeh"])
+LEGEND_PIXELS = 60
 _carried: list[bool] = []
 
 
@@ -42,6 +43,6 @@ def figure_of(elements: Sequence[hv.Element | hv.Overlay], title: str) -> Any:
     own = {"legend_position": "top", "show_grid": True, "title": title}
     laid_out = {"ylabel": ""} | hv.Store.lookup_options("bokeh", first, "plot").kwargs | own
     drawn = hv.render(hv.Overlay(layers).opts(hv.Options("Overlay", **laid_out)), backend="bokeh")
-    drawn.sizing_mode, drawn.height = "stretch_width", laid_out.get("height", NOTEBOOK_SIZE[1])
+    drawn.sizing_mode, drawn.height = "stretch_width", laid_out.get("height", NOTEBOOK_SIZE[1]) + LEGEND_PIXELS
     drawn.toolbar.logo = None
     return drawn
