@@ -30,6 +30,8 @@ from .workers import Workers
 TITLE = "pqkit · Manager"
 # On a phone the tabs wrap, so that each is in sight.
 TABS = {
+    # Or nothing in it could stay in sight while the page scrolls.
+    "&.MuiBox-root, & .MuiBox-root": {"overflow": "visible !important"},
     "& .MuiTab-root": {"textTransform": "none", "fontSize": "14px", "minHeight": "36px", "padding": "6px 14px"},
     "& .MuiTab-root, & .MuiTab-root.Mui-selected": {"minWidth": "0", "borderBottom": "2px solid transparent"},
     "& .MuiTab-root.Mui-selected": {"borderBottomColor": "currentColor"},
