@@ -171,7 +171,7 @@ def _acknowledged_early() -> AbstractContextManager[object]:
 @contextmanager
 def _pause_ignored() -> Iterator[None]:
     """The claim does not ask whether its queue is paused."""
-    with patch.object(claim, "closed", lambda _queue, now: now < 0):
+    with patch.object(claim, "held_back", lambda _queue, now: now < 0):
         head, suspect = claim._innocent_head(locked=True).compile(), claim._suspect_head(locked=True).compile()
     with patch.object(sql, "HEAD", head), patch.object(sql, "SUSPECT_HEAD", suspect):
         yield
