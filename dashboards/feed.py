@@ -16,8 +16,9 @@ from pqkit.supervise import NoSupervisor, Process, Supervisor
 from .snapshot import Pace, Snapshot
 
 EVERY = 1.0
-REST = 9
-"""A look at a huge queue may take its time; so many times as long pass before the next."""
+REST, LONGEST_REST = 9, 15.0
+"""A look at a huge queue may take its time; so many times as long pass before the next, but not more seconds: a machine
+that stood still says nothing about the queue."""
 SELDOM = 10
 Listener = Callable[[Queue | None, Snapshot], None]
 
@@ -92,7 +93,8 @@ class Feed:
         while not self._stopped.wait(pause):
             began = time.monotonic()
             self.look()
-            pause = max(EVERY - (time.monotonic() - began), REST * (time.monotonic() - began))
+            took = time.monotonic() - began
+            pause = max(EVERY - took, min(REST * took, LONGEST_REST))
 
 
 def pace(queue: Queue) -> Pace:

@@ -167,7 +167,7 @@ def _watch(queue: Queue, plan: Plan, process: psutil.Process, port: int, progres
             alone.append(_rate(queue))
         finally:
             process.resume()
-        time.sleep(CALM_SECONDS)
+        _wait_for_refresh(many)
         watched.append(_rate(queue))
     progress(0.7, f"{plan.sessions} sessions for {plan.seconds:g} s")
     messages, before, began = many.messages, _usage(process), time.monotonic()
@@ -178,6 +178,13 @@ def _watch(queue: Queue, plan: Plan, process: psutil.Process, port: int, progres
     if not many.refreshes:
         raise PqkitError("no session was sent anything")
     return Cost(alone, watched, (after[0] - before[0]) / took, before[1], after[1], rate), median(many.refreshes)
+
+
+def _wait_for_refresh(many: Visitors) -> None:
+    """Until every session was sent something: a console that was frozen amid a look rests a while."""
+    known = many.messages
+    wait_until(lambda: many.messages >= known + many.many, visitors.PATIENCE, "a refresh of all sessions")
+    time.sleep(CALM_SECONDS)
 
 
 def _rate(queue: Queue) -> float:

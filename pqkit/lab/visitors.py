@@ -184,7 +184,7 @@ class Visitors:
     def __init__(self, site: Site, many: int) -> None:
         self.messages = 0
         self.refreshes: list[float] = []
-        self._site, self._many = site, many
+        self._site, self.many = site, many
         self._open, self._done = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=lambda: run(self._visit), daemon=True)
         self._thread.start()
@@ -195,7 +195,7 @@ class Visitors:
         self._thread.join(30)
 
     async def _visit(self) -> None:
-        sessions = [await to_ops(self._site) for _ in range(self._many)]
+        sessions = [await to_ops(self._site) for _ in range(self.many)]
         readers = [asyncio.create_task(self._follow(session)) for session in sessions]
         self._open.set()
         while not self._done.is_set():
