@@ -105,7 +105,7 @@ class Maintainer(threading.Thread):
             _Timer(EVERY_SECOND, self._sideline.go_on),
         ]
         self._retention, self._backups = Retention(database, settings), Schedule(settings)
-        self._duty, self._renewal = _Timer(EVERY_SECOND, self._take_duty), _Timer(2 * EVERY_SECOND, self._take_duty)
+        self._duty = _Timer(EVERY_SECOND, self._take_duty)
 
     def run(self) -> None:
         while not self._done.wait(self._pause):
@@ -122,7 +122,7 @@ class Maintainer(threading.Thread):
             self._silence_counts_from = now + self._rescue_after
         self._ticked = now
         try:
-            (self._renewal if self._on_duty else self._duty).run_if_due(now)
+            self._duty.run_if_due(now)
             if self._on_duty:
                 for timer in self._timers:
                     timer.run_if_due(now)
