@@ -19,6 +19,7 @@ from pqkit.states import JobState
 
 from . import shell
 from .feed import shared
+from .lock import locked
 from .words import clock, safe
 
 TASK, QUEUE = "incident", "incidents"
@@ -44,6 +45,7 @@ class Investigate:
         head.object = shell.head("Investigate", "a notebook about a span, run as a job")
         return shell.card(head, self.told)
 
+    @locked
     async def _investigate(self, *_: Any) -> None:
         start, end, queue = self._span()
         if not any(TASK in worker.tasks for worker in shared().latest.workers):
@@ -62,6 +64,7 @@ class Investigate:
             self._looking = True
             self._ticking = pn.state.add_periodic_callback(self._follow, period=LOOK_EVERY)
 
+    @locked
     async def _follow(self) -> None:
         """Say how far the job is, until it has ended."""
         try:

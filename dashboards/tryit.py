@@ -17,6 +17,7 @@ from pqkit.states import JobState
 
 from . import shell
 from .feed import shared
+from .lock import locked
 from .words import clock, lasted, safe
 
 QUEUE = "try-it"
@@ -43,9 +44,11 @@ class TryIt:
         row = pn.FlexBox(self.words, add, take, gap="10px", align_items="center", margin=(8, 0))
         return shell.card(head, row, self.told)
 
+    @locked
     async def _enqueue(self, *_: Any) -> None:
         await self._do(lambda queue: enqueue(queue, self.words.value[:MOST_CHARS]))
 
+    @locked
     async def _dequeue(self, *_: Any) -> None:
         await self._do(dequeue)
 

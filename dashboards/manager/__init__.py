@@ -1,6 +1,7 @@
 """The manager console: it acts, so it asks who is there."""
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import panel as pn
@@ -10,13 +11,13 @@ from panel.viewable import Viewable
 from pqkit.errors import PqkitError
 
 from .. import shell
+from ..lock import locked
 from ..words import safe, sentence
 from .calling import Calling
 from .cleanup import CleanUp
 from .desk import Desk
 from .gate import Gate, Visitor
 from .jobs import Jobs
-from .lock import whole
 from .notebooks import Notebooks
 from .parts import Words, stack
 from .queues import Queues
@@ -40,6 +41,17 @@ TABS = {
     "& .MuiTabs-indicator": {"display": "none"},
 }
 EVERY, FOLLOWED_EVERY = 5_000, 1_000
+PARTS: dict[str, Callable[[Desk], Any]] = {
+    "Jobs": Jobs,
+    "Redrives": Redriving,
+    "Queues": Queues,
+    "Workers": Workers,
+    "Schedules": Planned,
+    "New job": Calling,
+    "Notebooks": Notebooks,
+    "Clean up": CleanUp,
+    "Audit trail": Trail,
+}
 
 
 def server_options(port: int) -> dict[str, Any]:
@@ -67,21 +79,13 @@ class Manager:
     def __init__(self, visitor: Visitor, principal: Any) -> None:
         self.desk = Desk(visitor, principal, self._end)
         self.jobs = Jobs(self.desk)
-        self._parts: dict[str, Any] = {
-            "Jobs": self.jobs,
-            "Redrives": Redriving(self.desk),
-            "Queues": Queues(self.desk),
-            "Workers": Workers(self.desk),
-            "Schedules": Planned(self.desk),
-            "New job": Calling(self.desk),
-            "Notebooks": Notebooks(self.desk),
-            "Clean up": CleanUp(self.desk),
-            "Audit trail": Trail(self.desk),
-        }
+        self._parts: dict[str, Any] = {"Jobs": self.jobs}
+        self._places = {name: stack() for name in PARTS}
+        self._places["Jobs"].objects = [self.jobs.view()]
         self._ticking: list[Any] = []
         self._over = False
         self._tabs = pmui.Tabs(
-            *((name, part.view()) for name, part in self._parts.items()),
+            *self._places.items(),
             dynamic=True,
             margin=0,
             sizing_mode="stretch_width",
@@ -101,31 +105,35 @@ class Manager:
         leave = button("Log out", self._leave)
         return pn.FlexBox(who, leave, gap="12px", align_items="center", justify_content="flex-end", margin=0)
 
-    @whole
+    @locked
     async def _start(self) -> None:
         await self._refresh()
         if self._over:
             return
         self._ticking = [
             pn.state.add_periodic_callback(self._tick, period=EVERY),
-            pn.state.add_periodic_callback(whole(self.jobs.one.tick), period=FOLLOWED_EVERY),
+            pn.state.add_periodic_callback(locked(self.jobs.one.tick), period=FOLLOWED_EVERY),
         ]
 
-    @property
     def _open_part(self) -> Any:
-        return list(self._parts.values())[self._tabs.active]
+        """What is looked at, made when it is turned to for the first time, so that the page comes soon."""
+        name = list(PARTS)[self._tabs.active]
+        if name not in self._parts:
+            self._parts[name] = PARTS[name](self.desk)
+            self._places[name].objects = [self._parts[name].view()]
+        return self._parts[name]
 
-    @whole
+    @locked
     async def _turned(self, *_: object) -> None:
         await self._refresh()
 
     async def _refresh(self) -> None:
-        await self._open_part.refresh()
+        await self._open_part().refresh()
 
-    @whole
+    @locked
     async def _tick(self) -> None:
         """Only what is looked at is kept fresh."""
-        part = self._open_part
+        part = self._open_part()
         await (part.tick() if part is self.jobs else part.refresh())
 
     def _leave(self, *_: object) -> None:

@@ -12,11 +12,11 @@ from pqkit.queue import Queue
 from pqkit.states import JobState
 
 from .. import shell
+from ..lock import locked
 from ..words import count
 from .acting import Acting
 from .address import AGES, ANY, Address
 from .desk import Desk
-from .lock import whole
 from .one import One
 from .parts import stack
 from .sheet import CHOICE, NARROW, Sheet, button, line
@@ -179,12 +179,12 @@ class Jobs:
         """The styles of a job's row: the one whose card is open."""
         return [CHOSEN if job == str(self.one.chosen) else ""] * cells
 
-    @whole
+    @locked
     async def _clicked(self, event: Any) -> None:
         if event.row < len(self.rows):
             await self._choose(self.rows[event.row].id)
 
-    @whole
+    @locked
     async def _typed(self, event: Any) -> None:
         text = event.new.strip().lstrip("#")
         if text.isdecimal() and len(text) < 19:
@@ -201,7 +201,7 @@ class Jobs:
         self.table.param.trigger("value")  # styles travel with the data
         await self.one.refresh()
 
-    @whole
+    @locked
     async def _filtered(self, *_: Any) -> None:
         self._starts = [Start(None, 0)]
         self._ids = set()

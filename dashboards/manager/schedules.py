@@ -13,9 +13,9 @@ from pqkit.queue import Operator, Queue, Schedules
 from pqkit.timetable import Missed, Overlap, Schedule
 
 from .. import shell
+from ..lock import locked
 from ..words import NOTHING, clock, safe
 from .desk import Desk
-from .lock import whole
 from .parts import Words, stack
 from .sheet import CHOICE, FIELD, NARROW, Sheet, button, line, offer
 
@@ -68,7 +68,7 @@ class Planned:
         self._past.visible = bool(name)
         self._show_buttons()
 
-    @whole
+    @locked
     async def _chosen(self, *_: Any) -> None:
         await self.refresh()
 

@@ -7,7 +7,7 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from .. import shell
-from .lock import whole
+from ..lock import locked
 
 Go = Callable[[str | None], Awaitable[bool]]
 FIELD = {"size": "small", "variant": "outlined", "margin": 0, "sizing_mode": "stretch_width"}
@@ -22,7 +22,7 @@ BUTTON = {"size": "small", "margin": 0, "disable_elevation": True}
 
 def button(label: str, press: Callable[..., object], *, strong: bool = False, **more: object) -> pmui.Button:
     look = {"variant": "contained" if strong else "outlined", "color": "primary"}
-    return pmui.Button(label=label, on_click=whole(press), **{**BUTTON, **look, **more})
+    return pmui.Button(label=label, on_click=locked(press), **{**BUTTON, **look, **more})
 
 
 def offer(choice: pmui.Select, names: Sequence[str]) -> None:

@@ -11,9 +11,9 @@ from pqkit.hide import hide
 from pqkit.queries import Entry, Trace
 
 from .. import shell
+from ..lock import locked
 from ..words import NOTHING, clock, safe
 from .desk import Desk
-from .lock import whole
 from .parts import Words, stack
 from .sheet import NARROW, button, line
 
@@ -56,7 +56,7 @@ class Trail:
         verb = self._verb.value.strip().lower().replace(" ", "_")
         return Trace(self._who.value.strip() or None, verb or None, number)
 
-    @whole
+    @locked
     async def _filtered(self, *_: Any) -> None:
         self._starts = [None]
         await self.refresh()

@@ -8,7 +8,7 @@ import panel as pn
 from panel.io import with_lock
 
 
-def whole(change: Callable[..., Any]) -> Callable[..., Any]:
+def locked(change: Callable[..., Any]) -> Callable[..., Any]:
     """A callback that runs under its document's lock, and whose changes are sent together when it has ended.
 
     Panel would let a coroutine go on without the lock and write its changes to the socket by itself; what is changed
