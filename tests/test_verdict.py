@@ -48,8 +48,12 @@ def seen(
     ("snapshot", "headline", "words"),
     [
         (Snapshot(), "No data yet", "not been read"),
-        (replace(seen(), obstacle=Obstacle("nobody can write: process 7", fatal=True)), "Blocked", "process 7"),
-        (replace(seen(), obstacle=Obstacle("dead rows pile up", fatal=False)), "Held back", "Dead rows pile up."),
+        (
+            replace(seen(), obstacle=Obstacle("nobody can write: process 7", True, "kill -CONT 7")),
+            "Blocked",
+            "process 7",
+        ),
+        (replace(seen(), obstacle=Obstacle("dead rows pile up", False, "end it")), "Held back", "Dead rows pile up."),
         (seen(), "Healthy", "1 worker, nothing waiting, 60 ended"),
         (seen(5, workers=()), "Workers missing", "5 jobs unfinished and no worker runs"),
         (seen(0, workers=()), "Healthy", "0 workers"),

@@ -71,6 +71,7 @@ def schedules(
                 _await(fleet.queue, now - BEHIND)
             _set(clock, window.end + SKEW)
             _await(fleet.queue, window.end)
+            _leave(fleet.queue, window)
             progress((number + 1) / len(windows), f"{killed} schedulers killed")
         fleet.kill()
         return _result(fleet.queue, windows, killed)
@@ -92,6 +93,13 @@ def _enter(queue: Queue, window: Window) -> None:
         job: ScheduleOptions = {"task": TASK, "args": {"schedule": name, "slot": "{slot}"}}
         policy: ScheduleOptions = {"missed": Missed.ALL, "missed_cap": 999, "overlap": Overlap.ALLOW}
         verbs.add(name, **(when | job | policy))
+
+
+def _leave(queue: Queue, window: Window) -> None:
+    """Delete its schedules, or their slots up to the next window would be made up for."""
+    verbs = Schedules(queue.operator("lab"))
+    for name in window.tables:
+        verbs.delete(name)
 
 
 def _scheduler(fleet: Fleet, clock: Path, chance: random.Random) -> Member:
