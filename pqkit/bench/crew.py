@@ -46,7 +46,7 @@ class Crew:
     def working(self, count: int, *options: str, without: str = "") -> Iterator[Sequence[Member]]:
         """Have so many workers with these options, all of them ready; ``without`` takes something away for a control
         (``pqkit.lab.faults``)."""
-        tasks = f"{TASKS},pqkit.lab.instruments" if without else TASKS
+        tasks = f"{TASKS},pqkit.lab.faulty" if without else TASKS
         members = [self.fleet.worker(*options, fault=without, tasks=tasks) for _ in range(count)]
         self.fleet.wait_ready(members)
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pqkit.context import Context
-from pqkit.lab import faults
+from pqkit.lab import faulty  # noqa: F401 - its import builds in the fault
 from pqkit.lab.ledger import Ledger
 from pqkit.tasks import Task, registry
 
@@ -47,5 +47,3 @@ if "PQKIT_LAB_LEDGER" in os.environ:
     _ledger = Ledger(Path(os.environ["PQKIT_LAB_LEDGER"]))
     for _task in registry.values():
         record(_task, _ledger)
-if "PQKIT_LAB_FAULT" in os.environ:
-    faults.build_in(os.environ["PQKIT_LAB_FAULT"])
