@@ -112,6 +112,8 @@ def _span(text: str) -> float | str:
 
 
 def _days(text: str) -> float | str:
+    if text.replace(".", "", 1).isdecimal():  # elsewhere that is seconds, and here it would prune nearly all
+        raise typer.BadParameter(f"{text!r} needs its unit, such as {text}d")
     return NONE if text == NONE else seconds(text) / 86_400
 
 

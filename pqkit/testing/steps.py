@@ -13,7 +13,7 @@ from typing import Any
 EFFECTS = {"os.remove", "os.rename", "os.link", "os.symlink", "os.mkdir", "os.rmdir", "os.truncate", "subprocess.Popen"}
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 PQKIT = str(Path(__file__).parent.parent)
-END = "after its last step, before its finish was written"
+END = "its end, before its finish was written"
 
 
 class Steps:

@@ -74,5 +74,5 @@ def test_a_queue_is_set_and_shown_on_the_command_line(pqkit: Any, queue: Queue) 
     assert "jobs at once" in pqkit("queues", "show", "images").out
     pqkit("queues", "set", "images", "--concurrency", "none")
     assert settings_of(queue).concurrency is None
-    for wrong in (["--rate", "x"], ["--concurrency", "0"], []):
+    for wrong in (["--rate", "x"], ["--concurrency", "0"], ["--keep-completed", "3"], []):
         assert pqkit("queues", "set", "images", *wrong).is_one_clear_line
