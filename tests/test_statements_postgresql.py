@@ -72,6 +72,20 @@ def test_leases_that_end_together_are_found_by_their_key(connection: Any) -> Non
     assert not [step for step in plan(connection, compiled.DELETE_LEASE.many.text) if "Nested Loop" in step]
 
 
+@pytest.mark.parametrize("name", ["JOBS_OF", "CLOSED_OF", "RUNS_OF", "ACTIONS_OF", "LINES_OF", "LIVES_OF"])
+def test_retention_looks_up_each_row_that_it_wants(connection: Any, name: str) -> None:
+    assert looked_up(plan(connection, getattr(compiled, name).postgresql.text))
+
+
+def looked_up(steps: list[str]) -> bool:
+    """Whether an index is asked for the values of a list, and not walked from end to end."""
+    return any("Index Cond" in step and "= ANY" in step for step in steps)
+
+
+def test_a_list_in_a_select_walks_the_whole_table(connection: Any) -> None:
+    assert not looked_up(plan(connection, "SELECT * FROM job WHERE id IN (SELECT unnest(%s::bigint[])) ORDER BY id"))
+
+
 def test_the_look_at_plans_finds_a_scan(connection: Any) -> None:
     assert scans(plan(connection, "SELECT * FROM job WHERE task = %s"))
     assert scans(plan(connection, "SELECT * FROM ready WHERE queue = %s ORDER BY job_id"))

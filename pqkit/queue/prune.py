@@ -90,10 +90,10 @@ class Pruner:
             size = self._size
             with self._database.read() as tx:
                 expired = which.rows(tx, after, size)
+                if not expired:
+                    return
                 records = _records(tx, [job_id for job_id, _ in expired])
                 around = _surroundings(tx, records, self._database.now())
-            if not expired:
-                return
             after = expired[-1][1], expired[-1][0]
             yield self._prune(records, around)
             self._learn(time.monotonic() - begun)

@@ -1762,9 +1762,9 @@ EXPIRED_IN = Statement(
         "closed.job_id) > (%s::BIGINT, %s::BIGINT) AND NOT (EXISTS (SELECT * FROM file_intent WHERE "
         "file_intent.job_id = closed.job_id)) AND NOT (EXISTS (SELECT * FROM dependency, dependent WHERE "
         "dependency.on_job_id = closed.job_id AND dependent.job_id = dependency.job_id AND "
-        "dependent.released_at IS NULL)) AND job.queue IN (SELECT "
+        "dependent.released_at IS NULL)) AND job.queue = ANY (array((SELECT "
         'CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS TEXT) COLLATE "C" AS '
-        "json_array_elements_text_1) ORDER BY closed.finished_at, closed.job_id LIMIT %s::INTEGER + 0",
+        "json_array_elements_text_1))) ORDER BY closed.finished_at, closed.job_id LIMIT %s::INTEGER + 0",
     ),
 )
 
@@ -1785,9 +1785,9 @@ EXPIRED = Statement(
         "closed.job_id) > (%s::BIGINT, %s::BIGINT) AND NOT (EXISTS (SELECT * FROM file_intent WHERE "
         "file_intent.job_id = closed.job_id)) AND NOT (EXISTS (SELECT * FROM dependency, dependent WHERE "
         "dependency.on_job_id = closed.job_id AND dependent.job_id = dependency.job_id AND "
-        "dependent.released_at IS NULL)) AND (job.queue NOT IN (SELECT "
+        "dependent.released_at IS NULL)) AND NOT (job.queue = ANY (array((SELECT "
         'CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS TEXT) COLLATE "C" AS '
-        "json_array_elements_text_1)) ORDER BY closed.finished_at, closed.job_id LIMIT %s::INTEGER + 0",
+        "json_array_elements_text_1)))) ORDER BY closed.finished_at, closed.job_id LIMIT %s::INTEGER + 0",
     ),
 )
 
@@ -1814,9 +1814,9 @@ JOBS_OF = Statement(
     ),
     Text(
         "SELECT job.id, job.queue, job.task, CAST(job.args AS TEXT) AS args, job.priority, job.max_retries, "
-        "job.backoff, job.timeout, job.unique_key, job.limit_key, job.created_at FROM job WHERE job.id IN "
-        "(SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS BIGINT) AS "
-        "json_array_elements_text_1) ORDER BY job.id",
+        "job.backoff, job.timeout, job.unique_key, job.limit_key, job.created_at FROM job WHERE job.id = ANY "
+        "(array((SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS BIGINT) AS "
+        "json_array_elements_text_1))) ORDER BY job.id",
     ),
 )
 
@@ -1829,8 +1829,8 @@ CLOSED_OF = Statement(
     Text(
         "SELECT closed.job_id, closed.state, closed.finished_at, closed.attempt, closed.retries, "
         "closed.crashes, CAST(closed.result AS TEXT) AS result, closed.error FROM closed WHERE closed.job_id "
-        "IN (SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS BIGINT) AS "
-        "json_array_elements_text_1) ORDER BY closed.job_id",
+        "= ANY (array((SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS BIGINT) AS "
+        "json_array_elements_text_1))) ORDER BY closed.job_id",
     ),
 )
 
@@ -1843,8 +1843,8 @@ RUNS_OF = Statement(
     Text(
         "SELECT attempt.job_id, attempt.attempt, attempt.worker_id, attempt.claimed_at, attempt.started_at, "
         "attempt.ended_at, attempt.outcome, attempt.error, attempt.next_at FROM attempt WHERE attempt.job_id "
-        "IN (SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS BIGINT) AS "
-        "json_array_elements_text_1) ORDER BY attempt.job_id, attempt.attempt",
+        "= ANY (array((SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS BIGINT) AS "
+        "json_array_elements_text_1))) ORDER BY attempt.job_id, attempt.attempt",
     ),
 )
 
@@ -1856,8 +1856,8 @@ ACTIONS_OF = Statement(
     ),
     Text(
         "SELECT action.id, action.at, action.who, action.verb, action.job_id, action.reason, action.detail "
-        "FROM action WHERE action.job_id IN (SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) "
-        "AS BIGINT) AS json_array_elements_text_1) ORDER BY action.job_id, action.id",
+        "FROM action WHERE action.job_id = ANY (array((SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR "
+        "AS JSON)) AS BIGINT) AS json_array_elements_text_1))) ORDER BY action.job_id, action.id",
     ),
 )
 
@@ -1869,8 +1869,8 @@ LINES_OF = Statement(
     ),
     Text(
         "SELECT job_log.id, job_log.job_id, job_log.attempt, job_log.at, job_log.line FROM job_log WHERE "
-        "job_log.job_id IN (SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS BIGINT) AS "
-        "json_array_elements_text_1) ORDER BY job_log.job_id, job_log.id",
+        "job_log.job_id = ANY (array((SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS "
+        "BIGINT) AS json_array_elements_text_1))) ORDER BY job_log.job_id, job_log.id",
     ),
 )
 
@@ -1885,8 +1885,8 @@ LIVES_OF = Statement(
         "SELECT worker.id, worker.name, worker.host, worker.pid, worker.process_start, worker.pid_space, "
         "worker.boot_id, worker.beat, worker.slots, worker.queues, worker.version, worker.started_at, "
         "worker.heartbeat_at, worker.memory, worker.stopping_at, worker.ended_at, worker.end_reason FROM "
-        "worker WHERE worker.id IN (SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS "
-        "BIGINT) AS json_array_elements_text_1) ORDER BY worker.id",
+        "worker WHERE worker.id = ANY (array((SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) "
+        "AS BIGINT) AS json_array_elements_text_1))) ORDER BY worker.id",
     ),
 )
 

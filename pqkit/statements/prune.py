@@ -2,7 +2,20 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, String, bindparam, cast, delete, exists, func, literal_column, or_, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    String,
+    any_,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -24,11 +37,15 @@ from pqkit.statements.tables import (
 
 
 def _one_of(column: ColumnElement[Any], parameter: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """That the column has one of the values in a JSON list, on SQLite and on PostgreSQL."""
+    """That the column has one of the values in a JSON list, on SQLite and on PostgreSQL.
+
+    PostgreSQL looks each value of an array up in an index; what stands IN a select it may compare with a whole table.
+    """
     values = bindparam(parameter, type_=String)
     of_array = func.json_array_elements_text(cast(values, JSON))
     on_sqlite = select(func.json_each(values).table_valued("value", name="listed").c.value)
-    return column.in_(on_sqlite), column.in_(select(cast(of_array, column.type)))
+    on_postgresql = func.array(select(cast(of_array, column.type)).scalar_subquery())
+    return column.in_(on_sqlite), column == any_(on_postgresql)
 
 
 def _rows_of(key: ColumnElement[int], *order: ColumnElement[int]) -> Declared:
