@@ -250,11 +250,22 @@ def cut_all(server: Server, url: str) -> None:
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
 
 
-def test_connections_that_were_cut_are_replaced_before_anything_is_lost(queue: Queue, server: Server, url: str) -> None:
+def have_heard(database: PostgresDatabase) -> bool:
+    """Whether the kept connections know that they were cut."""
+    connection = database.kept.quiet()
+    if connection is not None:
+        database.kept.put(connection)
+    return connection is None
+
+
+def test_connections_that_were_cut_are_replaced_before_anything_is_lost(
+    queue: Queue, database: PostgresDatabase, server: Server, url: str
+) -> None:
     worker = a_worker(queue)
     for _ in range(3):
         queue.enqueue("add", {})
         cut_all(server, url)
+        wait_until(lambda: have_heard(database), what="the end of the connections")
     assert len(claim(worker, 5)) == 3
     cut_all(server, url)
     assert len(jobs(queue.database)) == 3
@@ -273,6 +284,56 @@ def test_a_cut_within_a_transaction_is_one_clear_line_and_leaves_nothing(
         write()
     assert "\n" not in str(told.value)
     assert sql(queue, "SELECT count(*) FROM queue") == [(0,)]
+
+
+def test_a_job_that_goes_in_by_one_statement_is_as_any_other(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = {"priority": 3, "max_retries": 2, "backoff": [1.5], "timeout": 4.5}
+    wake, version = queue.database.wake(), queue.database.data_version
+    queue.enqueue("add", {})  # makes the queue
+    first = queue.enqueue("add", {"of": "é\\\t'"}, **task)  # looks up what it says
+    wait_until(lambda: version() > 1, what="the listener's first words")
+    seen = version()
+    with monkeypatch.context() as without:
+        without.setattr(PostgresDatabase, "write", None)
+        second = queue.enqueue("add", {"of": "é\\\t'"}, **task)
+    assert wake.wait_for_commit(PATIENCE, version, seen) == "commit"
+    assert second.id != first.id
+    for table, key in (("job", "id"), ("ready", "job_id")):
+        one, other = (
+            sql(queue, f"SELECT to_jsonb(it) - '{key}' - 'created_at' - 'since' FROM {table} it WHERE {key} = {job.id}")
+            for job in (first, second)
+        )
+        assert one == other
+        assert len(one) == 1
+    wake.close()
+
+
+@pytest.mark.parametrize("options", [{"unique_key": "k"}, {"delay": 60}, {"limit_key": "k"}])
+def test_a_job_that_is_more_than_two_rows_takes_a_transaction(
+    queue: Queue, database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch, options: Any
+) -> None:
+    for _ in range(2):
+        queue.enqueue("add", {})
+    monkeypatch.setattr(database, "place_job", None)
+    assert queue.enqueue("add", {}, **options).id
+
+
+def test_a_cut_while_one_statement_commits_leaves_open_whether_it_did(queue: Queue, server: Server, url: str) -> None:
+    for _ in range(2):
+        queue.enqueue("add", {})
+
+    def cut(admin: Any) -> bool:
+        waiting = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        return bool(admin.execute(waiting).fetchone()[0])
+
+    with ThreadPoolExecutor(1) as other, psycopg.connect(url.replace("+psycopg", "")) as locking:
+        locking.execute("LOCK TABLE ready")
+        enqueued = other.submit(queue.enqueue, "add", {})
+        with server.connection() as admin:
+            wait_until(lambda: cut(admin), what="the statement that waits")
+        with pytest.raises(DatabaseUnavailable, match="the commit's answer did not arrive"):
+            enqueued.result(PATIENCE)
+    assert len(jobs(queue.database)) == 2
 
 
 def test_a_server_that_is_not_there_is_one_clear_line_at_once() -> None:
@@ -439,6 +500,7 @@ def test_a_worker_that_hears_nothing_finds_the_job_all_the_same(
 ) -> None:
     """As through a pooler: whoever polls finds it."""
     monkeypatch.setattr("pqkit.db.postgresql.transaction.COMMIT_AND_TELL", "COMMIT")
+    monkeypatch.setattr("pqkit.db.postgresql.transaction.TELL", "SELECT 1")
     fleet.start()
     assert queue.enqueue(double, {"n": 4}).result(PATIENCE) == 8
 

@@ -9,7 +9,7 @@ from pqkit.models import table
 from pqkit.sql import compiled
 from pqkit.statements.attempt import DELETE_LEASE
 from pqkit.statements.declare import Declared
-from pqkit.statements.generate import declared
+from pqkit.statements.generate import declared, on_postgresql
 
 ALL = dict(declared())
 # What a full look at is fine: one row per living worker, or per queue and duty; lists that were passed or made.
@@ -76,9 +76,16 @@ def test_the_written_texts_say_what_core_says(name: str) -> None:
             assert (one.text, one.bind(values)) == (other.text, other.bind(values))
 
 
+def test_what_only_postgresql_has_is_written_too() -> None:
+    for name, said in on_postgresql():
+        one, other, values = getattr(compiled, name), said.compile(), tuple(range(len(said.params)))
+        assert (one.text, one.bind(values)) == (other.text, other.bind(values)), name
+
+
 def test_nothing_is_written_that_is_not_declared() -> None:
-    names = {name for name, value in vars(compiled).items() if isinstance(value, compiled.Statement)}
-    assert names == set(ALL)
+    kinds = compiled.Statement, compiled.Text
+    names = {name for name, value in vars(compiled).items() if isinstance(value, kinds)}
+    assert names == set(ALL) | {name for name, _ in on_postgresql()}
 
 
 @pytest.mark.sqlite

@@ -10,10 +10,12 @@ import pytest
 from pqkit.db.postgresql.opener import HOT
 from pqkit.sql import compiled
 from pqkit.sql.text import Statement, Text
+from pqkit.statements.generate import on_postgresql
 from tests.postgres import Server
 from tests.test_statements import ALL, ALL_DAY, SMALL
 
 TEXTS = [(name, form) for name in ALL for form in ("postgresql", "many") if getattr(getattr(compiled, name), form)]
+ONLY_HERE = [name for name, _ in on_postgresql()]
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,11 @@ def test_every_parameter_has_a_type(connection: Any, name: str, form: str) -> No
     text: Text = getattr(getattr(compiled, name), form)
     prepare(connection, text.text)
     connection.execute("DEALLOCATE it")
+
+
+@pytest.mark.parametrize("name", ONLY_HERE)
+def test_what_only_postgresql_has_is_typed_and_never_scans(connection: Any, name: str) -> None:
+    assert scans(plan(connection, getattr(compiled, name).text)) == []
 
 
 @pytest.mark.parametrize(("name", "form"), [(name, form) for name, form in TEXTS if name in ALL_DAY])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 from pqkit.db.transaction import Transaction
 from pqkit.db.wake import Wake
 from pqkit.errors import DatabaseUnavailable
-from pqkit.sql.text import Statement
+from pqkit.sql.text import Statement, Values
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -100,6 +100,11 @@ class Database(ABC):
     @abstractmethod
     def write(self) -> AbstractContextManager[Transaction]:
         """``with database.write() as tx``: one write transaction, committed at the end or undone whole."""
+
+    def place_job(self, row: Values) -> int | None:  # noqa: ARG002 - for databases that can
+        """Commit a new row of ``job`` and its place in ``ready`` at once, and return its id; None where it takes a
+        transaction. As after ``write``: DatabaseUnavailable may leave open whether the job is there."""
+        return None
 
     @abstractmethod
     def read(self) -> AbstractContextManager[Transaction]:

@@ -125,6 +125,8 @@ class GroupCommit:
             at += len(each.calls)
 
     def _commit_calls(self, calls: Sequence[Call]) -> list[Inserted]:
+        if len(calls) == 1 and (one := self._inserter.insert_alone(*calls[0])) is not None:
+            return [one]
         with self._database.write() as tx:
             return self._inserter.insert_all(tx, calls)
 

@@ -36,6 +36,14 @@ class Inserter:
         self._database = database
         self._known: dict[str, _Known] = {}
 
+    def insert_alone(self, order: Order, text: str) -> Inserted | None:
+        """Insert and commit by one statement; None where that does not do."""
+        known = self._known.get(order.queue)
+        if known is None or time.monotonic() >= known.until or not order.is_simple:
+            return None
+        job_id = self._database.place_job(order.row(text, self._database.now(), known.policy))
+        return None if job_id is None else Inserted(job_id)
+
     def insert(self, tx: Transaction, order: Order, text: str) -> Inserted:
         policy = self._enter_queue(tx, order.queue)
         while True:

@@ -75,6 +75,11 @@ class Order(NamedTuple):
         return self.unique_key is None and not self.ties.waits
 
     @property
+    def is_simple(self) -> bool:
+        """Whether all of it is a row of ``job`` and one of ``ready``."""
+        return self.is_plain and self.due_at is None and self.limit_key is None and self.trace is None
+
+    @property
     def keyed_by_arguments(self) -> bool:
         """Whether the task says what the limit key is of each call, and this order does not."""
         return self.limit_key is None and self.declared is not None and self.declared.policy.limit_key is not None

@@ -2900,3 +2900,12 @@ AGENDA = Statement(
         (0,),
     ),
 )
+
+PLACE_JOB = Text(
+    "WITH made AS (INSERT INTO job (queue, task, args, priority, max_retries, backoff, timeout, "
+    'unique_key, limit_key, created_at) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", CAST(%s '
+    'AS JSONB), %s::INTEGER, %s::INTEGER, %s::VARCHAR COLLATE "C", %s, %s::VARCHAR COLLATE "C", '
+    '%s::VARCHAR COLLATE "C", %s::BIGINT) RETURNING job.id, job.queue, job.priority, job.created_at) '
+    "INSERT INTO ready (queue, priority, job_id, attempt, retries, crashes, suspect, since) SELECT "
+    "made.queue, made.priority, made.id, 0, 0, 0, 0, made.created_at FROM made RETURNING ready.job_id",
+)

@@ -42,23 +42,43 @@ class Declared:
         forms = [(self.core, SQLITE), (self.core if self.postgresql is None else self.postgresql, POSTGRESQL)]
         if self.many is not None:
             forms.append((self.many, POSTGRESQL))
-        return [self._written(*form) for form in forms]
+        return [write_out(*form, self.params, self.columns) for form in forms]
 
-    def _written(self, core: ClauseElement, dialect: Dialect) -> "Written":
-        compiled = core.compile(dialect=dialect, column_keys=self.columns)
-        places: list[str] = compiled.positiontup or []  # type: ignore[attr-defined]
-        text = " ".join(str(compiled).split())
-        if tuple(places) == self.params:
-            return text, None, ()
-        constants = {name: value for name, value in compiled.params.items() if name not in self.params}
-        if set(self.params) - set(places) or None in constants.values():
-            raise TypeError(f"the statement takes {places}, its declaration says {self.params}: {compiled}")
-        names = (*self.params, *constants)
-        return text, tuple(names.index(name) for name in places), tuple(constants.values())
+
+def write_out(
+    core: ClauseElement, dialect: Dialect, params: tuple[str, ...], columns: tuple[str, ...] | None = None
+) -> "Written":
+    """The text of a statement whose values come in the order of ``params``. Raises TypeError where it takes others."""
+    compiled = core.compile(dialect=dialect, column_keys=columns)
+    places: list[str] = compiled.positiontup or []  # type: ignore[attr-defined]
+    text = " ".join(str(compiled).split())
+    if tuple(places) == params:
+        return text, None, ()
+    constants = {name: value for name, value in compiled.params.items() if name not in params}
+    if set(params) - set(places) or None in constants.values():
+        raise TypeError(f"the statement takes {places}, its declaration says {params}: {compiled}")
+    names = (*params, *constants)
+    return text, tuple(names.index(name) for name in places), tuple(constants.values())
 
 
 Written = tuple[str, tuple[int, ...] | None, Values]
 """(text, order, fixed values) as ``Text`` takes them."""
+
+
+@dataclass(frozen=True, eq=False)
+class OnPostgresql:
+    """A statement for which SQLite has no counterpart; ``core`` and ``params`` as those of ``Declared``."""
+
+    core: ClauseElement
+    params: tuple[str, ...]
+
+    def compile(self) -> Text:
+        """Raises TypeError where ``params`` is not what the statement takes."""
+        return Text(*self.written())
+
+    def written(self) -> Written:
+        """What ``Text`` is made of."""
+        return write_out(self.core, POSTGRESQL, self.params)
 
 
 def insert_row(table: Table, *columns: str, unless_there: bool = False, **always: str) -> Declared:

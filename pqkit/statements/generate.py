@@ -21,7 +21,7 @@ from pqkit.statements import (
     upkeep,
     workers,
 )
-from pqkit.statements.declare import Declared
+from pqkit.statements.declare import Declared, OnPostgresql
 
 TARGET = Path(__file__).parent.parent / "sql" / "compiled.py"
 ROOMS = (
@@ -42,8 +42,16 @@ def declared() -> Iterator[tuple[str, Declared]]:
                 yield name, value
 
 
+def on_postgresql() -> Iterator[tuple[str, OnPostgresql]]:
+    """Those that only PostgreSQL has."""
+    for room in ROOMS:
+        yield from ((name, value) for name, value in vars(room).items() if isinstance(value, OnPostgresql))
+
+
 def source() -> str:
-    return HEAD + "".join(f"\n{name} = Statement(\n{_texts(it)})\n" for name, it in declared())
+    both = (f"\n{name} = Statement(\n{_texts(it)})\n" for name, it in declared())
+    one = (f"\n{name} = Text(\n{_arguments(*it.written())})\n" for name, it in on_postgresql())
+    return HEAD + "".join((*both, *one))
 
 
 def _texts(it: Declared) -> str:

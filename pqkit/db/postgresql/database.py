@@ -17,9 +17,9 @@ from pqkit.db.postgresql.health import Health, health, horizon, invalid_indexes
 from pqkit.db.postgresql.kept import Kept
 from pqkit.db.postgresql.listener import Listener, NotifiedWake
 from pqkit.db.postgresql.opener import CALM, Opener
-from pqkit.db.postgresql.transaction import JoinedTransaction, PostgresTransaction, Write
+from pqkit.db.postgresql.transaction import JoinedTransaction, PostgresTransaction, Write, place_job
 from pqkit.errors import DatabaseUnavailable, ForeignSession
-from pqkit.sql.text import Statement
+from pqkit.sql.text import Statement, Values
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -77,6 +77,10 @@ class PostgresDatabase(Database):
 
     def write(self) -> Write:
         return Write(self)
+
+    def place_job(self, row: Values) -> int | None:
+        with self.in_words():
+            return place_job(self, row)
 
     @contextmanager
     def look(self) -> "Iterator[Connection]":

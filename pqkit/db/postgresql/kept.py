@@ -2,6 +2,7 @@
 
 import logging
 import os
+import select
 import socket
 import threading
 import weakref
@@ -43,6 +44,15 @@ class Kept:
             return connection
 
         return self._first(begun)
+
+    def quiet(self) -> Connection | None:
+        """A connection that has had nothing to say since its last answer; give it back with ``put``. None where the one
+        whose turn it is has, as one does that the server has closed, or where a pooler has no sessions to set up."""
+        connection = self._take()
+        if not self._opener.pooled and not connection.closed and not select.select([connection], [], [], 0)[0]:
+            return connection
+        self.put(connection)
+        return None
 
     def ask(self, text: str, values: Values = ()) -> list[Any]:
         """The rows of a question of its own."""
