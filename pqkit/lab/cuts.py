@@ -1,5 +1,6 @@
 """Connections that are cut around COMMIT: nobody can know whether it stands, and every effect must be there once."""
 
+import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ def cuts(
 ) -> Result:
     """Cut so many commits, of producers first and of workers then; a producer asks again until it is answered.
 
-    For controls: without ``keyed`` producers ask again without a key, and ``fault`` is for the workers.
+    For controls: without ``keyed`` producers ask again as if for the first time, and ``fault`` is for the workers.
     """
     begun = time.monotonic()
     with on_a_server(place) as there, Fleet(there, (), **QUICK) as fleet, Proxy(there.url) as proxy:
@@ -82,16 +83,17 @@ def _insist(proxy: Proxy, menu: Menu, wanted: int, *, keyed: bool) -> list[int]:
     queue, told = get_queue(proxy.url), list[int]()
     while proxy.cuts.total() < wanted:
         task, arguments = menu[len(told) % len(menu)]
-        key = f"request {len(told)}" if keyed else None
+        key = f"request {len(told)}" if keyed else ""
         told.append(_ask_until_told(queue, task, arguments, key))
     queue.close()
     return told
 
 
-def _ask_until_told(queue: Queue, task: str, arguments: dict[str, Any], key: str | None) -> int:
+def _ask_until_told(queue: Queue, task: str, arguments: dict[str, Any], key: str) -> int:
+    """Without ``key`` each time under another one: what has none goes in without the COMMIT that the proxy knows."""
     while True:
         try:
-            return queue.enqueue(task, arguments, unique_key=key, queue=QUEUE).id
+            return queue.enqueue(task, arguments, unique_key=key or secrets.token_hex(8), queue=QUEUE).id
         except DatabaseUnavailable:
             continue
 
