@@ -59,4 +59,6 @@ def _as_it_is(element: compact, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(compact, "postgresql")
 def _without_spaces(element: compact, compiler: SQLCompiler, **kw: Any) -> str:
     (text,) = element.clauses
-    return str(compiler.process(func.regexp_replace(cast(text, AnyText), "([:,]) ", r"\1", "g"), **kw))
+    # Not one regular expression: it takes ten times as long.
+    stripped = func.replace(func.replace(cast(text, AnyText), ": ", ":"), ", ", ",")
+    return str(compiler.process(stripped, **kw))

@@ -247,8 +247,8 @@ def test_the_manager_page_filters_by_state_queue_and_words(manager: Visit) -> No
         (50, True, (10_000, False), 900_000, "1 to 50 of 900,000"),
         (3, False, (3, True), None, "1 to 3 of 3"),
         (0, False, (0, True), None, "none"),
-        (3, True, (3, False), None, "1 to 3 of 3 or more; at most 25,000 jobs were looked at"),
-        (0, True, (0, False), None, "none; at most 25,000 jobs were looked at"),
+        (3, True, (3, False), None, "1 to 3 of 3 or more; at most 10,000 jobs were looked at"),
+        (0, True, (0, False), None, "none; at most 10,000 jobs were looked at"),
     ],
 )
 def test_the_manager_page_says_how_far_it_has_looked(

@@ -8,7 +8,7 @@ from pqkit.db import Database
 from pqkit.queries.views import JobView, views_of
 from pqkit.queries.walk import ALL, Filter, Key, Page, Reach, count, find
 
-AMONG = 25_000
+AMONG = 10_000
 MOST = 10_000
 
 
@@ -38,14 +38,23 @@ def search(
 ) -> Searched:
     """A page of ``jobs`` that takes no longer where few jobs fit: it looks at ``among`` jobs, from ``before`` on, and
     says where the next one goes on. They are counted as far, from the list's beginning, and up to 10,000."""
+    page = Page(limit, before, oldest, among)
     with database.look() as connection:
-        page = Page(limit, before, oldest, among)
-        reach = find(connection, wanted, database.now(), page)
-        counted = _counted(connection, wanted, database.now(), page, reach)
+        reach, counted = _found(connection, wanted, database.now(), page)
         return Searched(views_of(connection, reach.found), reach.next, counted)
 
 
-def _counted(connection: Connection, wanted: Filter, now: int, page: Page, reach: Reach) -> Matching:
+def _found(connection: Connection, wanted: Filter, now: int, page: Page) -> tuple[Reach, Matching]:
+    whole = page._replace(limit=MOST, before=None)
+    if wanted.text is not None and page.before is None:
+        # To count them is to find them, and those of the page are the first.
+        all_found = find(connection, wanted, now, whole)
+        return _first(all_found, page.limit), Matching(len(all_found.found), all_found.next is None)
+    reach = find(connection, wanted, now, page)
     if page.before is None and len(reach.found) < page.limit:
-        return Matching(len(reach.found), reach.next is None)
-    return Matching(*count(connection, wanted, now, page._replace(limit=MOST, before=None)))
+        return reach, Matching(len(reach.found), reach.next is None)
+    return reach, Matching(*count(connection, wanted, now, whole))
+
+
+def _first(reach: Reach, limit: int) -> Reach:
+    return Reach(reach.found[:limit], reach.found[limit - 1].key) if len(reach.found) >= limit else reach

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import count as count_from
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Table, Text, cast, desc, exists, func, literal, or_, select, tuple_
+from sqlalchemy import Connection, Select, Table, Text, cast, desc, exists, func, literal, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from pqkit import cipher, hide
@@ -180,10 +180,12 @@ def _rank(place: Place | None) -> int:
 
 
 def walks(wanted: Filter) -> Iterator[list[Walk]]:
-    """The walks of each place that can hold such jobs; of ``job`` itself where any state will do."""
-    if not wanted.states:
-        yield [Walk(None, JOB, (JOB.c.id,))]
+    """The walks of each place that can hold such jobs; where any state will do that of ``job`` itself, or those of the
+    places where errors are, by the job's id too."""
     failed = wanted.error is not None or wanted.group is not None
+    if not wanted.states:
+        # Not down ``job``: PostgreSQL would first read all errors that there are, and then begin.
+        yield [Walk(None, at, (at.c.job_id,)) for at in (DELAYED, CLOSED)] if failed else [Walk(None, JOB, (JOB.c.id,))]
     for place in {state.place: None for state in wanted.states}:
         if not failed or place in {Place.DELAYED, Place.CLOSED}:  # where errors are
             yield [_walk(state) for state in dict.fromkeys(wanted.states) if state.place is place]
@@ -230,7 +232,7 @@ def _conditions(walk: Walk, wanted: Filter, now: int) -> Iterator[ColumnElement[
         # Not a join: SQLite would sometimes begin with ``job``, read all of it and sort.
         yield exists().where(JOB.c.id == walk.order[-1], *asked)
     for pattern in _patterns(wanted):
-        yield _error_fits(walk, pattern)
+        yield walk.table.c.error.ilike(pattern, escape="/")
 
 
 def _asked(wanted: Filter, now: int) -> Iterator[ColumnElement[bool]]:
@@ -265,13 +267,3 @@ def _literally(text: str) -> str:
     for sign in "/%_":
         text = text.replace(sign, f"/{sign}")
     return text
-
-
-def _error_fits(walk: Walk, pattern: str) -> ColumnElement[bool]:
-    if walk.table is JOB:
-        return or_(*(_error_row_fits(place, pattern) for place in (DELAYED, CLOSED)))
-    return walk.table.c.error.ilike(pattern, escape="/")
-
-
-def _error_row_fits(place: Table, pattern: str) -> ColumnElement[bool]:
-    return exists().where(place.c.job_id == JOB.c.id, place.c.error.ilike(pattern, escape="/"))
