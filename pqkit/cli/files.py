@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from pqkit.cli import output as out
-from pqkit.cli.inputs import Reason, Yes, seconds
+from pqkit.cli.inputs import Reason, Yes, with_unit
 from pqkit.demo.clean import Old, delete, useless
 from pqkit.queue import get_queue
 from pqkit.settings import settings
@@ -24,7 +24,7 @@ def about() -> None:
 @app.command()
 def clean(
     older_than: Annotated[
-        float, typer.Option(parser=seconds, metavar="AGE", help="Last written at least so long ago: 30s, 5m, 2h, 7d.")
+        float, typer.Option(parser=with_unit, metavar="AGE", help="Last written at least so long ago: 30s, 5m, 2h, 7d.")
     ],
     reason: Reason = None,
     yes: Yes = False,

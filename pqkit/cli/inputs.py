@@ -32,6 +32,13 @@ def seconds(text: str) -> float:
     return number
 
 
+def with_unit(text: str) -> float:
+    """``seconds``, for what deletes: there a bare number, which is seconds, would take nearly all."""
+    if text.strip().replace(".", "", 1).isdecimal():
+        raise typer.BadParameter(f"{text!r} needs its unit, such as {text}d")
+    return seconds(text)
+
+
 def moment(text: str) -> datetime:
     """An ISO 8601 date and time with its offset, such as ``2030-01-31T08:00+01:00``."""
     try:

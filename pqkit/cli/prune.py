@@ -10,7 +10,7 @@ from rich.console import Console
 
 from pqkit import queries
 from pqkit.cli import output as out
-from pqkit.cli.inputs import BadInput, Yes, seconds
+from pqkit.cli.inputs import BadInput, Yes, with_unit
 from pqkit.db import Database
 from pqkit.queue import get_queue
 from pqkit.queue.prune import Keeps, Pruner, Which
@@ -27,7 +27,7 @@ Queue = Annotated[str | None, typer.Option(help="Only jobs of this queue.", show
 Age = Annotated[
     float | None,
     typer.Option(
-        parser=seconds,
+        parser=with_unit,
         metavar="AGE",
         help="Ended at least so long ago: 2h, 7d. Without it, what the settings keep_completed and keep_dead let go.",
         show_default=False,

@@ -7,7 +7,7 @@ import typer
 
 from pqkit import queries
 from pqkit.cli import output as out
-from pqkit.cli.inputs import AsJson, BadInput, Reason, Yes, seconds
+from pqkit.cli.inputs import AsJson, BadInput, Reason, Yes, seconds, with_unit
 from pqkit.cli.inputs import until as moment_until
 from pqkit.errors import NotFound
 from pqkit.limits import QueueOptions
@@ -112,9 +112,7 @@ def _span(text: str) -> float | str:
 
 
 def _days(text: str) -> float | str:
-    if text.replace(".", "", 1).isdecimal():  # elsewhere that is seconds, and here it would prune nearly all
-        raise typer.BadParameter(f"{text!r} needs its unit, such as {text}d")
-    return NONE if text == NONE else seconds(text) / 86_400
+    return NONE if text == NONE else with_unit(text) / 86_400
 
 
 def _delays(text: str) -> list[float] | str:

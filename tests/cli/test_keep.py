@@ -29,6 +29,7 @@ def test_an_archive_that_cannot_be_written_keeps_the_jobs(pqkit: Any, queue: Que
 def test_the_command_shows_what_it_will_prune_and_asks(pqkit: Any, queue: Queue, add: Any, worker: Leases) -> None:
     ended(queue, add, worker, 3)
     assert pqkit("db", "prune").out == "nothing to prune\n", "the settings keep it for a week"
+    assert pqkit("db", "prune", "--older-than", "0", "--yes").is_one_clear_line, "days, or seconds?"
     asked = pqkit("db", "prune", "--older-than", "0s")
     assert asked.code == 2
     assert "completed" in asked.err
