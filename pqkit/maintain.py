@@ -18,8 +18,9 @@ from pqkit.queue.operate import PAST
 from pqkit.queue.redrive import advance
 from pqkit.queue.sample import Sampler
 from pqkit.queue.ticks import Ticker
-from pqkit.queue.upkeep import NOTHING, Rescued, Upkeep
+from pqkit.queue.upkeep import DUTY_SECONDS, NOTHING, Rescued, Upkeep
 from pqkit.retention import Retention
+from pqkit.rhythm import until_next
 from pqkit.settings import Settings
 
 TICK, IDLE_TICK = 0.2, 0.5
@@ -58,6 +59,7 @@ WORDS = {
     "backfill_schedule": "backfilled a schedule",
 }
 EVERY_SECOND = 1.0
+RENEWED_EVERY = 0.4 * DUTY_SECONDS
 EVERY_TEN_SECONDS = 10.0
 EVERY_MINUTE = 60.0
 EVERY_HOUR = 3_600.0
@@ -105,10 +107,10 @@ class Maintainer(threading.Thread):
             _Timer(EVERY_SECOND, self._sideline.go_on),
         ]
         self._retention, self._backups = Retention(database, settings), Schedule(settings)
-        self._duty = _Timer(EVERY_SECOND, self._take_duty)
+        self._duty, self._renewal = _Timer(EVERY_SECOND, self._take_duty), _Timer(RENEWED_EVERY, self._take_duty)
 
     def run(self) -> None:
-        while not self._done.wait(self._pause):
+        while not self._done.wait(until_next(self._pause)):
             self.tick(time.monotonic())
         self._give_up()
 
@@ -122,7 +124,7 @@ class Maintainer(threading.Thread):
             self._silence_counts_from = now + self._rescue_after
         self._ticked = now
         try:
-            self._duty.run_if_due(now)
+            (self._renewal if self._on_duty else self._duty).run_if_due(now)
             if self._on_duty:
                 for timer in self._timers:
                     timer.run_if_due(now)
@@ -142,6 +144,8 @@ class Maintainer(threading.Thread):
         self._pause = TICK if busy else IDLE_TICK
 
     def _take_duty(self) -> None:
+        if self._on_duty and self._upkeep.renew_duty(self._worker_id):
+            return
         had, self._on_duty = self._on_duty, self._upkeep.take_duty(self._worker_id)
         if self._on_duty and not had:
             self._told = self._upkeep.agenda().last_action
@@ -263,12 +267,12 @@ class _Sideline(threading.Thread):
 
 
 class _Timer:
-    """A duty and when it is due next."""
+    """A duty and when it is due next. A tick that comes a little early counts, or the next would be far too late."""
 
     def __init__(self, every: float, duty: Callable[[], object]) -> None:
         self._every, self._duty, self._next = every, duty, 0.0
 
     def run_if_due(self, now: float) -> None:
         if now >= self._next:
-            self._next = now + self._every
+            self._next = now + self._every - TICK / 2
             self._duty()

@@ -16,6 +16,7 @@ from pqkit.tasks import Task, registry, task
 from tests.fleet import Fleet, fleet_of
 from tests.postgres import Server, running_server
 from tests.support import PATIENCE
+from tests.verbs import set_lease_clock
 
 PYTHON = sys.executable
 
@@ -132,9 +133,9 @@ def queue(url: str) -> Iterator[Queue]:
 @pytest.fixture
 def stopped_clocks(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
     """For the queue no time passes, however slow the machine is."""
-    now, lease_clock = queue.database.now(), queue.database.lease_clock()
+    now = queue.database.now()
     monkeypatch.setattr(queue.database, "now", lambda: now)
-    monkeypatch.setattr(queue.database, "lease_clock", lambda: lease_clock)
+    set_lease_clock(monkeypatch, queue, *queue.database.lease_clock())
 
 
 @pytest.fixture

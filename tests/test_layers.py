@@ -46,6 +46,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "archive": {"files"},
         "past": {"archive"},
         "process": set(),
+        "rhythm": set(),
         "tracing": set(),
         "offspring": set(),
         "statements": {"sql"},

@@ -12,7 +12,7 @@ from pqkit.queue import Leases
 from pqkit.settings import load
 from pqkit.states import MOVES
 from tests.conftest import a_worker
-from tests.verbs import SECOND, claim_one, sql
+from tests.verbs import SECOND, claim_one, set_lease_clock, sql
 
 pytestmark = pytest.mark.usefixtures("add")
 
@@ -49,7 +49,7 @@ def test_workers_that_were_paused_together_do_not_bury_each_other(
     boot, begun = queue.database.lease_clock()
 
     def tick(seconds: int) -> JobState:
-        monkeypatch.setattr(queue.database, "lease_clock", lambda: (boot, begun + seconds * SECOND))
+        set_lease_clock(monkeypatch, queue, boot, begun + seconds * SECOND)
         maintainer.tick(100 + seconds)
         return job.state
 
@@ -62,8 +62,7 @@ def test_workers_that_were_paused_together_do_not_bury_each_other(
 def test_who_is_not_on_duty_does_nothing(
     queue: Queue, add: Any, maintainer: Maintainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moment = queue.database.lease_clock()
-    monkeypatch.setattr(queue.database, "lease_clock", lambda: moment)
+    set_lease_clock(monkeypatch, queue, *queue.database.lease_clock())
     queue.upkeep().take_duty(a_worker(queue, "w2").id)
     job = queue.enqueue(add, {"a": 1}, delay=0.001)
     while queue.database.now() < sql(queue, "SELECT min(due_at) FROM delayed")[0][0]:
@@ -122,3 +121,30 @@ def test_a_database_that_is_away_is_met_again_at_the_next_tick(
         pass
     maintainer.tick(102)
     assert job.state is JobState.PENDING
+
+
+def test_a_tick_that_comes_a_little_early_counts(queue: Queue, add: Any, maintainer: Maintainer) -> None:
+    job, other = queue.enqueue(add, {"a": 1}), a_worker(queue, "w2")
+    claim_one(other)
+    maintainer.tick(100.01)
+    sql(queue, f"UPDATE worker SET process_start = 1 WHERE id = {other.id}")
+    maintainer.tick(101)
+    assert job.state is JobState.PENDING
+
+
+def test_the_duty_is_renewed_in_time_and_given_up_when_another_has_it(
+    queue: Queue, worker: Leases, maintainer: Maintainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (boot, now), other = queue.database.lease_clock(), a_worker(queue, "w2")
+
+    def tick(seconds: float) -> bool:
+        set_lease_clock(monkeypatch, queue, boot, now + round(seconds * SECOND))
+        maintainer.tick(100 + seconds)
+        return queue.upkeep().take_duty(other.id)
+
+    assert not any(tick(seconds / 2) for seconds in range(40))
+    set_lease_clock(monkeypatch, queue, boot, now + 30 * SECOND)
+    assert queue.upkeep().take_duty(other.id), "it was not renewed for ten seconds"
+    maintainer.tick(130)
+    sql(queue, f"UPDATE worker SET process_start = 1 WHERE id = {worker.id}")
+    assert queue.upkeep().rescue(None), "who has lost the duty rescues nobody"

@@ -22,6 +22,7 @@ from pqkit.outcome import completed
 from pqkit.queries import Filter, jobs, misplaced, obstacle
 from pqkit.queries.history import audit
 from pqkit.queue import Finished, Leases
+from pqkit.queue.sample import Sampler
 from pqkit.sql import compiled
 from pqkit.states import JobState
 from tests.conftest import a_worker
@@ -198,6 +199,7 @@ def test_a_machine_whose_clock_is_wrong_by_hours_does_no_harm(queue: Queue, monk
     assert job.state is JobState.SCHEDULED
     assert queue.upkeep().rescue(30) == []
     assert worker.beat().registered
+    assert queue.upkeep().rescue(30) == []
 
 
 def test_a_slow_answer_does_not_make_time_jump() -> None:
@@ -208,6 +210,34 @@ def test_a_slow_answer_does_not_make_time_jump() -> None:
     assert known.now() - 1_000_000 == pytest.approx(distance, abs=SECOND)
     known.learn(300, 9_000_000, 400)
     assert known.now() > 8_000_000, "a clock that was set is followed"
+
+
+def test_each_part_of_an_idle_worker_s_second_is_one_way_to_the_server(
+    queue: Queue, worker: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upkeep, sampler = queue.upkeep(), Sampler(queue.database)
+    upkeep.take_duty(worker.id)
+    parts: dict[str, Callable[[], object]] = {
+        "poll": worker.waiting,
+        "beat": lambda: worker.beat(running=False),
+        "agenda": upkeep.agenda,
+        "rescue": lambda: upkeep.rescue(30),
+        "duty": lambda: upkeep.renew_duty(worker.id),
+        "sample": sampler.sample,
+    }
+    execute, asked = psycopg.Cursor.execute, list[str]()
+
+    def counted(part: str, *arguments: Any, **options: Any) -> Any:
+        asked.append(part)
+        return execute(*arguments, **options)
+
+    sampler.sample()  # it looks at the size of the database only now and then
+    for part, act in parts.items():
+        monkeypatch.setattr(
+            psycopg.Cursor, "execute", lambda *values, part=part, **options: counted(part, *values, **options)
+        )
+        act()
+    assert {part: asked.count(part) for part in parts} == dict.fromkeys(parts, 1) | {"sample": 2}
 
 
 def test_leases_are_judged_by_the_servers_clock_alone(queue: Queue, worker: Leases) -> None:

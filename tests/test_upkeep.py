@@ -14,7 +14,7 @@ from pqkit.queries import misplaced
 from pqkit.queue import Leases
 from pqkit.queue.upkeep import BATCH
 from tests.conftest import a_worker
-from tests.verbs import SECOND, claim, claim_one, complete, end, fail, sql, wait_out
+from tests.verbs import SECOND, claim, claim_one, complete, end, fail, set_lease_clock, sql, wait_out
 
 pytestmark = pytest.mark.usefixtures("add")
 
@@ -175,7 +175,7 @@ def clocks(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Clocks:
 
     def at(awake: int, slept: int = 0) -> None:
         monkeypatch.setattr(clock, "wall", lambda: wall + (awake + slept) * SECOND)
-        monkeypatch.setattr(queue.database, "lease_clock", lambda: (boot, begun + awake * SECOND))
+        set_lease_clock(monkeypatch, queue, boot, begun + awake * SECOND)
 
     return at
 
@@ -222,24 +222,27 @@ def test_one_worker_at_a_time_has_the_duty(queue: Queue, worker: Leases, monkeyp
     assert not upkeep.take_duty(other.id)
     assert upkeep.take_duty(worker.id), "the holder renews it"
     boot, now = queue.database.lease_clock()
-    monkeypatch.setattr(queue.database, "lease_clock", lambda: (boot, now + 6 * SECOND))
+    set_lease_clock(monkeypatch, queue, boot, now + 6 * SECOND)
     assert upkeep.take_duty(other.id), "a holder that stopped renewing loses it"
     upkeep.drop_duty(worker.id)
     assert not upkeep.take_duty(worker.id), "who does not hold it cannot drop it"
-    monkeypatch.setattr(queue.database, "lease_clock", lambda: ("another boot", 0))
+    set_lease_clock(monkeypatch, queue, "another boot", 0)
     assert upkeep.take_duty(worker.id)
 
 
 @pytest.mark.usefixtures("stopped_clocks")
-def test_a_duty_is_written_anew_when_half_of_its_time_is_over(
+def test_a_duty_is_renewed_until_its_time_is_over(
     queue: Queue, worker: Leases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (boot, now), ends = queue.database.lease_clock(), []
-    for seconds in (0, 2, 3):
-        monkeypatch.setattr(queue.database, "lease_clock", lambda: (boot, now + seconds * SECOND))  # noqa: B023
-        assert queue.upkeep().take_duty(worker.id)
-        ends += [until - now for (until,) in sql(queue, "SELECT until FROM duty")]
-    assert ends == [5 * SECOND, 5 * SECOND, 8 * SECOND]
+    (boot, now), upkeep, ends = queue.database.lease_clock(), queue.upkeep(), []
+    assert not upkeep.renew_duty(worker.id), "who has none has none to renew"
+    assert upkeep.take_duty(worker.id)
+    for seconds in (4, 8, 13):
+        set_lease_clock(monkeypatch, queue, boot, now + seconds * SECOND)
+        ends.append((upkeep.renew_duty(worker.id), sql(queue, "SELECT until FROM duty")[0][0] - now))
+    assert ends == [(True, 9 * SECOND), (True, 13 * SECOND), (False, 13 * SECOND)]
+    assert upkeep.take_duty(a_worker(queue, "w2").id)
+    assert not upkeep.renew_duty(worker.id), "another has it"
 
 
 def test_the_duty_of_a_worker_whose_process_is_gone_is_taken_at_once(queue: Queue, worker: Leases) -> None:

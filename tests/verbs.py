@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from pqkit.outcome import Claim, Outcome, completed, ended_by
 from pqkit.queue import Finished, Leases, Queue
 
@@ -35,6 +37,12 @@ def fail(worker: Leases, queue: Queue, claimed: Claim, error: BaseException | No
 def wait_out(queue: Queue, seconds: float) -> None:
     """Stage what is due so many seconds from now."""
     queue.upkeep().stage(queue.database.now() + round(seconds * SECOND))
+
+
+def set_lease_clock(monkeypatch: pytest.MonkeyPatch, queue: Queue, boot: str, now: int) -> None:
+    """Let the lease clock of this process, or the server's, stand at ``now``."""
+    for reading in ("lease_clock", "lease_moment"):
+        monkeypatch.setattr(queue.database, reading, lambda: (boot, now))
 
 
 def sql(queue: Queue, text: str) -> list[tuple[Any, ...]]:

@@ -124,6 +124,12 @@ class Database(ABC):
         with self.read() as tx:
             return tx.rows(statement, *values)
 
+    def write_one(self, statement: Statement, *values: Any) -> int:
+        """Carry out and commit one statement; the number of rows it changed. Only for what may be done twice: where a
+        connection breaks before the answer, it is sent again."""
+        with self.write() as tx:
+            return tx.run(statement, *values)
+
     @abstractmethod
     def join(self, session: "Session") -> Transaction:
         """Statements inside the caller's own transaction. ForeignSession where it is on another database."""
@@ -135,6 +141,11 @@ class Database(ABC):
     @abstractmethod
     def lease_clock(self) -> tuple[str, int]:
         """(whose clock, microseconds): two readings compare only where the first part is the same."""
+
+    def lease_moment(self) -> tuple[str, int | None]:
+        """``lease_clock`` for a statement that takes a reading: None lets the server read its clock as it works on it,
+        which saves the question."""
+        return self.lease_clock()
 
     @abstractmethod
     def wake(self) -> Wake:

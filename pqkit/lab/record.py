@@ -92,7 +92,7 @@ def refusals(queue: Queue) -> int:
 def on_duty(queue: Queue) -> int | None:
     """The pid of the worker that has the maintenance duty."""
     with queue.database.read() as tx:
-        held = tx.row(sql.DUTY_HELD, "maintenance")
+        held = tx.row(sql.DUTY_HELD, queue.database.lease_moment()[1], "maintenance")
     return next((worker.pid for worker in workers(queue.database) if held and worker.id == held[0]), None)
 
 

@@ -160,16 +160,23 @@ class Leases:
         at = self._limited.next_at
         return most if at is None else min(most, max(0.0, (at - self._database.now()) / SECOND))
 
-    def beat(self, reports: Sequence[Report] = (), *, stopping: bool = False) -> Beat:
-        """Renew every lease of this worker in one row, hand in reports, learn what was asked to cancel."""
-        boot, now_clock = self._database.lease_clock()
-        now, memory = self._database.now(), clock.memory()
-        with self._rolled_up() as counted, self._database.write() as tx:
-            rollup.write(tx, counted, self.id)
-            alive = tx.run(sql.BEAT, boot, now_clock, now, memory, now if stopping else None, self.id)
-            self._keep(tx, reports)
-            asked = tx.rows(sql.CANCEL_ASKED, self.id)
+    def beat(self, reports: Sequence[Report] = (), *, stopping: bool = False, running: bool = True) -> Beat:
+        """Renew every lease of this worker in one row, hand in reports, and learn what was asked to cancel, where it
+        is ``running`` anything."""
+        now = self._database.now()
+        me = (*self._database.lease_moment(), now, clock.memory(), now if stopping else None, self.id)
+        with self._rolled_up() as counted:
+            alive = self._beat(me, counted, reports)
+        asked = self._database.rows(sql.CANCEL_ASKED, self.id) if running else ()
         return Beat(bool(alive), frozenset(job_id for (job_id,) in asked))
+
+    def _beat(self, me: tuple[object, ...], counted: Counted, reports: Sequence[Report]) -> int:
+        if not counted and not reports:
+            return self._database.write_one(sql.BEAT, *me)
+        with self._database.write() as tx:
+            rollup.write(tx, counted, self.id)
+            self._keep(tx, reports)
+            return tx.run(sql.BEAT, *me)
 
     def end(self, reason: str) -> None:
         """Leave the registry; the row stays as the history of this life."""

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from pqkit.db import Database, Transaction
+from pqkit.db import Database
 from pqkit.queue.foresee import foresee
 from pqkit.queue.rollup import Key, Sums, write
 from pqkit.sql import compiled as sql
@@ -24,7 +24,8 @@ STATES = (JobState.PENDING, JobState.SCHEDULED, JobState.RETRYING, JobState.PROC
 
 class Looked(NamedTuple):
     """What a look has counted: unfinished jobs by queue and state, since when the oldest pending one waits, ended jobs
-    by state, living workers with (slots, memory) and the jobs that each holds, and the highest id of a job."""
+    by state, living workers with (slots, memory) and the jobs that each holds, the highest id of a job, the one up to
+    which those that came are counted, and how many forecasts are to be judged yet."""
 
     unfinished: dict[str, Counter[JobState]]
     since: dict[str, int]
@@ -32,6 +33,8 @@ class Looked(NamedTuple):
     workers: dict[int, tuple[int, int]]
     held: Counter[int]
     last_job: int
+    counted_to: int
+    forecasts: int
 
 
 class Sampler:
@@ -43,6 +46,7 @@ class Sampler:
         self._sizes: Sequence[int | None] = (None, None, None)
         self._commit: int | None = None
         self._last_job: int | None = None
+        self._may_foresee = True
 
     def sample_if_due(self, clock: float) -> bool:
         """Take a sample unless it is too early for one at ``clock`` (monotonic seconds); whether it was taken."""
@@ -51,34 +55,41 @@ class Sampler:
         began = time.monotonic()
         self.sample()
         self._next = clock + max(EVERY, REST * (time.monotonic() - began))
-        if clock >= self._next_forecast:
+        if self._may_foresee and clock >= self._next_forecast:
             self._next_forecast = clock + FORESEE_EVERY
             foresee(self._database)
         return True
 
     def sample(self) -> None:
         """Count, and write what was counted."""
-        with self._database.read() as tx:
-            looked = _look(tx)
-            counted_to, came = self._came(tx)
+        looked = _look(self._database.rows(sql.LOOK))
+        came = self._came(looked.counted_to)
         now = self._database.now()
+        pulse = (now, 1, 1, *_slots(looked), *self._measured(), *_totals(looked))
+        depths = [(now, 1, *row) for row in _depths(looked, now)]
         began = time.monotonic()
+        if came or depths:
+            self._write(pulse, depths, came, looked.counted_to)
+        else:
+            self._database.write_one(sql.INSERT_PULSE, *pulse, looked.counted_to)
+        self._commit = round((time.monotonic() - began) * 1_000_000)
+        self._last_job = looked.last_job
+        self._may_foresee = bool(depths or looked.forecasts)
+
+    def _came(self, counted_to: int) -> list[Any]:
+        """A bounded number of jobs that came and are not counted yet."""
+        until = counted_to if self._last_job is None else self._last_job
+        return self._database.rows(sql.CAME, counted_to, until, MOST_JOBS) if until > counted_to else []
+
+    def _write(self, pulse: tuple[object, ...], depths: list[Any], came: list[Any], counted_to: int) -> None:
         with self._database.write() as tx:
-            if came and _counted_to(tx) == counted_to:
+            if came and tx.row(sql.COUNTED_TO)[0] == counted_to:
                 counted_to = max(row[-1] for row in came)
                 write(
                     tx, {Key(second, queue, task, "enqueued"): Sums(count) for second, queue, task, count, _ in came}, 0
                 )
-            tx.run(sql.INSERT_PULSE, now, 1, 1, *_slots(looked), *self._measured(), *_totals(looked), counted_to)
-            tx.run_many(sql.INSERT_DEPTH, [(now, 1, *row) for row in _depths(looked, now)])
-        self._commit = round((time.monotonic() - began) * 1_000_000)
-        self._last_job = looked.last_job
-
-    def _came(self, tx: Transaction) -> tuple[int, list[Any]]:
-        """Up to which job those that came are counted, and a bounded number of later ones."""
-        counted_to = _counted_to(tx)
-        until = counted_to if self._last_job is None else self._last_job
-        return counted_to, tx.rows(sql.CAME, counted_to, until, MOST_JOBS) if until > counted_to else []
+            tx.run(sql.INSERT_PULSE, *pulse, counted_to)
+            tx.run_many(sql.INSERT_DEPTH, depths)
 
     def _measured(self) -> tuple[int | None, ...]:
         """The last commit's time twice (mean and most), and the sizes."""
@@ -89,25 +100,24 @@ class Sampler:
         return self._commit, self._commit, *self._sizes
 
 
-def _counted_to(tx: Transaction) -> int:
-    found = tx.row(sql.COUNTED_TO) or tx.row(sql.COUNTED_TO_EVER)
-    return int(found[0])
-
-
-def _look(tx: Transaction) -> Looked:
+def _look(rows: list[Any]) -> Looked:
     unfinished: dict[str, Counter[JobState]] = defaultdict(Counter)
-    since, held = {}, Counter[int]()
-    for queue, count, oldest in tx.rows(sql.COUNT_READY):
-        unfinished[queue][JobState.PENDING] += count
-        since[queue] = oldest
-    for queue, state, count in tx.rows(sql.COUNT_DELAYED):
-        unfinished[queue][JobState(state)] += count
-    for queue, worker, count in tx.rows(sql.COUNT_LEASED):
-        unfinished[queue][JobState.PROCESSING] += count
-        held[worker] += count
-    ended = {JobState(state): count for state, count in tx.rows(sql.COUNT_CLOSED)}
-    workers = {worker: (slots, memory) for worker, slots, memory in tx.rows(sql.SLOTS_THERE)}
-    return Looked(unfinished, since, ended, workers, held, tx.row(sql.LAST_JOB)[0])
+    since, ended, workers, held, whole = {}, {}, {}, Counter[int](), (0, 0, 0)
+    for part, queue, state, worker, count, more in rows:
+        if part == "ready":
+            unfinished[queue][JobState.PENDING], since[queue] = count, more
+        elif part == "delayed":
+            unfinished[queue][JobState(state)] += count
+        elif part == "lease":
+            unfinished[queue][JobState.PROCESSING] += count
+            held[worker] += count
+        elif part == "closed":
+            ended[JobState(state)] = count
+        elif part == "worker":
+            workers[worker] = count, more
+        else:
+            whole = worker, count, more
+    return Looked(unfinished, since, ended, workers, held, *whole)
 
 
 def _slots(looked: Looked) -> tuple[int, int, int, int]:

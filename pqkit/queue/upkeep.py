@@ -1,7 +1,7 @@
 """What maintenance does to the queue: stage, rescue, prune; idempotent, in bounded batches, safe to run twice."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pqkit import offspring
 from pqkit.db import Database, Transaction, clock
@@ -16,11 +16,12 @@ from pqkit.states import JobState
 
 BATCH = 500
 DUTY_SECONDS = 5.0
+DUTY_SPAN = round(DUTY_SECONDS * SECOND)
 LEFT_BEHIND = "it left leases behind"
 
 
 class Living(NamedTuple):
-    """A registry row of a worker that has not ended, as the look for the dead reads it."""
+    """A registry row of a worker that has not ended, as the look for the dead reads it, and the lease clock then."""
 
     id: int
     name: str
@@ -29,6 +30,7 @@ class Living(NamedTuple):
     pid_space: str
     boot_id: str
     beat: int
+    now: int
 
 
 class Agenda(NamedTuple):
@@ -81,29 +83,29 @@ class Upkeep:
         self._database = database
 
     def take_duty(self, worker_id: int, name: str = "maintenance") -> bool:
-        """Take the duty for a few seconds of the lease clock, or renew it when half of them are over; False while a
-        living other holds it."""
-        boot, now = self._database.lease_clock()
-        seen = self._database.row(sql.DUTY_HELD, name)
-        if seen and seen[:2] == (worker_id, boot) and seen[2] - now > DUTY_SECONDS / 2 * SECOND:
-            return True
-        if seen and seen[0] != worker_id:
-            with self._database.read() as tx:
-                if _held_by_other(tx, name, worker_id, (boot, now)):
-                    return False
+        """Take the duty for a few seconds of the lease clock; False while a living other holds it."""
+        boot, reading = self._database.lease_moment()
+        seen = self._database.row(sql.DUTY_HELD, reading, name)
+        if seen and _held_by_other(seen, worker_id, boot):
+            return False
         with self._database.write() as tx:
-            held = tx.row(sql.DUTY_HELD, name)
-            if _held_by_other(tx, name, worker_id, (boot, now)):
+            held = tx.row(sql.DUTY_HELD, reading, name)
+            if held and _held_by_other(held, worker_id, boot):
                 return False
             # Of two that come at once, the second finds the row gone that it saw, or a new one in its place.
             if held and not tx.run(sql.DELETE_DUTY, name, held[0], held[2]):
                 return False
-            return bool(tx.run(sql.INSERT_DUTY, name, worker_id, boot, now + round(DUTY_SECONDS * SECOND)))
+            return bool(tx.run(sql.INSERT_DUTY, name, worker_id, boot, reading, DUTY_SPAN))
+
+    def renew_duty(self, worker_id: int, name: str = "maintenance") -> bool:
+        """Hold the duty for some seconds more; False where its time is over, or another has it."""
+        boot, reading = self._database.lease_moment()
+        return bool(self._database.write_one(sql.RENEW_DUTY, reading, DUTY_SPAN, name, worker_id, boot))
 
     def drop_duty(self, worker_id: int, name: str = "maintenance") -> None:
         """Give the duty up, so that another takes it at once."""
         with self._database.write() as tx:
-            held = tx.row(sql.DUTY_HELD, name)
+            held = tx.row(sql.DUTY_HELD, self._database.lease_moment()[1], name)
             if held and held[0] == worker_id:
                 tx.run(sql.DELETE_DUTY, name, held[0], held[2])
 
@@ -133,10 +135,11 @@ class Upkeep:
     def rescue(self, stale_after: float | None) -> list[Rescued]:
         """Put back what dead workers held. ``stale_after`` seconds without a beat count as death; None asks only
         whether the process is gone."""
-        living = [Living(*row) for row in self._database.rows(sql.LIVING)]
-        orphaned = [row[0] for row in self._database.rows(sql.ORPHANED_WORKERS, BATCH)]
-        clock_now = self._database.lease_clock()
-        dead = [(worker, reason) for worker in living if (reason := _death(worker, clock_now, stale_after))]
+        boot, reading = self._database.lease_moment()
+        holders = self._database.rows(sql.HOLDERS, reading, BATCH)
+        orphaned = [row[0] for row in holders if row[1] is None]
+        living = [Living(*row) for row in holders if row[1] is not None]
+        dead = [(worker, reason) for worker in living if (reason := _death(worker, boot, stale_after))]
         rescued = [self._bury(worker, reason) for worker, reason in dead]
         rescued += [self._free(worker, Rescued(f"worker {worker}", LEFT_BEHIND, [], [], [])) for worker in orphaned]
         return [found for found in rescued if found]
@@ -231,13 +234,12 @@ class Upkeep:
             return merge(tx, now)
 
 
-def _held_by_other(tx: Transaction, name: str, worker_id: int, now: tuple[str, int]) -> bool:
+def _held_by_other(seen: tuple[Any, ...], worker_id: int, boot: str) -> bool:
     """Whether another has the duty: its time is not over, and its process is not known to be gone."""
-    holder, boot, until = tx.row(sql.DUTY_HELD, name) or (worker_id, "", 0)
-    if holder == worker_id or boot != now[0] or until <= now[1]:
+    holder, its_boot, until, worker = *seen[:3], Living(*seen[3:])
+    if holder == worker_id or its_boot != boot or until <= worker.now:
         return False
-    living = (Living(*row) for row in tx.rows(sql.LIVING))
-    return not any(worker.id == holder and _death(worker, now, None) for worker in living)
+    return worker.id is None or not _death(worker, boot, None)
 
 
 def _end_offspring(worker: Living) -> list[offspring.Ended]:
@@ -267,13 +269,12 @@ def _lost(claim: Claim, cancel_asked: object, reason: str, *, alone: bool) -> Ou
     return Outcome("crashed", JobState.PENDING, error=summary, summary=summary)
 
 
-def _death(worker: Living, now: tuple[str, int], stale_after: float | None) -> str | None:
-    boot, microseconds = now
+def _death(worker: Living, boot: str, stale_after: float | None) -> str | None:
     if worker.boot_id != boot:
         return "its machine was started anew"
     if worker.pid_space == clock.pid_space() and clock.process_start(worker.pid) != worker.process_start:
         return "its process is gone"
-    silent = (microseconds - worker.beat) / 1_000_000
+    silent = (worker.now - worker.beat) / SECOND
     if stale_after is not None and silent > stale_after:
         return f"no heartbeat for {silent:.0f} s"
     return None

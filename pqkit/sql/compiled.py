@@ -1209,9 +1209,10 @@ BEAT = Statement(
         (),
     ),
     Text(
-        'UPDATE worker SET boot_id=%s::VARCHAR COLLATE "C", beat=%s::BIGINT, heartbeat_at=%s::BIGINT, '
-        "memory=%s::BIGINT, stopping_at=CASE WHEN (%s::BIGINT IS NULL) THEN worker.stopping_at ELSE "
-        "%s::BIGINT END WHERE worker.id = %s::BIGINT AND worker.ended_at IS NULL",
+        'UPDATE worker SET boot_id=%s::VARCHAR COLLATE "C", beat=coalesce(%s::BIGINT, CAST(EXTRACT(epoch FROM '
+        "clock_timestamp()) * 1000000 AS BIGINT)), heartbeat_at=%s::BIGINT, memory=%s::BIGINT, "
+        "stopping_at=CASE WHEN (%s::BIGINT IS NULL) THEN worker.stopping_at ELSE %s::BIGINT END WHERE "
+        "worker.id = %s::BIGINT AND worker.ended_at IS NULL",
         (0, 1, 2, 3, 4, 4, 5),
         (),
     ),
@@ -1268,17 +1269,6 @@ BURY_WORKER = Statement(
     Text(
         'UPDATE worker SET ended_at=%s::BIGINT, end_reason=%s::VARCHAR COLLATE "C" WHERE worker.id = '
         "%s::BIGINT AND worker.ended_at IS NULL AND worker.beat = %s::BIGINT",
-    ),
-)
-
-LIVING = Statement(
-    Text(
-        "SELECT worker.id, worker.name, worker.pid, worker.process_start, worker.pid_space, worker.boot_id, "
-        "worker.beat FROM worker WHERE worker.ended_at IS NULL",
-    ),
-    Text(
-        "SELECT worker.id, worker.name, worker.pid, worker.process_start, worker.pid_space, worker.boot_id, "
-        "worker.beat FROM worker WHERE worker.ended_at IS NULL",
     ),
 )
 
@@ -1352,25 +1342,69 @@ LEASES_OF = Statement(
     ),
 )
 
-ORPHANED_WORKERS = Statement(
+HOLDERS = Statement(
     Text(
-        "SELECT DISTINCT lease.worker_id FROM lease WHERE NOT (EXISTS (SELECT * FROM worker WHERE worker.id = "
-        "lease.worker_id AND worker.ended_at IS NULL)) LIMIT ? + 0 OFFSET ?",
-        (0, 1),
+        "SELECT worker.id, worker.name, worker.pid, worker.process_start, worker.pid_space, worker.boot_id, "
+        "worker.beat, ? AS anon_1 FROM worker WHERE worker.ended_at IS NULL UNION ALL SELECT "
+        "anon_2.worker_id, NULL AS anon_3, NULL AS anon__1, NULL AS anon__2, NULL AS anon__3, NULL AS "
+        "anon__4, NULL AS anon__5, NULL AS anon__6 FROM (SELECT DISTINCT lease.worker_id AS worker_id FROM "
+        "lease WHERE NOT (EXISTS (SELECT * FROM worker WHERE worker.id = lease.worker_id AND worker.ended_at "
+        "IS NULL)) LIMIT ? + 0 OFFSET ?) AS anon_2",
+        (0, 1, 2),
         (0,),
     ),
     Text(
-        "SELECT DISTINCT lease.worker_id FROM lease WHERE NOT (EXISTS (SELECT * FROM worker WHERE worker.id = "
-        "lease.worker_id AND worker.ended_at IS NULL)) LIMIT %s::INTEGER + 0",
+        "SELECT worker.id, worker.name, worker.pid, worker.process_start, worker.pid_space, worker.boot_id, "
+        "worker.beat, coalesce(%s::BIGINT, CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)) "
+        "AS coalesce_1 FROM worker WHERE worker.ended_at IS NULL UNION ALL SELECT anon_1.worker_id, NULL AS "
+        "anon_2, NULL AS anon__1, NULL AS anon__2, NULL AS anon__3, NULL AS anon__4, NULL AS anon__5, NULL AS "
+        "anon__6 FROM (SELECT DISTINCT lease.worker_id AS worker_id FROM lease WHERE NOT (EXISTS (SELECT * "
+        "FROM worker WHERE worker.id = lease.worker_id AND worker.ended_at IS NULL)) LIMIT %s::INTEGER + 0) "
+        "AS anon_1",
     ),
 )
 
 DUTY_HELD = Statement(
     Text(
-        "SELECT duty.worker_id, duty.boot_id, duty.until FROM duty WHERE duty.name = ?",
+        "SELECT duty.worker_id, duty.boot_id, duty.until, worker.id, worker.name, worker.pid, "
+        "worker.process_start, worker.pid_space, worker.boot_id AS boot_id_1, worker.beat, ? AS anon_1 FROM "
+        "duty LEFT OUTER JOIN worker ON worker.id = duty.worker_id AND worker.ended_at IS NULL WHERE "
+        "duty.name = ?",
     ),
     Text(
-        'SELECT duty.worker_id, duty.boot_id, duty.until FROM duty WHERE duty.name = %s::VARCHAR COLLATE "C"',
+        "SELECT duty.worker_id, duty.boot_id, duty.until, worker.id, worker.name, worker.pid, "
+        "worker.process_start, worker.pid_space, worker.boot_id AS boot_id_1, worker.beat, "
+        "coalesce(%s::BIGINT, CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)) AS coalesce_1 "
+        "FROM duty LEFT OUTER JOIN worker ON worker.id = duty.worker_id AND worker.ended_at IS NULL WHERE "
+        'duty.name = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+RENEW_DUTY = Statement(
+    Text(
+        "UPDATE duty SET until=(? + ?) WHERE duty.name = ? AND duty.worker_id = ? AND duty.boot_id = ? AND "
+        "duty.until > ?",
+        (0, 1, 2, 3, 4, 0),
+        (),
+    ),
+    Text(
+        "UPDATE duty SET until=(coalesce(%s::BIGINT, CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000000 AS "
+        'BIGINT)) + %s::BIGINT) WHERE duty.name = %s::VARCHAR COLLATE "C" AND duty.worker_id = %s::BIGINT AND '
+        'duty.boot_id = %s::VARCHAR COLLATE "C" AND duty.until > coalesce(%s::BIGINT, CAST(EXTRACT(epoch FROM '
+        "clock_timestamp()) * 1000000 AS BIGINT))",
+        (0, 1, 2, 3, 4, 0),
+        (),
+    ),
+)
+
+INSERT_DUTY = Statement(
+    Text(
+        "INSERT INTO duty (name, worker_id, boot_id, until) VALUES (?, ?, ?, (? + ?)) ON CONFLICT DO NOTHING",
+    ),
+    Text(
+        'INSERT INTO duty (name, worker_id, boot_id, until) VALUES (%s::VARCHAR COLLATE "C", %s::BIGINT, '
+        '%s::VARCHAR COLLATE "C", (coalesce(%s::BIGINT, CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000000 '
+        "AS BIGINT)) + %s::BIGINT)) ON CONFLICT DO NOTHING",
     ),
 )
 
@@ -1386,21 +1420,6 @@ DELETE_DUTY = Statement(
         'DELETE FROM duty USING unnest(%s::TEXT[] COLLATE "C", %s::BIGINT[], %s::BIGINT[]) AS rows(name, '
         "worker_id, until) WHERE duty.name = rows.name AND duty.worker_id = rows.worker_id AND duty.until = "
         "rows.until",
-    ),
-)
-
-INSERT_DUTY = Statement(
-    Text(
-        "INSERT INTO duty (name, worker_id, boot_id, until) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-    ),
-    Text(
-        'INSERT INTO duty (name, worker_id, boot_id, until) VALUES (%s::VARCHAR COLLATE "C", %s::BIGINT, '
-        '%s::VARCHAR COLLATE "C", %s::BIGINT) ON CONFLICT DO NOTHING',
-    ),
-    Text(
-        "INSERT INTO duty (name, worker_id, boot_id, until) SELECT rows.name, rows.worker_id, rows.boot_id, "
-        'rows.until FROM unnest(%s::TEXT[] COLLATE "C", %s::BIGINT[], %s::TEXT[] COLLATE "C", %s::BIGINT[]) '
-        "AS rows(name, worker_id, boot_id, until) ON CONFLICT DO NOTHING",
     ),
 )
 
@@ -1465,52 +1484,54 @@ FORGET_ROLLUPS = Statement(
     ),
 )
 
-COUNT_READY = Statement(
+COUNTED_TO = Statement(
     Text(
-        "SELECT ready.queue, count(*) AS count_1, min(ready.since) AS min_1 FROM ready GROUP BY ready.queue",
+        "SELECT coalesce((SELECT pulse.counted_to FROM pulse WHERE pulse.width = 1 ORDER BY pulse.at DESC "
+        "LIMIT 1 OFFSET ?), (SELECT coalesce(max(pulse.counted_to), 0) AS coalesce_2 FROM pulse)) AS "
+        "coalesce_1",
+        (0,),
+        (0,),
     ),
     Text(
-        "SELECT ready.queue, count(*) AS count_1, min(ready.since) AS min_1 FROM ready GROUP BY ready.queue",
-    ),
-)
-
-COUNT_DELAYED = Statement(
-    Text(
-        "SELECT job.queue, delayed.state, count(*) AS count_1 FROM delayed JOIN job ON job.id = "
-        "delayed.job_id GROUP BY job.queue, delayed.state",
-    ),
-    Text(
-        "SELECT job.queue, delayed.state, count(*) AS count_1 FROM delayed JOIN job ON job.id = "
-        "delayed.job_id GROUP BY job.queue, delayed.state",
+        "SELECT coalesce((SELECT pulse.counted_to FROM pulse WHERE pulse.width = 1 ORDER BY pulse.at DESC "
+        "LIMIT 1), (SELECT coalesce(max(pulse.counted_to), 0) AS coalesce_2 FROM pulse)) AS coalesce_1",
     ),
 )
 
-COUNT_LEASED = Statement(
+LOOK = Statement(
     Text(
-        "SELECT job.queue, lease.worker_id, count(*) AS count_1 FROM lease JOIN job ON job.id = lease.job_id "
-        "GROUP BY job.queue, lease.worker_id",
+        "SELECT 'ready' AS part, ready.queue AS queue, '' AS state, 0 AS worker, count(*) AS count, "
+        "min(ready.since) AS more FROM ready GROUP BY ready.queue UNION ALL SELECT 'delayed' AS part, "
+        "job.queue AS queue, delayed.state AS state, 0 AS worker, count(*) AS count, 0 AS more FROM delayed "
+        "JOIN job ON job.id = delayed.job_id GROUP BY job.queue, delayed.state UNION ALL SELECT 'lease' AS "
+        "part, job.queue AS queue, '' AS state, lease.worker_id AS worker, count(*) AS count, 0 AS more FROM "
+        "lease JOIN job ON job.id = lease.job_id GROUP BY job.queue, lease.worker_id UNION ALL SELECT "
+        "'closed' AS part, '' AS queue, closed.state AS state, 0 AS worker, count(*) AS count, 0 AS more FROM "
+        "closed GROUP BY closed.state UNION ALL SELECT 'worker' AS part, '' AS queue, '' AS state, worker.id "
+        "AS worker, worker.slots AS count, worker.memory AS more FROM worker WHERE worker.ended_at IS NULL "
+        "UNION ALL SELECT 'whole' AS part, '' AS queue, '' AS state, (SELECT coalesce(max(job.id), 0) AS "
+        "coalesce_1 FROM job) AS worker, coalesce((SELECT pulse.counted_to FROM pulse WHERE pulse.width = 1 "
+        "ORDER BY pulse.at DESC LIMIT 1 OFFSET ?), (SELECT coalesce(max(pulse.counted_to), 0) AS coalesce_2 "
+        "FROM pulse)) AS count, (SELECT count(*) AS count_1 FROM forecast WHERE forecast.decided_at IS NULL) "
+        "AS more",
+        (0,),
+        (0,),
     ),
     Text(
-        "SELECT job.queue, lease.worker_id, count(*) AS count_1 FROM lease JOIN job ON job.id = lease.job_id "
-        "GROUP BY job.queue, lease.worker_id",
-    ),
-)
-
-COUNT_CLOSED = Statement(
-    Text(
-        "SELECT closed.state, count(*) AS count_1 FROM closed GROUP BY closed.state",
-    ),
-    Text(
-        "SELECT closed.state, count(*) AS count_1 FROM closed GROUP BY closed.state",
-    ),
-)
-
-SLOTS_THERE = Statement(
-    Text(
-        "SELECT worker.id, worker.slots, worker.memory FROM worker WHERE worker.ended_at IS NULL",
-    ),
-    Text(
-        "SELECT worker.id, worker.slots, worker.memory FROM worker WHERE worker.ended_at IS NULL",
+        "SELECT 'ready' AS part, ready.queue AS queue, '' AS state, 0 AS worker, count(*) AS count, "
+        "min(ready.since) AS more FROM ready GROUP BY ready.queue UNION ALL SELECT 'delayed' AS part, "
+        "job.queue AS queue, delayed.state AS state, 0 AS worker, count(*) AS count, 0 AS more FROM delayed "
+        "JOIN job ON job.id = delayed.job_id GROUP BY job.queue, delayed.state UNION ALL SELECT 'lease' AS "
+        "part, job.queue AS queue, '' AS state, lease.worker_id AS worker, count(*) AS count, 0 AS more FROM "
+        "lease JOIN job ON job.id = lease.job_id GROUP BY job.queue, lease.worker_id UNION ALL SELECT "
+        "'closed' AS part, '' AS queue, closed.state AS state, 0 AS worker, count(*) AS count, 0 AS more FROM "
+        "closed GROUP BY closed.state UNION ALL SELECT 'worker' AS part, '' AS queue, '' AS state, worker.id "
+        "AS worker, worker.slots AS count, worker.memory AS more FROM worker WHERE worker.ended_at IS NULL "
+        "UNION ALL SELECT 'whole' AS part, '' AS queue, '' AS state, (SELECT coalesce(max(job.id), 0) AS "
+        "coalesce_1 FROM job) AS worker, coalesce((SELECT pulse.counted_to FROM pulse WHERE pulse.width = 1 "
+        "ORDER BY pulse.at DESC LIMIT 1), (SELECT coalesce(max(pulse.counted_to), 0) AS coalesce_2 FROM "
+        "pulse)) AS count, (SELECT count(*) AS count_1 FROM forecast WHERE forecast.decided_at IS NULL) AS "
+        "more",
     ),
 )
 
@@ -1522,19 +1543,6 @@ PAUSED_NOW = Statement(
     Text(
         "SELECT queue.name FROM queue WHERE queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR "
         "queue.paused_until > %s::BIGINT)",
-    ),
-)
-
-LAST_JOB = Statement(
-    Text(
-        "SELECT coalesce(max(job.id), ?) AS coalesce_1 FROM job",
-        (0,),
-        (0,),
-    ),
-    Text(
-        "SELECT coalesce(max(job.id), %s::INTEGER) AS coalesce_1 FROM job",
-        (0,),
-        (0,),
     ),
 )
 
@@ -1552,32 +1560,6 @@ CAME = Statement(
         "max(anon_1.id) AS max_1 FROM (SELECT job.id AS id, job.created_at AS created_at, job.queue AS queue, "
         "job.task AS task FROM job WHERE job.id > %s::BIGINT AND job.id <= %s::BIGINT ORDER BY job.id LIMIT "
         "%s::INTEGER + 0) AS anon_1 GROUP BY 1, anon_1.queue, anon_1.task",
-    ),
-)
-
-COUNTED_TO = Statement(
-    Text(
-        "SELECT pulse.counted_to FROM pulse WHERE pulse.width = ? ORDER BY pulse.at DESC LIMIT 1 OFFSET ?",
-        (0, 1),
-        (1, 0),
-    ),
-    Text(
-        "SELECT pulse.counted_to FROM pulse WHERE pulse.width = %s::INTEGER ORDER BY pulse.at DESC LIMIT 1",
-        (0,),
-        (1,),
-    ),
-)
-
-COUNTED_TO_EVER = Statement(
-    Text(
-        "SELECT coalesce(max(pulse.counted_to), ?) AS coalesce_1 FROM pulse",
-        (0,),
-        (0,),
-    ),
-    Text(
-        "SELECT coalesce(max(pulse.counted_to), %s::INTEGER) AS coalesce_1 FROM pulse",
-        (0,),
-        (0,),
     ),
 )
 

@@ -4,9 +4,23 @@ Core's executemany with dictionaries costs three times the driver's own; what is
 conversion) is not needed, because every stored value is an integer, a float or text.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Integer, Table, any_, bindparam, column, delete, func, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Table,
+    any_,
+    bindparam,
+    cast,
+    column,
+    delete,
+    extract,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.engine import Dialect
@@ -79,6 +93,13 @@ class OnPostgresql:
     def written(self) -> Written:
         """What ``Text`` is made of."""
         return write_out(self.core, POSTGRESQL, self.params)
+
+
+def by_lease_clock(form: Callable[[ColumnElement[int]], ClauseElement], *params: str) -> Declared:
+    """``form`` of the lease clock's reading, the parameter ``clock``; where that is NULL, the server reads its own."""
+    reading = bindparam("clock", type_=BigInteger)
+    own = cast(extract("epoch", func.clock_timestamp()) * literal_column("1000000"), BigInteger)
+    return Declared(form(reading), params, postgresql=form(func.coalesce(reading, own)))
 
 
 def insert_row(table: Table, *columns: str, unless_there: bool = False, **always: str) -> Declared:

@@ -1,25 +1,55 @@
 """What maintenance counts about once a second, how samples become wider rows, and forecasts."""
 
-from sqlalchemy import Integer, Table, bindparam, delete, func, literal_column, or_, select, update
+from typing import Any
+
+from sqlalchemy import Integer, Select, Table, bindparam, delete, func, literal_column, or_, select, union_all, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from pqkit.samples import Depth, Pulse
 from pqkit.statements.declare import Declared, equal, insert_row, up_to
 from pqkit.statements.tables import CLOSED, DELAYED, DEPTH, FORECAST, JOB, LEASE, PULSE, QUEUE, READY, WORKER
 
-COUNT_READY = Declared(select(READY.c.queue, func.count(), func.min(READY.c.since)).group_by(READY.c.queue))
-COUNT_DELAYED = Declared(
-    select(JOB.c.queue, DELAYED.c.state, func.count())
-    .join_from(DELAYED, JOB, JOB.c.id == DELAYED.c.job_id)
-    .group_by(JOB.c.queue, DELAYED.c.state)
+
+def _part(name: str, **columns: ColumnElement[Any]) -> Select[Any]:
+    """A part of the look; what it has nothing to say of is empty or 0."""
+    said = {
+        "queue": literal_column("''"),
+        "state": literal_column("''"),
+        **dict.fromkeys(("worker", "count", "more"), _zero),
+    }
+    return select(literal_column(f"'{name}'").label("part"), *(it.label(key) for key, it in (said | columns).items()))
+
+
+_zero = literal_column("0", Integer)
+_many = func.count()
+_newest = select(PULSE.c.counted_to).where(PULSE.c.width == literal_column("1")).order_by(PULSE.c.at.desc())
+_counted_to = func.coalesce(
+    _newest.limit(literal_column("1")).scalar_subquery(),
+    select(func.coalesce(func.max(PULSE.c.counted_to), _zero)).scalar_subquery(),
 )
-COUNT_LEASED = Declared(
-    select(JOB.c.queue, LEASE.c.worker_id, func.count())
-    .join_from(LEASE, JOB, JOB.c.id == LEASE.c.job_id)
-    .group_by(JOB.c.queue, LEASE.c.worker_id)
+COUNTED_TO = Declared(select(_counted_to))
+# All that a sample counts, of one state of the database and by one way to the server.
+LOOK = Declared(
+    union_all(
+        _part("ready", queue=READY.c.queue, count=_many, more=func.min(READY.c.since)).group_by(READY.c.queue),
+        _part("delayed", queue=JOB.c.queue, state=DELAYED.c.state, count=_many)
+        .join_from(DELAYED, JOB, JOB.c.id == DELAYED.c.job_id)
+        .group_by(JOB.c.queue, DELAYED.c.state),
+        _part("lease", queue=JOB.c.queue, worker=LEASE.c.worker_id, count=_many)
+        .join_from(LEASE, JOB, JOB.c.id == LEASE.c.job_id)
+        .group_by(JOB.c.queue, LEASE.c.worker_id),
+        _part("closed", state=CLOSED.c.state, count=_many).group_by(CLOSED.c.state),
+        _part("worker", worker=WORKER.c.id, count=WORKER.c.slots, more=WORKER.c.memory).where(
+            WORKER.c.ended_at.is_(None)
+        ),
+        _part(
+            "whole",
+            worker=select(func.coalesce(func.max(JOB.c.id), _zero)).scalar_subquery(),
+            count=_counted_to,
+            more=select(_many).where(FORECAST.c.decided_at.is_(None)).scalar_subquery(),
+        ),
+    )
 )
-COUNT_CLOSED = Declared(select(CLOSED.c.state, func.count()).group_by(CLOSED.c.state))
-SLOTS_THERE = Declared(select(WORKER.c.id, WORKER.c.slots, WORKER.c.memory).where(WORKER.c.ended_at.is_(None)))
 PAUSED_NOW = Declared(
     select(QUEUE.c.name).where(
         QUEUE.c.paused_at.is_not(None), or_(QUEUE.c.paused_until.is_(None), QUEUE.c.paused_until > bindparam("now"))
@@ -29,7 +59,6 @@ PAUSED_NOW = Declared(
 
 # Jobs that came, up to the highest id of an earlier look: on PostgreSQL a lower id may be committed after a higher one.
 
-LAST_JOB = Declared(select(func.coalesce(func.max(JOB.c.id), 0)))
 _new = (
     select(JOB.c.id, JOB.c.created_at, JOB.c.queue, JOB.c.task)
     .where(JOB.c.id > bindparam("after"), JOB.c.id <= bindparam("until"))
@@ -47,11 +76,6 @@ CAME = Declared(
     ).group_by(literal_column("1"), _new.c.queue, _new.c.task),
     ("after", "until", "most"),
 )
-COUNTED_TO = Declared(
-    select(PULSE.c.counted_to).where(PULSE.c.width == 1).order_by(PULSE.c.at.desc()).limit(literal_column("1"))
-)
-COUNTED_TO_EVER = Declared(select(func.coalesce(func.max(PULSE.c.counted_to), 0)))
-
 # Samples
 
 INSERT_PULSE = insert_row(PULSE, *Pulse._fields)

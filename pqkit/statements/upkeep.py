@@ -1,9 +1,11 @@
 """What maintenance looks for and moves."""
 
-from sqlalchemy import Text, bindparam, cast, delete, exists, func, select
+from sqlalchemy import BigInteger, Text, and_, bindparam, cast, delete, exists, func, null, select, union_all, update
+from sqlalchemy.dialects.postgresql import insert
 
-from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
+from pqkit.statements.declare import Declared, by_lease_clock, delete_by, equal, insert_row, up_to
 from pqkit.statements.tables import CLOSED, DELAYED, DUTY, JOB, LEASE, ROLLUP, WORKER
+from pqkit.statements.workers import LIFE
 
 DUE = Declared(
     select(
@@ -60,17 +62,51 @@ LEASES_OF = Declared(
     .limit(up_to("most")),
     ("the_worker_id", "most"),
 )
-# A lease whose worker has no living registry row: ended, or never written.
-ORPHANED_WORKERS = Declared(
+# Who may have to be rescued from: the living, and those with leases who have no living registry row: it was ended, or
+# never written. Of these nothing is known but the id.
+_orphaned = (
     select(LEASE.c.worker_id)
     .distinct()
     .where(~exists().where(WORKER.c.id == LEASE.c.worker_id, WORKER.c.ended_at.is_(None)))
-    .limit(up_to("most")),
-    ("most",),
+    .limit(up_to("most"))
+    .subquery()
 )
-DUTY_HELD = Declared(select(DUTY.c.worker_id, DUTY.c.boot_id, DUTY.c.until).where(*equal(DUTY, "name")), ("the_name",))
+HOLDERS = by_lease_clock(
+    lambda clock: union_all(
+        select(*LIFE, clock).where(WORKER.c.ended_at.is_(None)),
+        select(_orphaned.c.worker_id, *[null()] * len(LIFE)),
+    ),
+    *("clock", "most"),
+)
+# Who has a duty until when, what time it is, and the living worker that has it.
+DUTY_HELD = by_lease_clock(
+    lambda clock: (
+        select(DUTY.c.worker_id, DUTY.c.boot_id, DUTY.c.until, *LIFE, clock)
+        .join_from(DUTY, WORKER, and_(WORKER.c.id == DUTY.c.worker_id, WORKER.c.ended_at.is_(None)), isouter=True)
+        .where(*equal(DUTY, "name"))
+    ),
+    *("clock", "the_name"),
+)
+RENEW_DUTY = by_lease_clock(
+    lambda clock: (
+        update(DUTY)
+        .where(*equal(DUTY, "name", "worker_id", "boot_id"), DUTY.c.until > clock)
+        .values(until=clock + bindparam("span", type_=BigInteger))
+    ),
+    *("clock", "span", "the_name", "the_worker_id", "the_boot_id"),
+)
+INSERT_DUTY = by_lease_clock(
+    lambda clock: (
+        insert(DUTY)
+        .values(
+            **{name: bindparam(f"its_{name}", type_=DUTY.c[name].type) for name in ("name", "worker_id", "boot_id")},
+            until=clock + bindparam("span", type_=BigInteger),
+        )
+        .on_conflict_do_nothing()
+    ),
+    *("its_name", "its_worker_id", "its_boot_id", "clock", "span"),
+)
 DELETE_DUTY = delete_by(DUTY, "name", "worker_id", "until")
-INSERT_DUTY = insert_row(DUTY, "name", "worker_id", "boot_id", "until", unless_there=True)
 
 # Roll-ups
 

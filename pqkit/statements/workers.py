@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, bindparam, case, select, update
 
-from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
+from pqkit.statements.declare import Declared, by_lease_clock, delete_by, equal, insert_row, up_to
 from pqkit.statements.tables import JOB, LEASE, READY, WORKER, WORKER_TASK
 
 WORKER_COLUMNS = (
@@ -26,17 +26,19 @@ INSERT_WORKER_TASK = insert_row(WORKER_TASK, "worker_id", "task", unless_there=T
 DELETE_WORKER_TASKS = delete_by(WORKER_TASK, "worker_id")
 _stops = bindparam("stops", type_=BigInteger)
 _alive = (WORKER.c.id == bindparam("worker"), WORKER.c.ended_at.is_(None))
-BEAT = Declared(
-    update(WORKER)
-    .where(*_alive)
-    .values(
-        boot_id=bindparam("boot"),
-        beat=bindparam("clock"),
-        heartbeat_at=bindparam("now"),
-        memory=bindparam("rss"),
-        stopping_at=case((_stops.is_(None), WORKER.c.stopping_at), else_=_stops),
+BEAT = by_lease_clock(
+    lambda clock: (
+        update(WORKER)
+        .where(*_alive)
+        .values(
+            boot_id=bindparam("boot"),
+            beat=clock,
+            heartbeat_at=bindparam("now"),
+            memory=bindparam("rss"),
+            stopping_at=case((_stops.is_(None), WORKER.c.stopping_at), else_=_stops),
+        )
     ),
-    ("boot", "clock", "now", "rss", "stops", "worker"),
+    *("boot", "clock", "now", "rss", "stops", "worker"),
 )
 CANCEL_ASKED = Declared(
     select(LEASE.c.job_id).where(*equal(LEASE, "worker_id"), LEASE.c.cancel_requested_at.is_not(None)),
@@ -66,14 +68,4 @@ BURY_WORKER = Declared(
     .values(ended_at=bindparam("now"), end_reason=bindparam("why")),
     ("now", "why", "worker", "seen_beat"),
 )
-LIVING = Declared(
-    select(
-        WORKER.c.id,
-        WORKER.c.name,
-        WORKER.c.pid,
-        WORKER.c.process_start,
-        WORKER.c.pid_space,
-        WORKER.c.boot_id,
-        WORKER.c.beat,
-    ).where(WORKER.c.ended_at.is_(None)),
-)
+LIFE = tuple(WORKER.c[name] for name in ("id", "name", "pid", "process_start", "pid_space", "boot_id", "beat"))

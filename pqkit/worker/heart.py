@@ -14,6 +14,7 @@ from pqkit.outcome import Claim, summarize
 from pqkit.payload import clean_text
 from pqkit.queue import Leases
 from pqkit.queue.leases import Report
+from pqkit.rhythm import until_next
 from pqkit.worker.attempt import MAX_LINE
 
 MAX_REPORTS = 1_000
@@ -79,17 +80,19 @@ class Heart(threading.Thread):
 
         At the second look, for a process that was paused itself gets the time for a beat first.
         """
-        overdue = 0
-        while not self._done.wait(self._every):
-            overdue = overdue + 1 if time.monotonic() - self._last_good > self._safe_for else 0
-            if overdue > 1:
+        pause, was_overdue = self._safe_for, False
+        while not self._done.wait(pause):
+            left = self._last_good + self._safe_for - time.monotonic()
+            if was_overdue and left <= 0:
                 self._on_ill(Ill.SILENT)
                 self._database.give_up()
+            was_overdue = left <= 0
+            pause = self._every if was_overdue else left
 
     def run(self) -> None:
         threading.Thread(target=self.watch, name="watchdog", daemon=True).start()
         try:
-            while not self._done.wait(self._every):
+            while not self._done.wait(until_next(self._every)):
                 self._beat()
                 self._look_after(time.monotonic())
         except Exception as error:
@@ -103,7 +106,7 @@ class Heart(threading.Thread):
     def _beat(self) -> None:
         sent, reports = time.monotonic(), self.take_reports()
         try:
-            beat = self._leases.beat(reports, stopping=self.stopping)
+            beat = self._leases.beat(reports, stopping=self.stopping, running=bool(self._runs()))
         except DatabaseUnavailable as error:
             self.give_back(reports)
             self._log.warning("heartbeat not sent", error=str(error))

@@ -13,6 +13,7 @@ from pqkit.log import get_logger
 from pqkit.maintain import Maintainer
 from pqkit.outcome import Claim, Stopped, released
 from pqkit.queue import Finished, Queue
+from pqkit.rhythm import until_next
 from pqkit.settings import Settings
 from pqkit.worker.attempt import drop_staged
 from pqkit.worker.child import Child
@@ -142,7 +143,9 @@ class Worker:
                 self._wake.wait_for_set(IDLE)
             else:
                 with suppress(DatabaseUnavailable):  # the next turn says so
-                    self._wake.wait_for_commit(self._leases.patience(IDLE), self._database.data_version, self._seen)
+                    self._wake.wait_for_commit(
+                        self._leases.patience(until_next(IDLE)), self._database.data_version, self._seen
+                    )
         end = time.monotonic() + FLUSH
         while self._slots.any_ended and not self._slots.starved and (left := end - time.monotonic()) > 0:
             self._wake.wait_for_set(left)

@@ -34,6 +34,8 @@ COUNTERS = (
     "WHERE s.schemaname = current_schema()"
 ).replace("%", "%%")
 SET_COUNTER = "SELECT setval(pg_get_serial_sequence(%s, 'id'), %s, false)"
+SERVER = "server"
+"""Whose lease clock it is."""
 SOONEST, LATEST = 0.002, 0.05
 
 
@@ -108,6 +110,10 @@ class PostgresDatabase(Database):
         with self.in_words():
             return self.kept.ask(statement.postgresql.text, statement.postgresql.bind(values))
 
+    def write_one(self, statement: Statement, *values: Any) -> int:
+        with self.in_words():
+            return self.kept.run(statement.postgresql.text, statement.postgresql.bind(values))
+
     def _end_look(self, connection: Any) -> None:
         try:
             if not connection.closed:
@@ -139,7 +145,10 @@ class PostgresDatabase(Database):
 
     def lease_clock(self) -> tuple[str, int]:
         """The server's clock, asked now: a lease must not depend on what this machine makes of it meanwhile."""
-        return "server", self._ask_clock()
+        return SERVER, self._ask_clock()
+
+    def lease_moment(self) -> tuple[str, int | None]:
+        return SERVER, None
 
     def wake(self) -> NotifiedWake:
         return NotifiedWake(self._listener)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg import Cursor
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from pqkit.db.postgresql.clock import MICROSECONDS, local
@@ -56,13 +57,11 @@ class Kept:
 
     def ask(self, text: str, values: Values = ()) -> list[Any]:
         """The rows of a question of its own."""
+        return self._alone(text, values, Cursor.fetchall)
 
-        def asked(connection: Connection) -> list[Any]:
-            rows = connection.execute(text, values).fetchall()
-            self.put(connection)
-            return rows
-
-        return self._first(asked)
+    def run(self, text: str, values: Values = ()) -> int:
+        """The number of rows that a statement by itself has changed; where the connection breaks, it is sent again."""
+        return self._alone(text, values, _changed)
 
     def ask_clock(self) -> int:
         """The server's clock now, in microseconds since 1970 UTC."""
@@ -90,6 +89,14 @@ class Kept:
             if self._pool is not None:
                 _close_here(self._pool, self._pid)
             self._pool = None
+
+    def _alone(self, text: str, values: Values, answer: Callable[[Cursor[Any]], T]) -> T:
+        def carried_out(connection: Connection) -> T:
+            found = answer(connection.execute(text, values))
+            self.put(connection)
+            return found
+
+        return self._first(carried_out)
 
     def _first(self, statement: Callable[[Connection], T]) -> T:
         """Run a first statement. Where a connection turns out to be broken nothing is lost: the next one is tried."""
@@ -148,6 +155,10 @@ class Kept:
         )
         weakref.finalize(self, _close_here, pool, self._pid)
         return pool
+
+
+def _changed(cursor: Cursor[Any]) -> int:
+    return cursor.rowcount
 
 
 def _close_here(pool: "ConnectionPool[Connection]", pid: int) -> None:

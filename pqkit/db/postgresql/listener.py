@@ -16,7 +16,9 @@ from pqkit.db.postgresql.opener import CALM, Connection, Opener
 from pqkit.db.postgresql.transaction import CHANNEL
 from pqkit.db.wake import Wake
 
-TRY_AGAIN, LOOK_UP = 1.0, 1.0
+TRY_AGAIN = 1.0
+LOOK_UP = 10.0
+"""So long the connection may be kept after the last who waited; a broken one is noticed at once."""
 
 
 class NotifiedWake(Wake):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from pqkit.db import Database, Transaction
 from pqkit.lab.machine import LocalClocks, Machine
 from pqkit.queue import Queue
+from pqkit.sql.text import Statement
 
 
 class SimulatedDatabase(Database):
@@ -27,6 +28,13 @@ class SimulatedDatabase(Database):
 
     def lease_clock(self) -> tuple[str, int]:
         return self.machine.lease_clock()
+
+    def lease_moment(self) -> tuple[str, int | None]:
+        return self.lease_clock()
+
+    def write_one(self, statement: Statement, *values: Any) -> int:
+        with self.write() as tx:  # with gaps around it
+            return tx.run(statement, *values)
 
     @abstractmethod
     def empty(self) -> None:
