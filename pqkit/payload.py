@@ -16,7 +16,7 @@ MAX_DEPTH = 32
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 MAX_ERROR_CHARS = 16_000
 _BAD_TEXT = re.compile("[\x00\ud800-\udfff]")
-_DOUBTFUL = re.compile(r"\\u0000|[0-9]{19}|NaN|Infinity|[\ud800-\udfff]")
+_LONG_NUMBER, _SURROGATE = re.compile("[0-9]{19}"), re.compile("[\ud800-\udfff]")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
@@ -38,8 +38,12 @@ def encode_args(args: dict[str, Any]) -> str:
 
 def surely_fits(text: str) -> bool:
     """Whether a JSON text is within the bounds beyond doubt, at a glance; False asks for a closer look."""
-    short = len(text) <= MAX_BYTES // 4  # a character takes at most four bytes
-    return short and text.count("{") + text.count("[") <= MAX_DEPTH and _DOUBTFUL.search(text) is None
+    size = len(text)
+    if size > MAX_BYTES // 4 or text.count("{") + text.count("[") > MAX_DEPTH:  # a character takes at most four bytes
+        return False
+    if "NaN" in text or "Infinity" in text or "\\u0000" in text:
+        return False
+    return (size < 19 or not _LONG_NUMBER.search(text)) and (text.isascii() or not _SURROGATE.search(text))
 
 
 def encode_result(value: Any) -> str | None:

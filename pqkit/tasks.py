@@ -3,7 +3,6 @@
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import update_wrapper
 from string import Formatter
@@ -96,13 +95,15 @@ class Task(Generic[P, R]):
         if not isinstance(args, dict):
             raise PayloadError(f"{self.name}: arguments must be a JSON object, not {type(args).__name__}")
         try:
-            checked = self._arguments.validate_python(args)
+            checked = self._arguments.validator.validate_python(args)
         except ValidationError as error:
             raise ArgumentError(f"{self.name}: {_in_words(error)}") from None
-        with suppress(PydanticSerializationError):
-            text = self._arguments.dump_json(checked, warnings=False).decode()
-            if surely_fits(text):
-                return text
+        try:
+            text = self._arguments.serializer.to_json(checked, warnings=False).decode()
+        except PydanticSerializationError:
+            text = ""
+        if text and surely_fits(text):
+            return text
         return encode_args(self._arguments.dump_python(checked, mode="json", warnings=False))
 
     def limit_key(self, text: str) -> str | None:

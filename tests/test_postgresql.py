@@ -13,12 +13,13 @@ import pytest
 
 from pqkit import Job, Queue, get_queue
 from pqkit.db import clock, connect
-from pqkit.db.postgresql import PostgresDatabase, compact, health
+from pqkit.db.postgresql import PostgresDatabase, compact, health, transaction
 from pqkit.db.postgresql.clock import ServerClock
 from pqkit.db.postgresql.opener import HOT, Opener
 from pqkit.db.postgresql.transaction import Write
 from pqkit.errors import DatabaseUnavailable, UnsupportedUrl
 from pqkit.outcome import completed
+from pqkit.payload import PayloadError
 from pqkit.queries import Filter, jobs, misplaced, obstacle
 from pqkit.queries.history import audit
 from pqkit.queue import Finished, Leases
@@ -184,6 +185,21 @@ def test_what_is_hard_to_quote_goes_in_by_many_and_comes_back_as_it_was(queue: Q
     ended = zip(claims, HARD_TO_QUOTE, strict=True)
     worker.exchange([Finished(held, completed(text), now, now) for held, text in ended], 0, alone=False)
     assert [queue.job(i).result(0) for i in ids] == HARD_TO_QUOTE
+
+
+@pytest.mark.parametrize("many", [1, 2, 3, 4, 5, 8, 9, 11, 12, 13, 17])
+def test_many_jobs_keep_their_order_wherever_a_copy_or_a_message_ends(
+    queue: Queue, worker: Leases, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(transaction, "COPIED", 8)
+    monkeypatch.setattr(transaction, "SENT", 4)
+    ids = queue.enqueue_many("add", [{"n": n} for n in range(many)])
+    assert [(held.job_id, json.loads(held.args)["n"]) for held in claim(worker, 20)] == list(
+        zip(ids, range(many), strict=True)
+    )
+    with pytest.raises(PayloadError):
+        queue.enqueue_many("add", [{"n": n} for n in range(many)] + [{"n": object()}])
+    assert sql(queue, "SELECT count(*) FROM job") == [(many,)]
 
 
 def test_a_machine_whose_clock_is_wrong_by_hours_does_no_harm(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:

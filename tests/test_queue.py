@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import create_engine
 from sqlmodel import Field, Session, SQLModel
 
-from pqkit import JobFailed, JobState, NotFound, Queue, get_queue, queries, task
+from pqkit import JobFailed, JobState, NotFound, Queue, get_queue, models, queries, task
 from pqkit.errors import Refused, SchemaError, UnsupportedUrl
 from pqkit.outcome import Fail, Snooze, released
 from pqkit.queries import misplaced
@@ -54,10 +54,30 @@ def test_enqueue_many_keeps_order_and_is_all_or_none(queue: Queue, add: Any, wor
     assert queue.enqueue_many(add, []) == []
 
 
+ALONE_OR_MANY: list[dict[str, Any]] = [
+    {},
+    {"queue": "50%s\\N", "priority": -3, "max_retries": 0, "backoff": (1.5, 2), "timeout": 0.5},
+    {"limit_key": "a\\b"},
+    {"delay": 60},
+]
+
+
+@pytest.mark.parametrize("options", ALONE_OR_MANY)
+@pytest.mark.usefixtures("stopped_clocks")
+def test_many_jobs_are_as_one_is(queue: Queue, options: dict[str, Any]) -> None:
+    args = {"text": "é\\\t'%s"}
+    alone = queue.enqueue("elsewhere", args, **options).id
+    ids = queue.enqueue_many("elsewhere", [args] * 3, **options)
+    for table, key in (("job", "id"), ("ready", "job_id"), ("delayed", "job_id")):
+        columns = ", ".join(column.name for column in models.table(table).c if column.name != key)
+        rows = [sql(queue, f"SELECT {columns} FROM {table} WHERE {key} = {job_id}") for job_id in (alone, *ids)]
+        assert rows == [rows[0]] * 4
+
+
 def test_many_jobs_keep_their_arguments_whatever_stands_in_them(queue: Queue, worker: Leases) -> None:
     """They go through a format of lines and tabs, and more of them than one message holds."""
     awkward = ["tab\t, line\r\n", "\\N", "\\", "100 % %s", "é\u2028", '"{,}"', ""]
-    calls: list[dict[str, Any]] = [{"text": awkward[n % len(awkward)], "n": n} for n in range(1_200)]
+    calls: list[dict[str, Any]] = [{"text": awkward[n % len(awkward)], "n": n} for n in range(4_100)]
     ids = queue.enqueue_many("elsewhere", calls, queue="50%s\\N", backoff=(1, 2))
     assert ids == sorted(set(ids))
     with queue.database.read() as tx:

@@ -1,11 +1,23 @@
 """Statements inside an open transaction."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
+from pqkit.sql.compiled import INSERT_JOB_WITH_ID
 from pqkit.sql.text import Statement, Values
+
+ARGS = 3
+"""Where ``INSERT_JOB_WITH_ID`` takes the arguments."""
+
+
+class Alike(NamedTuple):
+    """Rows for one statement that are all like ``row``, but for the job's id at the place ``key``."""
+
+    statement: Statement
+    row: Values
+    key: int = 0
 
 
 class Transaction(ABC):
@@ -24,9 +36,13 @@ class Transaction(ABC):
     def run_many(self, statement: Statement, rows: Iterable[Values]) -> int:
         """Execute for each row of values; the number of rows changed in all."""
 
-    def run_alike(self, statement: Statement, row: Values, own: Mapping[int, Sequence[Any]]) -> None:
-        """Execute for many rows that are all like ``row``, but for the places to which ``own`` gives a column."""
-        self.run_many(statement, zip(*(own.get(place, repeat(value)) for place, value in enumerate(row)), strict=False))
+    def add_alike(self, job: Values, texts: Sequence[str], entry: Alike) -> Sequence[int]:
+        """Insert jobs with these arguments that are all like ``job`` otherwise, and an entry for each; their ids."""
+        ids = self.next_job_ids(len(texts))
+        for alike, own in ((Alike(INSERT_JOB_WITH_ID, (None, *job)), {0: ids, ARGS: texts}), (entry, {entry.key: ids})):
+            columns = (own.get(place, repeat(value)) for place, value in enumerate(alike.row))
+            self.run_many(alike.statement, zip(*columns, strict=False))
+        return ids
 
     @abstractmethod
     def rows(self, statement: Statement, *values: Any) -> list[Any]:

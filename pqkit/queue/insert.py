@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pqkit.db import Database, Transaction
+from pqkit.db import Alike, Database, Transaction
 from pqkit.queue import dependents, taken
 from pqkit.queue.order import RETRIES, Order, Retries
 from pqkit.sql import compiled as sql
@@ -53,7 +53,8 @@ class Inserter:
             now = self._database.now()
             job_id: int = tx.row(sql.INSERT_JOB, *order.row(text, now, policy))[0]
             if order.unique_key is None or taken.take(tx, order, job_id):
-                _enter(tx, order, [job_id], now)
+                tx.run(_place_of(order), *order.place(job_id, now))
+                _tie(tx, order, [job_id], now)
                 return Inserted(job_id)
             tx.run(sql.DELETE_JOB, job_id)  # another transaction took the key since the look
 
@@ -62,9 +63,8 @@ class Inserter:
         if not texts:
             return []
         now = self._database.now()
-        ids, row = tx.next_job_ids(len(texts)), order.row("", now, policy)
-        tx.run_alike(sql.INSERT_JOB_WITH_ID, (None, *row), {0: ids, 3: texts})
-        _enter(tx, order, ids, now)
+        ids = tx.add_alike(order.row("", now, policy), texts, _entry_of(order, now))
+        _tie(tx, order, ids, now)
         return list(ids)
 
     def insert_all(self, tx: Transaction, calls: Sequence[Call]) -> list[Inserted]:
@@ -98,14 +98,8 @@ class Inserter:
         return policy
 
 
-def _enter(tx: Transaction, order: Order, ids: Sequence[int], now: int) -> None:
-    """Bring new jobs to their place."""
-    if len(ids) == 1:
-        tx.run(_place_of(order), *order.place(ids[0], now))
-    elif _place_of(order) is sql.INSERT_READY:
-        tx.run_alike(sql.INSERT_READY, order.place(ids[0], now), {2: ids})
-    else:
-        tx.run_many(sql.INSERT_DELAYED, [order.place(job_id, now) for job_id in ids])
+def _tie(tx: Transaction, order: Order, ids: Sequence[int], now: int) -> None:
+    """Say what new jobs wait for, or which limit they are under."""
     if order.ties.waits:
         dependents.enter(tx, order, ids, now)
     else:
@@ -115,6 +109,11 @@ def _enter(tx: Transaction, order: Order, ids: Sequence[int], now: int) -> None:
 def _mark(tx: Transaction, order: Order, ids: Sequence[int]) -> None:
     if order.limit_key is not None and order.due_at is None:
         tx.run_many(sql.MARK_KEY, [(order.queue, order.priority, job_id) for job_id in ids])
+
+
+def _entry_of(order: Order, now: int) -> Alike:
+    place = _place_of(order)
+    return Alike(place, order.place(0, now), key=2 if place is sql.INSERT_READY else 1)
 
 
 def _place_of(order: Order) -> Statement:

@@ -1,6 +1,6 @@
 """What a producer asks for, checked and brought into the columns of ``job``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -84,23 +84,23 @@ class Order(NamedTuple):
         """Whether the task says what the limit key is of each call, and this order does not."""
         return self.limit_key is None and self.declared is not None and self.declared.policy.limit_key is not None
 
-    def encode(self, args: dict[str, Any]) -> str:
-        """The stored form of these arguments."""
-        return self._stored(self._checked(args))
+    @property
+    def encode(self) -> Callable[[dict[str, Any]], str]:
+        """What makes the stored form of arguments; for many it is looked up once."""
+        check = self._check
+        return (lambda args: cipher.close_json(check(args))) if self.encrypted else check
 
     def call(self, args: dict[str, Any]) -> "tuple[Order, str]":
         """This order as it is for these arguments, and their stored form."""
-        text = self._checked(args)
+        text = self._check(args)
         order = self
         if self.keyed_by_arguments and self.declared and (key := self.declared.limit_key(text)) is not None:
             order = self._replace(limit_key=check_name("limit_key", key))
-        return order, self._stored(text)
+        return order, cipher.close_json(text) if self.encrypted else text
 
-    def _checked(self, args: dict[str, Any]) -> str:
-        return self.declared.encode(args) if self.declared else encode_unregistered(args)
-
-    def _stored(self, text: str) -> str:
-        return cipher.close_json(text) if self.encrypted else text
+    @property
+    def _check(self) -> Callable[[dict[str, Any]], str]:
+        return encode_unregistered if self.declared is None else self.declared.encode
 
     def row(self, args: str, now: int, policy: Retries = RETRIES) -> tuple[Any, ...]:
         """The row of ``job``; what the order leaves open is the queue's to say."""

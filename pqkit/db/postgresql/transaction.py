@@ -1,17 +1,16 @@
 """Transactions on PostgreSQL: many rows go as one statement over arrays, and new work is told of after the commit."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from pqkit.db.transaction import Transaction
+from pqkit.db.transaction import ARGS, Alike, Transaction
 from pqkit.errors import DatabaseUnavailable
-from pqkit.sql.compiled import ASSIGN, INSERT_READY, PAUSE, PLACE_JOB
+from pqkit.sql.compiled import ASSIGN, INSERT_JOB_WITH_ID, INSERT_READY, PAUSE, PLACE_JOB
 from pqkit.sql.text import Statement, Values
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ NEXT_IDS = (
 # What may give a waiting worker something to claim: a new job, a queue that is resumed, a job for another worker.
 ANNOUNCED = frozenset({INSERT_READY, PAUSE, ASSIGN})
 # Rows in one COPY, which has a statement's time limit, and in one message: the server works while the next is written.
-COPIED, SENT = 20_000, 500
+COPIED, SENT = 20_000, 2_000
 
 
 class PostgresTransaction(Transaction):
@@ -62,16 +61,36 @@ class PostgresTransaction(Transaction):
             self._has_placed()
         return changed
 
-    def run_alike(self, statement: Statement, row: Values, own: Mapping[int, Sequence[Any]]) -> None:
-        into, rows = copy_into(statement.postgresql.text), len(next(iter(own.values())))
-        line = _line(row, own)
-        for first in range(0, rows, COPIED):
-            with self.cursor.copy(into) as copy:
-                for at in range(first, min(first + COPIED, rows), SENT):
-                    columns = [map(_field, column[at : at + SENT]) for column in own.values()]
-                    copy.write("".join([line % values for values in zip(*columns, strict=True)]))
-        if statement in ANNOUNCED:
+    def add_alike(self, job: Values, texts: Sequence[str], entry: Alike) -> Sequence[int]:
+        """By COPY, the entries first: half of the texts are made while the server works on those."""
+        ids, jobs = self.next_job_ids(len(texts)), Alike(INSERT_JOB_WITH_ID, (None, *job))
+        for first in range(0, len(ids), COPIED):
+            some, made = ids[first : first + COPIED], list[str]()
+            starts, half = range(0, len(some), SENT), first + len(some) // 2
+            with self._copying(entry) as send:
+                for at in starts:
+                    send(some[at : at + SENT])
+                    begin = first + len(made)
+                    made += texts[begin : min(begin + SENT // 2, half)]
+            with self._copying(jobs, ARGS) as send:
+                for at in starts:
+                    made += texts[first + len(made) : first + at + SENT]
+                    send(some[at : at + SENT], made[at : at + SENT])
+        if entry.statement in ANNOUNCED:
             self._has_placed()
+        return ids
+
+    @contextmanager
+    def _copying(self, alike: Alike, *own: int) -> Iterator[Callable[..., None]]:
+        """A function that sends rows: a column of ids, and one for each of the places ``own``."""
+        into, line = _copy_into(alike, (alike.key, *own))
+        with self.cursor.copy(into) as copy:
+
+            def send(ids: Sequence[int], *columns: Sequence[str]) -> None:
+                fields = (map(_field, column) for column in columns)
+                copy.write("".join([line % values for values in zip(ids, *fields, strict=True)]))
+
+            yield send
 
     def rows(self, statement: Statement, *values: Any) -> list[Any]:
         sql = statement.postgresql
@@ -86,17 +105,16 @@ class PostgresTransaction(Transaction):
         self.placed = True
 
 
-@cache
-def copy_into(text: str) -> str:
-    """The COPY that fills the columns of this INSERT."""
-    table_and_columns, _, _ = text.removeprefix("INSERT INTO ").partition(" VALUES ")
-    return f"COPY {table_and_columns} FROM STDIN"
-
-
-def _line(row: Values, own: Mapping[int, Sequence[Any]]) -> str:
-    """A line of a COPY, with ``%s`` where the rows differ."""
-    fields = ["%s" if place in own else _field(value).replace("%", "%%") for place, value in enumerate(row)]
-    return "\t".join(fields) + "\n"
+def _copy_into(alike: Alike, own: Sequence[int]) -> tuple[str, str]:
+    """The COPY that fills the columns of this INSERT, and its line, with ``%s`` where the rows differ. What is NULL in
+    every row is left out, which spares the server a tenth of its work."""
+    table, _, rest = alike.statement.postgresql.text.removeprefix("INSERT INTO ").partition(" (")
+    names, fields = [], []
+    for place, (name, value) in enumerate(zip(rest.partition(")")[0].split(", "), alike.row, strict=True)):
+        if place in own or value is not None:
+            names.append(name)
+            fields.append("%s" if place in own else _field(value).replace("%", "%%"))
+    return f"COPY {table} ({', '.join(names)}) FROM STDIN", "\t".join(fields) + "\n"
 
 
 def _field(value: object) -> str:
