@@ -1,5 +1,6 @@
 """`pqkit dashboards`: serve the two consoles, each on its own port, until told to stop."""
 
+import gc
 import importlib
 import importlib.util
 import signal
@@ -58,9 +59,11 @@ def serve(ports: dict[Console, int]) -> None:
     die_with_supervisor()
     package = load(kit.folder(PACKAGE))
     modules = {name: _module(package, name) for name in ports}
+    importlib.import_module(f"{PACKAGE}.sockets").use_prompt_ones()
     importlib.import_module(f"{PACKAGE}.feed").shared()  # begins to watch now, not with the first visitor
     loop = _loop_that_obeys()
     servers = [_server(name, modules[name], port) for name, port in ports.items()]
+    gc.freeze()  # or each full collection would walk Panel's 300,000 objects: a quarter of a second amid a page
     for name, port in ports.items():
         typer.echo(f"{name} console: http://{_shown(settings().host)}:{port}")
     for server in servers:

@@ -98,6 +98,7 @@ async def visit(site: Site) -> Session:
         raise PqkitError("the console's page has no session")
     live = HTTPRequest(f"ws://{here}/ws", headers=site.headers)
     connection = await websocket_connect(live, subprotocols=["bokeh", token[1]])
+    connection.protocol.set_nodelay(True)  # type: ignore[union-attr] # as browsers have it
     session = Session(connection, {}, (got, 0.0))
     await session.until("ACK")
     await ask(connection, "PULL-DOC-REQ")
