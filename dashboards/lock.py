@@ -3,9 +3,14 @@
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import panel as pn
+from bokeh.document import Document
 from panel.io import with_lock
+from panel.viewable import Viewable
+
+_signs: WeakKeyDictionary[Document, Viewable] = WeakKeyDictionary()
 
 
 def locked(change: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,6 +32,31 @@ def locked(change: Callable[..., Any]) -> Callable[..., Any]:
             document.unhold()
 
     return with_lock(run)
+
+
+def show_work(sign: Viewable) -> None:
+    """Let this part of the session's page be seen while a callback is waited for."""
+    _signs[pn.state.curdoc] = sign
+    sign.visible = False
+
+
+def waited_for(change: Callable[..., Any]) -> Callable[..., Any]:
+    """A locked callback that a person waits for: the sign stands on the page until it has ended. What it changes is
+    sent only then, so the sign is shown before it begins."""
+
+    async def begin(*args: Any, **more: Any) -> None:
+        sign = _signs[pn.state.curdoc]
+        sign.visible = True
+
+        async def work() -> None:
+            try:
+                await _done(change(*args, **more))
+            finally:
+                sign.visible = False
+
+        pn.state.execute(locked(work))
+
+    return locked(begin)
 
 
 async def _done(came: Any) -> Any:

@@ -130,10 +130,15 @@ def card(*inside: Viewable) -> pmui.Paper:
 def row(*cards: pmui.Paper, basis: Sequence[int] = (460, 460), grow: Sequence[int] = (1, 1)) -> pn.Row:
     """Cards side by side where each has its ``basis`` of pixels, else below each other; ``grow`` shares the rest."""
     for each, pixels, share in zip(cards, basis, grow, strict=True):
-        each.styles = {**each.styles, "flex": f"{share} 1 min({pixels}px, 100%)"}
+        give_room(each, pixels, share)
     # Bokeh keeps a row no higher than the page, so that wrapped cards would run into what follows.
     styles = {"flex-wrap": "wrap", "gap": "12px", "align-items": "flex-start", "max-height": "none"}
     return pn.Row(*cards, sizing_mode="stretch_width", margin=0, styles=styles)
+
+
+def give_room(card: Viewable, basis: int, grow: int) -> None:
+    """As a card has it in a ``row``; for one that comes into it later."""
+    card.styles = {**card.styles, "flex": f"{grow} 1 min({basis}px, 100%)"}
 
 
 def body(*blocks: Viewable) -> pn.Column:

@@ -353,7 +353,11 @@ def ink(visit: Visit) -> float:
 
 @pytest.mark.parametrize("name", FIRST_SIGHT)
 def test_the_pages_fit_a_phone(browser: Browser, name: str) -> None:
-    page = browser.console(name).page
+    visit = browser.console(name)
+    page = visit.page
+    if name == "manager":
+        visit.fill("Open job number", "1")
+        visit.shows("Job 1")
     page.set_viewport_size(PHONE)
     try:
         wait_until(lambda: 300 < right_edge(page) <= PHONE["width"], what="a page without sideways scrolling")
@@ -373,7 +377,7 @@ def stacked(page: Page) -> bool:
     blocks = page.locator(".MuiPaper-outlined, .card, [role=note]")
     boxes = blocks.evaluate_all("all => all.map(it => it.getBoundingClientRect()).map(box => [box.top, box.bottom])")
     boxes.sort()
-    return len(boxes) >= 3 and all(top >= bottom - 1 for (_, bottom), (top, _) in pairwise(boxes))
+    return len(boxes) >= 2 and all(top >= bottom - 1 for (_, bottom), (top, _) in pairwise(boxes))
 
 
 def test_a_database_that_is_away_is_said_and_its_return_noticed(consoles: Consoles, ops: Visit, manager: Visit) -> None:

@@ -1,7 +1,9 @@
 """The manager console as people use it: a whole system under `pqkit up`, and a real browser."""
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,9 @@ def dawdle(*, ctx):
         time.sleep(0.05)
     ctx.give_way()
 """
+
+# What the server knows of each thing in the page that has this label.
+MODELS = "[...Bokeh.documents[0]._all_models.values()].map(it => it.data).filter(data => data?.label == label)"
 
 pytestmark = pytest.mark.browser
 
@@ -454,6 +459,19 @@ def test_a_queue_is_made_paused_resumed_changed_and_deleted(shop: Shop, admin: V
     assert "parcels" not in [queue.name for queue in queries.queues(shop.queue.database)]
 
 
+def test_the_page_says_that_it_works_while_a_deed_takes_long(shop: Shop, admin: Visit) -> None:
+    admin.turn_to("Queues")
+    admin.press("New queue")
+    admin.fill("Name", "late")
+    assert not admin.page.get_by_text("Working …").is_visible()
+    with closing(sqlite3.connect(shop.project.folder / "data" / "queue.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        confirm(admin, "Make it")
+        admin.shows("Working …")
+    admin.shows("Queue late is made")
+    admin.shows_no_more("Working …")
+
+
 def test_a_schedule_is_added_run_and_deleted(shop: Shop, admin: Visit) -> None:
     admin.turn_to("Schedules")
     admin.press("New schedule")
@@ -479,13 +497,14 @@ def test_a_viewer_sees_no_buttons_and_cannot_act_by_a_made_up_message(shop: Shop
     viewer.shows("What happened")
     for label in ("Resubmit", "Cancel", "Delete"):
         assert viewer.page.get_by_role("button", name=label, exact=True).locator("visible=true").count() == 0
-    press = """label => { for (const model of Bokeh.documents[0]._all_models.values())
-        if (model.data && model.data.label == label) model.data.clicks = (model.data.clicks || 0) + 1 }"""
-    viewer.page.evaluate(press, "Resubmit")  # as by a message that is made by hand: the button is not there to press
-    viewer.shows(f"Resubmit job {job}")
-    viewer.page.evaluate(press, "Resubmit")
-    viewer.shows("Vera may not resubmit")
-    assert shop.queue.state(job) is S.FAILED
+    assert viewer.page.evaluate(f"label => {MODELS}.length", "Resubmit") == 0  # nor one for a made-up message
+    viewer.turn_to("Queues")
+    viewer.shows("Oldest waits")
+    press = f"label => {{ for (const data of {MODELS}) data.clicks = (data.clicks || 0) + 1 }}"
+    viewer.page.evaluate(press, "Pause")  # as by a message that is made by hand: the button is not there to press
+    viewer.shows("Pause queue ")
+    viewer.page.evaluate(press, "Pause")
+    viewer.shows("Vera may not pause")
     assert queries.trail(shop.queue.database, Trace(who="vera")) == []
     operator = doors.let_in("olga")
     open_job(operator, job)

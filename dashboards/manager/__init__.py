@@ -11,7 +11,7 @@ from panel.viewable import Viewable
 from pqkit.errors import PqkitError
 
 from .. import shell
-from ..lock import locked
+from ..lock import locked, show_work, waited_for
 from ..words import safe, sentence
 from .calling import Calling
 from .cleanup import CleanUp
@@ -24,7 +24,7 @@ from .queues import Queues
 from .redrives import Redriving
 from .reports import ADDRESS, Report
 from .schedules import Planned
-from .sheet import button
+from .sheet import button, line
 from .trail import Trail
 from .workers import Workers
 
@@ -78,6 +78,7 @@ class Manager:
 
     def __init__(self, visitor: Visitor, principal: Any) -> None:
         self.desk = Desk(visitor, principal, self._end)
+        show_work(self.desk.working)
         self.jobs = Jobs(self.desk)
         self._parts: dict[str, Any] = {"Jobs": self.jobs}
         self._places = {name: stack() for name in PARTS}
@@ -93,7 +94,9 @@ class Manager:
         )
         self._tabs.param.watch(self._turned, "active")
         self.desk.changed.append(self._refresh)
-        self._main = stack(self._visitor_line(), self.desk.away, self.desk.message, self._tabs, gap=8)
+        self._main = stack(
+            self.desk.working, self._visitor_line(), self.desk.away, self.desk.message, self._tabs, gap=8
+        )
 
     def page(self) -> Viewable:
         pn.state.onload(self._start)
@@ -103,7 +106,9 @@ class Manager:
         name, role = safe(self.desk.principal.name), safe(self.desk.principal.role)
         who = Words(f"<span>{name} <span class='muted'>{role}</span></span>", sizing_mode=None)
         leave = button("Log out", self._leave)
-        return pn.FlexBox(who, leave, gap="12px", align_items="center", justify_content="flex-end", margin=0)
+        right = line(who, leave)
+        right.styles = {**right.styles, "justify-content": "flex-end"}
+        return right
 
     @locked
     async def _start(self) -> None:
@@ -123,7 +128,7 @@ class Manager:
             self._places[name].objects = [self._parts[name].view()]
         return self._parts[name]
 
-    @locked
+    @waited_for
     async def _turned(self, *_: object) -> None:
         await self._refresh()
 

@@ -1,6 +1,7 @@
 """Acting on the jobs that are ticked, or on all that the filter finds."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import panel_material_ui as pmui
@@ -13,7 +14,7 @@ from pqkit.states import JobState, allows
 
 from .desk import Desk
 from .parts import Words, many, preview
-from .sheet import NARROW, Sheet, button, line
+from .sheet import NARROW, Buttons, Sheet, button
 
 ASKS_TO_TYPE = 100
 SMALL = {"& .MuiTypography-root, & .MuiFormControlLabel-label": {"fontSize": "13.5px"}}
@@ -46,8 +47,10 @@ class Acting:
         self.desk, self.sheet, self._wanted, self._picked = desk, sheet, wanted, picked
         self._words = Words(sizing_mode=None, width=84)
         self.all = pmui.Checkbox(label="all that fit the filter", margin=0, size="small", sx=SMALL)
-        self._buttons = {verb: button(verb.label, self._pressed(verb), visible=False) for verb in VERBS}
-        self.bar = line(self._words, self.all, *self._buttons.values())
+        make = {verb.name: partial(button, verb.label, self._pressed(verb)) for verb in VERBS}
+        self._buttons = Buttons(make, self._words, self.all)
+        self.bar = self._buttons.view
+        self.bar.margin = (8, 0, 0, 0)
         self.all.param.watch(lambda *_: self.show(), "value")
 
     def show(self) -> None:
@@ -55,8 +58,8 @@ class Acting:
         picked, wanted = self._picked(), self._wanted()
         states = (wanted.states or tuple(JobState)) if self.all.value else tuple({job.state for job in picked})
         self._words.object = f"<span class='muted'>{many(len(picked))} ticked</span>" if not self.all.value else ""
-        for verb, each in self._buttons.items():
-            each.visible = self.desk.may(verb.name) and any(allows(state, verb.name) for state in states)
+        fit = [verb.name for verb in VERBS if any(allows(state, verb.name) for state in states)]
+        self._buttons.show([name for name in fit if self.desk.may(name)])
 
     def _pressed(self, verb: Verb) -> Callable[..., Any]:
         async def press(*_: object) -> None:

@@ -17,7 +17,7 @@ from ..words import safe
 from .acting import whole
 from .desk import Desk
 from .parts import Words, stack
-from .sheet import CHOICE, FIELD, NARROW, button, line
+from .sheet import CHOICE, FIELD, NARROW, WHOLE_LINE, button, line
 
 OTHER = "another task"
 
@@ -64,7 +64,7 @@ class Calling:
         task = self._tasks.get(self._task.value)
         self._name.visible = task is None
         if task is None:
-            self._fields = {"": pmui.TextAreaInput(label="Arguments (JSON object)", value="{}", rows=5, **FIELD)}
+            self._fields = {"": pmui.TextAreaInput(label="Arguments (JSON object)", value="{}", rows=5, **WHOLE_LINE)}
             about = "Its arguments are checked when a worker runs it."
         else:
             schema = task.schema()

@@ -16,6 +16,8 @@ from .gate import Visitor
 from .parts import Words
 
 T = TypeVar("T")
+WORKING = "<div class='working' role='status'>Working …</div>"
+ABOVE = {"position": "fixed", "top": "62px", "left": "50%", "translate": "-50%", "z-index": "1200"}
 Change = Callable[[], Awaitable[None]]
 
 
@@ -26,6 +28,7 @@ class Desk:
         self.feed: Feed = shared()
         self.visitor, self.principal, self._leave = visitor, principal, leave
         self.away, self.message = Words(visible=False), Words(visible=False)
+        self.working = Words(WORKING, sizing_mode=None, styles=ABOVE)
         self.changed: list[Change] = []
 
     def may(self, verb: str) -> bool:

@@ -12,14 +12,14 @@ from pqkit.queue import Queue
 from pqkit.states import JobState
 
 from .. import shell
-from ..lock import locked
+from ..lock import locked, waited_for
 from ..words import count
 from .acting import Acting
 from .address import AGES, ANY, Address
 from .desk import Desk
 from .one import One
 from .parts import stack
-from .sheet import CHOICE, NARROW, Sheet, button, line
+from .sheet import CHOICE, NARROW, Choice, Sheet, button, line
 from .table import CHOSEN, HIDDEN, frame, make_table, table_height
 
 PAGE = 50
@@ -46,14 +46,14 @@ class Jobs:
         self.numbers, self.where = shell.Block(), shell.Block(styles={"flex": "1 1 260px"})
         start = self.address.start
         self.one.chosen = int(start["job"]) if start["job"].isdecimal() and len(start["job"]) < 19 else None
-        self.state = pmui.Select(label="State", options=[ANY, *map(str, JobState)], value=start["state"], **CHOICE)
-        self.queue = pmui.Select(label="Queue", options=_with(start["queue"]), value=start["queue"], **CHOICE)
-        self.task = pmui.Select(label="Task", options=_with(start["task"]), value=start["task"], **CHOICE)
-        self.age = pmui.Select(label="Age", options=list(AGES), value=start["age"], **CHOICE)
+        self.state = Choice(label="State", options=[ANY, *map(str, JobState)], value=start["state"], **CHOICE)
+        self.queue = Choice(label="Queue", options=_with(start["queue"]), value=start["queue"], **CHOICE)
+        self.task = Choice(label="Task", options=_with(start["task"]), value=start["task"], **CHOICE)
+        self.age = Choice(label="Age", options=list(AGES), value=start["age"], **CHOICE)
         self.text = pmui.TextInput(label="In arguments", value=start["text"], **NARROW)
         self.error = pmui.TextInput(label="In last error", value=start["error"], **NARROW)
-        self.group = pmui.Select(label="Errors like", options=_with(start["group"]), value=start["group"], **CHOICE)
-        self.order = pmui.Select(label="Order", options=list(ORDERS), value=start["order"], **CHOICE)
+        self.group = Choice(label="Errors like", options=_with(start["group"]), value=start["group"], **CHOICE)
+        self.order = Choice(label="Order", options=list(ORDERS), value=start["order"], **CHOICE)
         self.number = pmui.TextInput(label="Open job number", value=start["job"], **NARROW)
         self.back = button("Previous", self._back, disabled=True)
         self.on = button("Next", self._on, disabled=True)
@@ -76,7 +76,7 @@ class Jobs:
         fields = (*self._fields(), self.number)
         paging = line(self.back, self.on, self.where)
         jobs = shell.card(line(*fields), self.acting.bar, self.table, paging)
-        both = shell.row(jobs, self.one.view, basis=(560, 360), grow=(3, 1))
+        self._both = both = shell.row(jobs, basis=(560,), grow=(3,))
         # On a phone the chosen job's card stands above the table; the two words turn each other round side by side.
         both.styles = {**both.styles, "flex-wrap": "wrap-reverse", "align-items": "flex-end"}
         return stack(self.numbers, self.sheet.view, both)
@@ -140,7 +140,11 @@ class Jobs:
     def _make_room(self) -> None:
         """Beside a job's card the table shows what tells its rows apart."""
         shown = self.one.chosen is not None
-        self.one.view.visible = shown
+        if shown and len(self._both) == 1:
+            shell.give_room(self.one.view, 360, 1)
+            self._both.append(self.one.view)
+        if len(self._both) > 1:
+            self.one.view.visible = shown
         self.table.hidden_columns = HIDDEN if shown else []
 
     def _tick_again(self) -> None:
@@ -201,7 +205,7 @@ class Jobs:
         self.table.param.trigger("value")  # styles travel with the data
         await self.one.refresh()
 
-    @locked
+    @waited_for
     async def _filtered(self, *_: Any) -> None:
         self._starts = [Start(None, 0)]
         self._ids = set()

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Any
 
 import panel_material_ui as pmui
+from panel.viewable import Viewable
 
 from pqkit import queries
 from pqkit.errors import NotFound
@@ -20,9 +22,9 @@ from . import detail
 from .acting import VERBS, Offer
 from .desk import Desk
 from .parts import Words, preview, stack
-from .sheet import FIELD, Sheet, button, line
+from .sheet import WHOLE_LINE, Buttons, Sheet, button
 
-EDIT = "replace"
+EDIT, CLOSE = "replace", "close"
 # Beside the table; above it, on a phone, it would cover what it is scrolled away for.
 STICKS = """@media (min-width: 1000px) {
   :host { position: sticky; top: 12px; max-height: calc(100vh - 90px) !important; overflow: auto; }
@@ -36,12 +38,17 @@ class One:
         self.desk, self.sheet = desk, sheet
         self.chosen: int | None = None
         self._words = Words(min_height=200)
-        self._buttons = {verb.name: button(verb.label, self._pressed(verb), visible=False) for verb in VERBS}
-        self._buttons[EDIT] = button("Edit and resubmit", self._edit, visible=False)
-        self.view = shell.card(stack(line(*self._buttons.values(), button("Close", close)), self._words, gap=8))
-        self.view.visible = False
-        self.view.stylesheets = [*self.view.stylesheets, STICKS]
+        make = {verb.name: partial(button, verb.label, self._pressed(verb)) for verb in VERBS}
+        make |= {EDIT: partial(button, "Edit and resubmit", self._edit), CLOSE: partial(button, "Close", close)}
+        self._buttons = Buttons(make)
         self._seen: queries.JobDetail | None = None
+
+    @cached_property
+    def view(self) -> Viewable:
+        """Made when the first job is chosen."""
+        view = shell.card(stack(self._buttons.view, self._words, gap=8))
+        view.stylesheets = [*view.stylesheets, STICKS]
+        return view
 
     async def refresh(self) -> None:
         """Show the chosen job as it is now."""
@@ -62,10 +69,14 @@ class One:
         self._seen, words = found
         if words != self._words.object:
             self._words.object = words
-        for name, each in self._buttons.items():
-            each.visible = bool(self._seen and allows(self._seen.job.state, name) and self.desk.may(name))
-        if self._seen and is_encrypted(self._seen.job):
-            self._buttons[EDIT].visible = False
+        self._buttons.show([*self._verbs(), CLOSE])
+
+    def _verbs(self) -> list[str]:
+        if self._seen is None:
+            return []
+        job, barred = self._seen.job, EDIT if is_encrypted(self._seen.job) else None
+        names = (*(verb.name for verb in VERBS), EDIT)
+        return [name for name in names if name != barred and allows(job.state, name) and self.desk.may(name)]
 
     async def tick(self) -> None:
         """Follow a job that has not ended."""
@@ -95,7 +106,7 @@ class One:
             return
         job = self._seen.job
         shown = json.dumps(json.loads(redacted(job.args)), indent=2, ensure_ascii=False)
-        args = pmui.TextAreaInput(label="Arguments (JSON)", value=shown, rows=8, auto_grow=True, **FIELD)
+        args = pmui.TextAreaInput(label="Arguments (JSON)", value=shown, rows=8, auto_grow=True, **WHOLE_LINE)
 
         def replace(operator: Operator, reason: str | None) -> str:
             changed = restored(_object(args.value), json.loads(job.args))

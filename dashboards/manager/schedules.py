@@ -17,7 +17,7 @@ from ..lock import locked
 from ..words import NOTHING, clock, safe
 from .desk import Desk
 from .parts import Words, stack
-from .sheet import CHOICE, FIELD, NARROW, Sheet, button, line, offer
+from .sheet import CHOICE, NARROW, WHOLE_LINE, Sheet, button, line, offer
 
 COLUMNS = [("Schedule", ""), ("When", ""), ("Next", ""), ("Task", ""), ("Queue", ""), ("Missed slots", "")]
 COLUMNS += [("While one runs", ""), ("Paused", "wide"), ("Arguments", "wide")]
@@ -128,7 +128,7 @@ class Form:
             label="While one runs", options=list(map(str, Overlap)), value=str(overlap), **CHOICE
         )
         self._args = pmui.TextAreaInput(
-            label="Arguments (JSON object)", value=redacted(old.args) if old else "{}", rows=3, **FIELD
+            label="Arguments (JSON object)", value=redacted(old.args) if old else "{}", rows=3, **WHOLE_LINE
         )
         when = [self._cron, self._every, self._zone, self._missed, self._overlap, self._args]
         self.fields = [*([] if old else [self._name, self._task]), *when]

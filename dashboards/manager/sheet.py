@@ -1,16 +1,19 @@
 """The sheet that opens before anything is done: what it will touch, why, and for much or for good a word to type."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from .. import shell
-from ..lock import locked
+from ..lock import waited_for
+from .parts import stack
 
 Go = Callable[[str | None], Awaitable[bool]]
 FIELD = {"size": "small", "variant": "outlined", "margin": 0, "sizing_mode": "stretch_width"}
+WHOLE_LINE = {**FIELD, "styles": {"flex": "1 1 100%"}}
 NARROW = {**FIELD, "styles": {"flex": "1 1 150px", "min-width": "0"}}
 # The same height as a text field's.
 CHOICE = {
@@ -22,7 +25,13 @@ BUTTON = {"size": "small", "margin": 0, "disable_elevation": True}
 
 def button(label: str, press: Callable[..., object], *, strong: bool = False, **more: object) -> pmui.Button:
     look = {"variant": "contained" if strong else "outlined", "color": "primary"}
-    return pmui.Button(label=label, on_click=locked(press), **{**BUTTON, **look, **more})
+    return pmui.Button(label=label, on_click=waited_for(press), **{**BUTTON, **look, **more})
+
+
+class Choice(pmui.Select):
+    """A menu whose choice is heard of at once; Panel would wait 50 ms for another one."""
+
+    _debounce: ClassVar[int] = 0
 
 
 def offer(choice: pmui.Select, names: Sequence[str]) -> None:
@@ -34,31 +43,59 @@ def offer(choice: pmui.Select, names: Sequence[str]) -> None:
     choice.visible = bool(names)
 
 
-def line(*inside: Viewable) -> pn.FlexBox:
+def line(*inside: Viewable) -> pn.Row:
     """Side by side, and below each other where it is narrow."""
-    return pn.FlexBox(*inside, gap="10px", align_items="center", margin=0, sizing_mode="stretch_width")
+    # Not pn.FlexBox: each costs the server five times as long.
+    styles = {"flex-wrap": "wrap", "gap": "10px", "max-height": "none"}
+    return pn.Row(*_level(inside), margin=0, sizing_mode="stretch_width", styles=styles)
+
+
+def _level(beside: Sequence[Viewable]) -> list[Viewable]:
+    for each in beside:
+        each.align = "center"
+    return list(beside)
+
+
+class Buttons:
+    """A line with buttons after what is always there, each made when it is first shown: what nobody sees would cost a
+    first page as much as what it shows."""
+
+    def __init__(self, make: Mapping[str, Callable[[], pmui.Button]], *always: Viewable) -> None:
+        self._make, self._always = make, always
+        self._made: dict[str, pmui.Button] = {}
+        self.view = line(*always)
+
+    def show(self, names: Collection[str]) -> None:
+        """Those and no others, in the order in which they were declared."""
+        new = {name: make() for name, make in self._make.items() if name in names and name not in self._made}
+        self._made |= new
+        for name, each in self._made.items():
+            each.visible = name in names
+        if new:
+            made = (self._made[name] for name in self._make if name in self._made)
+            self.view.objects = _level([*self._always, *made])
 
 
 class Sheet:
-    """One open question at a time."""
+    """One open question at a time; made with the first."""
 
     def __init__(self) -> None:
+        self.view = pn.Column(visible=False, sizing_mode="stretch_width", margin=0)
+        self._go: Go | None = None
+        self._needs: str | None = None
+
+    def _make(self) -> Viewable:
         self._words, self._fields = shell.Block(), line()
         self._reason = pmui.TextInput(label="Why (goes on record)", **FIELD)
         self._typed = pmui.TextInput(label="", visible=False, **FIELD)
         self._do = button("Do it", self._pressed, strong=True)
         back = button("Back", self.close)
-        inside = pn.Column(
-            self._words, self._fields, self._reason, self._typed, line(self._do, back),
-            sizing_mode="stretch_width", margin=0, styles={"gap": "12px"},
-        )  # fmt: skip
-        self.view = shell.card(inside)
-        self.view.visible = False
-        self._go: Go | None = None
-        self._needs: str | None = None
+        return shell.card(stack(self._words, self._fields, self._reason, self._typed, line(self._do, back)))
 
     def open(self, words: str, label: str, go: Go, fields: Sequence[Viewable] = (), needs: str | None = None) -> None:
         """Ask. ``words`` is HTML of escaped values, ``label`` what the button says, ``needs`` what must be typed."""
+        if not self.view.objects:
+            self.view.objects = [self._make()]
         self._words.object, self._go, self._needs = words, go, needs
         self._fields.objects = list(fields)
         self._do.param.update(label=label, disabled=False)
@@ -68,7 +105,8 @@ class Sheet:
 
     def close(self, *_: object) -> None:
         self.view.visible, self._go = False, None
-        self._fields.objects = []
+        if self.view.objects:
+            self._fields.objects = []
 
     async def _pressed(self, *_: object) -> None:
         if self._go is None:
