@@ -14,6 +14,7 @@ import pytest
 from pqkit import Job, Queue, get_queue
 from pqkit.db import clock, connect
 from pqkit.db.postgresql import PostgresDatabase, compact, health, transaction
+from pqkit.db.postgresql.address import read_address
 from pqkit.db.postgresql.clock import ServerClock
 from pqkit.db.postgresql.opener import HOT, Opener
 from pqkit.db.postgresql.transaction import Write
@@ -31,6 +32,7 @@ from tests.fleet import Fleet
 from tests.handlers import double
 from tests.postgres import Server
 from tests.support import PATIENCE, wait_until
+from tests.test_statements_postgresql import plan
 from tests.verbs import SECOND, claim, claim_one, complete, fail, sql
 
 HOUR = 3_600 * SECOND
@@ -254,6 +256,25 @@ def test_each_part_of_an_idle_worker_s_second_is_one_way_to_the_server(
         )
         act()
     assert {part: asked.count(part) for part in parts} == dict.fromkeys(parts, 1) | {"sample": 2}
+
+
+JOIN = "DELETE FROM ready USING unnest(%s::bigint[]) AS it(job_id) WHERE ready.job_id = it.job_id"
+
+
+def test_many_rows_are_found_by_an_index_even_by_a_plan_from_when_there_was_none(queue: Queue) -> None:
+    """A plan may outlive what it is from: a join would walk the whole table for each of the rows."""
+    statements = {name: it for name, it in vars(compiled).items() if isinstance(it, compiled.Statement) and it.many}
+    texts = {name: it.many.text for name, it in statements.items() if it.many and not it.many.text.startswith("INSERT")}
+    with Opener(read_address(queue.database.url), "normal").open(HOT) as connection:
+        connection.execute("VACUUM ANALYZE")
+        joined = [name for name, text in (texts | {"JOIN": JOIN}).items() if not by_index(plan(connection, text))]
+    assert joined == ["JOIN"]
+    assert {"DELETE_READY", "DELETE_DELAYED", "DELETE_INTENT", "DELETE_HOLD", "MARK_KEY"} <= set(texts)
+
+
+def by_index(steps: list[str]) -> bool:
+    looked_up = [step for step in steps if "Index Cond" in step and "ANY" in step]
+    return bool(looked_up) and not any("Nested Loop" in step for step in steps)
 
 
 def test_leases_are_judged_by_the_servers_clock_alone(queue: Queue, worker: Leases) -> None:

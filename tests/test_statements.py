@@ -68,6 +68,7 @@ def scans(steps: list[str]) -> list[str]:
 def test_the_written_texts_say_what_core_says(name: str) -> None:
     written, declared = getattr(compiled, name), ALL[name].compile()
     values = tuple(range(len(ALL[name].params)))
+    assert written.alike == declared.alike
     for kind in ("sqlite", "postgresql", "many"):
         one, other = getattr(written, kind), getattr(declared, kind)
         if other is None:

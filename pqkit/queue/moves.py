@@ -100,7 +100,7 @@ def leave(tx: Transaction, job: Standing) -> None:
         case Place.READY:
             there(tx.run(sql.DELETE_READY, job.queue, job.priority, job.job_id))
         case Place.DELAYED:
-            there(tx.run(sql.DELETE_DELAYED, job.due_at, job.job_id))
+            there(tx.run(sql.DELETE_DELAYED, job.job_id, job.due_at))
         case Place.CLOSED:
             there(tx.run(sql.DELETE_CLOSED, job.job_id))
         case Place.LEASE:

@@ -125,7 +125,7 @@ class Upkeep:
         while True:
             with self._database.write() as tx:
                 due = tx.rows(sql.DUE, now, BATCH)
-                tx.run_many(sql.DELETE_DELAYED, [row[:2] for row in due])
+                tx.run_many(sql.DELETE_DELAYED, [(job_id, due_at) for due_at, job_id, *_ in due])
                 tx.run_many(sql.INSERT_READY, [_ready(*row[:-1]) for row in due])
                 tx.run_many(sql.MARK_KEY, [(*row[2:4], row[1]) for row in due if row[-1] is not None])
             count += len(due)

@@ -110,8 +110,7 @@ DELETE_HOLD = Statement(
         "DELETE FROM unique_hold WHERE unique_hold.job_id = %s::BIGINT AND unique_hold.kept = 0",
     ),
     Text(
-        "DELETE FROM unique_hold USING unnest(%s::BIGINT[]) AS rows(job_id) WHERE unique_hold.job_id = "
-        "rows.job_id AND unique_hold.kept = 0",
+        "DELETE FROM unique_hold WHERE unique_hold.job_id = ANY (%s::BIGINT[]) AND unique_hold.kept = 0",
     ),
 )
 
@@ -123,7 +122,7 @@ TAKE_HOLD = Statement(
         "DELETE FROM unique_hold WHERE unique_hold.job_id = %s::BIGINT",
     ),
     Text(
-        "DELETE FROM unique_hold USING unnest(%s::BIGINT[]) AS rows(job_id) WHERE unique_hold.job_id = rows.job_id",
+        "DELETE FROM unique_hold WHERE unique_hold.job_id = ANY (%s::BIGINT[])",
     ),
 )
 
@@ -356,10 +355,13 @@ DELETE_READY = Statement(
         "ready.job_id = %s::BIGINT",
     ),
     Text(
-        'DELETE FROM ready USING unnest(%s::TEXT[] COLLATE "C", %s::INTEGER[], %s::BIGINT[]) AS rows(queue, '
-        "priority, job_id) WHERE ready.queue = rows.queue AND ready.priority = rows.priority AND ready.job_id "
-        "= rows.job_id",
+        'DELETE FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND ready.priority = %s::INTEGER AND '
+        "ready.job_id = ANY (%s::BIGINT[]) AND ready.job_id >= (%s::BIGINT[])[%s::INTEGER] AND ready.job_id "
+        "<= (%s::BIGINT[])[cardinality(%s::BIGINT[])]",
+        (0, 1, 2, 2, 3, 2, 2),
+        (1,),
     ),
+    alike=2,
 )
 
 INSERT_LEASE = Statement(
@@ -508,11 +510,15 @@ MARK_KEY = Statement(
         "AND (SELECT job.limit_key FROM job WHERE job.id = ready.job_id) IS NOT NULL",
     ),
     Text(
-        "UPDATE ready SET limit_key=(SELECT job.limit_key FROM job WHERE job.id = ready.job_id) FROM "
-        'unnest(%s::TEXT[] COLLATE "C", %s::INTEGER[], %s::BIGINT[]) AS rows(queue, priority, job_id) WHERE '
-        "ready.queue = rows.queue AND ready.priority = rows.priority AND ready.job_id = rows.job_id AND "
-        "(SELECT job.limit_key FROM job WHERE job.id = ready.job_id) IS NOT NULL",
+        "UPDATE ready SET limit_key=(SELECT job.limit_key FROM job WHERE job.id = ready.job_id) WHERE "
+        'ready.queue = %s::VARCHAR COLLATE "C" AND ready.priority = %s::INTEGER AND ready.job_id = ANY '
+        "(%s::BIGINT[]) AND ready.job_id >= (%s::BIGINT[])[%s::INTEGER] AND ready.job_id <= "
+        "(%s::BIGINT[])[cardinality(%s::BIGINT[])] AND (SELECT job.limit_key FROM job WHERE job.id = "
+        "ready.job_id) IS NOT NULL",
+        (0, 1, 2, 2, 3, 2, 2),
+        (1,),
     ),
+    alike=2,
 )
 
 CLASS_HEAD = Statement(
@@ -1069,8 +1075,8 @@ DELETE_INTENT = Statement(
         'COLLATE "C"',
     ),
     Text(
-        'DELETE FROM file_intent USING unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C") AS rows(job_id, staged) '
-        "WHERE file_intent.job_id = rows.job_id AND file_intent.staged = rows.staged",
+        "DELETE FROM file_intent WHERE file_intent.job_id = ANY (%s::BIGINT[]) AND file_intent.staged = ANY "
+        '(%s::TEXT[] COLLATE "C")',
     ),
 )
 
@@ -1108,7 +1114,7 @@ DELETE_PROGRESS = Statement(
         "DELETE FROM progress WHERE progress.job_id = %s::BIGINT",
     ),
     Text(
-        "DELETE FROM progress USING unnest(%s::BIGINT[]) AS rows(job_id) WHERE progress.job_id = rows.job_id",
+        "DELETE FROM progress WHERE progress.job_id = ANY (%s::BIGINT[])",
     ),
 )
 
@@ -1196,8 +1202,7 @@ DELETE_WORKER_TASKS = Statement(
         "DELETE FROM worker_task WHERE worker_task.worker_id = %s::BIGINT",
     ),
     Text(
-        "DELETE FROM worker_task USING unnest(%s::BIGINT[]) AS rows(worker_id) WHERE worker_task.worker_id = "
-        "rows.worker_id",
+        "DELETE FROM worker_task WHERE worker_task.worker_id = ANY (%s::BIGINT[])",
     ),
 )
 
@@ -1290,14 +1295,16 @@ DUE = Statement(
 
 DELETE_DELAYED = Statement(
     Text(
-        "DELETE FROM delayed WHERE delayed.due_at = ? AND delayed.job_id = ?",
+        "DELETE FROM delayed WHERE delayed.job_id = ? AND delayed.due_at = ?",
     ),
     Text(
-        "DELETE FROM delayed WHERE delayed.due_at = %s::BIGINT AND delayed.job_id = %s::BIGINT",
+        "DELETE FROM delayed WHERE delayed.job_id = %s::BIGINT AND delayed.due_at = %s::BIGINT",
     ),
     Text(
-        "DELETE FROM delayed USING unnest(%s::BIGINT[], %s::BIGINT[]) AS rows(due_at, job_id) WHERE "
-        "delayed.due_at = rows.due_at AND delayed.job_id = rows.job_id",
+        "DELETE FROM delayed WHERE delayed.job_id = ANY (%s::BIGINT[]) AND delayed.due_at = "
+        "(%s::BIGINT[])[width_bucket(delayed.job_id, %s::BIGINT[])]",
+        (0, 1, 0),
+        (),
     ),
 )
 
@@ -1416,11 +1423,6 @@ DELETE_DUTY = Statement(
         'DELETE FROM duty WHERE duty.name = %s::VARCHAR COLLATE "C" AND duty.worker_id = %s::BIGINT AND '
         "duty.until = %s::BIGINT",
     ),
-    Text(
-        'DELETE FROM duty USING unnest(%s::TEXT[] COLLATE "C", %s::BIGINT[], %s::BIGINT[]) AS rows(name, '
-        "worker_id, until) WHERE duty.name = rows.name AND duty.worker_id = rows.worker_id AND duty.until = "
-        "rows.until",
-    ),
 )
 
 INSERT_ROLLUP = Statement(
@@ -1471,7 +1473,7 @@ DELETE_ROLLUP = Statement(
         "DELETE FROM rollup WHERE rollup.id = %s::BIGINT",
     ),
     Text(
-        "DELETE FROM rollup USING unnest(%s::BIGINT[]) AS rows(id) WHERE rollup.id = rows.id",
+        "DELETE FROM rollup WHERE rollup.id = ANY (%s::BIGINT[])",
     ),
 )
 
@@ -1782,9 +1784,11 @@ DELETE_ENDED = Statement(
         "closed.finished_at = %s::BIGINT",
     ),
     Text(
-        'DELETE FROM closed USING unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", %s::BIGINT[]) AS rows(job_id, '
-        "state, finished_at) WHERE closed.job_id = rows.job_id AND closed.state = rows.state AND "
-        "closed.finished_at = rows.finished_at",
+        "DELETE FROM closed WHERE closed.job_id = ANY (%s::BIGINT[]) AND closed.state = (%s::TEXT[] COLLATE "
+        '"C")[width_bucket(closed.job_id, %s::BIGINT[])] AND closed.finished_at = '
+        "(%s::BIGINT[])[width_bucket(closed.job_id, %s::BIGINT[])]",
+        (0, 1, 0, 2, 0),
+        (),
     ),
 )
 
@@ -2016,7 +2020,7 @@ DELETE_CLOSED = Statement(
         "DELETE FROM closed WHERE closed.job_id = %s::BIGINT",
     ),
     Text(
-        "DELETE FROM closed USING unnest(%s::BIGINT[]) AS rows(job_id) WHERE closed.job_id = rows.job_id",
+        "DELETE FROM closed WHERE closed.job_id = ANY (%s::BIGINT[])",
     ),
 )
 
@@ -2028,7 +2032,7 @@ DELETE_JOB = Statement(
         "DELETE FROM job WHERE job.id = %s::BIGINT",
     ),
     Text(
-        "DELETE FROM job USING unnest(%s::BIGINT[]) AS rows(id) WHERE job.id = rows.id",
+        "DELETE FROM job WHERE job.id = ANY (%s::BIGINT[])",
     ),
 )
 
@@ -2156,7 +2160,7 @@ DELETE_QUEUE = Statement(
         'DELETE FROM queue WHERE queue.name = %s::VARCHAR COLLATE "C"',
     ),
     Text(
-        'DELETE FROM queue USING unnest(%s::TEXT[] COLLATE "C") AS rows(name) WHERE queue.name = rows.name',
+        'DELETE FROM queue WHERE queue.name = ANY (%s::TEXT[] COLLATE "C")',
     ),
 )
 
@@ -2392,7 +2396,7 @@ DELETE_SCHEDULE = Statement(
         'DELETE FROM schedule WHERE schedule.name = %s::VARCHAR COLLATE "C"',
     ),
     Text(
-        'DELETE FROM schedule USING unnest(%s::TEXT[] COLLATE "C") AS rows(name) WHERE schedule.name = rows.name',
+        'DELETE FROM schedule WHERE schedule.name = ANY (%s::TEXT[] COLLATE "C")',
     ),
 )
 
@@ -2591,7 +2595,7 @@ DELETE_ACCOUNT = Statement(
         'DELETE FROM account WHERE account.name = %s::VARCHAR COLLATE "C"',
     ),
     Text(
-        'DELETE FROM account USING unnest(%s::TEXT[] COLLATE "C") AS rows(name) WHERE account.name = rows.name',
+        'DELETE FROM account WHERE account.name = ANY (%s::TEXT[] COLLATE "C")',
     ),
 )
 
@@ -2668,7 +2672,7 @@ DELETE_LOGIN = Statement(
         'DELETE FROM login WHERE login.digest = %s::VARCHAR COLLATE "C"',
     ),
     Text(
-        'DELETE FROM login USING unnest(%s::TEXT[] COLLATE "C") AS rows(digest) WHERE login.digest = rows.digest',
+        'DELETE FROM login WHERE login.digest = ANY (%s::TEXT[] COLLATE "C")',
     ),
 )
 
@@ -2680,7 +2684,7 @@ DELETE_LOGINS_OF = Statement(
         'DELETE FROM login WHERE login.account = %s::VARCHAR COLLATE "C"',
     ),
     Text(
-        'DELETE FROM login USING unnest(%s::TEXT[] COLLATE "C") AS rows(account) WHERE login.account = rows.account',
+        'DELETE FROM login WHERE login.account = ANY (%s::TEXT[] COLLATE "C")',
     ),
 )
 
@@ -2764,8 +2768,7 @@ DELETE_THROTTLE = Statement(
         'DELETE FROM throttle WHERE throttle.subject = %s::VARCHAR COLLATE "C"',
     ),
     Text(
-        'DELETE FROM throttle USING unnest(%s::TEXT[] COLLATE "C") AS rows(subject) WHERE throttle.subject = '
-        "rows.subject",
+        'DELETE FROM throttle WHERE throttle.subject = ANY (%s::TEXT[] COLLATE "C")',
     ),
 )
 

@@ -26,9 +26,10 @@ class Text:
 
 class Statement:
     """One statement for each database; compared by identity. ``many`` takes all rows at once, as an array for each
-    column; None where PostgreSQL runs the statement row by row."""
+    column; None where PostgreSQL runs the statement row by row. The first ``alike`` columns are values instead, for
+    rows that have them in common."""
 
-    __slots__ = ("many", "postgresql", "sqlite")
+    __slots__ = ("alike", "many", "postgresql", "sqlite")
 
-    def __init__(self, sqlite: Text, postgresql: Text, many: Text | None = None) -> None:
-        self.sqlite, self.postgresql, self.many = sqlite, postgresql, many
+    def __init__(self, sqlite: Text, postgresql: Text, many: Text | None = None, alike: int = 0) -> None:
+        self.sqlite, self.postgresql, self.many, self.alike = sqlite, postgresql, many, alike

@@ -1,9 +1,11 @@
 """How attempts end and what they report: always under the fence."""
 
+from dataclasses import replace
+
 from sqlalchemy import BigInteger, Float, Integer, Text, bindparam, delete, exists, literal_column, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
-from pqkit.statements.declare import Declared, delete_by, delete_by_key, equal, insert_row, up_to
+from pqkit.statements.declare import Declared, delete_by, delete_by_key, equal, found_by, insert_row, up_to
 from pqkit.statements.tables import ATTEMPT, CLOSED, INTENT, LEASE, LOG, PROGRESS, REFUSAL
 
 # Finish: deleting the lease is the permission for everything else in the transaction.
@@ -26,7 +28,11 @@ INSERT_CLOSED_PLAIN = insert_row(CLOSED, "job_id", "finished_at", "attempt", "re
 INSERT_CLOSED = insert_row(CLOSED, "job_id", "state", "finished_at", "attempt", "retries", "crashes", "result", "error")
 INSERT_REFUSAL = insert_row(REFUSAL, "at", "job_id", "attempt", "worker_id", "outcome")
 INSERT_INTENT = insert_row(INTENT, "job_id", "staged", "target")
-DELETE_INTENT = delete_by(INTENT, "job_id", "staged")
+# The name of a staged file says whose it is: no other job's intent has one of those.
+DELETE_INTENT = replace(
+    delete_by(INTENT, "job_id", "staged"),
+    many=delete(INTENT).where(*found_by(INTENT, "job_id"), *found_by(INTENT, "staged")),
+)
 _after_job = bindparam("after_job", type_=BigInteger)
 INTENTS = Declared(
     select(INTENT.c.job_id, INTENT.c.staged, INTENT.c.target)

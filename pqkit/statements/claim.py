@@ -81,7 +81,7 @@ def _suspect_head(*, locked: bool) -> Declared:
 HEAD, SUSPECT_HEAD = _innocent_head(locked=True), _suspect_head(locked=True)
 # The same without locks, for who only asks whether there is work: a lock would hide the job from a claim.
 PEEK, SUSPECT_PEEK = _innocent_head(locked=False), _suspect_head(locked=False)
-DELETE_READY = delete_by(READY, "queue", "priority", "job_id")
+DELETE_READY = delete_by(READY, "queue", "priority", "job_id", alike=2)
 INSERT_LEASE = insert_row(LEASE, "job_id", "attempt", "retries", "crashes", "suspect", "worker_id", "claimed_at")
 # The same for jobs that follow each other in one queue, which are most of a backlog: rows of a range instead of keys.
 _run = (*equal(READY, "queue", "priority"), READY.c.job_id.between(bindparam("first"), bindparam("last")))

@@ -38,7 +38,7 @@ class Declared:
     """``core`` with its parameters in the order in which callers pass them.
 
     ``postgresql`` is said where PostgreSQL needs a statement of its own, and ``many`` where it can take all rows at
-    once: the parameters are arrays then, one for each column.
+    once: the parameters are arrays then, one for each column, but for the first ``alike``.
     """
 
     core: ClauseElement
@@ -46,10 +46,12 @@ class Declared:
     columns: tuple[str, ...] | None = None
     postgresql: ClauseElement | None = None
     many: ClauseElement | None = None
+    alike: int = 0
 
     def compile(self) -> Statement:
         """The texts for both databases. Raises TypeError where ``params`` is not what the statement takes."""
-        return Statement(*(Text(*written) for written in self.texts()))
+        sqlite, postgresql, *many = (Text(*written) for written in self.texts())
+        return Statement(sqlite, postgresql, many[0] if many else None, self.alike)
 
     def texts(self) -> "list[Written]":
         """What ``Statement`` is made of: the text for SQLite, the one for PostgreSQL, and one for many rows there."""
@@ -113,22 +115,33 @@ def insert_row(table: Table, *columns: str, unless_there: bool = False, **always
     return Declared(one.inline(), columns, columns, many=many)
 
 
-def delete_by(table: Table, *columns: str) -> Declared:
-    """Delete the rows where each column equals its parameter."""
-    params = tuple(f"the_{name}" for name in columns)
-    rows = rows_of(table, columns, "the_")
-    many = delete(table).where(*(table.c[name] == rows.c[name] for name in columns))
-    return Declared(delete(table).where(*equal(table, *columns)), params, many=many)
+def delete_by(table: Table, *columns: str, alike: int = 0) -> Declared:
+    """Delete the rows where each column equals its parameter. Many rows that have the first ``alike`` columns in common
+    go at once where one more column is left."""
+    one = Declared(delete(table).where(*equal(table, *columns)), tuple(f"the_{name}" for name in columns))
+    if alike + 1 < len(columns):
+        return one
+    return replace(one, many=delete(table).where(*found_by(table, *columns)), alike=alike)
+
+
+def found_by(table: Table, *columns: str) -> list[ColumnElement[bool]]:
+    """Conditions that find many rows by walking an index: the last column is in a sorted array, the others are equal.
+    A join with the arrays may be planned while the table is empty, and later walk all of it for each row.
+    """
+    *same, name = columns
+    key, keys = table.c[name], bindparam(f"the_{name}", type_=ARRAY(table.c[name].type))
+    # Below equal columns the server may walk all of them, and look for each in the array: so where to begin and end.
+    ends = [key >= Grouping(keys)[1], key <= Grouping(keys)[func.cardinality(keys)]] if same else []
+    return [*equal(table, *same), key == any_(keys), *ends]
 
 
 def delete_by_key(table: Table, key: str, *others: str) -> Declared:
     """``delete_by`` for columns of which the first is a key by itself. Many rows come in its order: they are found by
-    it, one by one, and their place in the arrays by halving; no statistics can make a join of that."""
+    it, and the place of their other values in the arrays by halving."""
     arrays = {name: bindparam(f"the_{name}", type_=ARRAY(table.c[name].type)) for name in (key, *others)}
     place = func.width_bucket(table.c[key], arrays[key])
     same = (table.c[name] == Grouping(arrays[name])[place] for name in others)
-    many = delete(table).where(table.c[key] == any_(arrays[key]), *same)
-    return replace(delete_by(table, key, *others), many=many)
+    return replace(delete_by(table, key, *others), many=delete(table).where(*found_by(table, key), *same))
 
 
 def rows_of(table: Table, columns: tuple[str, ...], prefix: str = "") -> TableValuedAlias:

@@ -55,7 +55,8 @@ def source() -> str:
 
 
 def _texts(it: Declared) -> str:
-    return "".join(f"    Text(\n{_arguments(*written)}    ),\n" for written in it.texts())
+    texts = "".join(f"    Text(\n{_arguments(*written)}    ),\n" for written in it.texts())
+    return texts + (f"    alike={it.alike},\n" if it.alike else "")
 
 
 def _arguments(text: str, order: tuple[int, ...] | None, fixed: tuple[object, ...]) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from pqkit.limits import QueueSettings
 from pqkit.statements import claim_postgresql
 from pqkit.statements.claim import allowed, paused, served
-from pqkit.statements.declare import Declared, equal, rows_of, up_to
+from pqkit.statements.declare import Declared, equal, found_by, up_to
 from pqkit.statements.tables import JOB, LEASE, QUEUE, READY
 
 UNKEYED_WITHIN = "1000"
@@ -43,13 +43,11 @@ NEXT_KEY = Declared(
 # The key of a job that comes to ``ready``, for jobs that have one.
 _own_key = select(JOB.c.limit_key).where(JOB.c.id == READY.c.job_id).scalar_subquery()
 _place = ("queue", "priority", "job_id")
-_rows = rows_of(READY, _place, "the_")
 MARK_KEY = Declared(
     update(READY).where(*equal(READY, *_place), _own_key.is_not(None)).values(limit_key=_own_key),
     tuple(f"the_{name}" for name in _place),
-    many=update(READY)
-    .where(*(READY.c[name] == _rows.c[name] for name in _place), _own_key.is_not(None))
-    .values(limit_key=_own_key),
+    many=update(READY).where(*found_by(READY, *_place), _own_key.is_not(None)).values(limit_key=_own_key),
+    alike=2,
 )
 
 _params = ("in_queue", "in_priority", "now", "worker_name", "worker", "demand")

@@ -2,7 +2,7 @@
 
 from sqlalchemy import bindparam, delete, literal_column, select, update
 
-from pqkit.statements.declare import Declared, OnPostgresql, delete_by, equal, insert_row, rows_of
+from pqkit.statements.declare import Declared, OnPostgresql, delete_by, equal, found_by, insert_row
 from pqkit.statements.tables import DELAYED, HOLD, JOB, QUEUE, READY, REQUEST, TRACE
 
 JOB_COLUMNS = (
@@ -38,11 +38,10 @@ HOLDER = Declared(
 INSERT_HOLD = insert_row(HOLD, "queue", "unique_key", "job_id", "kept", unless_there=True)
 # A job that has ended lets go of its key, unless it keeps it for as long as the job is there.
 _loose = HOLD.c.kept == literal_column("0")
-_ended = rows_of(HOLD, ("job_id",), "the_")
 DELETE_HOLD = Declared(
     delete(HOLD).where(*equal(HOLD, "job_id"), _loose),
     ("the_job_id",),
-    many=delete(HOLD).where(HOLD.c.job_id == _ended.c.job_id, _loose),
+    many=delete(HOLD).where(*found_by(HOLD, "job_id"), _loose),
 )
 TAKE_HOLD = delete_by(HOLD, "job_id")
 SET_ARGS = Declared(update(JOB).where(*equal(JOB, "id")).values(args=bindparam("to")), ("to", "the_id"))

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.sql.elements import ColumnElement
 
-from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
+from pqkit.statements.declare import Declared, delete_by_key, equal, insert_row, up_to
 from pqkit.statements.tables import (
     ACTION,
     ATTEMPT,
@@ -79,7 +79,7 @@ _these, _these_on_postgresql = _one_of(JOB.c.queue, "queues")
 EXPIRED_IN = Declared(_expired.where(_these), _params, postgresql=_expired.where(_these_on_postgresql))
 EXPIRED = Declared(_expired.where(~_these), _params, postgresql=_expired.where(~_these_on_postgresql))
 # A job that was resubmitted since the look has left its place, or ended anew at another moment.
-DELETE_ENDED = delete_by(CLOSED, "job_id", "state", "finished_at")
+DELETE_ENDED = delete_by_key(CLOSED, "job_id", "state", "finished_at")
 JOBS_OF = _rows_of(JOB.c.id)
 CLOSED_OF = _rows_of(CLOSED.c.job_id)
 RUNS_OF = _rows_of(ATTEMPT.c.job_id, ATTEMPT.c.job_id, ATTEMPT.c.attempt)

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Text, and_, bindparam, cast, delete, exists, func, null, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 
-from pqkit.statements.declare import Declared, by_lease_clock, delete_by, equal, insert_row, up_to
+from pqkit.statements.declare import Declared, by_lease_clock, delete_by, delete_by_key, equal, insert_row, up_to
 from pqkit.statements.tables import CLOSED, DELAYED, DUTY, JOB, LEASE, ROLLUP, WORKER
 from pqkit.statements.workers import LIFE
 
@@ -26,7 +26,7 @@ DUE = Declared(
     .with_for_update(skip_locked=True, of=DELAYED),
     ("now", "most"),
 )
-DELETE_DELAYED = delete_by(DELAYED, "due_at", "job_id")
+DELETE_DELAYED = delete_by_key(DELAYED, "job_id", "due_at")
 ENDED_JOB = Declared(
     select(JOB.c.id, JOB.c.task, JOB.c.queue, CLOSED.c.attempt, CLOSED.c.state, CLOSED.c.error, CLOSED.c.finished_at)
     .select_from(JOB.join(CLOSED, CLOSED.c.job_id == JOB.c.id))

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import groupby
+from operator import itemgetter
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +53,16 @@ class PostgresTransaction(Transaction):
     def run_many(self, statement: Statement, rows: Iterable[Values]) -> int:
         sql = statement.many
         assert sql is not None, f"there is no text for many rows of: {statement.postgresql.text}"
-        # Who deletes the same rows does it in the same order: they wait for each other, and never in a circle.
-        ordered = sorted(rows) if sql.text.startswith("DELETE") else list(rows)
+        # Who changes the same rows does it in the same order: they wait for each other, and never in a circle.
+        ordered = list(rows) if sql.text.startswith("INSERT") else sorted(rows)
         if not ordered:
             return 0
-        columns = tuple(_array(column) for column in zip(*ordered, strict=True))
-        changed = int(self.cursor.execute(sql.text, sql.bind(columns)).rowcount)
+        alike = statement.alike
+        groups = groupby(ordered, itemgetter(slice(alike))) if alike else (((), ordered),)
+        changed = 0
+        for same, some in groups:
+            columns = list(zip(*some, strict=True))[alike:]
+            changed += int(self.cursor.execute(sql.text, sql.bind((*same, *map(_array, columns)))).rowcount)
         if statement in ANNOUNCED:
             self._has_placed()
         return changed
