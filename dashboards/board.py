@@ -15,7 +15,6 @@ from bokeh.models import (
     DataRange1d,
     GlyphRenderer,
     HoverTool,
-    InlineStyleSheet,
     NumeralTickFormatter,
     Range1d,
     Span,
@@ -26,38 +25,35 @@ from pqkit import charts
 from pqkit.charts.lines import COMMITS, DEPTH, FAILURES, OLDEST, SLOTS, THROUGHPUT, quantile_series
 from pqkit.charts.palette import Series as Line
 
+from . import shell
 from .series import COLUMNS
 
 HEIGHT = 132
 MOMENT = "@at{%d %b %H:%M:%S}"
 TIP = "font-size: 12px; font-variant-numeric: tabular-nums; white-space: nowrap"
 ROW = "display: flex; justify-content: space-between; gap: 14px"
-SHEET = """
-.bk-Tooltip { --tooltip-color: var(--mui-palette-background-paper); --tooltip-text: var(--mui-palette-text-primary);
-  --tooltip-border: var(--mui-palette-divider); --tooltip-arrow-color: var(--mui-palette-background-paper); }
-"""
-"""Inside a figure: tips in the colours of the page."""
 
 
 class Chart(NamedTuple):
-    """A chart, what it says above itself, and how its numbers look (numbro's patterns)."""
+    """A chart, what it says above itself, how its numbers look (numbro's patterns), and which choices it follows."""
 
     name: str
     title: str
     draw: Callable[[pd.DataFrame], Any]
     lines: Sequence[Line]
     format: str = "0.[0]a"
+    follows: Sequence[str] = ("queue", "task")
 
 
 CHARTS = (
     Chart("throughput", "Throughput per second", charts.throughput, THROUGHPUT),
     Chart("failures", "Failures per second", charts.failures, FAILURES, "0.[00]a"),
-    Chart("depth", "Jobs by state", charts.depth, DEPTH),
-    Chart("oldest", "Oldest waiting, seconds", charts.oldest, OLDEST),
+    Chart("depth", "Jobs by state", charts.depth, DEPTH, follows=("queue",)),
+    Chart("oldest", "Oldest waiting, seconds", charts.oldest, OLDEST, follows=("queue",)),
     Chart("wait", "Wait, seconds", partial(charts.quantiles, of="wait"), quantile_series("wait"), "0.[000]a"),
     Chart("run", "Run, seconds", partial(charts.quantiles, of="run"), quantile_series("run"), "0.[000]a"),
-    Chart("slots", "Slots", charts.slots, SLOTS),
-    Chart("commits", "Commit, seconds", charts.commits, COMMITS, "0.[0000]"),
+    Chart("slots", "Slots", charts.slots, SLOTS, follows=()),
+    Chart("commits", "Commit, seconds", charts.commits, COMMITS, "0.[0000]", follows=()),
 )
 SOURCES = {
     "series": (*COLUMNS, *(f"{name} fill" for name in COLUMNS)),
@@ -75,7 +71,7 @@ def _draw() -> str:
     follow = Range1d(name="follow range", start=0, end=1)
     shade = {"fill_alpha": 0.14, "line_alpha": 0.5, "line_dash": "dashed", "visible": False}
     cross = Span(dimension="height", line_dash="dotted", line_width=1, line_color=charts.PLAIN)
-    document, sheet = Document(), InlineStyleSheet(css=SHEET)
+    document = Document()
     for chart in CHARTS:
         plot = _figure(chart, sources)
         plot.name, plot.x_range = chart.name, follow
@@ -84,7 +80,7 @@ def _draw() -> str:
         document.add_root(plot)
     document.add_root(_timeline(sources["bars"]))
     for plot in document.roots:
-        plot.stylesheets = [sheet]
+        plot.axis.major_label_text_font = shell.FONT
     return str(serialize_json(document.to_json()))
 
 

@@ -71,11 +71,10 @@ class Ops:
         view, version = self._shown
         if (view, version) == (self.view, scene.version):
             return
+        self._offer()
         follows = view == self.view and scene.version == version + 1
         self.charts.send(scene.patch if follows else scene.full())
         self._shown = self.view, scene.version
-        if not follows:
-            self._offer()
 
     def span(self) -> tuple[int, int, str | None]:
         """The picked span, or the whole window, in microseconds UTC; and the queue that is looked at."""
@@ -121,10 +120,16 @@ class Ops:
         self.zoom.disabled = self.live.disabled = True
 
     def _offer(self) -> None:
-        """The queues and tasks that can be chosen."""
+        """The queues and tasks that can be chosen, also those that came while the page was open."""
         seen = self.stage.seen()
-        self.queue.options = [ALL, *(queue.name for queue in seen.queues)]
-        self.task.options = [ALL, *sorted({task for worker in seen.workers for task in worker.tasks})]
+        queues, tasks = (
+            (queue.name for queue in seen.queues),
+            {task for worker in seen.workers for task in worker.tasks},
+        )
+        for choice, names in ((self.queue, queues), (self.task, sorted(tasks))):
+            offered = list(dict.fromkeys([ALL, choice.value, *names]))
+            if offered != choice.options:
+                choice.options = offered
 
 
 def page() -> Viewable:

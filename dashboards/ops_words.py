@@ -10,7 +10,7 @@ from pqkit.states import JobState
 from . import shell
 from .snapshot import Snapshot
 from .verdict import SILENT_AFTER, Verdict, paused, silence
-from .words import NOTHING, age, clock, count, lasted, safe, size
+from .words import NOTHING, age, clock, count, ended, lasted, safe, size
 
 S = JobState
 HERE = socket.gethostname()
@@ -23,7 +23,7 @@ QUEUE_COLUMNS = [
     ("Scheduled", "number"),
     ("Oldest", "number"),
     ("Drains in", ""),
-    ("State", ""),
+    ("State", "wrap"),
 ]
 WORKER_COLUMNS = [
     ("Worker", ""),
@@ -53,7 +53,7 @@ def away_words(seen: Snapshot) -> str:
         return ""
     shown = f" The numbers below are from {clock(seen.at)}." if seen.at else ""
     since = clock(seen.away_since)
-    return shell.banner(f"The database cannot be read since {since}: {seen.away}.{shown} Trying again.")
+    return shell.banner(f"The database cannot be read since {since}: {ended(seen.away)}{shown} Trying again.")
 
 
 def verdict_words(verdict: Verdict, since: str, seen: Snapshot) -> str:
@@ -76,7 +76,7 @@ def number_tiles(seen: Snapshot, counts: dict[JobState, int]) -> str:
             shell.tile("Completed", count(counts[S.COMPLETED]), "kept in the database", "completed"),
             shell.tile("Failed", count(dead), f"{count(counts[S.UNPROCESSABLE])} unprocessable", "failed"),
             shell.tile("Throughput", f"{count(seen.pace.completed / 60)}/s", "done, last minute"),
-            shell.tile("Oldest pending", age(oldest), "waiting so long"),
+            shell.tile("Oldest wait", age(oldest), "of a pending job"),
         ]
     )
 

@@ -18,6 +18,21 @@ from .words import NOTHING, safe
 FONT = "Inter, Roboto, 'Segoe UI', system-ui, sans-serif"
 
 
+FIELDS = {
+    "MuiInputBase": {"styleOverrides": {"root": {"fontSize": "14px"}}},
+    "MuiMenuItem": {"styleOverrides": {"root": {"fontSize": "14px"}}},
+    "MuiFormControlLabel": {"styleOverrides": {"label": {"fontSize": "13.5px"}}},
+    "MuiInputLabel": {
+        "styleOverrides": {
+            "root": {"fontSize": "14px"},
+            # A menu's label would stand lower than a text field's.
+            "outlined": {"&:not(.MuiInputLabel-shrink)": {"transform": "translate(14px, 9px)"}},
+        }
+    },
+}
+"""Fields, menus and boxes to tick speak in one size, and their labels stand on one line."""
+
+
 def _side(ground: str, surface: str, line: str, ink: str, muted: str, **accents: str) -> dict[str, Any]:
     header = {
         "backgroundColor": f"{surface} !important",
@@ -25,6 +40,7 @@ def _side(ground: str, surface: str, line: str, ink: str, muted: str, **accents:
         "boxShadow": "none",
         "borderBottom": f"1px solid {line}",
         "& *": {"color": f"{ink} !important"},
+        "@media (max-width: 640px)": {"& .MuiTypography-root": {"fontSize": "17px"}},
     }
     return {
         "palette": {
@@ -39,6 +55,7 @@ def _side(ground: str, surface: str, line: str, ink: str, muted: str, **accents:
             "MuiAppBar": {"styleOverrides": {"root": header}},
             "MuiToolbar": {"styleOverrides": {"root": {"minHeight": "52px !important"}}},
             "MuiPaper": {"styleOverrides": {"root": {"backgroundImage": "none"}}},
+            **FIELDS,
         },
     }
 

@@ -162,7 +162,18 @@ def chart_head(chart: Chart, series: Series) -> str:
     """A chart's title and, as its legend and summary, the last value of each line."""
     values = [series.last(line.column) for line in chart.lines]
     keys = "".join(map(_key, chart.lines, values)) if any(value is not None for value in values) else EMPTY
-    return f"<div class='chart'><b>{safe(chart.title)}</b><div class='keys'>{keys}</div></div>"
+    about = f"<b>{safe(chart.title)}</b>{shell.marked('muted', whose(chart, series.view))}"
+    return f"<div class='chart'><div class='head'>{about}</div><div class='keys'>{keys}</div></div>"
+
+
+def whose(chart: Chart, view: View) -> str:
+    """What a chart shows beyond what is chosen: samples know no tasks, and some no queues."""
+    wider = [
+        f"all {name}s"
+        for name, chosen in (("queue", view.queue), ("task", view.task))
+        if chosen is not None and name not in chart.follows
+    ]
+    return ", ".join(wider)
 
 
 def _key(line: Line, value: float | None) -> str:

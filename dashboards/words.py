@@ -18,7 +18,12 @@ def count(number: float) -> str:
 
 def sentence(words: str) -> str:
     """A line of the system as a sentence of the page."""
-    return f"{words[:1].upper()}{words[1:]}."
+    return ended(f"{words[:1].upper()}{words[1:]}")
+
+
+def ended(words: str) -> str:
+    """In one line and with one full stop, whatever a database's own words end in."""
+    return f"{' '.join(words.split()).rstrip('.?! ')}."
 
 
 def jobs(number: int) -> str:
@@ -58,7 +63,9 @@ def clock(microseconds: int | None) -> str:
 
 
 def size(octets: int) -> str:
-    """Bytes in MB or GB; a dash where they are not known."""
+    """Bytes in kB, MB or GB; a dash where they are not known."""
     if octets <= 0:
         return NOTHING
+    if octets < 1e6:
+        return f"{max(1, octets / 1e3):,.0f} kB"
     return f"{octets / 1e6:,.0f} MB" if octets < 1e9 else f"{octets / 1e9:,.1f} GB"

@@ -15,7 +15,7 @@ from pqkit.supervise import Process
 load(Path(__file__).parent.parent / "dashboards")
 
 from dashboards.feed import last_backup  # noqa: E402 - a folder that becomes a package by load()
-from dashboards.ops_words import health_card  # noqa: E402
+from dashboards.ops_words import away_words, health_card  # noqa: E402
 from dashboards.snapshot import Snapshot  # noqa: E402
 from dashboards.stage import brief  # noqa: E402
 
@@ -69,3 +69,9 @@ def test_the_health_card_counts_processes_by_their_state() -> None:
 )
 def test_a_number_of_any_size_fits_above_a_chart(value: float, shown: str) -> None:
     assert brief(value) == shown
+
+
+def test_a_database_that_is_away_is_told_of_in_one_line_whatever_its_own_words_end_in() -> None:
+    words = "connection refused\n\tIs the server running locally and accepting connections on that socket?"
+    told = away_words(Snapshot(at=1, away=words, away_since=1))
+    assert "connection refused Is the server running locally and accepting connections on that socket. The num" in told

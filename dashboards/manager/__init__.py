@@ -39,6 +39,7 @@ TABS = {
     "& .MuiTabs-root": {"minHeight": "36px", "marginBottom": "12px"},
     "& .MuiTabs-list, & .MuiTabs-flexContainer": {"flexWrap": "wrap"},
     "& .MuiTabs-indicator": {"display": "none"},
+    "@media (max-width: 640px)": {"& .MuiTab-root": {"padding": "6px 8px", "fontSize": "13.5px"}},
 }
 EVERY, FOLLOWED_EVERY = 5_000, 1_000
 PARTS: dict[str, Callable[[Desk], Any]] = {
@@ -94,20 +95,20 @@ class Manager:
         )
         self._tabs.param.watch(self._turned, "active")
         self.desk.changed.append(self._refresh)
-        self._main = stack(
-            self.desk.working, self._visitor_line(), self.desk.away, self.desk.message, self._tabs, gap=8
-        )
+        self._main = stack(self.desk.working, self.desk.away, self.desk.message, self._tabs, gap=8)
+        self._visitor = self._visitor_line()
 
     def page(self) -> Viewable:
         pn.state.onload(self._start)
-        return shell.make_page(TITLE, shell.body(self._main))
+        return shell.make_page(TITLE, shell.body(self._main), header=[self._visitor])
 
-    def _visitor_line(self) -> Viewable:
+    def _visitor_line(self) -> pn.FlexBox:
         name, role = safe(self.desk.principal.name), safe(self.desk.principal.role)
         who = Words(f"<span>{name} <span class='muted'>{role}</span></span>", sizing_mode=None)
-        leave = button("Log out", self._leave)
-        right = line(who, leave)
-        right.styles = {**right.styles, "justify-content": "flex-end"}
+        # A header's buttons are white otherwise, on whatever ground.
+        ink = {"color": "inherit", "borderColor": "color-mix(in srgb, currentColor 30%, transparent)"}
+        right = line(who, button("Log out", self._leave, sx={"&.MuiButton-root": ink}))
+        right.styles = {**right.styles, "justify-content": "flex-end", "flex-wrap": "nowrap"}
         return right
 
     @locked
@@ -130,6 +131,8 @@ class Manager:
 
     @waited_for
     async def _turned(self, *_: object) -> None:
+        self.desk.use()
+        self.desk.say("")
         await self._refresh()
 
     async def _refresh(self) -> None:
@@ -139,7 +142,10 @@ class Manager:
     async def _tick(self) -> None:
         """Only what is looked at is kept fresh."""
         part = self._open_part()
-        await (part.tick() if part is self.jobs else part.refresh())
+        if part is self.jobs:
+            await self.jobs.tick()
+        elif await self.desk.ask(lambda _: True):  # a part that asks for nothing must end with the session, too
+            await part.refresh()
 
     def _leave(self, *_: object) -> None:
         self.desk.visitor.leave()
@@ -152,7 +158,7 @@ class Manager:
         self._over = True
         for ticking in self._ticking:
             ticking.stop()
-        self._main.objects = [_out(why)]
+        self._main.objects, self._visitor.objects = [_out(why)], []
 
 
 def _out(why: str) -> Words:

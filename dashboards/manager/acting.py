@@ -17,7 +17,6 @@ from .parts import Words, many, preview
 from .sheet import NARROW, Buttons, Sheet, button
 
 ASKS_TO_TYPE = 100
-SMALL = {"& .MuiTypography-root, & .MuiFormControlLabel-label": {"fontSize": "13.5px"}}
 
 
 class Verb(NamedTuple):
@@ -46,11 +45,11 @@ class Acting:
     ) -> None:
         self.desk, self.sheet, self._wanted, self._picked = desk, sheet, wanted, picked
         self._words = Words(sizing_mode=None, width=84)
-        self.all = pmui.Checkbox(label="all that fit the filter", margin=0, size="small", sx=SMALL)
+        self.all = pmui.Checkbox(label="all that fit the filter", margin=0, size="small")
         make = {verb.name: partial(button, verb.label, self._pressed(verb)) for verb in VERBS}
         self._buttons = Buttons(make, self._words, self.all)
         self.bar = self._buttons.view
-        self.bar.margin = (8, 0, 0, 0)
+        self.bar.styles = {**self.bar.styles, "flex": "1 1 300px"}
         self.all.param.watch(lambda *_: self.show(), "value")
 
     def show(self) -> None:

@@ -17,7 +17,7 @@ from ..words import safe
 from .acting import whole
 from .desk import Desk
 from .parts import Words, stack
-from .sheet import CHOICE, FIELD, NARROW, WHOLE_LINE, button, line
+from .sheet import CHOICE, FIELD, NARROW, WHOLE_LINE, button, columns
 
 OTHER = "another task"
 
@@ -45,15 +45,15 @@ class Calling:
         self._delay = pmui.TextInput(label="Due in seconds (empty: now)", **NARROW)
         self._key = pmui.TextInput(label="Unique key", **NARROW)
         self._why = pmui.TextInput(label="Why (goes on record)", **FIELD)
-        self._words, self._barred, self._place = Words(), Words(), line()
+        self._words, self._barred, self._place = Words(), Words(), columns()
         self._fields: dict[str, Any] = {}
         self._go = button("Queue the job", self._pressed, strong=True)
         self._task.param.watch(lambda *_: self._lay_out(), "value")
         self._lay_out()
 
     def view(self) -> Viewable:
-        more = line(self._queue, self._priority, self._delay, self._key)
-        title, which = Words(shell.head("Queue a job")), line(self._task, self._name)
+        more = columns(self._queue, self._priority, self._delay, self._key)
+        title, which = Words(shell.head("Queue a job")), columns(self._task, self._name)
         return shell.card(stack(title, which, self._words, self._place, more, self._why, self._go, self._barred))
 
     async def refresh(self) -> None:

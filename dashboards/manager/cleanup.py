@@ -34,7 +34,7 @@ class CleanUp:
     """Two questions, each with a preview."""
 
     def __init__(self, desk: Desk) -> None:
-        self.desk, self.sheet = desk, Sheet()
+        self.desk, self.sheet = desk, Sheet(desk)
         self._state = pmui.Select(
             label="Ended as", options=[str(state) for state in FINAL], value="completed", **CHOICE
         )

@@ -11,10 +11,12 @@ from pqkit.rights import Role, allows
 
 from .. import shell
 from ..feed import Feed, shared
-from ..words import safe, sentence
+from ..words import ended, safe, sentence
 from .gate import Visitor
 from .parts import Words
 
+STICKS = ":host { position: sticky; top: 8px; z-index: 6; }"
+"""What came of it is in sight, wherever on the page it was asked for."""
 T = TypeVar("T")
 WORKING = "<div class='working' role='status'>Working …</div>"
 ABOVE = {"position": "fixed", "top": "62px", "left": "50%", "translate": "-50%", "z-index": "1200"}
@@ -29,7 +31,13 @@ class Desk:
         self.visitor, self.principal, self._leave = visitor, principal, leave
         self.away, self.message = Words(visible=False), Words(visible=False)
         self.working = Words(WORKING, sizing_mode=None, styles=ABOVE)
+        self.message.stylesheets = [*self.message.stylesheets, STICKS]
         self.changed: list[Change] = []
+        self._used = False
+
+    def use(self) -> None:
+        """The person did something, if only to look: the session lives on from now."""
+        self._used = True
 
     def may(self, verb: str) -> bool:
         """Whether to show a button. The verb itself asks the database."""
@@ -50,7 +58,7 @@ class Desk:
         except NotLoggedIn as error:
             self._leave(str(error))
         except PqkitError as error:
-            text = f"The database cannot be read: {error}. Trying again."
+            text = f"The database cannot be read: {ended(str(error))} Trying again."
             self.away.param.update(object=shell.banner(text), visible=True)
         else:
             self.away.visible = False
@@ -58,7 +66,8 @@ class Desk:
         return None
 
     def _ask(self, question: Callable[[Queue], T]) -> T:
-        self.principal = self.visitor.principal()
+        used, self._used = self._used, False
+        self.principal = self.visitor.acting() if used else self.visitor.principal()
         return question(self.feed.queue())
 
     async def act(self, deed: Callable[[Operator], str]) -> bool:
@@ -72,7 +81,7 @@ class Desk:
             self._leave(str(error))
             return False
         except DatabaseUnavailable as error:
-            self.say(f"Nothing was done, because the database is away: {error}", "bad")
+            self.say(ended(f"Nothing was done, because the database is away: {error}"), "bad")
             return False
         except (PqkitError, ValueError, TypeError) as error:
             self.say(sentence(str(error)), "bad")

@@ -19,7 +19,7 @@ from .address import AGES, ANY, Address
 from .desk import Desk
 from .one import One
 from .parts import stack
-from .sheet import CHOICE, NARROW, Choice, Sheet, button, line
+from .sheet import CHOICE, NARROW, PICK, Choice, Sheet, button, columns, line
 from .table import CHOSEN, HIDDEN, frame, make_table, table_height
 
 PAGE = 50
@@ -41,7 +41,7 @@ class Jobs:
 
     def __init__(self, desk: Desk) -> None:
         self.desk, self.address = desk, Address()
-        self.sheet = Sheet()
+        self.sheet = Sheet(desk)
         self.one = One(desk, self.sheet, self._close)
         self.numbers, self.where = shell.Block(), shell.Block(styles={"flex": "1 1 260px"})
         start = self.address.start
@@ -54,7 +54,7 @@ class Jobs:
         self.error = pmui.TextInput(label="In last error", value=start["error"], **NARROW)
         self.group = Choice(label="Errors like", options=_with(start["group"]), value=start["group"], **CHOICE)
         self.order = Choice(label="Order", options=list(ORDERS), value=start["order"], **CHOICE)
-        self.number = pmui.TextInput(label="Open job number", value=start["job"], **NARROW)
+        self.number = pmui.TextInput(label="Open job number", value=start["job"], **PICK)
         self.back = button("Previous", self._back, disabled=True)
         self.on = button("Next", self._on, disabled=True)
         self.table = make_table(self._mark)
@@ -73,10 +73,10 @@ class Jobs:
         self._ids: set[int] = set()
 
     def view(self) -> Viewable:
-        fields = (*self._fields(), self.number)
-        paging = line(self.back, self.on, self.where)
-        jobs = shell.card(line(*fields), self.acting.bar, self.table, paging)
-        self._both = both = shell.row(jobs, basis=(560,), grow=(3,))
+        fields, paging = columns(*self._fields(), least=140), line(self.back, self.on, self.where)
+        bar = line(self.acting.bar, self.number)
+        bar.margin = (8, 0, 0, 0)
+        self._both = both = shell.row(shell.card(fields, bar, self.table, paging), basis=(560,), grow=(3,))
         # On a phone the chosen job's card stands above the table; the two words turn each other round side by side.
         both.styles = {**both.styles, "flex-wrap": "wrap-reverse", "align-items": "flex-end"}
         return stack(self.numbers, self.sheet.view, both)
@@ -199,6 +199,7 @@ class Jobs:
         await self._choose(None)
 
     async def _choose(self, job_id: int | None) -> None:
+        self.desk.use()
         self.one.chosen = job_id
         self._write_address()
         self._make_room()
@@ -207,6 +208,7 @@ class Jobs:
 
     @waited_for
     async def _filtered(self, *_: Any) -> None:
+        self.desk.use()
         self._starts = [Start(None, 0)]
         self._ids = set()
         self._write_address()

@@ -26,7 +26,7 @@ from ..words import NOTHING, clock, safe
 from .desk import Desk
 from .parts import Words, stack
 from .reports import frame
-from .sheet import CHOICE, FIELD, NARROW, button, line, offer
+from .sheet import CHOICE, FIELD, NARROW, PICK, button, columns, line, offer
 
 COLUMNS = [("Began", ""), ("Notebook", ""), ("Verdict", ""), ("Job", "number"), ("Parameters", "wide")]
 COLUMNS += [("Recorded or wrong", "wide"), ("Report", "")]
@@ -46,11 +46,11 @@ class Notebooks:
         names = known_notebooks()
         self._notebook = pmui.Select(label="Notebook", options=names, value=names[0] if names else None, **CHOICE)
         self._why = pmui.TextInput(label="Why (goes on record)", **FIELD)
-        self._about, self._place = Words(f"<p class='muted'>{safe(ABOUT)}</p>"), line()
+        self._about, self._place = Words(f"<p class='muted'>{safe(ABOUT)}</p>"), columns()
         self._fields: dict[str, tuple[Parameter, Any]] = {}
         self._go = button("Run it as a job", self._start, strong=True)
         self._table, self._report, self._barred = Words(), Words(), Words()
-        self._run = pmui.Select(label="Run", options=[], visible=False, **CHOICE)
+        self._run = pmui.Select(label="Run", options=[], visible=False, **PICK)
         self._shown = shell.card(self._report)
         self._shown.visible = False
         self._show = button("Show its report", self._open)
@@ -66,7 +66,7 @@ class Notebooks:
         form = stack(
             Words(shell.head("Run a notebook")),
             self._about,
-            line(self._notebook),
+            columns(self._notebook),
             self._place,
             self._why,
             self._go,

@@ -96,7 +96,7 @@ class One:
             async def go(reason: str | None) -> bool:
                 return await self.desk.act(lambda operator: offer.do(operator, reason))
 
-            words = preview(verb.name, f"{verb.label} job {chosen}:", *seen)
+            words = preview(verb.name, verb.label, *seen)
             self.sheet.open(words, verb.label, go, offer.fields, str(chosen) if verb.name == "delete" else None)
 
         return press

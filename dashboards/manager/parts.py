@@ -1,6 +1,6 @@
 """Small pieces that the parts of this page have in common."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -49,17 +49,33 @@ def names(numbers: dict[str, int], most: int = 6) -> str:
     return ", ".join(shown) + (f" and {len(numbers) - most} more" if len(numbers) > most else "")
 
 
-def preview(verb: str, asked: str, found: Survey, now: int) -> str:
+ASKED = {"set_priority": "Change the priority of"}
+
+
+def preview(verb: str, label: str, found: Survey, now: int) -> str:
     """What a verb on these jobs will touch and what it will refuse, how old they are, how they failed."""
+    alone = len(found.frozen) == 1
+    whom = f"job {next(iter(found.frozen))}" if alone else many(len(found.frozen))
+    lines = [_standing_alone(found, now)] if alone else list(_standing(found, now))
     unfit = {state: number for state, number in found.states.items() if state not in sources(verb)}
-    lines = [f"They are {counted(found.states)}."]
     if unfit:
         lines.append(f"Will be refused: {counted(unfit)}.")
-    lines += [f"Queues: {names(found.queues)}.", f"Tasks: {names(found.tasks)}."]
+    lines += [f"{'Last error' if alone else many(alike.jobs)}: {safe(alike.pattern)}" for alike in found.errors]
+    return shell.head(f"{ASKED.get(verb, label)} {whom}?") + bullets(lines)
+
+
+def _standing_alone(found: Survey, now: int) -> str:
+    (state,), (queue,), (task,) = found.states, found.queues, found.tasks
+    queued = f", queued {age((now - found.oldest) / 1e6)} ago" if found.oldest is not None else ""
+    return f"It is {shell.marked(state, state)}, of task {safe(task)} in queue {safe(queue)}{queued}."
+
+
+def _standing(found: Survey, now: int) -> Iterator[str]:
+    yield f"They are {counted(found.states)}."
+    yield f"Queues: {names(found.queues)}."
+    yield f"Tasks: {names(found.tasks)}."
     if found.oldest is not None and found.newest is not None:
-        lines.append(f"Queued between {age((now - found.oldest) / 1e6)} and {age((now - found.newest) / 1e6)} ago.")
-    lines += [f"{many(alike.jobs)}: {safe(alike.pattern)}" for alike in found.errors]
-    return shell.head(f"{asked} {many(len(found.frozen))}?") + bullets(lines)
+        yield f"Queued between {age((now - found.oldest) / 1e6)} and {age((now - found.newest) / 1e6)} ago."
 
 
 def until(text: str) -> int | None:

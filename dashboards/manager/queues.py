@@ -1,5 +1,6 @@
 """Queues: make and delete them, pause and resume, change what they allow."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from .. import shell
 from ..words import NOTHING, age, clock, count, safe
 from .desk import Desk
 from .parts import Words, stack, until
-from .sheet import CHOICE, NARROW, Sheet, button, line, offer
+from .sheet import NARROW, PICK, Sheet, button, line, offer
 
 COLUMNS = [("Queue", ""), ("Pending", "number"), ("Oldest waits", "number"), ("Processing", "number")]
 COLUMNS += [("Scheduled", "number"), ("Retrying", "number"), ("Paused", "wide"), ("Settings", "wide")]
@@ -32,6 +33,18 @@ UNITS = {
     "keep_completed": "days that completed jobs are kept",
     "keep_dead": "days that failed jobs are kept",
 }
+SAID = {
+    "concurrency": "concurrency {}",
+    "key_concurrency": "key concurrency {}",
+    "rate": "rate {}",
+    "rate_per": "per {} s",
+    "rate_burst": "burst {}",
+    "ageing": "ageing {} s",
+    "max_retries": "max retries {}",
+    "backoff": "backoff {} s",
+    "keep_completed": "completed kept {} d",
+    "keep_dead": "failed kept {} d",
+}
 WHOLE = {"concurrency", "key_concurrency", "rate", "rate_burst", "max_retries"}
 
 
@@ -39,9 +52,9 @@ class Queues:
     """A table of all, and the verbs for the one that is chosen."""
 
     def __init__(self, desk: Desk) -> None:
-        self.desk, self.sheet = desk, Sheet()
+        self.desk, self.sheet = desk, Sheet(desk)
         self._table = Words()
-        self._queue = pmui.Select(label="Queue", options=[], visible=False, **CHOICE)
+        self._queue = pmui.Select(label="Queue", options=[], visible=False, **PICK)
         verbs = {
             "pause": ("Pause", self._pause),
             "resume": ("Resume", self._resume),
@@ -137,7 +150,7 @@ class Queues:
     def _settings(self, *_: Any) -> None:
         name, now = self._queue.value, self._seen[self._queue.value].settings._asdict()
         fields = {
-            option: pmui.TextInput(label=option.replace("_", " "), value=_said(now[option]), placeholder=unit, **NARROW)
+            option: pmui.TextInput(label=option.replace("_", " "), value=_said(now[option]), helper_text=unit, **NARROW)
             for option, unit in UNITS.items()
         }
 
@@ -177,16 +190,15 @@ def empty(queue: Queue, operator: Operator, name: str, reason: str | None) -> in
 
 
 def settings_words(settings: QueueSettings) -> str:
-    said = [
-        f"{name.replace('_', ' ')} {_said(value)}" for name, value in settings._asdict().items() if value is not None
-    ]
+    """What the queue says itself, with its units."""
+    said = [SAID[name].format(_said(value)) for name, value in settings._asdict().items() if value is not None]
     return "; ".join(said) or NOTHING
 
 
 def _said(value: Any) -> str:
     if value is None:
         return ""
-    return value.strip("[]") if isinstance(value, str) else f"{value:g}"
+    return ", ".join(f"{each:g}" for each in json.loads(value)) if isinstance(value, str) else f"{value:g}"
 
 
 def _value(option: str, text: str) -> Any:

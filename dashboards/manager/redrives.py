@@ -30,7 +30,7 @@ class Redriving:
     """One card for each of the latest redrives."""
 
     def __init__(self, desk: Desk) -> None:
-        self.desk, self.sheet = desk, Sheet()
+        self.desk, self.sheet = desk, Sheet(desk)
         self._empty = Words("<p class='muted'>No jobs have been resubmitted in bulk yet: tick them in the table.</p>")
         self._cards = pn.Column(sizing_mode="stretch_width", margin=0, styles={"gap": "12px"})
         self._shown: dict[int, _Card] = {}
@@ -90,7 +90,6 @@ def words(one: RedriveView) -> str:
     seen = one.tally
     title = f"Redrive {one.id} of {many(one.jobs)}"
     state = shell.marked(LEVELS[one.state], one.state)
-    done = seen.well + seen.again + seen.refused + seen.undone
     facts = {
         "Well": seen.well,
         "Failed again": seen.again,
@@ -101,8 +100,17 @@ def words(one: RedriveView) -> str:
     }
     said = " · ".join(f"{safe(name)} {number:,}" for name, number in facts.items() if number)
     why = f": {safe(one.reason)}" if one.reason else ""
-    began = f"begun {clock(one.at)} by {safe(one.who)}{why}"
+    began = f"Begun {clock(one.at)} by {safe(one.who)}{why}"
     ended = f"; {safe(one.note or one.state)} at {clock(one.ended_at)}" if one.ended_at else ""
     rule = f"{one.canary} canaries first; stops when more than {one.tolerance:.0%} fail again"
-    bar = f"<progress max='{one.jobs}' value='{done}' aria-label='done'></progress> {said}"
+    bar = f"{_bar(one)} {said}"
     return f"{shell.head(title, state)}<p>{bar}</p><p class='muted'>{began}{ended}. {safe(rule)}.</p>"
+
+
+def _bar(one: RedriveView) -> str:
+    """What became of its jobs, one colour after the other."""
+    seen, parts, at = one.tally, "", 0
+    for kind, number in (("good", seen.well), ("bad", seen.again), ("busy", seen.sent), ("muted", seen.undone)):
+        parts += f"<rect class='{kind}' x='{at}' width='{number}' height='1'/>"
+        at += number
+    return f"<svg class='share' viewBox='0 0 {one.jobs} 1' preserveAspectRatio='none' aria-hidden='true'>{parts}</svg>"

@@ -17,7 +17,7 @@ from ..lock import locked
 from ..words import NOTHING, clock, safe
 from .desk import Desk
 from .parts import Words, stack
-from .sheet import CHOICE, NARROW, WHOLE_LINE, Sheet, button, line, offer
+from .sheet import CHOICE, NARROW, PICK, WHOLE_LINE, Sheet, button, line, offer
 
 COLUMNS = [("Schedule", ""), ("When", ""), ("Next", ""), ("Task", ""), ("Queue", ""), ("Missed slots", "")]
 COLUMNS += [("While one runs", ""), ("Paused", "wide"), ("Arguments", "wide")]
@@ -36,11 +36,11 @@ class Planned:
     """A table of all schedules, and the last slots of the chosen one."""
 
     def __init__(self, desk: Desk) -> None:
-        self.desk, self.sheet = desk, Sheet()
+        self.desk, self.sheet = desk, Sheet(desk)
         self._table, self._slots = Words(), Words()
         self._past = shell.card(self._slots)
         self._past.visible = False
-        self._name = pmui.Select(label="Schedule", options=[], visible=False, **CHOICE)
+        self._name = pmui.Select(label="Schedule", options=[], visible=False, **PICK)
         self._buttons = {verb: button(label, partial(self._ask, verb)) for verb, label in LABELS.items()}
         self._edit = button("Change", partial(self._write, new=False))
         self._new = button("New schedule", partial(self._write, new=True))

@@ -9,17 +9,27 @@ from panel.viewable import Viewable
 
 from .. import shell
 from ..lock import waited_for
+from .desk import Desk
 from .parts import stack
 
 Go = Callable[[str | None], Awaitable[bool]]
 FIELD = {"size": "small", "variant": "outlined", "margin": 0, "sizing_mode": "stretch_width"}
-WHOLE_LINE = {**FIELD, "styles": {"flex": "1 1 100%"}}
 NARROW = {**FIELD, "styles": {"flex": "1 1 150px", "min-width": "0"}}
 # The same height as a text field's.
 CHOICE = {
     **NARROW,
     "sx": {"& .MuiSelect-select": {"paddingTop": "8.5px", "paddingBottom": "8.5px"}},
 }
+# Beside the buttons that are about it.
+PICK = {**CHOICE, "styles": {"flex": "0 1 240px", "min-width": "120px"}}
+WHOLE_LINE = {
+    **FIELD,
+    "styles": {"grid-column": "1 / -1"},
+    "sx": {"& textarea": {"fontFamily": "ui-monospace, monospace", "fontSize": "13px"}},
+}
+# Whatever is being looked at further down, the question is in sight.
+STICKS = """:host { position: sticky; top: 8px; z-index: 5; max-height: calc(100vh - 80px) !important; overflow: auto;
+  border-radius: 10px; box-shadow: 0 8px 28px rgb(0 0 0 / .2); }"""
 BUTTON = {"size": "small", "margin": 0, "disable_elevation": True}
 
 
@@ -76,16 +86,24 @@ class Buttons:
             self.view.objects = _level([*self._always, *made])
 
 
+def columns(*inside: Viewable, least: int = 210) -> pn.Row:
+    """Fields in columns of one width, of so many pixels at ``least``, their tops in line."""
+    widths = f"repeat(auto-fill, minmax(min({least}px, 100%), 1fr))"
+    styles = {"display": "grid", "grid-template-columns": widths, "gap": "12px 10px", "align-items": "start"}
+    return pn.Row(*inside, margin=0, sizing_mode="stretch_width", styles=styles)
+
+
 class Sheet:
     """One open question at a time; made with the first."""
 
-    def __init__(self) -> None:
-        self.view = pn.Column(visible=False, sizing_mode="stretch_width", margin=0)
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.view = pn.Column(visible=False, sizing_mode="stretch_width", margin=0, stylesheets=[STICKS])
         self._go: Go | None = None
         self._needs: str | None = None
 
     def _make(self) -> Viewable:
-        self._words, self._fields = shell.Block(), line()
+        self._words, self._fields = shell.Block(), columns()
         self._reason = pmui.TextInput(label="Why (goes on record)", **FIELD)
         self._typed = pmui.TextInput(label="", visible=False, **FIELD)
         self._do = button("Do it", self._pressed, strong=True)
@@ -94,6 +112,7 @@ class Sheet:
 
     def open(self, words: str, label: str, go: Go, fields: Sequence[Viewable] = (), needs: str | None = None) -> None:
         """Ask. ``words`` is HTML of escaped values, ``label`` what the button says, ``needs`` what must be typed."""
+        self._desk.say("")
         if not self.view.objects:
             self.view.objects = [self._make()]
         self._words.object, self._go, self._needs = words, go, needs

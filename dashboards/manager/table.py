@@ -16,6 +16,8 @@ from ..words import NOTHING, clock
 SHOWN_CHARS = 160
 COLUMNS = {"Job": 70, "State": 118, "Task": 120, "Queue": 84, "Prio": 46, "Runs": 50, "Worker": 92, "Created": 80}
 COLUMNS |= {"Due/ended": 86}
+STOPPING = "stopping"
+"""What a processing job is shown as that has been asked to stop and has not yet."""
 LAST = "Error / arguments"
 HIDDEN = ["Prio", "Worker", "Created"]
 TABLE_CSS = Path(__file__).with_name("table.css").read_text()
@@ -49,7 +51,7 @@ def make_table(mark: Callable[[str, int], list[str]]) -> pn.widgets.Tabulator:
 
 
 def _state_style(state: str) -> str:
-    return f"font-weight: 600; color: {shell.ink(state.split(maxsplit=1)[0])}"
+    return f"font-weight: 600; color: {shell.ink(JobState.PROCESSING if state == STOPPING else state)}"
 
 
 def frame(rows: list[JobView]) -> pd.DataFrame:
@@ -61,7 +63,7 @@ def _cells(job: JobView) -> tuple[str, ...]:
     stopping = job.state is JobState.PROCESSING and job.cancel_requested_at is not None
     return (
         str(job.id),
-        f"{job.state} (stopping)" if stopping else str(job.state),
+        STOPPING if stopping else str(job.state),
         job.task,
         job.queue,
         str(job.priority),

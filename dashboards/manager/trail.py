@@ -73,7 +73,18 @@ class Trail:
 
 def row(entry: Entry) -> list[str]:
     known = hide(json.loads(entry.detail))
-    detail = ", ".join(f"{name} {value}" for name, value in known.items() if value is not None and value != "")
+    detail = ", ".join(
+        f"{name} {_said(name, value)}" for name, value in known.items() if value is not None and value != ""
+    )
     job = "" if entry.job_id is None else str(entry.job_id)
     cells = (clock(entry.at), entry.who, entry.verb.replace("_", " "), job, entry.reason or NOTHING, detail)
     return [safe(cell) for cell in cells]
+
+
+def _said(name: str, value: Any) -> str:
+    """A detail of an action as a person reads it; moments are stored in microseconds UTC."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name == "before" and isinstance(value, int):
+        return clock(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

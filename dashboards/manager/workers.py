@@ -17,10 +17,10 @@ from ..words import NOTHING, age, safe, size
 from .acting import whole
 from .desk import Desk
 from .parts import Words, stack
-from .sheet import CHOICE, NARROW, Sheet, button, line, offer
+from .sheet import NARROW, PICK, Sheet, button, line, offer
 
-COLUMNS = [("Worker", ""), ("Host", ""), ("Pid", "number"), ("Jobs/slots", "number"), ("Heartbeat", "number")]
-COLUMNS += [("Memory", "number"), ("Up", "number"), ("Queues", "wide"), ("Tasks", "wide")]
+COLUMNS = [("Worker", ""), ("Host", ""), ("Pid", "number"), ("Slots", "number"), ("Heartbeat", "number")]
+COLUMNS += [("Memory", "number"), ("Up", "number"), ("Queues", ""), ("Tasks", "wide")]
 PROCESSES = [("Process", ""), ("State", ""), ("Pid", "number"), ("Up", "number")]
 SILENT = 5.0
 
@@ -29,9 +29,9 @@ class Workers:
     """The registry, and the processes where Supervisor runs."""
 
     def __init__(self, desk: Desk) -> None:
-        self.desk, self.sheet = desk, Sheet()
+        self.desk, self.sheet = desk, Sheet(desk)
         self._table, self._processes = Words(), Words()
-        self._name = pmui.Select(label="Process", options=[], visible=False, **CHOICE)
+        self._name = pmui.Select(label="Process", options=[], visible=False, **PICK)
         self._scale = button("Scale", self._ask_scale)
         self._stop = button("Stop", lambda *_: self._ask("stop"))
         self._restart = button("Restart", lambda *_: self._ask("restart"))
@@ -88,7 +88,7 @@ class Workers:
         def do(operator: Operator, reason: str | None) -> str:
             operator.note(f"{verb}_process", reason, process=name)
             getattr(Supervisor.connect(), verb)(name)
-            return f"{name} is {'told to stop' if verb == 'stop' else 'restarted'}"
+            return f"process {name} is {'told to stop' if verb == 'stop' else 'restarted'}"
 
         self._open(f"{verb.capitalize()} {name}?", about, verb.capitalize(), do)
 
@@ -107,7 +107,7 @@ def row(worker: WorkerView, now: int) -> list[str]:
         safe(f"{worker.name}{state}"),
         safe(worker.host),
         str(worker.pid),
-        f"{worker.running}/{worker.slots}",
+        f"{min(worker.running, worker.slots)} / {worker.slots}",
         shell.marked("bad" if silent else "good", age(beat)),
         size(worker.memory),
         age((now - worker.started_at) / 1e6),
