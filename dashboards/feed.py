@@ -72,14 +72,16 @@ class Feed:
         database, version = queue.database, last.version + 1
         standing = queries.standing(database) or queries.count_now(database)
         seldom = version % SELDOM == 1
+        workers = tuple(queries.workers(database))
+        others = {worker.id for worker in workers} != {worker.id for worker in last.workers}
         pending = [queue.name for queue in standing.queues if queue.pending]
         return Snapshot(
             version=version,
             at=database.now(),
             counts=standing.counts,
             queues=tuple(standing.queues),
-            workers=tuple(queries.workers(database)),
-            unserved=tuple(queries.unserved(database, ahead_in=pending)) if seldom else last.unserved,
+            workers=workers,
+            unserved=tuple(queries.unserved(database, ahead_in=pending)) if seldom or others else last.unserved,
             pace=pace(queue),
             outlook=queries.outlook(database),
             health=queries.health(database) if seldom else last.health,

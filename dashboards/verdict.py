@@ -115,9 +115,9 @@ def _oldest(seen: Snapshot) -> float:
 
 
 def _to_go(seen: Snapshot, change: int) -> str:
-    """When the last queue is empty, by the forecasts that are kept, else by the last minute's change."""
-    forecasts = [each for each in seen.outlook.forecasts if each.likely_at is not None]
-    if not forecasts or seen.counts is None or seen.at is None:
+    """When the last queue is empty, by the forecasts that are kept; by the last minute's change where one has none."""
+    forecasts = seen.outlook.forecasts
+    if any(each.likely_at is None for each in forecasts) or not forecasts or seen.counts is None or seen.at is None:
         pending = seen.counts[JobState.PENDING] if seen.counts else 0
         return f"about {age(pending * seen.pace.seconds / -change)} to go"
     last = max(forecasts, key=lambda each: each.likely_at or 0)

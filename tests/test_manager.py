@@ -1,5 +1,7 @@
 """The manager console as people use it: a whole system under `pqkit up`, and a real browser."""
 
+import json
+import math
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -350,6 +352,34 @@ def test_what_is_ticked_and_scrolled_stays_while_the_page_refreshes(shop: Shop, 
     shop.queue.operator().cancel([*ids, newest])
 
 
+def test_the_wheel_scrolls_the_page_over_the_table_and_a_question_is_asked_where_one_looks(
+    shop: Shop, admin: Visit
+) -> None:
+    ids = shop.queue.enqueue_many("nobody", [{"n": n} for n in range(60)], queue="idle")
+    admin.choose("Queue", "idle")
+    admin.column_becomes("Queue", "idle")
+    open_job(admin, ids[-1])
+    admin.shows(f"Job {ids[-1]}")
+    rows = admin.page.locator(".tabulator-row")
+    rows.nth(3).hover()
+    above = top(rows.nth(40))
+    admin.page.mouse.wheel(0, 900)
+    wait_until(lambda: top(rows.nth(40)) < above - 600, what="the page below")
+    card_button(admin, "Mark failed").click()
+    admin.shows(f"Mark failed job {ids[-1]}?")
+    assert top(rows.nth(3)) < 0 < top(admin.page.get_by_text(f"Mark failed job {ids[-1]}?")) < WIDE["height"]
+    admin.press("Back")
+    admin.press("Close")
+    admin.choose("Queue", "any")
+    shop.queue.operator().cancel(ids)
+
+
+def top(element: Locator) -> float:
+    """Where it begins below the window's upper edge."""
+    box = element.bounding_box()
+    return box["y"] if box else math.nan
+
+
 # The other parts
 
 
@@ -375,10 +405,12 @@ def test_a_job_is_queued_by_a_form_made_of_its_task(shop: Shop, admin: Visit) ->
     admin.press("Queue the job")
     admin.shows("order")
     admin.fill("order", "12")
+    admin.choose("gift (empty: False)", "true")
     admin.press("Queue the job")
     admin.shows("is queued")
     job = shop.last("enqueue").job_id
     assert job is not None
+    assert json.loads(queries.job(shop.queue.database, job).job.args) == {"order": 12, "gift": True}
     shop.becomes(job, S.COMPLETED)
 
 

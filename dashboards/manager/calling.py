@@ -1,5 +1,6 @@
 """Queueing a job by hand: a form with a field for each of the task's arguments."""
 
+import inspect
 import json
 from typing import Any
 
@@ -70,7 +71,11 @@ class Calling:
             schema = task.schema()
             needed = set(schema.get("required", ()))
             parts = schema.get("properties", {}).items()
-            self._fields = {name: _field(name, part, needed=name in needed) for name, part in parts}
+            known = inspect.signature(task.function).parameters
+            self._fields = {
+                name: _field(part, name if name in needed else f"{name} (empty: {known[name].default})", name in needed)
+                for name, part in parts
+            }
             about = task.function.__doc__ or "Each argument is JSON where it parses, otherwise text."
         self._words.object = f"<p class='muted'>{safe(' '.join(about.split()))}</p>"
         self._place.objects = list(self._fields.values())
@@ -99,13 +104,13 @@ class Calling:
         await self.desk.act(self._enqueue)
 
 
-def _field(name: str, part: dict[str, Any], *, needed: bool) -> Any:
+def _field(part: dict[str, Any], label: str, needed: bool) -> Any:
     kinds = [part.get("type"), *(each.get("type") for each in part.get("anyOf", ()))]
-    label = f"{name}{'' if needed else ' (may be empty)'}"
-    if part.get("enum"):
-        return pmui.Select(label=label, options=[*([] if needed else [""]), *map(str, part["enum"])], **CHOICE)
     if kinds == ["boolean"] and needed:
         return pmui.Checkbox(label=label, margin=0)
+    offered = ["true", "false"] if kinds == ["boolean"] else part.get("enum")
+    if offered:
+        return pmui.Select(label=label, options=[*([] if needed else [""]), *map(str, offered)], **CHOICE)
     hint = " or ".join(str(kind) for kind in kinds if kind)
     return pmui.TextInput(label=label, placeholder=hint, **NARROW)
 

@@ -21,7 +21,7 @@ CHOICE = {
     "sx": {"& .MuiSelect-select": {"paddingTop": "8.5px", "paddingBottom": "8.5px"}},
 }
 # Beside the buttons that are about it.
-PICK = {**CHOICE, "styles": {"flex": "0 1 240px", "min-width": "120px"}}
+PICK = {**CHOICE, "styles": {"flex": "0 1 190px", "min-width": "120px"}}
 WHOLE_LINE = {
     **FIELD,
     "styles": {"grid-column": "1 / -1"},
