@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pqkit.db import Database, Transaction
 from pqkit.lab.machine import LocalClocks, Machine
 from pqkit.queue import Queue
-from pqkit.sql.text import Statement
+from pqkit.sql.text import Statement, Values
 
 
 class SimulatedDatabase(Database):
@@ -31,6 +31,9 @@ class SimulatedDatabase(Database):
 
     def lease_moment(self) -> tuple[str, int | None]:
         return self.lease_clock()
+
+    def place_job(self, row: Values) -> int | None:  # noqa: ARG002 - see below
+        return None
 
     def write_one(self, statement: Statement, *values: Any) -> int:
         with self.write() as tx:  # with gaps around it
