@@ -14,6 +14,8 @@ from .words import NOTHING, age, clock, count, ended, lasted, safe, size
 
 S = JobState
 HERE = socket.gethostname()
+ENOUGH = 20
+"""So many forecasts make a share; of fewer, their number is said."""
 HOUR = 3_600.0
 QUEUE_COLUMNS = [
     ("Queue", ""),
@@ -110,7 +112,8 @@ def score(outlook: Outlook) -> str:
     """How often such forecasts came true."""
     if outlook.hit_rate is None:
         return "no forecast judged yet"
-    return f"{outlook.hit_rate:.0%} of {outlook.judged} drain forecasts came true (80% should)"
+    hits = f"{outlook.hit_rate:.0%}" if outlook.judged >= ENOUGH else round(outlook.hit_rate * outlook.judged)
+    return f"{hits} of {outlook.judged} drain forecasts came true (80% should)"
 
 
 def _queue_state(queue: QueueView, now: int) -> str:

@@ -9,13 +9,14 @@ import pytest
 
 from pqkit.backup.folder import name_for
 from pqkit.cli.dashboards import load
+from pqkit.queries.forecasts import Outlook
 from pqkit.settings import settings
 from pqkit.supervise import Process
 
 load(Path(__file__).parent.parent / "dashboards")
 
 from dashboards.feed import last_backup  # noqa: E402 - a folder that becomes a package by load()
-from dashboards.ops_words import away_words, health_card  # noqa: E402
+from dashboards.ops_words import away_words, health_card, score  # noqa: E402
 from dashboards.snapshot import Snapshot  # noqa: E402
 from dashboards.stage import brief  # noqa: E402
 
@@ -75,3 +76,11 @@ def test_a_database_that_is_away_is_told_of_in_one_line_whatever_its_own_words_e
     words = "connection refused\n\tIs the server running locally and accepting connections on that socket?"
     told = away_words(Snapshot(at=1, away=words, away_since=1))
     assert "connection refused Is the server running locally and accepting connections on that socket. The num" in told
+
+
+@pytest.mark.parametrize(
+    ("judged", "rate", "words"),
+    [(0, None, "no forecast judged yet"), (3, 2 / 3, "2 of 3 drain"), (40, 0.5, "50% of 40 drain")],
+)
+def test_a_share_is_said_of_many_forecasts_and_a_number_of_few(judged: int, rate: float | None, words: str) -> None:
+    assert score(Outlook([], judged, rate)).startswith(words)

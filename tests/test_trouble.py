@@ -69,15 +69,16 @@ def test_a_worker_that_starts_while_nothing_can_be_written_waits_until_it_can(
         thread.join(PATIENCE)
 
 
-def test_a_worker_whose_database_was_moved_away_begins_anew_on_what_is_there(
+def test_a_worker_whose_database_was_moved_away_makes_no_empty_one_and_takes_one_that_comes(
     queue: Queue, url: str, fleet: Fleet, tmp_path: Path
 ) -> None:
     worker = fleet.start(heartbeat="0.2")
     assert queue.enqueue(handlers.double, {"n": 1}).result(PATIENCE) == 2
     shutil.move(queue.database.path.parent, tmp_path / "elsewhere")
-    wait_until(lambda: "moved, removed or restored" in worker.log, what="its insight")
-    wait_until(lambda: worker.log.count("worker ready") > 1, what="its next life")
+    wait_until(lambda: "there is none at" in worker.log, what="its insight")
+    assert "moved, removed or restored" in worker.log
     queue.close()
+    assert not queue.database.path.exists()
     assert get_queue(url).enqueue(handlers.double, {"n": 4}).result(PATIENCE) == 8
     kept = get_queue(f"sqlite:///{tmp_path}/elsewhere/queue.db")
     assert sql(kept, "SELECT count(*) FROM closed") == [(1,)]

@@ -75,6 +75,10 @@ class Worker:
         """A handler runs; after ``run`` has returned: one that was given up."""
         return bool(self._runs())
 
+    @property
+    def told_to_stop(self) -> bool:
+        return self._stopping > 0
+
     def stop(self) -> None:
         """Begin the graceful stop; the second call ends the wait for running handlers. Safe in a signal handler."""
         self._stopping += 1

@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 from pqkit import cipher, offspring, tracing
@@ -20,6 +21,7 @@ from pqkit.worker.loop import Worker
 from pqkit.worker.tasks import import_tasks
 
 LONGEST_WAIT = 5.0
+LOOK_FOR_PLACE = 0.25
 # A batch of jobs is thousands of objects that live until its exchange and have no cycles. To look for cycles among each
 # 700, as Python would, costs a tenth of the work. A module of tasks may set it otherwise.
 LOOSE_OBJECTS = 20_000
@@ -34,7 +36,8 @@ def run_worker(settings: Settings, *, name: str | None = None, queues: Sequence[
     gc.set_threshold(LOOSE_OBJECTS)
     tasks = _with_keys(import_tasks(settings.tasks), settings)
     gc.freeze()  # what is imported stays: the collector need not look through it again and again
-    worker = Worker(_wait_for_queue(settings), settings, tasks, name=name or default_name(), queues=queues)
+    queue = _wait_for_queue(settings)
+    worker = Worker(queue, settings, tasks, name=name or default_name(), queues=queues)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         worker.stop()
@@ -49,9 +52,22 @@ def run_worker(settings: Settings, *, name: str | None = None, queues: Sequence[
         tracing.flush()
     sys.stdout.flush()
     if ill is not None:
+        _wait_for_place(queue.database.place, worker)
         offspring.unmark()
         os.execv(sys.executable, [sys.executable, "-m", "pqkit", *sys.argv[1:]])  # noqa: S606 - its own command line
     os._exit(0)  # a handler's thread that does not end must not hold the process
+
+
+def _wait_for_place(place: Path | None, worker: Worker) -> None:
+    """Where somebody has taken the file away, an empty one in its place would look as if all jobs were lost, and would
+    be in the way of a backup that is to be restored."""
+    if place is not None and not place.exists():
+        said = f"there is none at {place}; a restored one is taken at once, and `pqkit db init` makes an empty one"
+        get_logger("worker").error("waiting for the database", error=said)
+        while not place.exists():
+            if worker.told_to_stop:
+                os._exit(0)
+            time.sleep(LOOK_FOR_PLACE)
 
 
 def _with_keys(tasks: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
