@@ -2,8 +2,8 @@
 
 SLICE = 0.03
 MOST = 1_000
-UNKNOWN = 1.0
-WEIGHT = 0.7
+UNKNOWN = SLICE
+WEIGHT = 0.8
 
 
 class Pace:
