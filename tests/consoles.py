@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+import pytest
 from playwright.sync_api import BrowserContext, Error, Locator, Page, Playwright, sync_playwright
 
 from pqkit.access import Users
@@ -193,7 +194,7 @@ class Visit:
             self.page.get_by_text(each).locator("visible=true").first.wait_for()
 
     def shows_no_more(self, words: str) -> None:
-        self.page.get_by_text(words).first.wait_for(state="hidden")
+        self.page.get_by_text(words).locator("visible=true").first.wait_for(state="hidden")
 
     def tile(self, label: str) -> int:
         """The number on a tile."""
@@ -208,7 +209,12 @@ class Visit:
         return self.page.locator(f'.tabulator-row .tabulator-cell[tabulator-field="{title}"]').all_inner_texts()
 
     def column_becomes(self, title: str, *words: str) -> None:
-        wait_until(lambda: set(self.column(title)) == set(words), what=f"{words} alone as {title}")
+        """Wait for these words alone; what is there instead, and under which filter, is told."""
+        try:
+            wait_until(lambda: set(self.column(title)) == set(words))
+        except AssertionError:
+            chosen = self.page.get_by_role("combobox").all_inner_texts()
+            pytest.fail(f"{title} is {set(self.column(title))} and not {words} alone; the menus say {chosen}")
 
     def jobs(self) -> list[int]:
         return [int(job) for job in self.column("Job") if job.isdecimal()]
@@ -230,7 +236,7 @@ class Visit:
         self.page.get_by_role("button", name=button, exact=True).first.click()
 
     def fill(self, label: str, words: str) -> None:
-        field = self.page.get_by_label(label, exact=True).first
+        field = self.page.get_by_label(label, exact=True).locator("visible=true").first
         field.fill(words)
         field.press("Enter")
 

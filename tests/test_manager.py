@@ -21,7 +21,7 @@ from pqkit.rights import Role
 from pqkit.states import JobState
 from tests.browser import find_chromium
 from tests.conftest import has_failed
-from tests.consoles import FLAGS, MILLISECONDS, PASSWORD, WIDE, Visit
+from tests.consoles import FLAGS, MILLISECONDS, PASSWORD, WIDE, Visit, seen
 from tests.hostile import XSS
 from tests.support import wait_until
 from tests.test_up import Project
@@ -166,7 +166,8 @@ def admin(doors: Doors) -> Visit:
 
 def sheet(page: Page) -> Locator:
     """The open question."""
-    return page.locator(".MuiPaper-outlined").filter(has=page.get_by_label("Why (goes on record)")).first
+    asked = page.locator(".MuiPaper-outlined").filter(has=page.get_by_label("Why (goes on record)"))
+    return asked.locator("visible=true").first
 
 
 def confirm(visit: Visit, label: str, why: str = "") -> None:
@@ -352,6 +353,21 @@ def test_what_is_ticked_and_scrolled_stays_while_the_page_refreshes(shop: Shop, 
     shop.queue.operator().cancel([*ids, newest])
 
 
+def test_the_table_that_one_turns_back_to_is_still_the_same_and_follows_at_once(shop: Shop, admin: Visit) -> None:
+    """A page that built it anew would lose what is sent to it meanwhile."""
+    ids = shop.queue.enqueue_many("nobody", [{"n": n} for n in range(3)], queue="idle")
+    table = admin.page.locator(".tabulator").first
+    table.evaluate("it => { it.known = true }")
+    admin.turn_to("Queues")
+    table.wait_for(state="hidden")
+    admin.turn_to("Jobs")
+    admin.choose("Queue", "idle")
+    admin.column_becomes("Queue", "idle")
+    assert seen(table, "it.known") is True
+    admin.choose("Queue", "any")
+    shop.queue.operator().cancel(ids)
+
+
 def test_the_wheel_scrolls_the_page_over_the_table_and_a_question_is_asked_where_one_looks(
     shop: Shop, admin: Visit
 ) -> None:
@@ -511,7 +527,7 @@ def test_a_schedule_is_added_run_and_deleted(shop: Shop, admin: Visit) -> None:
     admin.turn_to("Schedules")
     admin.press("New schedule")
     admin.fill("Name", "nightly")
-    admin.page.get_by_label("Task", exact=True).fill("ship")
+    admin.page.get_by_role("textbox", name="Task", exact=True).fill("ship")
     admin.fill("Cron", "30 2 * * *")
     admin.fill("Arguments (JSON object)", '{"order": 1}')
     confirm(admin, "Add")

@@ -41,6 +41,8 @@ TABS = {
     "& .MuiTabs-indicator": {"display": "none"},
     "@media (max-width: 640px)": {"& .MuiTab-root": {"padding": "6px 8px", "fontSize": "13.5px"}},
 }
+SWAP = ".forEach((place, number) => { place.visible = number == cb_obj.active })"
+"""In the browser, so that it need not wait for the server."""
 EVERY, FOLLOWED_EVERY = 5_000, 1_000
 PARTS: dict[str, Callable[[Desk], Any]] = {
     "Jobs": Jobs,
@@ -82,20 +84,21 @@ class Manager:
         show_work(self.desk.working)
         self.jobs = Jobs(self.desk)
         self._parts: dict[str, Any] = {"Jobs": self.jobs}
-        self._places = {name: stack() for name in PARTS}
+        self._places = {
+            name: pn.Column(sizing_mode="stretch_width", margin=0, visible=name == "Jobs") for name in PARTS
+        }
         self._places["Jobs"].objects = [self.jobs.view()]
         self._ticking: list[Any] = []
         self._over = False
-        self._tabs = pmui.Tabs(
-            *self._places.items(),
-            dynamic=True,
-            margin=0,
-            sizing_mode="stretch_width",
-            sx=TABS,
-        )
+        # The parts stand below the tabs and not in them, which would build one anew each time it is turned to; what is
+        # changed while the browser does that is lost to it.
+        self._tabs = pmui.Tabs(*((name, pn.Spacer()) for name in PARTS), margin=0, sizing_mode="stretch_width", sx=TABS)
+        places = {f"place{number}": place for number, place in enumerate(self._places.values())}
+        self._tabs.jscallback(args=places, active=f"[{', '.join(places)}]{SWAP}")
         self._tabs.param.watch(self._turned, "active")
         self.desk.changed.append(self._refresh)
-        self._main = stack(self.desk.working, self.desk.away, self.desk.message, self._tabs, gap=8)
+        above = (self.desk.working, self.desk.away, self.desk.message, self._tabs)
+        self._main = stack(*above, *self._places.values(), gap=8)
         self._visitor = self._visitor_line()
 
     def page(self) -> Viewable:

@@ -28,7 +28,6 @@ class Address:
     def __init__(self) -> None:
         self._asked = {name: values[-1].decode(errors="replace") for name, values in pn.state.session_args.items()}
         self.start = {name: self._value(name) for name in PLAIN}
-        self.tab = self._asked.get("tab", "")
 
     def _value(self, name: str) -> str:
         asked = self._asked.get(name, PLAIN[name])[:400]

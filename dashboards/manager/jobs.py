@@ -12,6 +12,7 @@ from pqkit.queue import Queue
 from pqkit.states import JobState
 
 from .. import shell
+from ..feed import LONGEST_REST, REST
 from ..lock import locked, waited_for
 from ..words import count
 from .acting import Acting
@@ -101,7 +102,7 @@ class Jobs:
         self._show(found)
         await self.one.refresh()
         await self._look_at_errors()
-        self._due = time.monotonic() + 9 * (time.monotonic() - began)
+        self._due = time.monotonic() + min(REST * (time.monotonic() - began), LONGEST_REST)
 
     def filter(self) -> Filter:
         """What the fields ask for."""

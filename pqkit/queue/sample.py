@@ -38,7 +38,8 @@ class Looked(NamedTuple):
 
 
 class Sampler:
-    """Takes samples while its worker has the duty. Being two by accident does no harm."""
+    """Takes samples while its worker has the duty. Being two by accident does no harm, nor does a sample that was
+    written twice: what is made of samples is divided by their number."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
