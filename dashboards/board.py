@@ -26,7 +26,7 @@ from pqkit.charts.lines import COMMITS, DEPTH, FAILURES, OLDEST, SLOTS, THROUGHP
 from pqkit.charts.palette import Series as Line
 
 from . import shell
-from .series import COLUMNS
+from .series import BARS, COLUMNS
 
 HEIGHT = 132
 MOMENT = "@at{%d %b %H:%M:%S}"
@@ -59,7 +59,7 @@ SOURCES = {
     "series": (*COLUMNS, *(f"{name} fill" for name in COLUMNS)),
     "paused": ("since", "until", "words"),
     "marks": ("at", "words"),
-    "bars": ("left", "right", "bottom", "top", "color", "bad", "words"),
+    "bars": BARS,
 }
 
 

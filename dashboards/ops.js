@@ -2,6 +2,7 @@
 // nothing and compares nothing. The charts are a document of this page alone: nothing that is set in it goes back.
 const shared = window.pqkit ??= { blocks: {} }
 const number = value => value ?? NaN
+const SPAN = 180_000  // the timeline's, in milliseconds, where nothing ran
 
 export function render({ model }) {
   const part = document.createElement("div")
@@ -39,7 +40,10 @@ function apply(step) {
   }
   if (step.names) { lanes(step) }
   if (step.hold !== undefined) { hold(step.hold) }
-  if (step.end) { shared.live = { start: step.start, end: step.end } }
+  if (step.end) {
+    shared.live = { start: step.start, end: step.end }
+    if (shared.nothing_ran) { shared.figures.timeline.x_range.setv({ start: step.end - SPAN, end: step.end }) }
+  }
   if (!shared.held && shared.live) { follow.setv(shared.live) }
   recolour()
 }
@@ -73,10 +77,11 @@ function lanes(step) {
   plot.left[0].major_label_overrides = new Map(step.names.map((name, lane) => [lane, name]))
   plot.height = Math.max(110, 40 + 30 * count)
   const { left, right } = step.bars
-  if (left) {
+  shared.nothing_ran = !left.length
+  if (left.length) {
     plot.x_range.setv({ start: left.reduce((a, b) => Math.min(a, b)), end: right.reduce((a, b) => Math.max(a, b)) })
-    shared.sources.bars.data = step.bars
   }
+  shared.sources.bars.data = step.bars
 }
 
 // A canvas takes no colours from the page's style, so they are read from it and handed on when the side changes.

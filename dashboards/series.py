@@ -22,6 +22,7 @@ WINDOWS: dict[str, tuple[float, float]] = {
 }
 """Each window with its seconds and those of a bin."""
 COLUMNS = ("at", *Flow._fields[1:], *Level._fields[1:])
+BARS = ("left", "right", "bottom", "top", "color", "bad", "words")
 LATE = 3.0
 """Seconds after which all of a second's roll-ups are written."""
 TRAIL = 20.0
@@ -161,7 +162,7 @@ def bars(queue: Queue, view: View) -> dict[str, Any]:
     found = queries.bars(queue.database, now - BARS_SECONDS * MILLION, queue=view.queue, most=MOST_BARS)
     table = charts.frame([bar for bar in found if view.task in {None, bar.task}], queries.Bar)
     if table.empty:
-        return {"names": [], "bars": {}}
+        return {"names": [], "bars": {column: [] for column in BARS}}
     table = table.sort_values("began").tail(MOST_BARS).assign(ended=lambda bars: bars["ended"].fillna(now))
     names = sorted(table["worker"].unique(), reverse=True)
     placed = charts.place(table, names)

@@ -375,7 +375,9 @@ def right_edge(page: Page) -> float:
 def stacked(page: Page) -> bool:
     """Whether each card, and the note below, begins where the one before it has ended."""
     blocks = page.locator(".MuiPaper-outlined, .card, [role=note]")
-    boxes = blocks.evaluate_all("all => all.map(it => it.getBoundingClientRect()).map(box => [box.top, box.bottom])")
+    boxes = blocks.evaluate_all(
+        "all => all.map(it => it.getBoundingClientRect()).filter(it => it.height).map(it => [it.top, it.bottom])"
+    )
     boxes.sort()
     return len(boxes) >= 2 and all(top >= bottom - 1 for (_, bottom), (top, _) in pairwise(boxes))
 
@@ -391,6 +393,19 @@ def test_a_database_that_is_away_is_said_and_its_return_noticed(consoles: Consol
         elsewhere.rename(consoles.data)
     ops.shows_no_more(AWAY)
     manager.shows_no_more(AWAY)
+
+
+def test_the_timeline_of_a_queue_in_which_nothing_ran_shows_the_last_three_minutes(
+    consoles: Consoles, ops: Visit
+) -> None:
+    job = consoles.queue.enqueue("resize", queue="quiet", delay=3_600)
+    ops.choose("Queue", "quiet")
+    seen = (
+        "() => { const at = pqkit.figures.timeline.x_range; return [at.end - at.start, pqkit.sources.bars.data.left] }"
+    )
+    wait_until(lambda: ops.page.evaluate(seen) == [180_000, []], what="an empty timeline")
+    ops.choose("Queue", "all")
+    consoles.queue.operator().cancel([job.id])
 
 
 @pytest.mark.parametrize(("origin", "status"), [("http://127.0.0.1:{port}", 101), ("http://evil.example", 403)])

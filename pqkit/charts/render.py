@@ -8,7 +8,14 @@ from bokeh.models import DatetimeTickFormatter
 from pqkit.charts.palette import THEMES, Theme
 
 CLOCK = DatetimeTickFormatter(
-    seconds="%H:%M:%S", minsec="%H:%M:%S", minutes="%H:%M", hourmin="%H:%M", hours="%H:%M", days="%d %b", months="%d %b"
+    milliseconds="%S.%3N s",
+    seconds="%H:%M:%S",
+    minsec="%H:%M:%S",
+    minutes="%H:%M",
+    hourmin="%H:%M",
+    hours="%H:%M",
+    days="%d %b",
+    months="%d %b",
 )
 HEIGHT = 160
 NOTEBOOK_SIZE = (720, 240)
