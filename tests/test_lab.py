@@ -16,6 +16,7 @@ from pqkit.lab.fleet import Fleet, Member
 from pqkit.lab.ledger import Entry, Told, entries
 from pqkit.lab.poison import charges, poison
 from pqkit.lab.recovery import LIMIT, _result, recovery
+from pqkit.lab.result import Result
 from pqkit.lab.system import system
 from pqkit.lab.verdict import Evidence
 from pqkit.queries import counts, workers
@@ -265,6 +266,17 @@ def test_the_lab_takes_the_users_own_handler(place: Scratch, tmp_path: Path, mon
     result = crash(place, Plan(jobs=30, workers=2, producers=1, kills=2, stops=0, task="labtasks:mine"))
     assert result.findings == [], result.smallest
     assert result.numbers["runs"] >= 30
+
+
+def test_of_many_findings_each_rule_is_told_before_one_is_told_again() -> None:
+    found = [verdict.Finding("effects once", job, "words") for job in range(20)] + [
+        verdict.Finding("all final", 9, "words")
+    ]
+    with pytest.raises(AssertionError) as told:
+        Result("figure", {}, found).check()
+    lines = str(told.value).splitlines()
+    assert lines[:3] == ["figure", "effects once: words", "all final: job 9: words"]
+    assert len(lines) == 6
 
 
 def test_slow_recovery_falls_short() -> None:

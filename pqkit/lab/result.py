@@ -1,5 +1,6 @@
 """What an experiment comes to."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,9 +34,21 @@ class Result:
 
     def check(self) -> str:
         """The figure. AssertionError with what fell short, and the smallest example, where something did."""
-        found = [f"{f.rule}: {f'job {f.job_id}: ' if f.job_id else ''}{f.words}" for f in self.findings[:MANY]]
+        told = rules_in_turn(self.findings)[:MANY]
+        found = [f"{f.rule}: {f'job {f.job_id}: ' if f.job_id else ''}{f.words}" for f in told]
         assert self.passed, "\n".join([self.figure, *found, *self.smallest])
         return self.figure
+
+
+def rules_in_turn(findings: list[Finding]) -> list[Finding]:
+    """The first finding of each rule, then the second ones: of many of one kind a few are enough."""
+    before: Counter[str] = Counter()
+
+    def turn(finding: Finding) -> int:
+        before[finding.rule] += 1
+        return before[finding.rule]
+
+    return sorted(findings, key=turn)
 
 
 def verdict_of(evidence: Evidence) -> tuple[list[Finding], list[str]]:
