@@ -368,6 +368,21 @@ def test_the_table_that_one_turns_back_to_is_still_the_same_and_follows_at_once(
     shop.queue.operator().cancel(ids)
 
 
+def test_the_tab_key_goes_from_row_to_row(shop: Shop, admin: Visit) -> None:
+    ids = shop.queue.enqueue_many("nobody", [{"n": n} for n in range(3)], queue="idle")
+    admin.choose("Queue", "idle")
+    admin.column_becomes("Queue", "idle")
+    ticks = admin.page.locator(".tabulator-row input[type=checkbox]")
+    ticks.nth(0).focus()
+    for row in (1, 2):
+        admin.page.keyboard.press("Tab")
+        assert seen(ticks.nth(row), "it.matches(':focus')")
+    admin.page.keyboard.press("Space")
+    admin.shows("1 job ticked")
+    admin.choose("Queue", "any")
+    shop.queue.operator().cancel(ids)
+
+
 def test_the_wheel_scrolls_the_page_over_the_table_and_a_question_is_asked_where_one_looks(
     shop: Shop, admin: Visit
 ) -> None:

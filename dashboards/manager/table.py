@@ -35,6 +35,7 @@ def make_table(mark: Callable[[str, int], list[str]]) -> pn.widgets.Tabulator:
     table = pn.widgets.Tabulator(
         frame([]),
         disabled=True,
+        editors=dict.fromkeys([*COLUMNS, LAST]),  # or each cell is a stop for the Tab key
         show_index=False,
         selectable="checkbox",
         height=table_height(0),
