@@ -379,6 +379,44 @@ def test_a_job_that_is_more_than_two_rows_takes_a_transaction(
     assert queue.enqueue("add", {}, **options).id
 
 
+def test_one_statement_takes_a_job_of_any_size(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):
+        queue.enqueue("add", {})
+    monkeypatch.setattr(PostgresDatabase, "write", None)
+    text = "é" * 131_000  # more than the system takes at once
+    job = queue.enqueue("add", {"text": text})
+    assert sql(queue, f"SELECT args->>'text' FROM job WHERE id = {job.id}") == [(text,)]
+
+
+def test_one_statement_goes_on_where_the_server_was_made_to_forget_it(
+    queue: Queue, database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        queue.enqueue("add", {})
+    monkeypatch.setattr(PostgresDatabase, "write", None)
+    forgotten = set[str]()
+    for _ in range(4):
+        queue.enqueue("add", {})
+        for connection in [database.kept.quiet() for _ in range(3)]:
+            assert connection is not None
+            forgotten |= {name for (name,) in connection.execute("SELECT name FROM pg_prepared_statements")}
+            connection.execute("DEALLOCATE ALL")
+            database.kept.put(connection)
+    assert {"pqkit_place", "pqkit_tell"} <= forgotten
+    assert len(sql(queue, "SELECT id FROM job")) == 6
+
+
+def test_what_the_server_refuses_is_raised_and_the_next_job_is_taken(queue: Queue) -> None:
+    for _ in range(2):
+        queue.enqueue("add", {})
+    sql(queue, "ALTER TABLE job ADD CONSTRAINT good CHECK (task <> 'bad')")
+    with pytest.raises(psycopg.errors.CheckViolation, match="good"):
+        queue.enqueue("bad", {})
+    sql(queue, "ALTER TABLE job DROP CONSTRAINT good")
+    assert queue.enqueue("bad", {}).id
+    assert len(jobs(queue.database)) == 3
+
+
 def test_a_cut_while_one_statement_commits_leaves_open_whether_it_did(queue: Queue, server: Server, url: str) -> None:
     for _ in range(2):
         queue.enqueue("add", {})
@@ -561,7 +599,7 @@ def test_a_worker_that_hears_nothing_finds_the_job_all_the_same(
 ) -> None:
     """As through a pooler: whoever polls finds it."""
     monkeypatch.setattr("pqkit.db.postgresql.transaction.COMMIT_AND_TELL", "COMMIT")
-    monkeypatch.setattr("pqkit.db.postgresql.transaction.TELL", "SELECT 1")
+    monkeypatch.setattr("pqkit.db.postgresql.place.TELL", "SELECT 1")
     fleet.start()
     assert queue.enqueue(double, {"n": 4}).result(PATIENCE) == 8
 

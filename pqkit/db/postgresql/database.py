@@ -17,7 +17,8 @@ from pqkit.db.postgresql.health import Health, health, horizon, invalid_indexes
 from pqkit.db.postgresql.kept import Kept
 from pqkit.db.postgresql.listener import Listener, NotifiedWake
 from pqkit.db.postgresql.opener import CALM, Opener
-from pqkit.db.postgresql.transaction import JoinedTransaction, PostgresTransaction, Write, place_job
+from pqkit.db.postgresql.place import place_job
+from pqkit.db.postgresql.transaction import JoinedTransaction, PostgresTransaction, Write
 from pqkit.errors import DatabaseUnavailable, ForeignSession
 from pqkit.sql.text import Statement, Values
 
@@ -117,7 +118,7 @@ class PostgresDatabase(Database):
     def _end_look(self, connection: Any) -> None:
         try:
             if not connection.closed:
-                connection.execute("ROLLBACK")
+                connection.pgconn.exec_(b"ROLLBACK")  # psycopg's own has the server forget what is prepared
         finally:
             self.kept.put(connection)
 

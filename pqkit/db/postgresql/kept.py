@@ -50,7 +50,7 @@ class Kept:
         """A connection that has had nothing to say since its last answer; give it back with ``put``. None where the one
         whose turn it is has, as one does that the server has closed, or where a pooler has no sessions to set up."""
         connection = self._take()
-        if not self._opener.pooled and not connection.closed and not select.select([connection], [], [], 0)[0]:
+        if not self._opener.pooled and not connection.closed and not _has_spoken(connection):
             return connection
         self.put(connection)
         return None
@@ -155,6 +155,12 @@ class Kept:
         )
         weakref.finalize(self, _close_here, pool, self._pid)
         return pool
+
+
+def _has_spoken(connection: Connection) -> bool:
+    wire = select.poll()
+    wire.register(connection, select.POLLIN)
+    return bool(wire.poll(0))
 
 
 def _changed(cursor: Cursor[Any]) -> int:

@@ -12,7 +12,7 @@ from psycopg.pq import TransactionStatus
 
 from pqkit.db.transaction import ARGS, Alike, Transaction
 from pqkit.errors import DatabaseUnavailable
-from pqkit.sql.compiled import ASSIGN, INSERT_JOB_WITH_ID, INSERT_READY, PAUSE, PLACE_JOB
+from pqkit.sql.compiled import ASSIGN, INSERT_JOB_WITH_ID, INSERT_READY, PAUSE
 from pqkit.sql.text import Statement, Values
 
 if TYPE_CHECKING:
@@ -192,32 +192,12 @@ class Write:
             self._connection.execute(COMMIT_AND_TELL if self._tx.placed else "COMMIT")
         except psycopg.Error as error:
             self._roll_back()
-            raise _unanswered(self._database, error) from error
+            raise unanswered(self._database, error) from error
 
     def _roll_back(self) -> None:
         with suppress(psycopg.Error):  # a connection that is gone has rolled back already
             self._connection.execute("ROLLBACK")
 
 
-def place_job(database: "PostgresDatabase", row: Values) -> int | None:
-    """Two statements that are a transaction each: the job, and the word of it. None where no connection is at hand that
-    is set up for the session and has been quiet: a transaction's BEGIN finds out which of them still work."""
-    connection = database.kept.quiet()
-    if connection is None:
-        return None
-    try:
-        cursor = connection.cursor()
-        ((job_id,),) = cursor.execute(PLACE_JOB.text, PLACE_JOB.bind(row)).fetchall()
-        with suppress(psycopg.Error):
-            cursor.execute(TELL)
-    except psycopg.Error as error:
-        if connection.closed:
-            raise _unanswered(database, error) from error
-        raise
-    finally:
-        database.kept.put(connection)
-    return int(job_id)
-
-
-def _unanswered(database: "PostgresDatabase", error: BaseException) -> DatabaseUnavailable:
+def unanswered(database: "PostgresDatabase", error: BaseException) -> DatabaseUnavailable:
     return DatabaseUnavailable(f"{database.name}: the commit's answer did not arrive: {database.say(error)}")
