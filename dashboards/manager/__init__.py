@@ -1,5 +1,6 @@
 """The manager console: it acts, so it asks who is there."""
 
+import json
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -41,8 +42,6 @@ TABS = {
     "& .MuiTabs-indicator": {"display": "none"},
     "@media (max-width: 640px)": {"& .MuiTab-root": {"padding": "6px 8px", "fontSize": "13.5px"}},
 }
-SWAP = ".forEach((place, number) => { place.visible = number == cb_obj.active })"
-"""In the browser, so that it need not wait for the server."""
 EVERY, FOLLOWED_EVERY = 5_000, 1_000
 PARTS: dict[str, Callable[[Desk], Any]] = {
     "Jobs": Jobs,
@@ -55,6 +54,13 @@ PARTS: dict[str, Callable[[Desk], Any]] = {
     "Clean up": CleanUp,
     "Audit trail": Trail,
 }
+
+# In the browser, so that it need not wait for the server, which says the same when it has answered.
+SWAP = """
+for (const [number, name] of %s.entries()) {
+  const place = cb_obj.document.get_model_by_name(name)
+  if (place) { place.visible = number == cb_obj.active }
+}"""
 
 
 def server_options(port: int) -> dict[str, Any]:
@@ -84,17 +90,14 @@ class Manager:
         show_work(self.desk.working)
         self.jobs = Jobs(self.desk)
         self._parts: dict[str, Any] = {"Jobs": self.jobs}
-        self._places = {
-            name: pn.Column(sizing_mode="stretch_width", margin=0, visible=name == "Jobs") for name in PARTS
-        }
-        self._places["Jobs"].objects = [self.jobs.view()]
+        self._places = {"Jobs": _place("Jobs", self.jobs.view())}
         self._ticking: list[Any] = []
         self._over = False
         # The parts stand below the tabs and not in them, which would build one anew each time it is turned to; what is
         # changed while the browser does that is lost to it.
-        self._tabs = pmui.Tabs(*((name, pn.Spacer()) for name in PARTS), margin=0, sizing_mode="stretch_width", sx=TABS)
-        places = {f"place{number}": place for number, place in enumerate(self._places.values())}
-        self._tabs.jscallback(args=places, active=f"[{', '.join(places)}]{SWAP}")
+        nothing = pn.Spacer()
+        self._tabs = pmui.Tabs(*((name, nothing) for name in PARTS), margin=0, sizing_mode="stretch_width", sx=TABS)
+        self._tabs.jscallback(active=SWAP % json.dumps(list(PARTS)))
         self._tabs.param.watch(self._turned, "active")
         self.desk.changed.append(self._refresh)
         above = (self.desk.working, self.desk.away, self.desk.message, self._tabs)
@@ -129,7 +132,10 @@ class Manager:
         name = list(PARTS)[self._tabs.active]
         if name not in self._parts:
             self._parts[name] = PARTS[name](self.desk)
-            self._places[name].objects = [self._parts[name].view()]
+            self._places[name] = _place(name, self._parts[name].view())
+            self._main.append(self._places[name])
+        for each, place in self._places.items():
+            place.visible = each == name
         return self._parts[name]
 
     @waited_for
@@ -162,6 +168,10 @@ class Manager:
         for ticking in self._ticking:
             ticking.stop()
         self._main.objects, self._visitor.objects = [_out(why)], []
+
+
+def _place(name: str, part: Viewable) -> pn.Column:
+    return pn.Column(part, name=name, sizing_mode="stretch_width", margin=0, styles={"flex": "0 0 auto"})
 
 
 def _out(why: str) -> Words:
