@@ -74,10 +74,10 @@ class Jobs:
         self._ids: set[int] = set()
 
     def view(self) -> Viewable:
-        fields, paging = columns(*self._fields(), least=140), line(self.back, self.on, self.where)
-        bar = line(self.acting.bar, self.number)
-        bar.margin = (8, 0, 0, 0)
-        self._both = both = shell.row(shell.card(fields, bar, self.table, paging), basis=(560,), grow=(3,))
+        fields, self._bar, self._paging = columns(*self._fields(), least=140), stack(), stack()
+        self._bar.margin = (8, 0, 0, 0)
+        card = shell.card(fields, self._bar, self.table, self._paging)
+        self._both = both = shell.row(card, basis=(560,), grow=(3,))
         # On a phone the chosen job's card stands above the table; the two words turn each other round side by side.
         both.styles = {**both.styles, "flex-wrap": "wrap-reverse", "align-items": "flex-end"}
         return stack(self.numbers, self.sheet.view, both)
@@ -135,8 +135,15 @@ class Jobs:
         self.on.param.update(label=label, disabled=found.next is None)
         words = where(found, self._starts[-1].jobs, self._all())
         self.where.object = f"<span class='muted'>{words}</span>"
+        self._complete()
         self._make_room()
         self.acting.show()
+
+    def _complete(self) -> None:
+        """What is of use with jobs in the table comes with the first of them, so that the page comes soon."""
+        if not len(self._bar):
+            self._bar.objects = [line(self.acting.bar, self.number)]
+            self._paging.objects = [line(self.back, self.on, self.where)]
 
     def _make_room(self) -> None:
         """Beside a job's card the table shows what tells its rows apart."""
