@@ -1,54 +1,57 @@
 """What every answer of the consoles tells the browser: run only what came with the page, talk to nobody else.
 
-The scripts of a page carry a number that is made for this one answer, so that a script that is smuggled in later does
-not run. Bokeh cannot do without ``eval`` (its models carry JavaScript that is compiled in the page), without modules
-from ``blob:``, and without inline styles; those stay allowed.
+The scripts of a page's template carry a number that is made for this one answer, so that a script that is smuggled in
+does not run, whether it comes later or with the page. Bokeh cannot do without ``eval`` (its models carry JavaScript
+that is compiled in the page), without modules from ``blob:``, and without inline styles; those stay allowed.
 """
-
-import re
-import secrets
 
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import OutputTransform
 
-SCRIPT = re.compile(rb"<script\b(.*?</script>)", re.DOTALL | re.IGNORECASE)
+MARK = "Pqkit-Login"
+"""The header, set by the server itself, that says for which login a page was made."""
 FIXED = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+NOTHING = "default-src 'none'; frame-ancestors 'none'"
+"""The policy of what is no page."""
 
 
 class Headers(OutputTransform):
-    """Adds the headers to each answer; a page is written in one piece, so its scripts are all there."""
+    """Adds the headers to each answer, whichever handler gives it."""
 
     def __init__(self, request: HTTPServerRequest) -> None:
-        self._host = request.host
+        self._request = request
 
     def transform_first_chunk(
-        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+        self, status_code: int, headers: HTTPHeaders, chunk: bytes, _finishing: bool
     ) -> tuple[int, HTTPHeaders, bytes]:
         for name, value in FIXED.items():
             headers.setdefault(name, value)
-        if "Content-Security-Policy" in headers:  # it has a policy of its own
-            return status_code, headers, chunk
-        if finishing and headers.get("Content-Type", "").startswith("text/html"):
-            nonce = secrets.token_urlsafe(16)
-            chunk = SCRIPT.sub(rb'<script nonce="%s"\1' % nonce.encode(), chunk)
-            headers["Content-Security-Policy"] = policy(nonce, self._host)
-            headers["Content-Length"] = str(len(chunk))
+        headers.pop("Server", None)
+        if headers.get("Content-Type", "").startswith("text/html"):
             headers["Cache-Control"] = "no-store"
             headers.pop("Etag", None)
+            headers.setdefault("Content-Security-Policy", self._policy())
+        headers.setdefault("Content-Security-Policy", NOTHING)
         return status_code, headers, chunk
 
+    def _policy(self) -> str:
+        return policy(getattr(self._request, "nonce", None), self._request.host)
 
-def policy(nonce: str, host: str) -> str:
-    """The content security policy of a page whose scripts carry that number."""
+
+def policy(nonce: str | None, host: str) -> str:
+    """The policy of a page whose scripts carry that number; of one without scripts where there is none."""
+    scripts = f"script-src 'self' 'nonce-{nonce}' 'unsafe-eval' blob:" if nonce else "script-src 'none'"
     return "; ".join(
         [
             "default-src 'none'",
-            f"script-src 'self' 'nonce-{nonce}' 'unsafe-eval' blob:",
+            scripts,
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
             "font-src 'self' data:",

@@ -9,7 +9,7 @@ import panel_material_ui as pmui
 from panel.models.esm import DataEvent
 from panel.viewable import Viewable
 
-from . import shell
+from . import guard, shell
 from .feed import EVERY
 from .investigate import Investigate
 from .live import first, second
@@ -19,6 +19,8 @@ from .tryit import TryIt
 
 TITLE = "pqkit · Operations"
 ALL = "all"
+MOST_BYTES = 64 * 1024
+"""Of one message to the server."""
 NOTHING_SHOWN = (View(), -1)
 WINDOW = {
     "size": "small",
@@ -130,6 +132,11 @@ class Ops:
             offered = list(dict.fromkeys([ALL, choice.value, *names]))
             if offered != choice.options:
                 choice.options = offered
+
+
+def server_options(_port: int) -> dict[str, Any]:
+    """What a server of this page must be started with: tokens that nobody can forge, and bounds on what comes in."""
+    return guard.server_options(MOST_BYTES)
 
 
 def page() -> Viewable:

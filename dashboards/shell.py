@@ -13,6 +13,7 @@ from panel.viewable import Viewable
 from pqkit import charts
 from pqkit.states import JobState
 
+from .scripts import page_template
 from .words import NOTHING, safe
 
 FONT = "Inter, Roboto, 'Segoe UI', system-ui, sans-serif"
@@ -85,7 +86,7 @@ def ink(name: str) -> str:
 
 STATES = "".join(f".{name} {{ color: {ink(name)}; }}\n" for name in (*JobState, *charts.OUTCOME_COLORS))
 CSS = Path(__file__).with_suffix(".css").read_text() + STATES
-TEMPLATE = Path(__file__).with_name("page.html")
+TEMPLATE = page_template(Path(__file__).with_name("page.html"))
 
 NOTES = {
     JobState.SCHEDULED: "not due yet",

@@ -1,7 +1,6 @@
 """The manager console: it acts, so it asks who is there."""
 
 import json
-import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,7 @@ from panel.viewable import Viewable
 
 from pqkit.errors import PqkitError
 
-from .. import shell
+from .. import guard, shell
 from ..lock import locked, show_work, waited_for
 from ..words import safe, sentence
 from .calling import Calling
@@ -42,6 +41,8 @@ TABS = {
     "& .MuiTabs-indicator": {"display": "none"},
     "@media (max-width: 640px)": {"& .MuiTab-root": {"padding": "6px 8px", "fontSize": "13.5px"}},
 }
+MOST_BYTES = 1024 * 1024
+"""Of one message to the server: the arguments of a job may take a quarter of that, and are quoted on the way."""
 EVERY, FOLLOWED_EVERY = 5_000, 1_000
 PARTS: dict[str, Callable[[Desk], Any]] = {
     "Jobs": Jobs,
@@ -65,10 +66,7 @@ for (const [number, name] of %s.entries()) {
 
 def server_options(port: int) -> dict[str, Any]:
     """What a server of this page must be started with: the login, and tokens that nobody can forge."""
-    gate = Gate(port)
-    key = secrets.token_urlsafe(32)
-    own = {"auth_provider": gate, "sign_sessions": True, "secret_key": key, "extra_patterns": [(ADDRESS, Report)]}
-    return {**own, **gate.server_options()}
+    return {**guard.server_options(MOST_BYTES), "auth_provider": Gate(port), "extra_patterns": [(ADDRESS, Report)]}
 
 
 def page() -> Viewable:

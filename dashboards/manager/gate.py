@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bokeh.server.auth_provider import AuthProvider
-from bokeh.util.token import get_token_payload
 from tornado.template import Template
 from tornado.web import HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
@@ -22,9 +21,10 @@ from pqkit.access import ABSOLUTE, Principal, Sessions
 from pqkit.errors import LoginRefused, NotLoggedIn, PqkitError
 
 from ..feed import shared
+from ..headers import MARK
+from ..sockets import offered
 
 PAGE = Path(__file__).with_name("login.html")
-MARK = "Pqkit-Login"
 DAY = 86_400 * 1_000_000
 
 
@@ -38,10 +38,6 @@ class Gate(AuthProvider):
     def __init__(self, port: int) -> None:
         self.cookie = f"pqkit_{port}"
         super().__init__()
-
-    def server_options(self) -> dict[str, Any]:
-        """What the server needs beside ``auth_provider``: no cookie in tokens, and a sign against forged logins."""
-        return {"xsrf_cookies": True, "include_cookies": [], "exclude_headers": ["Cookie"]}
 
     @property
     def get_user_async(self) -> Callable[[RequestHandler], Awaitable[str | None]]:
@@ -77,12 +73,8 @@ class Gate(AuthProvider):
 
 
 def _mark_of(handler: WebSocketHandler) -> str | None:
-    """For which session the token of a live connection was made. Its signature is checked elsewhere."""
-    parts = handler.request.headers.get("Sec-WebSocket-Protocol", "").split(",")
-    try:
-        headers = get_token_payload(parts[-1].strip())["headers"]
-    except (KeyError, ValueError, IndexError):
-        return None
+    """For which login the page was made that opens this live connection."""
+    headers = (offered(handler) or {}).get("headers", {})
     return next((value for name, value in headers.items() if name.lower() == MARK.lower()), None)
 
 
@@ -111,7 +103,7 @@ class _Login(RequestHandler):
             self.cookie_name,
             session.secret,
             httponly=True,
-            samesite="Lax",
+            samesite="Strict",
             secure=self.request.protocol == "https",
             expires_days=ABSOLUTE / DAY,
         )

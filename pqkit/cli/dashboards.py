@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
+import psutil
 import typer
 
 from pqkit import kit
@@ -21,6 +22,8 @@ from pqkit.settings import settings
 
 PACKAGE = "dashboards"
 EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
+HTTP = 80
+"""The port that no browser says."""
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -47,8 +50,9 @@ def dashboards(
 def apps() -> dict[str, Callable[[], Any]]:
     """The pages by name, to be mounted in a Panel server of your own: ``panel.serve(apps())``.
 
-    The manager console lets in only whom its login knows, so its server needs what ``dashboards.manager`` says in
-    ``server_options`` as well. Raises PqkitError where Panel is missing.
+    Such a server has Panel's own routes, one of which imports any module that a stranger names: make it with what the
+    page's module says in ``server_options`` (the manager's login is part of it), and put ``dashboards.guard`` before
+    it. Raises PqkitError where Panel is missing.
     """
     package = load(kit.folder(PACKAGE))
     return {str(name): _module(package, name).page for name in Console}
@@ -59,7 +63,7 @@ def serve(ports: dict[Console, int]) -> None:
     die_with_supervisor()
     package = load(kit.folder(PACKAGE))
     modules = {name: _module(package, name) for name in ports}
-    importlib.import_module(f"{PACKAGE}.sockets").use_prompt_ones()
+    importlib.import_module(f"{PACKAGE}.guard").use_own_routes()
     importlib.import_module(f"{PACKAGE}.feed").shared()  # begins to watch now, not with the first visitor
     loop = _loop_that_obeys()
     servers = [_server(name, modules[name], port) for name, port in ports.items()]
@@ -94,30 +98,41 @@ def _module(package: ModuleType, name: str) -> ModuleType:
 
 
 def _server(name: Console, module: ModuleType, port: int) -> Any:
-    """A page that is for some only says with ``server_options`` how its server lets them in."""
+    """A page says with ``server_options`` what its server is started with, such as the login."""
     from panel.io.server import get_server  # noqa: PLC0415 - 2 s to import, and not installed everywhere
 
     host = settings().host
-    options = module.server_options(port) if hasattr(module, "server_options") else {}
-    pages = {"/": module.page}
+    options = module.server_options(port)
+    own = [pattern for pattern, *_ in options.get("extra_patterns", [])]
+    hosts = origins(host, port)
     try:
         server = get_server(
-            pages, port=port, address=host, title=f"pqkit {name}", websocket_origin=origins(host, port), **options
+            {"/": module.page}, port=port, address=host, title=f"pqkit {name}", websocket_origin=hosts, **options
         )
     except OSError as error:
         raise PqkitError(
             f"port {port} on {host} cannot be used ({error.strerror}): free it, or set PQKIT_{name.upper()}_PORT"
         ) from None
-    server._tornado.add_transform(importlib.import_module(f"{PACKAGE}.headers").Headers)  # noqa: SLF001 - no other way
+    importlib.import_module(f"{PACKAGE}.guard").stand_before(server, hosts, own)
     return server
 
 
 def origins(host: str, port: int) -> list[str]:
-    """The addresses whose pages may open a live connection: those that this server is reached by, and no other."""
+    """The names with the port by which this server is asked, and whose pages may open a live connection: its own, and
+    no other. A name that somebody else makes lead here is not among them."""
     names = {"127.0.0.1", "localhost"} if host in LOOPBACK | EVERYWHERE else {host}
     if host in EVERYWHERE:
-        names |= {socket.gethostname(), socket.getfqdn()}
-    return sorted(f"{name}:{port}" for name in names)
+        names |= {socket.gethostname(), socket.getfqdn(), *_addresses()}
+    if host in {"::", "::1"}:
+        names.add("::1")
+    named = {f"[{name}]" if ":" in name else name for name in names}
+    return sorted(f"{name}:{port}" for name in named) + (sorted(named) if port == HTTP else [])
+
+
+def _addresses() -> set[str]:
+    """The addresses of this machine."""
+    found = [entry for entries in psutil.net_if_addrs().values() for entry in entries]
+    return {entry.address.partition("%")[0] for entry in found if entry.family in {socket.AF_INET, socket.AF_INET6}}
 
 
 def _loop_that_obeys() -> Any:

@@ -1,0 +1,39 @@
+"""The answer to somebody who opens a console: a session of their own, never one whose id came with the request."""
+
+import re
+import secrets
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from panel.io.server import DocHandler
+from tornado.web import HTTPError
+
+PER_ADDRESS, AT_ONCE = 100, 300
+"""Sessions that one address may have, and all together. One that nobody looks at any more ends within half a minute."""
+ID = re.compile(r"[A-Za-z0-9-]+")
+_addresses: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
+class Page(DocHandler):
+    """The page of a new session, with a number that its own scripts carry."""
+
+    async def prepare(self) -> None:
+        if any(name.lower().startswith("bokeh-") for name in self.request.arguments):  # those of the body, too
+            raise HTTPError(403, reason="a session cannot be chosen")
+        self.request.nonce = secrets.token_urlsafe(16)
+        await super().prepare()
+
+    async def get_session(self) -> Any:
+        self._check_room()
+        session = await super().get_session()
+        _addresses[session] = self.request.remote_ip
+        if not all(ID.fullmatch(root.id) for root in session.document.roots):  # they go into a script as they are
+            raise HTTPError(500)
+        return session
+
+    def _check_room(self) -> None:
+        sessions = list(self.application_context.sessions)
+        mine = sum(_addresses.get(session) == self.request.remote_ip for session in sessions)
+        if len(sessions) >= AT_ONCE or mine >= PER_ADDRESS:
+            self.set_header("Retry-After", "30")
+            raise HTTPError(503, reason="too many pages are open")
