@@ -12,7 +12,9 @@ def root() -> Path:
     return carried if carried.is_dir() else package.parent
 
 
-def folder(name: str) -> Path:
-    """The kit's folder of that name: a copy in the working folder if there is one, else pqkit's own."""
-    own = Path(name).absolute()
-    return own if own.is_dir() else root() / name
+def folder(name: str, own: Path | None) -> Path:
+    """The kit's folder of that name; ``own`` in its place, where a setting names one.
+
+    A folder is never taken because it has the name: its code would run where somebody only looks at a project.
+    """
+    return root() / name if own is None else own.absolute()

@@ -58,6 +58,12 @@ class Settings(BaseSettings):
         [Path("notebooks")], description="folders whose notebooks may be jobs, comma-separated; no others run as jobs"
     )
     runs: Path = Field(Path("runs"), description="the folder in which runs of notebooks are kept")
+    dashboards: Path | None = Field(
+        None, description="the folder of your own consoles; without it those of the kit are served"
+    )
+    supervisor: Path | None = Field(
+        None, description="the folder of your own `supervisord.conf`; without it `pqkit up` takes that of the kit"
+    )
     logs: Path = Field(Path("logs"), description="the folder of the log files that `pqkit up` keeps")
     keep_completed: Days = Field(
         7.0, description="days that completed and canceled jobs are kept before maintenance prunes them, or `forever`"

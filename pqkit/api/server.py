@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from pqkit.api.app import create_app
+from pqkit.api.connections import AT_ONCE, HEADERS, BoundedProtocol
 from pqkit.errors import PqkitError
 from pqkit.log import get_logger
 from pqkit.maintain import Maintainer
@@ -36,6 +37,10 @@ def serve(queue: Queue, settings: Settings, port: int) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        headers=HEADERS,
+        http=BoundedProtocol,
+        ws="none",
+        limit_concurrency=AT_ONCE,
         timeout_graceful_shutdown=GRACE,
         proxy_headers=False,  # a header must not say whose address goes on record
     )

@@ -48,7 +48,17 @@ class Schedule:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the child has ended
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "pqkit", "db", "backup", str(folder), "--keep", str(self._settings.backup_keep)],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "pqkit",
+                "db",
+                "backup",
+                str(folder),
+                "--keep",
+                str(self._settings.backup_keep),
+            ],
             env={**os.environ, "PQKIT_URL": self._settings.url},  # a password in it is nobody's business who lists
             stdout=self._said,
             stderr=self._said,

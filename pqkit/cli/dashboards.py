@@ -54,14 +54,14 @@ def apps() -> dict[str, Callable[[], Any]]:
     page's module says in ``server_options`` (the manager's login is part of it), and put ``dashboards.guard`` before
     it. Raises PqkitError where Panel is missing.
     """
-    package = load(kit.folder(PACKAGE))
+    package = load(kit.folder(PACKAGE, settings().dashboards))
     return {str(name): _module(package, name).page for name in Console}
 
 
 def serve(ports: dict[Console, int]) -> None:
     """Serve each console on its port until SIGTERM or Ctrl+C. Raises PqkitError for a taken port or a missing panel."""
     die_with_supervisor()
-    package = load(kit.folder(PACKAGE))
+    package = load(kit.folder(PACKAGE, settings().dashboards))
     modules = {name: _module(package, name) for name in ports}
     importlib.import_module(f"{PACKAGE}.guard").use_own_routes()
     importlib.import_module(f"{PACKAGE}.feed").shared()  # begins to watch now, not with the first visitor

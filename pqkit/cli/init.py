@@ -28,6 +28,9 @@ SETTINGS = """# Settings of this queue; the environment (PQKIT_URL ...) and .env
 url = "sqlite:///data/queue.db"
 # The modules with your tasks; the second is the demo's, for `pqkit up --demo`.
 tasks = ["tasks", "pqkit.demo.tasks"]
+# Your own copies of the kit; without these lines those that come with pqkit are used.
+dashboards = "dashboards"
+supervisor = "supervisor"
 """
 
 IGNORED = "/data/\n/logs/\n/runs/\n__pycache__/\n.ipynb_checkpoints/\n.env\n"

@@ -104,7 +104,7 @@ class System:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._ask)
         with tempfile.TemporaryFile() as output:
-            config = kit.folder("supervisor") / "supervisord.conf"
+            config = kit.folder("supervisor", settings().supervisor) / "supervisord.conf"
             self.daemon = daemon.start(config, self._environment(demo=demo), output)
             try:
                 self.supervisor = self._connect(output.fileno())

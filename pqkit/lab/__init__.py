@@ -14,9 +14,9 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import NamedTuple, Self, TypeVar
 
-from pqkit import kit
 from pqkit.db import connect
 from pqkit.errors import DatabaseUnavailable, NotFound
+from pqkit.notebook.place import kit_folder
 
 __all__ = ["Scratch", "WorkerProcess", "load_tasks", "scratch", "start_worker", "wait_until"]
 
@@ -62,12 +62,12 @@ def scratch(beside: str | None = None) -> Scratch:
 
 def load_tasks(name: str) -> ModuleType:
     """Import a module of tasks from the working folder, its ``notebooks``, or the kit's. NotFound where none has it."""
-    for folder in (Path.cwd(), kit.folder("notebooks")):
+    for folder in (Path.cwd(), kit_folder()):
         if (folder / f"{name}.py").is_file():
             if str(folder) not in sys.path:
                 sys.path.insert(0, str(folder))
             return importlib.import_module(name)
-    raise NotFound(f"no {name}.py in {Path.cwd()} or {kit.folder('notebooks')}")
+    raise NotFound(f"no {name}.py in {Path.cwd()} or {kit_folder()}")
 
 
 class WorkerProcess:

@@ -112,7 +112,7 @@ def _stock(queue: Queue, plan: Plan, progress: Progress) -> None:
 def _server(place: Scratch, name: str) -> Iterator[tuple[psutil.Process, int]]:
     """A real `pqkit dashboards` of that name on that queue."""
     port, told = _free_port(), place.folder / f"{name}.log"
-    command = [sys.executable, "-m", "pqkit", "dashboards", name, "--port", str(port)]
+    command = [sys.executable, "-P", "-m", "pqkit", "dashboards", name, "--port", str(port)]
     with told.open("wb") as log:
         process = subprocess.Popen(command, env={**os.environ, "PQKIT_URL": place.url}, stdout=log, stderr=log)
     try:

@@ -12,12 +12,19 @@ from pqkit.files import UnsafePath
 from pqkit.settings import settings
 
 ENDING = ".ipynb"
+OWN = Path("notebooks")
+"""Where `pqkit init` puts them."""
 
 
 def folders() -> list[Path]:
     """The folders whose notebooks may be jobs: those of the setting ``notebooks``, and the kit's own."""
-    wanted = [folder.absolute() for folder in settings().notebooks] + [kit.folder("notebooks")]
-    return list(dict.fromkeys(wanted))
+    return list(dict.fromkeys([*(folder.absolute() for folder in settings().notebooks), kit_folder()]))
+
+
+def kit_folder() -> Path:
+    """The kit's notebooks; the copy in the working folder where the setting names that."""
+    named = [folder for folder in settings().notebooks if folder == OWN and folder.is_dir()]
+    return kit.folder("notebooks", next(iter(named), None))
 
 
 def first_folder() -> Path:

@@ -19,7 +19,7 @@ from pqkit.process import die_with_parent
 def start(config: Path, environment: Mapping[str, str], output: IO[bytes]) -> "subprocess.Popen[bytes]":
     """Start supervisord; what it says before its log is open goes to ``output``. Its files are private to the user."""
     return subprocess.Popen(
-        [sys.executable, "-m", __name__, str(os.getpid()), str(config)],
+        [sys.executable, "-P", "-m", __name__, str(os.getpid()), str(config)],
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=output,

@@ -22,6 +22,7 @@ from pqkit.states import JobState
 
 Report = Callable[[float | None, str], None]
 START_WITHIN = 60.0
+INSIDE = "pqkit.worker.inside"
 
 
 class Child:
@@ -32,7 +33,7 @@ class Child:
         self._socket, self._mark = mine, offspring.branch()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "pqkit.worker.inside", str(theirs.fileno()), str(os.getpid()), *modules],
+                [sys.executable, "-P", "-m", INSIDE, str(theirs.fileno()), str(os.getpid()), *modules],
                 pass_fds=[theirs.fileno()],
                 # A password in the URL is nobody's business who lists processes, so it is no argument.
                 env={**os.environ, "PQKIT_URL": url, **({offspring.MARK: self._mark} if self._mark else {})},

@@ -54,7 +54,7 @@ def run_worker(settings: Settings, *, name: str | None = None, queues: Sequence[
     if ill is not None:
         _wait_for_place(queue.database.place, worker)
         offspring.unmark()
-        os.execv(sys.executable, [sys.executable, "-m", "pqkit", *sys.argv[1:]])  # noqa: S606 - its own command line
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "pqkit", *sys.argv[1:]])  # noqa: S606 - its own command line
     os._exit(0)  # a handler's thread that does not end must not hold the process
 
 

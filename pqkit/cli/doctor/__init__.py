@@ -75,7 +75,7 @@ def _checks_of(database: Database) -> tuple[Check, Check]:
 
 def _grace() -> Finding:
     """Supervisor must not kill a worker that still drains."""
-    conf, wait = kit.folder("supervisor") / "supervisord.conf", None
+    conf, wait = kit.folder("supervisor", settings().supervisor) / "supervisord.conf", None
     reader = RawConfigParser(strict=False, inline_comment_prefixes=(" ;",))
     try:
         reader.read(conf)
