@@ -45,6 +45,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "db": {"sql", "log"},
         "archive": set(),
         "past": {"archive"},
+        "permissions": set(),
         "process": set(),
         "rhythm": set(),
         "tracing": set(),

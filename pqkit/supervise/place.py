@@ -40,6 +40,13 @@ def make_folders(folders: Iterable[Path]) -> None:
             ) from None
 
 
+def refuse_links(logs: Path) -> None:
+    """Raise Refused where a log file is a link to another file, which Supervisor would append to."""
+    for path in logs.glob("*.log*"):
+        if path.is_symlink() and not path.readlink().is_relative_to("/dev"):
+            raise Refused(f"{path} is a link to {path.readlink()}: remove it, for logs are appended to it")
+
+
 def check_ports(host: str, ports: Mapping[str, int]) -> None:
     """Raise Refused, naming the setting, when one of ``ports`` (setting -> port) cannot be listened on."""
     with ExitStack() as held:
