@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pqkit.errors import PqkitError
-from pqkit.files import sync_folder
+from pqkit.files import UnsafePath, inside, open_own, open_regular, private_folder, sync_folder
 
 
 class ArchiveError(PqkitError):
@@ -42,16 +42,18 @@ def add(folder: Path, records: Iterable[dict[str, Any]], at: int) -> Part:
     member = gzip.compress(lines.encode(), mtime=0)
     name = f"{day:%Y-%m-%d}-{socket.gethostname()}.jsonl.gz"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(folder)
         start = _append(folder / name, member)
         sync_folder(folder)
+    except UnsafePath as error:
+        raise ArchiveError(f"cannot write to the archive: {error}") from None
     except OSError as error:
         raise ArchiveError(f"cannot write to the archive {folder / name}: {error.strerror}") from None
     return Part(name, start, len(member), hashlib.sha256(member).hexdigest())
 
 
 def _append(path: Path, member: bytes) -> int:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    handle = open_own(path, os.O_WRONLY)
     with os.fdopen(handle, "wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         start = file.seek(0, os.SEEK_END)
@@ -67,11 +69,13 @@ def _append(path: Path, member: bytes) -> int:
 
 def read(folder: Path, part: Part) -> list[dict[str, Any]]:
     """The records of a batch. Raises ArchiveError unless they are exactly what was written."""
-    path = folder / part.file
     try:
-        with path.open("rb") as file:
+        path = inside(folder, part.file)  # the name is data: a database that was tampered with names any file
+        with os.fdopen(open_regular(path), "rb") as file:
             file.seek(part.start)
             member = file.read(part.size)
+    except UnsafePath as error:
+        raise ArchiveError(f"the archive {folder} cannot be read: {error}") from None
     except OSError as error:
         raise ArchiveError(f"{path} cannot be read: {error.strerror}") from None
     if hashlib.sha256(member).hexdigest() != part.digest:

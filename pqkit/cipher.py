@@ -5,13 +5,12 @@ an object. KEY is eight hex digits of the key's SHA-256, so whoever lacks a key 
 """
 
 import hashlib
-import os
-import stat
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pqkit.errors import PqkitError
+from pqkit.files import private_folder, readers, replace_whole
 from pqkit.outcome import Outcome
 from pqkit.settings import settings
 
@@ -118,14 +117,8 @@ def new_key(file: Path) -> str:
     fernet = _library()
     old = _read(file) if file.exists() else []
     key = fernet.generate_key().decode()
-    part = file.with_name(f".{file.name}.new")
-    part.unlink(missing_ok=True)
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "w") as out:
-        out.write("".join(f"{line}\n" for line in (key, *old)))
-        out.flush()
-        os.fsync(handle)
-    part.rename(file)
+    private_folder(file.parent)
+    replace_whole(file, "".join(f"{line}\n" for line in (key, *old)).encode())
     return _id(key)
 
 
@@ -150,9 +143,8 @@ def forget() -> None:
 
 def _read(file: Path) -> list[str]:
     try:
-        mode = stat.S_IMODE(file.stat().st_mode)
-        if mode & 0o077:
-            raise KeyMissing(f"the key file {file} has mode {mode:04o}: chmod 600 {file}")
+        if problem := readers(file):
+            raise KeyMissing(f"the key file {problem}")
         return [line.strip() for line in file.read_text().splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise KeyMissing(f"the key file {file} cannot be read: {error}") from None

@@ -79,5 +79,7 @@ class Context:
         """
         target = Path(path).absolute()
         staged = target.with_name(f".{target.name}.{self.job_id}-{self.attempt}.staged")
+        if staged.is_symlink():  # its name can be foreseen: whoever planted it would have another file written
+            staged.unlink()
         self.staged.append((str(staged), str(target)))
         return staged

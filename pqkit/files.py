@@ -1,10 +1,12 @@
-"""Files that jobs touch: only regular files inside one folder, replaced whole, on disk before anyone is told."""
+"""Files and folders that are ours: regular, private to their owner, on disk before anyone is told."""
 
 import os
 import stat
 from pathlib import Path
 
 from pqkit.errors import PqkitError
+
+OTHERS, OTHERS_WRITE = 0o077, 0o022
 
 
 class UnsafePath(PqkitError, ValueError):
@@ -18,8 +20,20 @@ def inside(root: Path, name: str) -> Path:
     return root.absolute() / name
 
 
-def read_regular(path: Path) -> bytes:
-    """The file's bytes. A link, a folder or a device raises UnsafePath; a missing file FileNotFoundError."""
+def private_folder(folder: Path, *, new: bool = False) -> Path:
+    """Make a folder and the parents that it lacks, each for its owner alone; ``new``: it must not be there yet.
+
+    Raises OSError. ``mkdir``'s own ``parents`` gives its mode to the last folder only, and the umask's to the others.
+    """
+    absolute = folder.absolute()
+    for step in reversed(absolute.parents):
+        step.mkdir(mode=0o700, exist_ok=True)
+    absolute.mkdir(mode=0o700, exist_ok=not new)
+    return folder
+
+
+def open_regular(path: Path) -> int:
+    """A handle to read the file by. A link, a folder or a device raises UnsafePath; a missing one FileNotFoundError."""
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         handle = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
@@ -32,18 +46,53 @@ def read_regular(path: Path) -> bytes:
     if not stat.S_ISREG(os.fstat(handle).st_mode):  # asked before fdopen, which raises for a folder and leaves it open
         os.close(handle)
         raise UnsafePath(f"{path.name} is not a regular file")
-    with os.fdopen(handle, "rb") as file:
+    return handle
+
+
+def read_regular(path: Path) -> bytes:
+    """The file's bytes; raises what ``open_regular`` raises."""
+    with os.fdopen(open_regular(path), "rb") as file:
         return file.read()
+
+
+def open_own(path: Path, flags: int) -> int:
+    """A handle to a file of one's own, which is made where it is missing. UnsafePath for a link, or what others made.
+
+    A file with two names is refused as well: by the other name it may be any file of its owner.
+    """
+    try:
+        handle = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    except OSError as error:
+        if path.is_symlink():
+            raise UnsafePath(f"{path} is a link, which pqkit never makes there: remove it") from None
+        raise UnsafePath(f"{path} cannot be opened: {error.strerror}") from None
+    found = os.fstat(handle)
+    if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and _trusted(found.st_uid):
+        return handle
+    os.close(handle)
+    raise UnsafePath(f"{path} is not a regular file of this user with one name: move it away")
 
 
 def write_durably(path: Path, data: bytes) -> None:
     """Write a new file, private to its owner, and wait until it is on disk. Replaces a left-over of the same name."""
     path.unlink(missing_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    write_new(path, data)
+
+
+def write_new(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Write a file that must not be there, not even as a link, durably. FileExistsError where it is."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def replace_whole(path: Path, data: bytes) -> None:
+    """Put a private file in place of what is there, whole: readers see the old or the new one, and a link is lost."""
+    fresh = path.with_name(f".{path.name}.new")
+    write_durably(fresh, data)
+    fresh.replace(path)
 
 
 def put_in_place(staged: str | Path, target: str | Path) -> None:
@@ -70,3 +119,37 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def readers(path: Path) -> str | None:
+    """Why others than this user may read or change a file with secrets, and the remedy; None where nobody may."""
+    found = path.stat()
+    if not _trusted(found.st_uid):
+        return f"{path} belongs to {owner(found.st_uid)}: chown {os.geteuid()} {path}"
+    mode = stat.S_IMODE(found.st_mode)
+    return f"{path} has mode {mode:04o}: chmod 600 {path}" if mode & OTHERS else None
+
+
+def writers(path: Path) -> tuple[str, str] | None:
+    """Why others than this user and root may change a file or folder, and the remedy; None where nobody may."""
+    found = path.stat()
+    if not _trusted(found.st_uid):
+        return f"{path} belongs to {owner(found.st_uid)}", f"chown {os.geteuid()} {path}"
+    mode = stat.S_IMODE(found.st_mode)
+    return (f"{path} has mode {mode:04o}", f"chmod go-w {path}") if mode & OTHERS_WRITE else None
+
+
+def owner(uid: int) -> str:
+    """A user in words."""
+    import pwd  # noqa: PLC0415 - only where somebody is named
+
+    try:
+        return f"user {pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"user {uid}"
+
+
+def _trusted(uid: int) -> bool:
+    """This user, root, and the user who became root by sudo."""
+    sudo = os.environ.get("SUDO_UID", "") if os.geteuid() == 0 else ""
+    return uid in {os.geteuid(), 0} or sudo == str(uid)

@@ -1,17 +1,38 @@
 """Settings from the environment (``PQKIT_URL`` …), ``.env`` and ``[tool.pqkit]`` in pyproject.toml, checked once."""
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
+from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, PyprojectTomlConfigSettingsSource
 from pydantic_settings import SettingsConfigDict as Config
 
 from pqkit.errors import PqkitError
+from pqkit.files import readers
 
 BEATS_PER_LEASE = 3
+ENV_FILE = ".env"
+# Words of a variable's name, between underscores, and what a value looks like that has a password in it.
+SECRET_WORDS = {
+    "CREDENTIALS",
+    "DSN",
+    "KEY",
+    "KEYS",
+    "PASS",
+    "PASSPHRASE",
+    "PASSWD",
+    "PASSWORD",
+    "PWD",
+    "SECRET",
+    "TOKEN",
+}
+SECRET_VALUE = re.compile(
+    r"://[^:@/\s]{0,200}:[^@\s]{1,500}@|passw(?:or)?d=|\b(?:authorization|bearer|api.?key)\b", re.IGNORECASE
+)
 
 
 def _read_days(value: object) -> object:
@@ -27,7 +48,7 @@ class Settings(BaseSettings):
 
     model_config = Config(
         env_prefix="PQKIT_",
-        env_file=".env",
+        env_file=ENV_FILE,
         pyproject_toml_table_header=("tool", "pqkit"),
         extra="ignore",
         allow_inf_nan=False,
@@ -137,11 +158,29 @@ def settings() -> Settings:
 
 
 def load() -> Settings:
+    """The settings as they are now. SettingsError names the one that does not fit, or a ``.env`` that others read."""
     try:
+        _refuse_open_secrets(Path(ENV_FILE))
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(step) for step in first["loc"])
         raise SettingsError(f"setting {name} (PQKIT_{name.upper()}): {first['msg']}") from None
+    except SettingsError:
+        raise
     except (OSError, ValueError) as error:
         raise SettingsError(f"settings: pyproject.toml or .env cannot be read: {error}") from None
+
+
+def _refuse_open_secrets(file: Path) -> None:
+    if not file.is_file() or (problem := readers(file)) is None:
+        return
+    held = [name for name, value in dotenv_values(file, interpolate=False).items() if value and _is_secret(name, value)]
+    if held:
+        raise SettingsError(f"{file} holds secrets ({held[0]}), and others may use them: {problem}")
+
+
+def _is_secret(name: str, value: str) -> bool:
+    words = name.upper().split("_")
+    by_name = SECRET_WORDS & set(words) and words[-1] not in {"FILE", "PATH"}
+    return bool(by_name) or SECRET_VALUE.search(value) is not None

@@ -129,8 +129,8 @@ class Notebooks:
             story = story_of(queue.database, span_of(asked["start"], asked["end"], asked.get("queues") or ()))
             target = _target(f"regression-{name}")
             about = f"From {asked['start']} to {asked['end']}."
-            regression_notebook(target, target.with_suffix(".json").name, about, story.speed)
             story.write(target.with_suffix(".json"))
+            regression_notebook(target, target.with_suffix(".json").name, about, story.speed)
             return f"{target} plays {len(story.jobs)} jobs and {len(story.deaths)} deaths again"
 
         await self._written(write)

@@ -1,6 +1,7 @@
 """A folder of backups: their names say when each was begun."""
 
 import re
+import stat
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +18,8 @@ def name_for(moment: float) -> str:
 
 
 def in_folder(folder: Path) -> list[Path]:
-    """The backups in a folder, oldest first."""
-    return sorted(path for path in folder.glob("pqkit-*.db") if NAME.fullmatch(path.name))
+    """The backups in a folder, oldest first; a link or a folder of such a name is none."""
+    return sorted(path for path in folder.glob("pqkit-*.db") if NAME.fullmatch(path.name) and _is_regular(path))
 
 
 class Kept(NamedTuple):
@@ -45,7 +46,15 @@ def age(backup: Path) -> float:
 def prune(folder: Path, keep: int) -> list[Path]:
     """Delete all but the newest ``keep`` backups of a folder, and the halves that killed ones left."""
     dropped = in_folder(folder)[:-keep]
-    halves = [part for part in folder.glob(f".pqkit-*{PART}*") if time.time() - part.stat().st_mtime > HALF_IS_OLD]
+    halves = [part for part in folder.glob(f".pqkit-*{PART}*") if _is_regular(part) and _is_old(part)]
     for path in (*dropped, *halves):
         path.unlink(missing_ok=True)
     return dropped
+
+
+def _is_regular(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
+
+
+def _is_old(part: Path) -> bool:
+    return time.time() - part.stat().st_mtime > HALF_IS_OLD

@@ -9,7 +9,7 @@ from pqkit import queries
 from pqkit.backup.make import Backup, BackupError, part_of, verify
 from pqkit.db import Database, connect, schema
 from pqkit.errors import DatabaseUnavailable, PqkitError, Refused, SchemaError
-from pqkit.files import sync_file, sync_folder
+from pqkit.files import private_folder, sync_file, sync_folder
 from pqkit.queue.operate import Deed, Operator
 from pqkit.queue.transfer import Copied, Progress, copy
 
@@ -23,7 +23,7 @@ def restore(file: Path, target: Database, *, rescue_after: float, replace: bool 
     refuse_living(target, rescue_after)
     place = target.place
     beside = place if place is not None else file
-    beside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(beside.parent)
     with part_of(beside.with_name(f"{beside.name}.restored")) as part:
         found = _fresh(file, part)
         if place is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from pqkit.backup.folder import age, in_folder
+from pqkit.files import private_folder
 from pqkit.log import get_logger
 from pqkit.settings import Settings
 
@@ -45,7 +46,7 @@ class Schedule:
         return not known or age(known[-1]) >= self._settings.backup_every * HOUR
 
     def _begin(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(folder)
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the child has ended
         self._child = subprocess.Popen(
             [

@@ -1,6 +1,6 @@
 """`pqkit init`: a folder of one's own, with the kit laid out in it."""
 
-import shutil
+import stat
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +8,7 @@ import typer
 
 from pqkit import kit
 from pqkit.errors import Refused
+from pqkit.files import OTHERS_WRITE, private_folder, write_new
 
 TASKS = '''"""Your tasks. A worker imports this module because `tasks` in pyproject.toml names it."""
 
@@ -35,7 +36,8 @@ supervisor = "supervisor"
 
 IGNORED = "/data/\n/logs/\n/runs/\n__pycache__/\n.ipynb_checkpoints/\n.env\n"
 
-NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
+NOT_COPIED = "__pycache__"
+MODE = 0o644
 
 
 def init(
@@ -60,13 +62,24 @@ def lay_out(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Refused(f"{folder} is not an empty folder: name a new one")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in kit.FOLDERS:
-            shutil.copytree(kit.root() / name, folder / name, ignore=NOT_COPIED)
-        shutil.copy(kit.root() / "Procfile", folder / "Procfile")
+        private_folder(folder)
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) & ~OTHERS_WRITE)  # it may have been there, and empty
+        for name in (*kit.FOLDERS, "Procfile"):
+            _copy(kit.root() / name, folder / name)
         for name, text in {"tasks.py": TASKS, "pyproject.toml": SETTINGS, ".gitignore": IGNORED}.items():
-            (folder / name).write_text(text)
+            write_new(folder / name, text.encode(), MODE)
         for name in ("data", "logs"):
-            (folder / name).mkdir(mode=0o700)
+            private_folder(folder / name)
     except OSError as error:
         raise Refused(f"{folder} cannot be laid out: {error.strerror or error}") from None
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or a whole folder of the kit; nobody else may write the copy, however the kit or the umask is."""
+    if not source.is_dir():
+        write_new(target, source.read_bytes(), MODE)
+        return
+    private_folder(target, new=True)
+    for each in source.iterdir():
+        if each.name != NOT_COPIED and not each.name.startswith(".") and each.suffix != ".pyc":
+            _copy(each, target / each.name)

@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pqkit import kit, queries
+from pqkit import kit, permissions, queries
 from pqkit.access import Users
 from pqkit.errors import PqkitError, Refused
 from pqkit.queue import Queue, get_queue
@@ -50,6 +50,9 @@ def up(
         raise Refused(f"{count} workers are more than PQKIT_MAX_WORKERS allows ({wanted.max_workers})")
     shown = [*(CONSOLES if consoles and _has("panel") else ()), *([API] if api and _has("fastapi") else ())]
     place.make_folders([place.RUN, wanted.logs, wanted.files])
+    place.refuse_links(wanted.logs)
+    if found := permissions.exposed():
+        say(f"Others may change what runs here ({permissions.in_words(found)}): `pqkit doctor` tells how to mend it")
     with place.only_one():
         place.check_ports(wanted.host, _ports(wanted, shown))
         queue = get_queue()

@@ -37,8 +37,8 @@ def regression(
     target = out_file or first_folder() / f"regression-{moment:%Y%m%d-%H%M%S}.ipynb"
     beside = target.with_suffix(".json")
     about = f"From {moment:%Y-%m-%d %H:%M:%S} UTC on: {len(story.jobs)} jobs, {len(story.deaths)} dead workers."
+    story.write(beside)  # first: a notebook without its story is of no use
     regression_notebook(target, beside.name, about, story.speed)
-    story.write(beside)
     out.say(f"{target} plays {out.many(len(story.jobs))} and {out.many(len(story.deaths), 'death')} again")
 
 

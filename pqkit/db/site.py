@@ -12,6 +12,7 @@ from pqkit.db.connect import connect
 from pqkit.db.database import Database
 from pqkit.db.sqlite import SqliteDatabase
 from pqkit.errors import DatabaseUnavailable
+from pqkit.files import private_folder
 
 
 class Site:
@@ -28,7 +29,7 @@ class Site:
 
     def new(self) -> tuple[Path, str]:
         place = self.folder / str(next(self._numbers))
-        place.mkdir()
+        private_folder(place, new=True)
         self._urls.append(self.beside.make_scratch(place))
         return place, self._urls[-1]
 

@@ -18,6 +18,7 @@ from pqkit.db.transaction import SqliteTransaction
 from pqkit.db.wake import LogWake
 from pqkit.db.write import Write
 from pqkit.errors import DatabaseUnavailable, ForeignSession
+from pqkit.files import private_folder
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -110,7 +111,7 @@ class SqliteDatabase(Database):
         """An empty database in WAL mode, private to its owner, whose directory entry is on disk."""
         folder = self.path.parent
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(folder)
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             connection = sqlite.connect(str(self.path), isolation_level=None, timeout=30)
             connection.execute("PRAGMA journal_mode=WAL")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pqkit.errors import NotFound
+from pqkit.files import private_folder
 from pqkit.lab import Scratch, wait_until
 from pqkit.lab.simulated import by_server_clock
 
@@ -51,7 +52,7 @@ class Cluster:
         self.folder, self._binaries = folder, binaries
         self._options = {**ALWAYS, "unix_socket_directories": str(folder), **options}
         self._process: subprocess.Popen[bytes] | None = None
-        folder.mkdir(mode=0o700, exist_ok=True)
+        private_folder(folder)
         if binaries.user is not None:
             shutil.chown(folder, binaries.user)
 

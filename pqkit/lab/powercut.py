@@ -17,6 +17,7 @@ from pqkit.db.driver import is_unavailable
 from pqkit.db.schema import ensure
 from pqkit.db.sqlite import SqliteDatabase
 from pqkit.errors import DatabaseUnavailable
+from pqkit.files import private_folder
 from pqkit.lab import Scratch, strace
 from pqkit.lab.result import Progress, Result, silent
 from pqkit.lab.verdict import Finding
@@ -131,7 +132,7 @@ class Recording(NamedTuple):
 def record(place: Scratch, durability: Durability, jobs: int) -> Recording:
     """Let a real producer and a real worker work under strace."""
     folder = place.folder / f"record-{durability}"
-    folder.mkdir(mode=0o700)
+    private_folder(folder, new=True)
     told, trace = place.folder / f"told-{durability}", folder.with_suffix(".trace")
     database = SqliteDatabase(folder / "queue.db")
     ensure(database)
@@ -205,7 +206,7 @@ def cut_power(recording: Recording, place: Scratch, cuts: int, seed: int, *, lyi
 def _examine(disk: Disk, files: dict[str, bytearray], before: Path, database: SqliteDatabase) -> tuple[list[str], int]:
     """What is wrong with the database rebuilt from ``files``, and how many acknowledgements it does not keep."""
     shutil.rmtree(database.path.parent, ignore_errors=True)
-    database.path.parent.mkdir(mode=0o700)
+    private_folder(database.path.parent, new=True)
     for name, content in files.items():
         (database.path.parent / Path(name).relative_to(before)).write_bytes(content)
     try:

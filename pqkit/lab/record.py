@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
+from pqkit.files import private_folder
 from pqkit.lab import Scratch
 from pqkit.lab.fleet import Member
 from pqkit.lab.ledger import entries, read_diaries
@@ -39,7 +40,7 @@ def prepare(place: Scratch, queue: Queue) -> Path:
     with queue.engine.begin() as connection:
         connection.exec_driver_sql(f"CREATE TABLE IF NOT EXISTS {EFFECTS} (job_id INTEGER, attempt INTEGER)")
     stamps = place.folder / STAMPS
-    stamps.mkdir(exist_ok=True)
+    private_folder(stamps)
     return stamps
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pqkit.db import Database
-from pqkit.errors import PqkitError
+from pqkit.errors import PqkitError, Refused
+from pqkit.files import write_new
 from pqkit.lab import Scratch, record, wait_until
 from pqkit.lab.crash import QUICK
 from pqkit.lab.fleet import Fleet
@@ -51,7 +52,13 @@ class Story:
         return max(1.0, round(length / SHORT, 1))
 
     def write(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), separators=(",", ":")) + "\n")
+        """Write it into a new file. Raises Refused where there is one, or a link."""
+        try:
+            write_new(path, f"{json.dumps(asdict(self), separators=(',', ':'))}\n".encode(), 0o644)
+        except FileExistsError:
+            raise Refused(f"{path} is there already: move it away, or name another file") from None
+        except OSError as error:
+            raise Refused(f"{path} cannot be written: {error.strerror}") from None
 
 
 def read_story(path: str | Path) -> Story:

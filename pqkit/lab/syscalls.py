@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pqkit.db.schema import ensure
 from pqkit.db.sqlite import SqliteDatabase
 from pqkit.errors import DatabaseUnavailable
+from pqkit.files import private_folder
 from pqkit.lab import Scratch, strace, wait_until
 from pqkit.lab.client import read_told
 from pqkit.lab.fleet import START_SECONDS
@@ -68,7 +69,7 @@ def syscalls(place: Scratch, most: int = 40, *, progress: Progress = silent) -> 
 
 def _suffer(fault: Fault, folder: Path) -> tuple[int, int, list[str]]:
     """The calls that failed, the acknowledgements that were given, and what is wrong after all."""
-    folder.mkdir(mode=0o700)
+    private_folder(folder, new=True)
     told, log, trace = folder / "told", folder / "log", folder / "trace"
     database = SqliteDatabase(folder / "queue.db")
     ensure(database)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pqkit import kit
 from pqkit.errors import NotFound, Refused
-from pqkit.files import UnsafePath
+from pqkit.files import UnsafePath, private_folder
 from pqkit.settings import settings
 
 ENDING = ".ipynb"
@@ -31,7 +31,7 @@ def first_folder() -> Path:
     """The first folder of the setting, made where there is none, for notebooks that are written. Raises Refused."""
     try:
         folder = settings().notebooks[0]
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
     except (IndexError, OSError):
         raise Refused("there is no folder for notebooks: set PQKIT_NOTEBOOKS to one") from None
     return folder
@@ -57,11 +57,11 @@ def new_run(name: str) -> Path:
     plain = re.sub(r"[^\w.-]+", "-", name)
     stamp = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}"
     try:
-        runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(runs)
         for number in count(1):
             folder = runs / f"{stamp}-{plain}{f'-{number}' if number > 1 else ''}"
             try:
-                folder.mkdir(mode=0o700)
+                private_folder(folder, new=True)
             except FileExistsError:
                 continue
             return folder
@@ -72,5 +72,5 @@ def new_run(name: str) -> Path:
 
 def create(path: Path) -> Path:
     """An empty file that only its owner may read, for others to fill."""
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     return path

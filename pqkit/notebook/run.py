@@ -11,6 +11,7 @@ from typing import Any
 
 from pqkit.db import connect
 from pqkit.errors import PqkitError
+from pqkit.files import UnsafePath, read_regular, replace_whole
 from pqkit.notebook import parameters, place
 from pqkit.notebook.record import recorded
 from pqkit.notebook.report import as_html
@@ -98,11 +99,14 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, **options: Any) -
 def keep(folder: Path) -> dict[str, Any]:
     """Write the report of what there is of the executed notebook, both without passwords; the recorded values."""
     notebook = folder / NOTEBOOK
-    text = without_passwords(notebook.read_text()) if notebook.exists() else ""
+    try:
+        text = without_passwords(read_regular(notebook).decode())
+    except (FileNotFoundError, UnsafePath):  # its own cells may have put anything in its place
+        return {}
     if not text:
         return {}
-    notebook.write_text(text)
-    place.create(folder / REPORT).write_text(as_html(text))
+    replace_whole(notebook, text.encode())
+    replace_whole(folder / REPORT, as_html(text).encode())
     return recorded(json.loads(text)["cells"])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pqkit.errors import NotFound
-from pqkit.files import read_regular
+from pqkit.files import read_regular, replace_whole
 from pqkit.settings import settings
 
 RECORD, NOTEBOOK, REPORT, KERNEL_LOG = "run.json", "notebook.ipynb", "report.html", "kernel.log"
@@ -41,10 +41,7 @@ class Run:
 
     def write(self, folder: Path) -> None:
         """Put the record in place, whole."""
-        fresh = folder / f".{RECORD}"
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(asdict(self), file, ensure_ascii=False, indent=1)
-        fresh.replace(folder / RECORD)
+        replace_whole(folder / RECORD, json.dumps(asdict(self), ensure_ascii=False, indent=1).encode())
 
 
 def read(folder: Path) -> Run:

@@ -7,6 +7,7 @@ from string import Template
 from typing import Any
 
 from pqkit.errors import Refused
+from pqkit.files import write_new
 
 PYTHON = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -102,8 +103,7 @@ def _write(path: Path, text: str) -> Path:
     cells = [_cell(number, name, source) for number, (name, _, source) in enumerate(blocks)]
     whole = json.dumps({"cells": cells, "metadata": PYTHON, "nbformat": 4, "nbformat_minor": 5}, indent=1)
     try:
-        with path.open("x") as file:
-            file.write(whole + "\n")
+        write_new(path, f"{whole}\n".encode(), 0o644)
     except FileExistsError:
         raise Refused(f"{path} is there already: move it away, or name another file") from None
     except OSError as error:

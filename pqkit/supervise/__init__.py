@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from xmlrpc.client import Error, Fault, ServerProxy, Transport
 
 from pqkit.errors import NotFound, PqkitError, Refused
-from pqkit.supervise.place import RUN, SOCKET
+from pqkit.supervise.place import RUN, SOCKET, own_socket
 
 RPC_SECONDS = 10.0
 UP = {"starting", "running", "backoff"}
@@ -43,7 +43,10 @@ class Supervisor:
     @classmethod
     def connect(cls, socket_path: Path | None = None) -> "Supervisor":
         """The Supervisor of the working folder, or behind ``socket_path``; NoSupervisor when none answers."""
-        found = cls((socket_path or RUN.absolute() / SOCKET).resolve())
+        path = socket_path or own_socket(RUN.absolute() / SOCKET)
+        if path is None:
+            raise NoSupervisor(f"{RUN / SOCKET} is a link that `pqkit up` has not made: remove it")
+        found = cls(path)
         found.pid()
         return found
 

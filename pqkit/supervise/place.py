@@ -3,8 +3,9 @@
 import errno
 import fcntl
 import os
-import shutil
+import re
 import socket
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,9 +13,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from pqkit.errors import PqkitError, Refused
+from pqkit.files import UnsafePath, open_own, private_folder
 
 RUN = Path("data")
-SOCKET = "supervisor.sock"
+SOCKET, SHORT = "supervisor.sock", "pqkit-up-"
 # A Unix socket's path has 108 bytes on Linux, 104 elsewhere; supervisord adds its pid to it for a moment.
 MAX_SOCKET_PATH = 90
 
@@ -29,14 +31,20 @@ def make_folders(folders: Iterable[Path]) -> None:
     """Make each folder, private to its owner, and prove that a file can be written there."""
     for folder in folders:
         try:
-            for step in [*reversed(folder.absolute().parents), folder]:  # mkdir's mode is not that of its parents
-                step.mkdir(mode=0o700, exist_ok=True)
+            private_folder(folder)
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except OSError as error:
             raise NotWritable(
                 f"{folder.absolute()} cannot be written ({error.strerror}): mend that or run in another folder"
             ) from None
+
+
+def refuse_links(logs: Path) -> None:
+    """Raise Refused where a log file is a link to another file, which Supervisor would append to."""
+    for path in logs.glob("*.log*"):
+        if path.is_symlink() and not path.readlink().is_relative_to("/dev"):
+            raise Refused(f"{path} is a link to {path.readlink()}: remove it, for logs are appended to it")
 
 
 def check_ports(host: str, ports: Mapping[str, int]) -> None:
@@ -66,7 +74,10 @@ def listens(host: str, port: int) -> bool:
 @contextmanager
 def only_one() -> Iterator[None]:
     """Hold the folder's lock; Refused when another `pqkit up` holds it. The lock ends with its process, however."""
-    handle = os.open(RUN / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        handle = open_own(RUN / "up.lock", os.O_RDWR)
+    except UnsafePath as error:
+        raise Refused(str(error)) from None
     with os.fdopen(handle, "r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,16 +95,39 @@ def only_one() -> Iterator[None]:
 def fresh_socket(patience: float, say: Say) -> Iterator[Path]:
     """A path for Supervisor's socket that nobody uses. An earlier Supervisor that drains gets ``patience`` seconds."""
     near = RUN.absolute() / SOCKET
-    _wait_for_earlier(near.resolve(), patience, say)
+    earlier = own_socket(near)
+    if earlier is not None:
+        _wait_for_earlier(earlier, patience, say)
     _remove_stale(near, say)
     path = near
     if len(os.fsencode(near)) > MAX_SOCKET_PATH:
-        path = Path(tempfile.mkdtemp(prefix="pqkit-")) / SOCKET
+        path = Path(tempfile.mkdtemp(prefix=SHORT)) / SOCKET
         near.symlink_to(path)
     try:
         yield path
     finally:
-        _remove(near)
+        with suppress(OSError):  # others may have put anything there meanwhile
+            near.unlink()
+        if path != near:
+            _remove_short(path.parent)
+
+
+def own_socket(near: Path) -> Path | None:
+    """Where Supervisor's socket is that the working folder names; None where that is a link of somebody else's."""
+    if not near.is_symlink():
+        return near
+    there = near.readlink()
+    return there if there.is_absolute() and there.name == SOCKET and _is_short(there.parent) else None
+
+
+def _is_short(folder: Path) -> bool:
+    """A folder as ``fresh_socket`` makes it: named so, a private folder of this user, and no link."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) == 0o700
+    return mine and re.fullmatch(rf"{SHORT}\w{{8}}", folder.name) is not None
 
 
 def answers(path: Path) -> bool:
@@ -118,14 +152,32 @@ def _wait_for_earlier(path: Path, patience: float, say: Say) -> None:
 
 
 def _remove_stale(near: Path, say: Say) -> None:
-    for left in (near, RUN.absolute() / "supervisord.pid"):
-        if left.is_symlink() or left.exists():
-            say(f"removed {RUN / left.name}, left by a `pqkit up` that was killed")
-            _remove(left)
+    for left, is_ours in ((near, stat.S_ISSOCK), (RUN.absolute() / "supervisord.pid", stat.S_ISREG)):
+        if not os.path.lexists(left):
+            continue
+        mode = left.lstat().st_mode
+        if not is_ours(mode) and not stat.S_ISLNK(mode):
+            raise Refused(f"{RUN / left.name} is nothing that pqkit made: move it away")
+        say(f"removed {RUN / left.name}, left by a `pqkit up` that was killed")
+        _remove(left)
 
 
-def _remove(path: Path) -> None:
-    if path.is_symlink():
-        shutil.rmtree(path.resolve().parent, ignore_errors=True)
-    with suppress(FileNotFoundError):
-        path.unlink()
+def _remove(near: Path) -> None:
+    """Remove a socket, a pid file, or a link of that name. Of a link's target only our own short folder goes with it:
+    a link that somebody planted may name any place."""
+    there = own_socket(near) if near.is_symlink() else None
+    near.unlink(missing_ok=True)
+    if there is not None and there.parent.parent == Path(tempfile.gettempdir()).absolute():
+        _remove_short(there.parent)
+
+
+def _remove_short(folder: Path) -> None:
+    """Remove a short folder that holds nothing but Supervisor's socket, or the one that it was about to rename."""
+    if not _is_short(folder):
+        return
+    left = list(folder.iterdir())
+    if all(path.name.startswith(SOCKET) and stat.S_ISSOCK(path.lstat().st_mode) for path in left):
+        with suppress(OSError):  # it goes meanwhile, or something comes
+            for path in left:
+                path.unlink()
+            folder.rmdir()

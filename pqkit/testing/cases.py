@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import MetaData, select
 
+from pqkit.files import private_folder
 from pqkit.models import metadata
 from pqkit.queries import Filter, ids, job
 from pqkit.queue import stand_in
@@ -53,7 +54,7 @@ class Cases:
     def __init__(self, plan: Plan, root: Path) -> None:
         self._plan, self._root = plan, root
         self._template = root / "template"
-        self._template.mkdir()
+        private_folder(self._template, new=True)
         queue = RehearsalQueue(self._template)
         queue.enqueue(plan.task, plan.args)
         queue.close()
@@ -64,7 +65,7 @@ class Cases:
         place = Path(tempfile.mkdtemp(dir=self._root))
         try:
             work = place / "work"
-            work.mkdir()
+            private_folder(work, new=True)
             for source, target in self._plan.folders:
                 shutil.copytree(source, work / target, symlinks=True, dirs_exist_ok=True)
             shutil.copytree(self._template, place / "queue")

@@ -1,5 +1,6 @@
 """One attempt with all that belongs to it: context, handler, and the commit of the handler's own session."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,7 +90,7 @@ def drop_staged(files: Sequence[tuple[str, str]]) -> None:
 
 def _kept(ctx: Context) -> tuple[tuple[str, str], ...]:
     """The staged files that the handler did write, on disk."""
-    kept = tuple(pair for pair in ctx.staged if Path(pair[0]).exists())
+    kept = tuple(pair for pair in ctx.staged if os.path.lexists(pair[0]))
     for staged, _ in kept:
         sync_file(Path(staged))
     return kept

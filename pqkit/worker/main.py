@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from pqkit import cipher, offspring, tracing
+from pqkit import cipher, offspring, permissions, tracing
 from pqkit.errors import DatabaseUnavailable
 from pqkit.log import get_logger
 from pqkit.process import die_with_supervisor
@@ -36,6 +36,7 @@ def run_worker(settings: Settings, *, name: str | None = None, queues: Sequence[
     gc.set_threshold(LOOSE_OBJECTS)
     tasks = _with_keys(import_tasks(settings.tasks), settings)
     gc.freeze()  # what is imported stays: the collector need not look through it again and again
+    _warn_of_exposed()
     queue = _wait_for_queue(settings)
     worker = Worker(queue, settings, tasks, name=name or default_name(), queues=queues)
 
@@ -79,6 +80,13 @@ def _with_keys(tasks: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
         raise cipher.KeyMissing("all tasks are encrypted, and this worker has no key: set PQKIT_KEY_FILE or PQKIT_KEYS")
     get_logger("worker").warning("encrypted tasks are left to workers that have a key", tasks=hidden)
     return tuple(name for name in tasks if name not in hidden)
+
+
+def _warn_of_exposed() -> None:
+    """Whoever may change what a worker imports runs code in it."""
+    if found := permissions.exposed():
+        said = permissions.in_words(found)
+        get_logger("worker").warning("others may change code or settings of this worker", paths=said)
 
 
 def _end_offspring(worker: Worker) -> None:

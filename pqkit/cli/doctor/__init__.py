@@ -13,7 +13,7 @@ from rich.text import Text
 from pqkit import kit
 from pqkit.cli import output as out
 from pqkit.cli.doctor import on_queue, on_sqlite
-from pqkit.cli.doctor.finding import Finding, Level, modes
+from pqkit.cli.doctor.finding import Finding, Level, exposure, modes
 from pqkit.cli.inputs import AsJson
 from pqkit.db import Database, connect, schema
 from pqkit.db.sqlite import SqliteDatabase
@@ -43,7 +43,9 @@ def examine() -> Iterator[Finding]:
     database = connect(wanted.url, wanted.durability)
     yield Finding("settings", "ok", f"url {database.name}, durability {wanted.durability}")
     yield _grace()
-    yield from modes([wanted.files, wanted.logs], 0o700)
+    folders = [wanted.files, wanted.logs, wanted.runs, wanted.archive, wanted.backups]
+    yield from modes([folder for folder in folders if folder is not None], 0o700)
+    yield from exposure()
     before, within = _checks_of(database)
     try:
         yield from before()

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from pqkit.permissions import exposed
+
+MOST = 20
 Level = Literal["ok", "warn", "fail"]
 
 
@@ -22,3 +25,14 @@ def modes(paths: list[Path], most: int) -> Iterator[Finding]:
     for path in paths:
         if path.exists() and (mode := stat.S_IMODE(path.stat().st_mode)) & ~most:
             yield Finding("modes", "warn", f"{path} has mode {mode:04o}", f"chmod {most:o} {path}")
+
+
+def exposure() -> Iterator[Finding]:
+    """A warning for each file of code or settings that others than this user and root may change."""
+    found = exposed()
+    for each in found[:MOST]:
+        yield Finding("exposed", "warn", f"{each.found}: others may change what runs here", each.mend)
+    if len(found) > MOST:
+        yield Finding("exposed", "warn", f"and {len(found) - MOST} more like them", "chmod -R go-w .")
+    if not found:
+        yield Finding("exposed", "ok", "only this user and root may change code and settings")

@@ -1,0 +1,1 @@
+"""What an attacker tries: each of these tests failed once."""
