@@ -19,7 +19,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "version": set(),
         "retry": {"errors"},
         "payload": {"errors"},
-        "outcome": {"payload", "retry", "states"},
+        "outcome": {"errors", "payload", "retry", "states"},
         "context": {"outcome"},
         "hooks": {"states"},
         "tasks": {"errors", "payload", "retry"},
