@@ -13,8 +13,8 @@ from pqkit.outcome import Claim
 from pqkit.sql import compiled as sql
 
 MOST_SUSPECTS = 100
-# How long a look may trust that a job's place is still passed, in which no other job can be taken: a job that comes back
-# with an old id is found again after that.
+# Seconds for which a look trusts that no job before a place can be taken. A job that comes back with an old id is found
+# again after that.
 TRUST = 0.5
 
 
