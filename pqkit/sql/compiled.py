@@ -1437,6 +1437,86 @@ INSERT_DUTY = Statement(
     ),
 )
 
+INSERT_DUTY_FAILURE = Statement(
+    Text(
+        "INSERT INTO duty_failure (worker_id, duty, at, error, resigned) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    ),
+    Text(
+        "INSERT INTO duty_failure (worker_id, duty, at, error, resigned) VALUES (%s::BIGINT, %s::VARCHAR "
+        'COLLATE "C", %s::BIGINT, %s::VARCHAR COLLATE "C", %s::INTEGER) ON CONFLICT DO NOTHING',
+    ),
+    Text(
+        "INSERT INTO duty_failure (worker_id, duty, at, error, resigned) SELECT rows.worker_id, rows.duty, "
+        'rows.at, rows.error, rows.resigned FROM unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", %s::BIGINT[], '
+        '%s::TEXT[] COLLATE "C", %s::INTEGER[]) AS rows(worker_id, duty, at, error, resigned) ON CONFLICT DO '
+        "NOTHING",
+    ),
+)
+
+RESIGNED_FOR = Statement(
+    Text(
+        "UPDATE duty_failure SET resigned=1 WHERE duty_failure.worker_id = ? AND duty_failure.duty = ?",
+    ),
+    Text(
+        "UPDATE duty_failure SET resigned=1 WHERE duty_failure.worker_id = %s::BIGINT AND duty_failure.duty = "
+        '%s::VARCHAR COLLATE "C"',
+    ),
+)
+
+DELETE_DUTY_FAILURE = Statement(
+    Text(
+        "DELETE FROM duty_failure WHERE duty_failure.worker_id = ? AND duty_failure.duty = ?",
+    ),
+    Text(
+        "DELETE FROM duty_failure WHERE duty_failure.worker_id = %s::BIGINT AND duty_failure.duty = "
+        '%s::VARCHAR COLLATE "C"',
+    ),
+)
+
+FORGET_DUTY_FAILURES = Statement(
+    Text(
+        "DELETE FROM duty_failure WHERE duty_failure.at < ?",
+    ),
+    Text(
+        "DELETE FROM duty_failure WHERE duty_failure.at < %s::BIGINT",
+    ),
+)
+
+CLOCKS_AHEAD = Statement(
+    Text(
+        "SELECT worker.heartbeat_at - worker.beat AS anon_1 FROM worker WHERE worker.boot_id = ? AND "
+        "worker.ended_at IS NULL AND worker.id != ?",
+    ),
+    Text(
+        "SELECT worker.heartbeat_at - worker.beat AS anon_1 FROM worker WHERE worker.boot_id = %s::VARCHAR "
+        'COLLATE "C" AND worker.ended_at IS NULL AND worker.id != %s::BIGINT',
+    ),
+)
+
+LAST_CLOCK_STEP = Statement(
+    Text(
+        "SELECT clock_step.boot_id, clock_step.ahead FROM clock_step ORDER BY clock_step.id DESC LIMIT 1 OFFSET ?",
+        (0,),
+        (0,),
+    ),
+    Text(
+        "SELECT clock_step.boot_id, clock_step.ahead FROM clock_step ORDER BY clock_step.id DESC LIMIT 1",
+    ),
+)
+
+INSERT_CLOCK_STEP = Statement(
+    Text(
+        "INSERT INTO clock_step (boot_id, at, ahead) VALUES (?, ?, ?)",
+    ),
+    Text(
+        'INSERT INTO clock_step (boot_id, at, ahead) VALUES (%s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT)',
+    ),
+    Text(
+        "INSERT INTO clock_step (boot_id, at, ahead) SELECT rows.boot_id, rows.at, rows.ahead FROM "
+        'unnest(%s::TEXT[] COLLATE "C", %s::BIGINT[], %s::BIGINT[]) AS rows(boot_id, at, ahead)',
+    ),
+)
+
 DELETE_DUTY = Statement(
     Text(
         "DELETE FROM duty WHERE duty.name = ? AND duty.worker_id = ? AND duty.until = ?",
@@ -1858,14 +1938,15 @@ RUNS_OF = Statement(
 
 ACTIONS_OF = Statement(
     Text(
-        "SELECT action.id, action.at, action.who, action.verb, action.job_id, action.reason, action.detail "
-        "FROM action WHERE action.job_id IN (SELECT listed.value FROM json_each(?) AS listed) ORDER BY "
-        "action.job_id, action.id",
+        "SELECT action.id, action.at, action.who, action.verb, action.job_id, action.reason, action.detail, "
+        "action.checksum FROM action WHERE action.job_id IN (SELECT listed.value FROM json_each(?) AS listed) "
+        "ORDER BY action.job_id, action.id",
     ),
     Text(
-        "SELECT action.id, action.at, action.who, action.verb, action.job_id, action.reason, action.detail "
-        "FROM action WHERE action.job_id = ANY (array((SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR "
-        "AS JSON)) AS BIGINT) AS json_array_elements_text_1))) ORDER BY action.job_id, action.id",
+        "SELECT action.id, action.at, action.who, action.verb, action.job_id, action.reason, action.detail, "
+        "action.checksum FROM action WHERE action.job_id = ANY (array((SELECT "
+        "CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS BIGINT) AS json_array_elements_text_1))) "
+        "ORDER BY action.job_id, action.id",
     ),
 )
 
