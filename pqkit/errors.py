@@ -21,6 +21,14 @@ class DatabaseUnavailable(PqkitError):
     """The database cannot be reached or written just now; trying again later may help."""
 
 
+class LockTimeout(DatabaseUnavailable):
+    """Others held the database's write lock for longer than anybody waits; an attempt that meets it is not charged."""
+
+
+class WrongClock(PqkitError):
+    """This process reads another time than the others on its machine."""
+
+
 class NotFound(PqkitError, LookupError):
     """No such job, queue, task or worker."""
 

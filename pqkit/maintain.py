@@ -2,15 +2,18 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import groupby
+
+import psutil  # noqa: F401 - what a rescue needs must not be loaded when the memory is used up
 
 from pqkit.backup.schedule import Schedule
 from pqkit.db import Database
-from pqkit.errors import DatabaseUnavailable
+from pqkit.duties import Aside, Duty, Rest, Watched
+from pqkit.errors import DatabaseUnavailable, WrongClock
 from pqkit.log import get_logger
 from pqkit.offspring import in_words
-from pqkit.outcome import summarize
 from pqkit.queue import told
 from pqkit.queue.awaited import Dependents
 from pqkit.queue.named import forget_old
@@ -65,6 +68,7 @@ EVERY_MINUTE = 60.0
 EVERY_HOUR = 3_600.0
 RECORDS_KEPT = 365 * 86_400 * 1_000_000
 PAUSE = 5.0
+CLOCK_SLACK = 2.0
 
 
 class Maintainer(threading.Thread):
@@ -91,23 +95,43 @@ class Maintainer(threading.Thread):
         self._told = 0
         self._agenda, self._pause = NOTHING, TICK
         self._log = get_logger("maintenance")
-        self._sideline = _Sideline(database)
-        self._timers = [
-            _Timer(0, self._look),
-            _Timer(0, self._tick_schedules),
-            _Timer(0, self._release_dependents),
-            _Timer(0, self._stage),
-            _Timer(EVERY_SECOND, self._finish_files),
-            _Timer(EVERY_SECOND, self._call_off),
-            _Timer(settings.rescue_every, self._rescue),
-            _Timer(EVERY_SECOND, self._redrive),
-            _Timer(EVERY_SECOND, self._tell_actions),
-            _Timer(EVERY_TEN_SECONDS, self._compact),
-            _Timer(EVERY_HOUR, self._forget),
-            _Timer(EVERY_SECOND, self._sideline.go_on),
-        ]
+        self._watched, self._rest = Watched(database, worker_id), Rest()
         self._retention, self._backups = Retention(database, settings), Schedule(settings)
-        self._duty, self._renewal = _Timer(EVERY_SECOND, self._take_duty), _Timer(RENEWED_EVERY, self._take_duty)
+        self._asides = list(self._make_asides(database))
+        self._duties = [
+            Duty("clock", EVERY_SECOND, self._check_clock, vital=True),
+            Duty("look", 0, self._look, vital=True),
+            Duty("rescue", settings.rescue_every, self._rescue, vital=True),
+            Duty("stage", 0, self._stage, vital=True),
+            Duty("schedules", 0, self._tick_schedules),
+            Duty("dependents", 0, self._release_dependents),
+            Duty("call off", EVERY_SECOND, self._call_off),
+            Duty("redrives", EVERY_SECOND, self._redrive),
+            Duty("trail", EVERY_SECOND, self._tell_actions),
+            Duty("compact", EVERY_TEN_SECONDS, self._compact),
+            Duty("forget", EVERY_HOUR, self._forget),
+            *(Duty(aside.name, 0, aside.go_on) for aside in self._asides),
+        ]
+        self._take = Duty("take over", EVERY_SECOND, self._take_duty)
+        self._renewal = Duty("renewal", RENEWED_EVERY, self._take_duty)
+        self._compelled = False
+
+    def _make_asides(self, database: Database) -> Iterator[Aside]:
+        sampler, upkeep = Sampler(database), self._upkeep
+        together = (
+            ("files", [Duty("files", EVERY_SECOND, self._finish_files)]),
+            ("retention", [Duty("retention", 0, lambda: self._retention.step(time.monotonic()))]),
+            ("backups", [Duty("backups", 0, lambda: self._backups.step(time.monotonic()))]),
+            (
+                "samples",
+                [
+                    Duty("roll-ups", EVERY_MINUTE, upkeep.merge_rollups),
+                    Duty("samples", 0, lambda: sampler.sample_if_due(time.monotonic())),
+                ],
+            ),
+        )
+        for name, duties in together:
+            yield Aside(name, self._watched, duties, time.monotonic)
 
     def run(self) -> None:
         while not self._done.wait(until_next(self._pause)):
@@ -123,17 +147,31 @@ class Maintainer(threading.Thread):
             # It was paused, and others perhaps with it, as in a container: they get the time to beat again.
             self._silence_counts_from = now + self._rescue_after
         self._ticked = now
-        try:
-            (self._renewal if self._on_duty else self._duty).run_if_due(now)
-            if self._on_duty:
-                for timer in self._timers:
-                    timer.run_if_due(now)
-                self._retention.step(now)
-                self._backups.step(now)
-        except DatabaseUnavailable as error:
-            self._log.warning("maintenance waits for the database", error=str(error))
-        except Exception as error:  # noqa: BLE001 - one duty that fails must not end the others
-            self._log.error("a maintenance duty failed", error=summarize(error))
+        self._watched.run([self._renewal if self._on_duty else self._take], now)
+        if self._on_duty:
+            self._watched.run(self._duties, now)
+            self._resign_if_ill(now)
+
+    def _resign_if_ill(self, now: float) -> None:
+        """Leave maintenance to others where this worker renews it and cannot do it, or nobody would be rescued."""
+        ill = [
+            duty for duty in self._duties if duty.vital and duty.hopeless and duty.failing_since < self._renewal.done
+        ]
+        if not ill or (self._compelled and not self._rest.is_over(now)):
+            return
+        self._on_duty = False
+        self._rest.begin(now)
+        self._log.error("gave maintenance up, for a duty fails here again and again", duty=ill[0].name)
+        with suppress(Exception):  # the duty ends by itself in a few seconds
+            self._upkeep.resign(self._worker_id, [duty.name for duty in ill])
+        for duty in self._duties:
+            duty.begin_anew()
+
+    def _check_clock(self) -> None:
+        """Whoever stages by a wall clock that is not that of the others stages at the wrong time."""
+        off = self._upkeep.clock_off(self._worker_id)
+        if abs(off) > CLOCK_SLACK:
+            raise WrongClock(f"this process's clock is {off:+.0f} s beside that of the other workers")
 
     def _look(self) -> None:
         """One question for what most duties would ask by themselves, for mostly there is nothing to do."""
@@ -146,13 +184,19 @@ class Maintainer(threading.Thread):
     def _take_duty(self) -> None:
         if self._on_duty and self._upkeep.renew_duty(self._worker_id):
             return
-        had, self._on_duty = self._on_duty, self._upkeep.take_duty(self._worker_id)
+        had, now = self._on_duty, self._ticked or 0.0
+        resting = not self._rest.is_over(now)
+        if resting and not self._rest.allows(now, vacant=self._upkeep.duty_is_free(self._worker_id)):
+            self._on_duty = False
+            return
+        self._on_duty, self._compelled = self._upkeep.take_duty(self._worker_id), resting
         if self._on_duty and not had:
             self._told = self._upkeep.agenda().last_action
             self._log.info("took over maintenance")
 
     def _give_up(self) -> None:
-        self._sideline.stop()
+        for aside in self._asides:
+            aside.stop(PAUSE / len(self._asides))
         self._backups.stop()
         try:
             if self._on_duty:
@@ -228,51 +272,3 @@ class Maintainer(threading.Thread):
                 self._log.error("jobs set aside, they killed or outlived their workers", jobs=quarantined[:20])
             if ended:
                 self._log.warning("ended what a dead worker left running", worker=worker, processes=in_words(ended))
-
-
-class _Sideline(threading.Thread):
-    """Duties that may take long, as to count a huge queue: in a thread of their own, so that nobody waits to be rescued
-    meanwhile."""
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(name="samples", daemon=True)
-        self._sampler = Sampler(database)
-        self._merge = _Timer(EVERY_MINUTE, Upkeep(database).merge_rollups)
-        self._go, self._ended = threading.Event(), False
-        self._log = get_logger("maintenance")
-
-    def go_on(self) -> None:
-        """Do what is due, unless it is still being done."""
-        if self.ident is None:
-            self.start()
-        self._go.set()
-
-    def stop(self) -> None:
-        self._ended = True
-        self._go.set()
-        if self.ident is not None:
-            self.join(PAUSE)
-
-    def run(self) -> None:
-        while self._go.wait() and not self._ended:
-            self._go.clear()
-            try:
-                now = time.monotonic()
-                self._merge.run_if_due(now)
-                self._sampler.sample_if_due(now)
-            except DatabaseUnavailable as error:
-                self._log.debug("no sample", error=str(error))
-            except Exception as error:  # noqa: BLE001 - charts are no reason to end
-                self._log.error("a sample failed", error=summarize(error))
-
-
-class _Timer:
-    """A duty and when it is due next. A tick that comes a little early counts, or the next would be far too late."""
-
-    def __init__(self, every: float, duty: Callable[[], object]) -> None:
-        self._every, self._duty, self._next = every, duty, 0.0
-
-    def run_if_due(self, now: float) -> None:
-        if now >= self._next:
-            self._next = now + self._every - TICK / 2
-            self._duty()

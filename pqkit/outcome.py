@@ -5,11 +5,14 @@ import traceback
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from pqkit.errors import LockTimeout
 from pqkit.payload import clean_text, encode_result
 from pqkit.retry import DEFAULT_BACKOFF, check_delay, delay_before
 from pqkit.states import JobState
 
 MAX_SUMMARY_CHARS = 200
+# Seconds for others to be done with the write lock that the attempt could not get.
+AFTER_LOCK = 1.0
 
 
 class Retry(Exception):
@@ -127,6 +130,8 @@ def ended_by(claim: Claim, error: BaseException, *, cancel_asked: bool = False) 
             outcome = Outcome("canceled", JobState.CANCELED, summary=summary)
         case Snooze():
             outcome = Outcome("snoozed", JobState.SCHEDULED, delay=error.seconds, summary=summary)
+        case LockTimeout():
+            outcome = Outcome("snoozed", JobState.SCHEDULED, delay=AFTER_LOCK, summary=summary)
         case Fail():
             outcome = Outcome("failed", JobState.FAILED, error=describe(error), summary=summary)
         case ChildDied():

@@ -9,7 +9,7 @@ from pqkit import Context, Queue, task
 from pqkit.limits import QueueSettings
 from pqkit.outcome import Stopped, ended_by
 from pqkit.queries.why import why
-from pqkit.queue import Leases
+from pqkit.queue import Leases, limited
 from pqkit.queue.order import BadOrder
 from tests.conftest import a_worker
 from tests.verbs import SECOND, claim, complete, end, fail, sql, wait_out
@@ -51,6 +51,47 @@ def test_a_key_runs_so_many_at_once_and_the_others_go_on(queue: Queue, add: Any,
     assert why(queue.database, slow[1]).startswith("of the jobs with its key a, 1 may run at once, and job 1 does")
     complete(worker, queue, running[1])
     assert ids(worker, 4) == [first[1]]
+
+
+@pytest.mark.parametrize("blocked", [1_500])
+def test_what_is_free_runs_whatever_is_blocked_ahead_of_it(
+    queue: Queue, add: Any, worker: Leases, blocked: int
+) -> None:
+    queue.operator().set_queue("default", key_concurrency=1)
+    many(queue, add, blocked, limit_key="full")
+    assert ids(worker, 1) == [1]
+    assert not worker.waiting()
+    free, of_key = many(queue, add)[0], many(queue, add, limit_key="other")[0]
+    assert worker.waiting()
+    assert sorted(ids(worker, 2)) == [free, of_key]
+    later = many(queue, add)[0]
+    assert ids(worker, 2) == [later]
+    assert ids(worker, 2) == []
+
+
+def test_what_is_free_runs_however_many_priorities_are_blocked_ahead_of_it(
+    queue: Queue, add: Any, worker: Leases
+) -> None:
+    queue.operator().set_queue("default", key_concurrency=1)
+    for priority in range(150):
+        many(queue, add, limit_key="full", priority=priority)
+    assert ids(worker, 4) == [1]
+    free = many(queue, add, priority=200)[0]
+    assert ids(worker, 4) == [free]
+
+
+def test_a_job_that_comes_back_to_its_place_ahead_of_the_others_is_found_again(
+    queue: Queue, add: Any, worker: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue.operator().set_queue("default", key_concurrency=1)
+    (first,) = many(queue, add)
+    (claimed,) = claim(worker)
+    many(queue, add, 5, limit_key="full")
+    assert ids(worker, 4) == [2]
+    assert ids(worker, 4) == []  # all without a key are known to be passed
+    end(worker, queue, claimed, ended_by(claimed, Stopped()))
+    monkeypatch.setattr(limited, "TRUST", 0.0)
+    assert ids(worker, 4) == [first]
 
 
 def test_keys_take_turns(queue: Queue, add: Any, worker: Leases) -> None:

@@ -52,7 +52,7 @@ def process_start(pid: int) -> int | None:
         stat = _told(f"/proc/{pid}/stat")
     except FileNotFoundError:
         return _process_start_elsewhere(pid) if not Path("/proc/self").exists() else None
-    except OSError:
+    except ProcessLookupError:  # it ended meanwhile
         return None
     fields = stat[stat.rindex(")") + 2 :].split()
     return None if fields[0] in {"Z", "X"} else int(fields[19])

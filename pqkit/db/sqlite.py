@@ -15,6 +15,7 @@ from pqkit.db.disk import refuse_network
 from pqkit.db.driver import driver_version, is_unavailable, sqlite
 from pqkit.db.holder import write_lock_holder
 from pqkit.db.transaction import SqliteTransaction
+from pqkit.db.turns import Turns
 from pqkit.db.wake import LogWake
 from pqkit.db.write import Write
 from pqkit.errors import DatabaseUnavailable, ForeignSession
@@ -41,6 +42,7 @@ class SqliteDatabase(Database):
         super().__init__(str(self.path), f"sqlite:///{self.path}", durability)
         self._kept = threading.local()
         self._first_file: tuple[int, int] | None = None
+        self.turns = Turns()
 
     def write(self) -> Write:
         return Write(self)
@@ -182,15 +184,29 @@ class SqliteDatabase(Database):
     def _make_engine(self) -> "Engine":
         from sqlalchemy import create_engine, event  # noqa: PLC0415 - see Database.session
 
-        engine = create_engine(self.url, module=sqlite, creator=self.open)
+        # No limit: a session waits for the write lock, and not for another session's connection.
+        engine = create_engine(self.url, module=sqlite, creator=self.open, max_overflow=-1)
 
         @event.listens_for(engine, "begin")
         def begun(connection: "Connection") -> None:
             # IMMEDIATE: a read that turns into a write fails at once when another writer was faster.
-            read_only = connection.get_execution_options().get(READ_ONLY)
-            connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+            if connection.get_execution_options().get(READ_ONLY):
+                connection.exec_driver_sql("BEGIN")
+            else:
+                self._begin_in_turn(connection.connection.driver_connection)
+
+        @event.listens_for(engine, "close")
+        def closed(connection: Any, _record: object) -> None:
+            self.turns.forget(connection)
 
         return engine
+
+    def _begin_in_turn(self, connection: Any) -> None:
+        connection.execute("PRAGMA busy_timeout=0")  # see _connect
+        try:
+            self.turns.begin(connection, self.path)
+        finally:
+            connection.execute(f"PRAGMA busy_timeout={round(BUSY_TIMEOUT * 1000)}")
 
     def connection(self) -> Any:
         """This thread's kept connection of the driver, in autocommit mode."""

@@ -3,12 +3,13 @@
 import random
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pqkit.db.driver import is_busy, is_unavailable, sqlite
 from pqkit.db.holder import write_lock_holder
 from pqkit.db.transaction import SqliteTransaction
-from pqkit.errors import DatabaseUnavailable
+from pqkit.errors import DatabaseUnavailable, LockTimeout
 
 if TYPE_CHECKING:
     from pqkit.db.sqlite import SqliteDatabase
@@ -30,8 +31,9 @@ class Write:
         self._connection = self._database.connection()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite.OperationalError as error:
-            self._begin_patiently(error)
+        except sqlite.OperationalError:
+            self._database.turns.refuse_own(self._database.path)
+            begin(self._connection, self._database.path)
         return SqliteTransaction(self._connection.cursor())
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
@@ -53,28 +55,38 @@ class Write:
         with suppress(sqlite.Error):  # a full disk may have rolled back already
             self._connection.execute("ROLLBACK")
 
-    def _begin_patiently(self, error: sqlite.OperationalError) -> None:
-        """Try again at random short intervals: who has waited long must not look more seldom than who comes."""
-        begun = time.monotonic()
-        told = TELL_AFTER
-        while is_busy(error) and (waited := time.monotonic() - begun) < PATIENCE:
-            if waited >= told:
-                self._tell(waited)
-                told += TELL_AFTER
-            time.sleep(random.uniform(*PAUSES))  # noqa: S311 - not a secret
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-            except sqlite.OperationalError as again:
-                error = again
-            else:
-                return
-        holder = write_lock_holder(self._database.path)
-        who = f"; the write lock is held by {holder}" if holder else ""
-        raise DatabaseUnavailable(f"{self._database.path}: {error}{who}") from error
 
-    def _tell(self, waited: float) -> None:
-        """Name the holder of the write lock in the log."""
-        from pqkit.log import get_logger  # noqa: PLC0415 - a producer has no log of its own
+def begin(connection: Any, path: Path) -> None:
+    """Begin a write transaction. Raises LockTimeout after a minute, DatabaseUnavailable for other trouble."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite.OperationalError as error:
+        _begin_patiently(connection, path, error)
 
-        holder = str(write_lock_holder(self._database.path) or "nobody that the system names")
-        get_logger("database").warning("waiting for the write lock", seconds=round(waited), held_by=holder)
+
+def _begin_patiently(connection: Any, path: Path, error: BaseException) -> None:
+    """Try again at random short intervals: who has waited long must not look more seldom than who comes."""
+    begun = time.monotonic()
+    told = TELL_AFTER
+    while is_busy(error) and (waited := time.monotonic() - begun) < PATIENCE:
+        if waited >= told:
+            _tell(path, waited)
+            told += TELL_AFTER
+        time.sleep(random.uniform(*PAUSES))  # noqa: S311 - not a secret
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite.OperationalError as again:
+            error = again
+        else:
+            return
+    holder = write_lock_holder(path)
+    who = f"; the write lock is held by {holder}" if holder else ""
+    raise (LockTimeout if is_busy(error) else DatabaseUnavailable)(f"{path}: {error}{who}") from error
+
+
+def _tell(path: Path, waited: float) -> None:
+    """Name the holder of the write lock in the log."""
+    from pqkit.log import get_logger  # noqa: PLC0415 - a producer has no log of its own
+
+    holder = str(write_lock_holder(path) or "nobody that the system names")
+    get_logger("database").warning("waiting for the write lock", seconds=round(waited), held_by=holder)

@@ -4,7 +4,7 @@ from sqlalchemy import BigInteger, Column, Index
 from sqlmodel import Field
 
 from pqkit.columns import BIG, NARROW, Text
-from pqkit.models.base import Row, given_key
+from pqkit.models.base import Row, given_key, key
 
 
 class WorkerRow(Row, table=True):
@@ -43,6 +43,29 @@ class WorkerTaskRow(Row, table=True):
     __table_args__ = (NARROW,)
     worker_id: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
     task: str = Field(sa_column=Column(Text, primary_key=True))
+
+
+class DutyFailureRow(Row, table=True):
+    """A kind of maintenance that failed again and again on a worker, and has not succeeded there since. ``resigned``:
+    the worker gave maintenance up for it."""
+
+    __tablename__ = "duty_failure"
+    worker_id: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
+    duty: str = Field(sa_column=Column(Text, primary_key=True))
+    at: int = Field(sa_type=BigInteger)
+    error: str = Field(sa_type=Text)
+    resigned: int
+
+
+class ClockStepRow(Row, table=True):
+    """From ``at`` on (microseconds of that boot, on the clock that nobody sets) the wall clock was ``ahead`` of it by
+    so many microseconds: a row for each time that it was set. The server's clock has none."""
+
+    __tablename__ = "clock_step"
+    id: int | None = Field(default=None, sa_column=key())
+    boot_id: str = Field(sa_type=Text)
+    at: int = Field(sa_type=BigInteger)
+    ahead: int = Field(sa_type=BigInteger)
 
 
 class DutyRow(Row, table=True):

@@ -8,7 +8,8 @@ from pqkit.models.base import Row, key
 
 
 class ActionRow(Row, table=True):
-    """What an operator did: who, when, what, why. ``detail`` is a JSON object."""
+    """What an operator did: who, when, what, why. ``detail`` is a JSON object, ``checksum`` the seal over this row and
+    all before it, as ``pqkit.seal`` tells it; NULL where an older pqkit wrote it."""
 
     __tablename__ = "action"
     __table_args__ = (Index("action_job", "job_id"), Index("action_at", "at"))
@@ -19,6 +20,16 @@ class ActionRow(Row, table=True):
     job_id: int | None = Field(default=None, sa_type=BigInteger)
     reason: str | None = Field(default=None, sa_type=Text)
     detail: str = Field(default="{}", sa_type=Text)
+    checksum: str | None = Field(default=None, sa_type=Text)
+
+
+class TrailRow(Row, table=True):
+    """How many actions are sealed, and the seal of the last one: so that none can be taken from the end."""
+
+    __tablename__ = "trail"
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    actions: int = Field(sa_type=BigInteger)
+    checksum: str = Field(sa_type=Text)
 
 
 class SealRow(Row, table=True):

@@ -6,6 +6,7 @@ Times are integers, microseconds since 1970 UTC, as they are stored. Every funct
 from pqkit.db import Obstacle
 from pqkit.queries.access import TokenView, UserView, tokens, users
 from pqkit.queries.dependents import BatchView, WaitView, batch, batches, members, waits
+from pqkit.queries.duties import FailingDuty, failing_duties
 from pqkit.queries.events import Bar, Mark, bars, marks, pauses
 from pqkit.queries.failures import FailureGroup, failure_groups
 from pqkit.queries.forecasts import Forecast, Outlook, outlook
@@ -63,6 +64,7 @@ __all__ = [
     "BatchView",
     "Entry",
     "EventView",
+    "FailingDuty",
     "FailureGroup",
     "Filter",
     "Flow",
@@ -106,6 +108,7 @@ __all__ = [
     "count_now",
     "counts",
     "ended",
+    "failing_duties",
     "failure_groups",
     "flow",
     "health",

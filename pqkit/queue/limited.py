@@ -1,6 +1,8 @@
 """The claim from a queue with limits. What runs is counted anew each time, from the leases themselves, so that a worker
 that dies frees its share exactly when its leases end."""
 
+import time
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,8 +12,10 @@ from pqkit.limits import MOST, SECOND, QueueSettings
 from pqkit.outcome import Claim
 from pqkit.sql import compiled as sql
 
-MOST_CLASSES = MOST_SUSPECTS = 100
-BEFORE_ALL = -(2**31)
+MOST_SUSPECTS = 100
+# Seconds for which a look trusts that no job before a place can be taken. A job that comes back with an old id is found
+# again after that.
+TRUST = 0.5
 
 
 class Taker(NamedTuple):
@@ -46,6 +50,7 @@ class Limited:
         self.next_at: int | None = None
         self._locked: str | None = None
         self._last_key: dict[str, str] = {}
+        self._passed: dict[tuple[str, int], tuple[int, float]] = {}
 
     def begin(self) -> None:
         """A new look, in a new transaction."""
@@ -74,10 +79,9 @@ class Limited:
     ) -> list[Claim]:
         """Enough jobs to pick from, priority by priority; with ageing some of each priority, the most urgent first."""
         found: list[Claim] = []
-        ageing, priority = room.settings.ageing, BEFORE_ALL
-        for _ in range(MOST_CLASSES):
-            priority = tx.row(sql.NEXT_PRIORITY, queue, priority)[0]
-            if priority is None or (ageing is None and len(found) >= wanted):
+        ageing = room.settings.ageing
+        for (priority,) in tx.rows(sql.PRIORITIES, queue):
+            if ageing is None and len(found) >= wanted:
                 break
             if room.settings.key_concurrency is None:
                 head = sql.CLASS_PEEK if peek else sql.CLASS_HEAD
@@ -93,10 +97,9 @@ class Limited:
         self, tx: Transaction, place: tuple[str, int], taker: Taker, room: Room, wanted: int, *, peek: bool
     ) -> Iterator[Claim]:
         """Jobs of one priority whose keys leave room, the keys by turns."""
-        head = sql.UNKEYED_PEEK if peek else sql.UNKEYED_HEAD
-        yield from map(Claim._make, tx.rows(head, *place, *_of(taker), wanted))
+        yield from self._without_key(tx, place, taker, wanted, peek=peek)
         count, head = 0, sql.KEY_PEEK if peek else sql.KEY_HEAD
-        for key in _keys(tx, place, self._last_key.get(place[0], "")):
+        for key in _turned([key for (key,) in tx.rows(sql.KEYS, *place)], self._last_key.get(place[0], "")):
             if count >= wanted:
                 return
             left = min(room.left(key), wanted)
@@ -105,6 +108,23 @@ class Limited:
             if rows and not peek:
                 self._last_key[place[0]] = key
             yield from map(Claim._make, rows)
+
+    def _without_key(
+        self, tx: Transaction, place: tuple[str, int], taker: Taker, wanted: int, *, peek: bool
+    ) -> list[Claim]:
+        """Jobs of one priority that have no key, however many with keys stand before them.
+
+        Those are walked past now and then only: between two walks a look begins where the last one found none before.
+        """
+        passed, walked = self._passed.get(place, (0, 0.0))
+        begun = time.monotonic()
+        if begun - walked > TRUST:
+            passed, walked = 0, begun
+        last = tx.row(sql.LAST_OF_CLASS, *place)[0]
+        rows = tx.rows(sql.UNKEYED_PEEK if peek else sql.UNKEYED_HEAD, *place, passed, *_of(taker), wanted)
+        found = [Claim._make(row) for row in rows]
+        self._passed[place] = (found[0].job_id - 1 if found else last or 0, walked)
+        return found
 
 
 def spend(tx: Transaction, queue: str, now: int, jobs: int) -> None:
@@ -127,16 +147,10 @@ def _room(tx: Transaction, queue: str, settings: QueueSettings, rate_at: int | N
     return Room(settings, jobs, keys, settings.next_at(rate_at, taker.now) if free <= 0 else None)
 
 
-def _keys(tx: Transaction, place: tuple[str, int], after: str) -> Iterator[str]:
-    """The keys that jobs of that place have, from the one after ``after`` on and round to it again."""
-    key = tx.row(sql.NEXT_KEY, *place, after)[0]
-    while key is not None:
-        yield key
-        key = tx.row(sql.NEXT_KEY, *place, key)[0]
-    key = tx.row(sql.NEXT_KEY, *place, "")[0]
-    while key is not None and key <= after:
-        yield key
-        key = tx.row(sql.NEXT_KEY, *place, key)[0]
+def _turned(keys: list[str], last: str) -> list[str]:
+    """The keys from the one after ``last`` on and round to it again."""
+    after = bisect_right(keys, last)
+    return keys[after:] + keys[:after]
 
 
 def _pick(candidates: list[Claim], room: Room, wanted: int) -> list[Claim]:

@@ -18,6 +18,8 @@ BATCH = 500
 DUTY_SECONDS = 5.0
 DUTY_SPAN = round(DUTY_SECONDS * SECOND)
 LEFT_BEHIND = "it left leases behind"
+OTHERS = 2
+FAILURES_KEPT = 86_400 * SECOND
 
 
 class Living(NamedTuple):
@@ -109,6 +111,41 @@ class Upkeep:
             if held and held[0] == worker_id:
                 tx.run(sql.DELETE_DUTY, name, held[0], held[2])
 
+    def duty_is_free(self, worker_id: int, name: str = "maintenance") -> bool:
+        """Whether no living other holds the duty."""
+        boot, reading = self._database.lease_moment()
+        seen = self._database.row(sql.DUTY_HELD, reading, name)
+        return not (seen and _held_by_other(seen, worker_id, boot))
+
+    def resign(self, worker_id: int, duties: Sequence[str]) -> None:
+        """Give maintenance up, and put on record for which duties."""
+        self.drop_duty(worker_id)
+        with self._database.write() as tx:
+            for duty in duties:
+                tx.run(sql.RESIGNED_FOR, worker_id, duty)
+
+    def note_failure(self, worker_id: int, duty: str, error: str) -> None:
+        """Put on record that this duty fails again and again on that worker."""
+        with self._database.write() as tx:
+            tx.run(sql.INSERT_DUTY_FAILURE, worker_id, duty, self._database.now(), error, 0)
+
+    def forget_failure(self, worker_id: int, duty: str) -> None:
+        """It works there again."""
+        with self._database.write() as tx:
+            tx.run(sql.DELETE_DUTY_FAILURE, worker_id, duty)
+
+    def clock_off(self, worker_id: int) -> float:
+        """By how many seconds this process's wall clock differs from what the other workers of this boot agree on; 0
+        where a server's clock decides, or fewer than two others tell."""
+        boot, reading = self._database.lease_moment()
+        if reading is None:
+            return 0.0
+        mine = self._database.now() - reading
+        others: list[int] = sorted(ahead for (ahead,) in self._database.rows(sql.CLOCKS_AHEAD, boot, worker_id))
+        if len(others) < OTHERS or others[-1] - others[0] > SECOND:
+            return 0.0
+        return (mine - others[0]) / SECOND
+
     def agenda(self) -> Agenda:
         """What may be to do now, asked at once."""
         return Agenda._make(self._database.row(sql.AGENDA))
@@ -170,6 +207,7 @@ class Upkeep:
         with self._database.write() as tx:
             tx.run(sql.FORGET_REFUSALS, before)
             tx.run(sql.FORGET_WORKERS, before)
+            tx.run(sql.FORGET_DUTY_FAILURES, self._database.now() - FAILURES_KEPT)
 
     def _finish_some(self, intents: Sequence[tuple[int, str, str]]) -> Renamed:
         done, refused = [], []
@@ -272,9 +310,17 @@ def _lost(claim: Claim, cancel_asked: object, reason: str, *, alone: bool) -> Ou
 def _death(worker: Living, boot: str, stale_after: float | None) -> str | None:
     if worker.boot_id != boot:
         return "its machine was started anew"
-    if worker.pid_space == clock.pid_space() and clock.process_start(worker.pid) != worker.process_start:
+    if worker.pid_space == clock.pid_space() and _is_gone(worker):
         return "its process is gone"
     silent = (worker.now - worker.beat) / SECOND
     if stale_after is not None and silent > stale_after:
         return f"no heartbeat for {silent:.0f} s"
     return None
+
+
+def _is_gone(worker: Living) -> bool:
+    """Raises OSError where this process cannot look, as one that may open no more files."""
+    try:
+        return clock.process_start(worker.pid) != worker.process_start
+    except PermissionError:  # that machine hides it
+        return False

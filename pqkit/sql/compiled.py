@@ -477,24 +477,54 @@ RUNNING_IN = Statement(
     ),
 )
 
-NEXT_PRIORITY = Statement(
+PRIORITIES = Statement(
     Text(
-        "SELECT min(ready.priority) AS min_1 FROM ready WHERE ready.queue = ? AND ready.priority > ?",
+        "WITH RECURSIVE priorities(value) AS (SELECT min(ready.priority) AS value FROM ready WHERE "
+        "ready.queue = ? UNION ALL SELECT (SELECT min(ready.priority) AS min_1 FROM ready WHERE ready.queue = "
+        "? AND ready.priority > priorities.value) AS anon_1 FROM priorities WHERE priorities.value IS NOT "
+        "NULL) SELECT priorities.value FROM priorities WHERE priorities.value IS NOT NULL",
+        (0, 0),
+        (),
     ),
     Text(
-        'SELECT min(ready.priority) AS min_1 FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
-        "ready.priority > %s::INTEGER",
+        "WITH RECURSIVE priorities(value) AS (SELECT min(ready.priority) AS value FROM ready WHERE "
+        'ready.queue = %s::VARCHAR COLLATE "C" UNION ALL SELECT (SELECT min(ready.priority) AS min_1 FROM '
+        'ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND ready.priority > priorities.value) AS anon_1 '
+        "FROM priorities WHERE priorities.value IS NOT NULL) SELECT priorities.value FROM priorities WHERE "
+        "priorities.value IS NOT NULL",
+        (0, 0),
+        (),
     ),
 )
 
-NEXT_KEY = Statement(
+KEYS = Statement(
     Text(
-        "SELECT min(ready.limit_key) AS min_1 FROM ready WHERE ready.queue = ? AND ready.priority = ? AND "
-        "ready.limit_key > ?",
+        "WITH RECURSIVE keys(value) AS (SELECT min(ready.limit_key) AS value FROM ready WHERE ready.queue = ? "
+        "AND ready.priority = ? AND ready.limit_key > '' UNION ALL SELECT (SELECT min(ready.limit_key) AS "
+        "min_1 FROM ready WHERE ready.queue = ? AND ready.priority = ? AND ready.limit_key > keys.value) AS "
+        "anon_1 FROM keys WHERE keys.value IS NOT NULL) SELECT keys.value FROM keys WHERE keys.value IS NOT "
+        "NULL",
+        (0, 1, 0, 1),
+        (),
     ),
     Text(
-        'SELECT min(ready.limit_key) AS min_1 FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
-        'ready.priority = %s::INTEGER AND ready.limit_key > %s::VARCHAR COLLATE "C"',
+        "WITH RECURSIVE keys(value) AS (SELECT min(ready.limit_key) AS value FROM ready WHERE ready.queue = "
+        "%s::VARCHAR COLLATE \"C\" AND ready.priority = %s::INTEGER AND ready.limit_key > '' UNION ALL SELECT "
+        '(SELECT min(ready.limit_key) AS min_1 FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        "ready.priority = %s::INTEGER AND ready.limit_key > keys.value) AS anon_1 FROM keys WHERE keys.value "
+        "IS NOT NULL) SELECT keys.value FROM keys WHERE keys.value IS NOT NULL",
+        (0, 1, 0, 1),
+        (),
+    ),
+)
+
+LAST_OF_CLASS = Statement(
+    Text(
+        "SELECT max(ready.job_id) AS max_1 FROM ready WHERE ready.queue = ? AND ready.priority = ?",
+    ),
+    Text(
+        'SELECT max(ready.job_id) AS max_1 FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
+        "ready.priority = %s::INTEGER",
     ),
 )
 
@@ -656,15 +686,13 @@ UNKEYED_HEAD = Statement(
         "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
         "job.max_retries, job.backoff, job.timeout, job.unique_key, job.limit_key FROM ready JOIN job ON "
         "job.id = ready.job_id WHERE ready.queue = ? AND ready.priority = ? AND ready.limit_key IS NULL AND "
-        "ready.job_id <= (SELECT max(anon_4.job_id) AS max_1 FROM (SELECT first.job_id AS job_id FROM ready "
-        "AS first WHERE first.queue = ? AND first.priority = ? ORDER BY first.job_id LIMIT 1000 OFFSET ?) AS "
-        "anon_4) AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND "
+        "ready.job_id > ? AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND "
         "queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND "
         "(ready.assigned_to IS NULL OR ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE "
         "worker_task.worker_id = ? AND worker_task.task = job.task)) ORDER BY ready.priority, ready.job_id "
         "LIMIT ? + 0 OFFSET ?",
-        (4, 2, 0, 1, 0, 1, 6, 0, 2, 3, 4, 5, 7),
-        (0, 0),
+        (5, 3, 0, 1, 2, 0, 3, 4, 5, 6, 7),
+        (0,),
     ),
     Text(
         "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
@@ -674,15 +702,13 @@ UNKEYED_HEAD = Statement(
         "AS max_retries, job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, "
         "job.limit_key AS limit_key FROM job WHERE job.id = ready.job_id LIMIT 1) AS asked ON true WHERE "
         'ready.queue = %s::VARCHAR COLLATE "C" AND ready.priority = %s::INTEGER AND ready.limit_key IS NULL '
-        "AND ready.job_id <= (SELECT max(anon_4.job_id) AS max_1 FROM (SELECT first.job_id AS job_id FROM "
-        'ready AS first WHERE first.queue = %s::VARCHAR COLLATE "C" AND first.priority = %s::INTEGER ORDER BY '
-        "first.job_id LIMIT 1000) AS anon_4) AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE "
+        "AND ready.job_id > %s::BIGINT AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE "
         'queue.name = %s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL '
         "OR queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = "
         '%s::VARCHAR COLLATE "C") AND asked.task = ANY (array((SELECT worker_task.task FROM worker_task WHERE '
         "worker_task.worker_id = %s::BIGINT FOR KEY SHARE))) ORDER BY ready.priority, ready.job_id LIMIT "
         "%s::INTEGER + 0 FOR UPDATE OF ready SKIP LOCKED",
-        (4, 2, 0, 1, 0, 1, 0, 2, 3, 4, 5),
+        (5, 3, 0, 1, 2, 0, 3, 4, 5, 6),
         (),
     ),
 )
@@ -693,15 +719,13 @@ UNKEYED_PEEK = Statement(
         "ready.crashes, ready.suspect, ? AS anon_2, ? AS anon_3, ready.since, job.task, job.args, "
         "job.max_retries, job.backoff, job.timeout, job.unique_key, job.limit_key FROM ready JOIN job ON "
         "job.id = ready.job_id WHERE ready.queue = ? AND ready.priority = ? AND ready.limit_key IS NULL AND "
-        "ready.job_id <= (SELECT max(anon_4.job_id) AS max_1 FROM (SELECT first.job_id AS job_id FROM ready "
-        "AS first WHERE first.queue = ? AND first.priority = ? ORDER BY first.job_id LIMIT 1000 OFFSET ?) AS "
-        "anon_4) AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND "
+        "ready.job_id > ? AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE queue.name = ? AND "
         "queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL OR queue.paused_until > ?))) AND "
         "(ready.assigned_to IS NULL OR ready.assigned_to = ?) AND (EXISTS (SELECT * FROM worker_task WHERE "
         "worker_task.worker_id = ? AND worker_task.task = job.task)) ORDER BY ready.priority, ready.job_id "
         "LIMIT ? + 0 OFFSET ?",
-        (4, 2, 0, 1, 0, 1, 6, 0, 2, 3, 4, 5, 7),
-        (0, 0),
+        (5, 3, 0, 1, 2, 0, 3, 4, 5, 6, 7),
+        (0,),
     ),
     Text(
         "SELECT ready.queue, ready.priority, ready.job_id, ready.attempt + 1 AS anon_1, ready.retries, "
@@ -711,14 +735,12 @@ UNKEYED_PEEK = Statement(
         "AS max_retries, job.backoff AS backoff, job.timeout AS timeout, job.unique_key AS unique_key, "
         "job.limit_key AS limit_key FROM job WHERE job.id = ready.job_id LIMIT 1) AS asked ON true WHERE "
         'ready.queue = %s::VARCHAR COLLATE "C" AND ready.priority = %s::INTEGER AND ready.limit_key IS NULL '
-        "AND ready.job_id <= (SELECT max(anon_4.job_id) AS max_1 FROM (SELECT first.job_id AS job_id FROM "
-        'ready AS first WHERE first.queue = %s::VARCHAR COLLATE "C" AND first.priority = %s::INTEGER ORDER BY '
-        "first.job_id LIMIT 1000) AS anon_4) AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE "
+        "AND ready.job_id > %s::BIGINT AND ready.suspect = 0 AND NOT (EXISTS (SELECT * FROM queue WHERE "
         'queue.name = %s::VARCHAR COLLATE "C" AND queue.paused_at IS NOT NULL AND (queue.paused_until IS NULL '
         "OR queue.paused_until > %s::BIGINT))) AND (ready.assigned_to IS NULL OR ready.assigned_to = "
         '%s::VARCHAR COLLATE "C") AND asked.task = ANY (array((SELECT worker_task.task FROM worker_task WHERE '
         "worker_task.worker_id = %s::BIGINT))) ORDER BY ready.priority, ready.job_id LIMIT %s::INTEGER + 0",
-        (4, 2, 0, 1, 0, 1, 0, 2, 3, 4, 5),
+        (5, 3, 0, 1, 2, 0, 3, 4, 5, 6),
         (),
     ),
 )
@@ -1415,6 +1437,86 @@ INSERT_DUTY = Statement(
     ),
 )
 
+INSERT_DUTY_FAILURE = Statement(
+    Text(
+        "INSERT INTO duty_failure (worker_id, duty, at, error, resigned) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    ),
+    Text(
+        "INSERT INTO duty_failure (worker_id, duty, at, error, resigned) VALUES (%s::BIGINT, %s::VARCHAR "
+        'COLLATE "C", %s::BIGINT, %s::VARCHAR COLLATE "C", %s::INTEGER) ON CONFLICT DO NOTHING',
+    ),
+    Text(
+        "INSERT INTO duty_failure (worker_id, duty, at, error, resigned) SELECT rows.worker_id, rows.duty, "
+        'rows.at, rows.error, rows.resigned FROM unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", %s::BIGINT[], '
+        '%s::TEXT[] COLLATE "C", %s::INTEGER[]) AS rows(worker_id, duty, at, error, resigned) ON CONFLICT DO '
+        "NOTHING",
+    ),
+)
+
+RESIGNED_FOR = Statement(
+    Text(
+        "UPDATE duty_failure SET resigned=1 WHERE duty_failure.worker_id = ? AND duty_failure.duty = ?",
+    ),
+    Text(
+        "UPDATE duty_failure SET resigned=1 WHERE duty_failure.worker_id = %s::BIGINT AND duty_failure.duty = "
+        '%s::VARCHAR COLLATE "C"',
+    ),
+)
+
+DELETE_DUTY_FAILURE = Statement(
+    Text(
+        "DELETE FROM duty_failure WHERE duty_failure.worker_id = ? AND duty_failure.duty = ?",
+    ),
+    Text(
+        "DELETE FROM duty_failure WHERE duty_failure.worker_id = %s::BIGINT AND duty_failure.duty = "
+        '%s::VARCHAR COLLATE "C"',
+    ),
+)
+
+FORGET_DUTY_FAILURES = Statement(
+    Text(
+        "DELETE FROM duty_failure WHERE duty_failure.at < ?",
+    ),
+    Text(
+        "DELETE FROM duty_failure WHERE duty_failure.at < %s::BIGINT",
+    ),
+)
+
+CLOCKS_AHEAD = Statement(
+    Text(
+        "SELECT worker.heartbeat_at - worker.beat AS anon_1 FROM worker WHERE worker.boot_id = ? AND "
+        "worker.ended_at IS NULL AND worker.id != ?",
+    ),
+    Text(
+        "SELECT worker.heartbeat_at - worker.beat AS anon_1 FROM worker WHERE worker.boot_id = %s::VARCHAR "
+        'COLLATE "C" AND worker.ended_at IS NULL AND worker.id != %s::BIGINT',
+    ),
+)
+
+LAST_CLOCK_STEP = Statement(
+    Text(
+        "SELECT clock_step.boot_id, clock_step.ahead FROM clock_step ORDER BY clock_step.id DESC LIMIT 1 OFFSET ?",
+        (0,),
+        (0,),
+    ),
+    Text(
+        "SELECT clock_step.boot_id, clock_step.ahead FROM clock_step ORDER BY clock_step.id DESC LIMIT 1",
+    ),
+)
+
+INSERT_CLOCK_STEP = Statement(
+    Text(
+        "INSERT INTO clock_step (boot_id, at, ahead) VALUES (?, ?, ?)",
+    ),
+    Text(
+        'INSERT INTO clock_step (boot_id, at, ahead) VALUES (%s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT)',
+    ),
+    Text(
+        "INSERT INTO clock_step (boot_id, at, ahead) SELECT rows.boot_id, rows.at, rows.ahead FROM "
+        'unnest(%s::TEXT[] COLLATE "C", %s::BIGINT[], %s::BIGINT[]) AS rows(boot_id, at, ahead)',
+    ),
+)
+
 DELETE_DUTY = Statement(
     Text(
         "DELETE FROM duty WHERE duty.name = ? AND duty.worker_id = ? AND duty.until = ?",
@@ -1836,14 +1938,15 @@ RUNS_OF = Statement(
 
 ACTIONS_OF = Statement(
     Text(
-        "SELECT action.id, action.at, action.who, action.verb, action.job_id, action.reason, action.detail "
-        "FROM action WHERE action.job_id IN (SELECT listed.value FROM json_each(?) AS listed) ORDER BY "
-        "action.job_id, action.id",
+        "SELECT action.id, action.at, action.who, action.verb, action.job_id, action.reason, action.detail, "
+        "action.checksum FROM action WHERE action.job_id IN (SELECT listed.value FROM json_each(?) AS listed) "
+        "ORDER BY action.job_id, action.id",
     ),
     Text(
-        "SELECT action.id, action.at, action.who, action.verb, action.job_id, action.reason, action.detail "
-        "FROM action WHERE action.job_id = ANY (array((SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR "
-        "AS JSON)) AS BIGINT) AS json_array_elements_text_1))) ORDER BY action.job_id, action.id",
+        "SELECT action.id, action.at, action.who, action.verb, action.job_id, action.reason, action.detail, "
+        "action.checksum FROM action WHERE action.job_id = ANY (array((SELECT "
+        "CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS BIGINT) AS json_array_elements_text_1))) "
+        "ORDER BY action.job_id, action.id",
     ),
 )
 

@@ -15,7 +15,6 @@ from pqkit.statements.claim import allowed, paused, served
 from pqkit.statements.declare import Declared, equal, found_by, up_to
 from pqkit.statements.tables import JOB, LEASE, QUEUE, READY
 
-UNKEYED_WITHIN = "1000"
 _limits = select(*(QUEUE.c[name] for name in QueueSettings._fields), QUEUE.c.rate_at).where(
     *equal(QUEUE, "name"), QUEUE.c.limited == literal_column("1")
 )
@@ -30,16 +29,35 @@ _key_of = select(JOB.c.limit_key).where(JOB.c.id == LEASE.c.job_id).scalar_subqu
 RUNNING_IN = Declared(
     select(_key_of.label("key"), LEASE.c.worker_id).where(_queue_of == bindparam("in_queue")), ("in_queue",)
 )
-NEXT_PRIORITY = Declared(
-    select(func.min(READY.c.priority)).where(*equal(READY, "queue"), READY.c.priority > bindparam("after")),
-    ("the_queue", "after"),
-)
-NEXT_KEY = Declared(
-    select(func.min(READY.c.limit_key)).where(
-        *equal(READY, "queue", "priority"), READY.c.limit_key > bindparam("after")
+
+
+def _steps(name: str, first: Select[Any], then: Callable[[ColumnElement[Any]], Select[Any]]) -> Select[Any]:
+    """Each different value of a column of an index, by one step to the next one each, however many rows have it."""
+    values = first.cte(name, recursive=True)
+    following = then(values.c.value).scalar_subquery()
+    values = values.union_all(select(following).where(values.c.value.is_not(None)))
+    return select(values.c.value).where(values.c.value.is_not(None))
+
+
+_of_queue = equal(READY, "queue")
+PRIORITIES = Declared(
+    _steps(
+        "priorities",
+        select(func.min(READY.c.priority).label("value")).where(*_of_queue),
+        lambda last: select(func.min(READY.c.priority)).where(*_of_queue, READY.c.priority > last),
     ),
-    ("the_queue", "the_priority", "after"),
+    ("the_queue",),
 )
+_of_class = equal(READY, "queue", "priority")
+KEYS = Declared(
+    _steps(
+        "keys",
+        select(func.min(READY.c.limit_key).label("value")).where(*_of_class, READY.c.limit_key > literal_column("''")),
+        lambda last: select(func.min(READY.c.limit_key)).where(*_of_class, READY.c.limit_key > last),
+    ),
+    ("the_queue", "the_priority"),
+)
+LAST_OF_CLASS = Declared(select(func.max(READY.c.job_id)).where(*_of_class), ("the_queue", "the_priority"))
 # The key of a job that comes to ``ready``, for jobs that have one.
 _own_key = select(JOB.c.limit_key).where(JOB.c.id == READY.c.job_id).scalar_subquery()
 _place = ("queue", "priority", "job_id")
@@ -52,6 +70,7 @@ MARK_KEY = Declared(
 
 _params = ("in_queue", "in_priority", "now", "worker_name", "worker", "demand")
 _keyed_params = (*_params[:2], "in_key", *_params[2:])
+_unkeyed_params = (*_params[:2], "passed", *_params[2:])
 _suspect_params = (_params[0], *_params[2:])
 _open = (~paused(bindparam("in_queue"), bindparam("now")), allowed(bindparam("worker_name")))
 Conditions = tuple[ColumnElement[bool], ...]
@@ -94,13 +113,8 @@ def _of_key(ready: FromClause) -> Conditions:
 
 
 def _unkeyed(ready: FromClause) -> Conditions:
-    """Among the first of the priority only, or all those of limited keys would be passed over each time."""
-    first = READY.alias("first")
-    within = (
-        select(first.c.job_id).where(*_class(first)).order_by(first.c.job_id).limit(literal_column(str(UNKEYED_WITHIN)))
-    )
-    last = select(func.max(within.subquery().c.job_id)).scalar_subquery()
-    return *_class(ready), ready.c.limit_key.is_(None), ready.c.job_id <= last
+    """Those after a job up to which all are known to have a key, or they would all be passed over each time."""
+    return *_class(ready), ready.c.limit_key.is_(None), ready.c.job_id > bindparam("passed")
 
 
 def _suspects(ready: FromClause) -> Conditions:
@@ -109,5 +123,5 @@ def _suspects(ready: FromClause) -> Conditions:
 
 CLASS_HEAD, CLASS_PEEK = _heads(_class, _params, suspect="0", by_index=False)
 KEY_HEAD, KEY_PEEK = _heads(_of_key, _keyed_params, suspect="0", by_index=True)
-UNKEYED_HEAD, UNKEYED_PEEK = _heads(_unkeyed, _params, suspect="0", by_index=False)
+UNKEYED_HEAD, UNKEYED_PEEK = _heads(_unkeyed, _unkeyed_params, suspect="0", by_index=False)
 SUSPECTS_HEAD, SUSPECTS_PEEK = _heads(_suspects, _suspect_params, suspect="1", by_index=True)

@@ -1,10 +1,24 @@
 """What maintenance looks for and moves."""
 
-from sqlalchemy import BigInteger, Text, and_, bindparam, cast, delete, exists, func, null, select, union_all, update
+from sqlalchemy import (
+    BigInteger,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    literal_column,
+    null,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from pqkit.statements.declare import Declared, by_lease_clock, delete_by, delete_by_key, equal, insert_row, up_to
-from pqkit.statements.tables import CLOSED, DELAYED, DUTY, JOB, LEASE, ROLLUP, WORKER
+from pqkit.statements.tables import CLOCK_STEP, CLOSED, DELAYED, DUTY, DUTY_FAILURE, JOB, LEASE, ROLLUP, WORKER
 from pqkit.statements.workers import LIFE
 
 DUE = Declared(
@@ -106,6 +120,25 @@ INSERT_DUTY = by_lease_clock(
     ),
     *("its_name", "its_worker_id", "its_boot_id", "clock", "span"),
 )
+DUTY_FAILURE_COLUMNS = ("worker_id", "duty", "at", "error", "resigned")
+INSERT_DUTY_FAILURE = insert_row(DUTY_FAILURE, *DUTY_FAILURE_COLUMNS, unless_there=True)
+RESIGNED_FOR = Declared(
+    update(DUTY_FAILURE).where(*equal(DUTY_FAILURE, "worker_id", "duty")).values(resigned=literal_column("1")),
+    ("the_worker_id", "the_duty"),
+)
+DELETE_DUTY_FAILURE = delete_by(DUTY_FAILURE, "worker_id", "duty")
+FORGET_DUTY_FAILURES = Declared(delete(DUTY_FAILURE).where(DUTY_FAILURE.c.at < bindparam("before")), ("before",))
+# How far the wall clocks of this boot's living workers are ahead of the clock that nobody sets, as of their last beats.
+CLOCKS_AHEAD = Declared(
+    select(WORKER.c.heartbeat_at - WORKER.c.beat).where(
+        *equal(WORKER, "boot_id"), WORKER.c.ended_at.is_(None), WORKER.c.id != bindparam("but")
+    ),
+    ("the_boot_id", "but"),
+)
+LAST_CLOCK_STEP = Declared(
+    select(CLOCK_STEP.c.boot_id, CLOCK_STEP.c.ahead).order_by(CLOCK_STEP.c.id.desc()).limit(literal_column("1"))
+)
+INSERT_CLOCK_STEP = insert_row(CLOCK_STEP, "boot_id", "at", "ahead")
 DELETE_DUTY = delete_by(DUTY, "name", "worker_id", "until")
 
 # Roll-ups

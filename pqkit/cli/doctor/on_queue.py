@@ -80,6 +80,17 @@ def _queues(database: Database) -> Iterator[Finding]:
         yield Finding("queues", "ok", "none is stuck")
 
 
+def _maintenance(database: Database) -> Iterator[Finding]:
+    """Duties that fail on a living worker again and again."""
+    failing = queries.failing_duties(database)
+    for one in failing:
+        left = ", and it has left maintenance to others" if one.resigned else ""
+        said = f"{one.duty} fails on {one.worker}: {one.error}{left}"
+        yield Finding("maintenance", "warn", said, f"end the cause, or restart worker {one.worker}")
+    if not failing:
+        yield Finding("maintenance", "ok", "no duty fails")
+
+
 def _due(database: Database) -> Iterator[Finding]:
     due = Queue(database).upkeep().next_due()
     late = 0.0 if due is None else (database.now() - due) / SECOND
@@ -160,6 +171,7 @@ CHECKS: tuple[Callable[[Any], Iterator[Finding]], ...] = (
     _workers,
     _served,
     _queues,
+    _maintenance,
     _due,
     _files,
     _keys,

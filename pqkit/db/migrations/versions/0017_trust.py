@@ -1,0 +1,37 @@
+"""Duties that fail, steps of the wall clock, and seals over the operators' trail. Older workers leave rows unsealed."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from pqkit.db.migrations.columns import BIG, TEXT, key
+
+revision = "0017"
+down_revision = "0012"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "duty_failure",
+        sa.Column("worker_id", BIG, autoincrement=False, nullable=False),
+        sa.Column("duty", TEXT, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("error", TEXT, nullable=False),
+        sa.Column("resigned", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("worker_id", "duty"),
+    )
+    op.create_table(
+        "clock_step",
+        key(),
+        sa.Column("boot_id", TEXT, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("ahead", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "trail",
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("actions", sa.BigInteger(), nullable=False),
+        sa.Column("checksum", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.add_column("action", sa.Column("checksum", TEXT, nullable=True))
