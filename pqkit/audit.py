@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from pqkit.outcome import MAX_CRASHES
 from pqkit.states import JobState, Place
+from pqkit.wallclock import WallClock, surely_before
 
 SECOND = 1_000_000
-# Two readings of the wall clock by two processes may differ a little in order; by more only when it was set.
+# Two readings of one clock by two processes may differ a little in order.
 CLOCK_SLACK = 2 * SECOND
 STUCK_AFTER = 60 * SECOND
 FAILURES = ("failed", "timed_out")
@@ -82,12 +83,13 @@ class History:
 @dataclass(frozen=True)
 class Surroundings:
     """What jobs share: the workers' lives, the queues' pauses, the jobs that were claimed against a limit of their
-    queue, the moment of the look."""
+    queue, when the wall clock was set, the moment of the look."""
 
     now: int
     lives: Mapping[int, Life] = field(default_factory=dict)
     pauses: Sequence[Pause] = ()
     crowded: Mapping[int, str] = field(default_factory=dict)
+    clock: WallClock = field(default_factory=WallClock)
 
 
 class Finding(NamedTuple):
@@ -109,15 +111,17 @@ def none_lost(job: History, _around: Surroundings) -> str | None:
     return f"it stands in {places}; every job stands in exactly one place"
 
 
-def one_lease_at_a_time(job: History, _around: Surroundings) -> str | None:
+def one_lease_at_a_time(job: History, around: Surroundings) -> str | None:
     for before, after in zip(job.runs, job.runs[1:], strict=False):
-        if after.claimed_at < before.ended_at - CLOCK_SLACK:
-            return (
-                f"attempt {after.attempt} was claimed before attempt {before.attempt} ended, or the clock was set back"
-            )
+        if surely_before(around.clock.places(after.claimed_at), _ends(before, around), CLOCK_SLACK):
+            return f"attempt {after.attempt} was claimed before attempt {before.attempt} ended"
     ended = {run.attempt for run in job.runs}
     leases = [s for s in job.standings if s.place is Place.LEASE]
     return next((f"attempt {s.attempt} has ended and still holds a lease" for s in leases if s.attempt in ended), None)
+
+
+def _ends(run: Ran, around: Surroundings) -> list[tuple[int, int]]:
+    return around.clock.ends(run.claimed_at, run.ended_at)
 
 
 def finished_once(job: History, _around: Surroundings) -> str | None:
@@ -136,7 +140,7 @@ def fence_held(job: History, around: Surroundings) -> str | None:
         life = around.lives.get(run.worker_id)
         if run.outcome == "crashed" or life is None or life.ended_at is None:
             continue
-        if run.ended_at > life.ended_at + CLOCK_SLACK:
+        if surely_before(around.clock.places(life.ended_at), _ends(run, around), CLOCK_SLACK):
             return f"attempt {run.attempt} was accepted from {life.name} after that worker had been ended"
     return None
 
@@ -163,11 +167,15 @@ def budgets_kept(job: History, _around: Surroundings) -> str | None:
     return None
 
 
-def retries_not_early(job: History, _around: Surroundings) -> str | None:
+def retries_not_early(job: History, around: Surroundings) -> str | None:
     for before, after in zip(job.runs, job.runs[1:], strict=False):
         if before.next_at is None or after.claimed_at >= before.next_at - CLOCK_SLACK:
             continue
-        if not any(a.verb == "resubmit" and before.ended_at - CLOCK_SLACK <= a.at for a in job.actions):
+        clock, ended = around.clock, _ends(before, around)
+        if clock.was_set_back and clock.reached(before.next_at, ended, clock.places(after.claimed_at)):
+            continue
+        moments = [clock.places(a.at) for a in job.actions if a.verb == "resubmit"]
+        if all(surely_before(moment, ended, CLOCK_SLACK) for moment in moments):
             return f"attempt {after.attempt} was claimed before the moment that was set for it"
     return None
 
@@ -175,11 +183,18 @@ def retries_not_early(job: History, _around: Surroundings) -> str | None:
 def pause_kept(job: History, around: Surroundings) -> str | None:
     for run in job.runs:
         for pause in around.pauses:
-            until = pause.until if pause.until is not None else around.now
-            inside = pause.since + CLOCK_SLACK < run.claimed_at < until - CLOCK_SLACK
-            if pause.queue == job.queue and inside:
+            if pause.queue == job.queue and _inside(pause, run.claimed_at, around.clock):
                 return f"attempt {run.attempt} was claimed while queue {job.queue} was paused"
     return None
+
+
+def _inside(pause: Pause, moment: int, clock: WallClock) -> bool:
+    places = clock.places(moment)
+    if not surely_before(clock.places(pause.since), places, CLOCK_SLACK):
+        return False
+    # What ends a pause may be a moment of the wall clock: then that is what counts.
+    until = pause.until
+    return until is None or (moment < until and surely_before(places, clock.places(until), CLOCK_SLACK))
 
 
 def limits_kept(job: History, around: Surroundings) -> str | None:
@@ -189,7 +204,7 @@ def limits_kept(job: History, around: Surroundings) -> str | None:
 def none_stuck(job: History, around: Surroundings) -> str | None:
     living = [life for life in around.lives.values() if life.ended_at is None]
     for s in job.standings:
-        overdue = s.at is not None and around.now - s.at > STUCK_AFTER
+        overdue = s.at is not None and around.now - s.at > STUCK_AFTER < around.clock.unset_for(around.now)
         if s.place is Place.LEASE and overdue:
             life = around.lives.get(s.worker_id or 0)
             if life is None or life.ended_at is not None:

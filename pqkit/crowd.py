@@ -6,6 +6,7 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from pqkit.limits import PLAIN, SECOND, QueueSettings
+from pqkit.wallclock import WallClock
 
 # Clocks of two processes may differ a little; what overlaps for longer ran at the same time.
 SLACK = 100_000
@@ -42,6 +43,27 @@ def crowded(runs: Iterable[Started], changes: Sequence[Change]) -> Mapping[int, 
         if words and run.claimed_at - crowd.since > SETTLING:
             found[run.job_id] = words
     return found
+
+
+def unset(
+    runs: Iterable[Started], changes: Sequence[Change], clock: WallClock
+) -> tuple[Iterable[Started], Sequence[Change]]:
+    """The same on the clock that nobody sets, without the runs of which it cannot be told when they were; nothing where
+    that is so of a change."""
+    if not clock.was_set_back:
+        return runs, changes
+    told = [(clock.places(change.at), change) for change in changes]
+    if len({boot for places, _ in told for boot, _ in places}) > 1 or any(len(places) > 1 for places, _ in told):
+        return [], []
+    boot = told[0][0][0][0]
+    placed = [
+        run._replace(claimed_at=reading, ended_at=None if run.ended_at is None else reading + took)
+        for run in runs
+        for where, reading in [clock.places(run.claimed_at)[0]]
+        for took in [max(0, (run.ended_at or 0) - run.claimed_at)]
+        if where == boot and len(clock.places(run.claimed_at)) == 1
+    ]
+    return sorted(placed, key=lambda run: run.claimed_at), [change._replace(at=places[0][1]) for places, change in told]
 
 
 class _Crowd:

@@ -20,6 +20,7 @@ from pqkit.db.wake import LogWake
 from pqkit.db.write import Write
 from pqkit.errors import DatabaseUnavailable, ForeignSession
 from pqkit.files import private_folder
+from pqkit.sql import compiled as sql
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 READ_ONLY = "pqkit_read_only"
 BUSY_TIMEOUT = 5.0
+SET_BY = 500_000
+"""Microseconds by which the wall clock moves only where it is set, or the machine slept."""
 
 
 class SqliteDatabase(Database):
@@ -43,6 +46,7 @@ class SqliteDatabase(Database):
         self._kept = threading.local()
         self._first_file: tuple[int, int] | None = None
         self.turns = Turns()
+        self.clock_noted: tuple[str, int] | None = None
 
     def write(self) -> Write:
         return Write(self)
@@ -74,6 +78,24 @@ class SqliteDatabase(Database):
 
     def lease_clock(self) -> tuple[str, int]:
         return clock.boot_id(), clock.steady()
+
+    def note_clock(self, tx: SqliteTransaction) -> tuple[str, int] | None:
+        """Put on record that the wall clock was set since the last write; what is known of it once this is committed.
+
+        The order on record is that of a clock that nobody sets: the moments alone would lie.
+        """
+        boot, reading = self.lease_clock()
+        ahead, known = self.now() - reading, self.clock_noted
+        if known is not None and known[0] == boot and abs(known[1] - ahead) < SET_BY:
+            return known
+        try:
+            last = tx.row(sql.LAST_CLOCK_STEP)
+            if last is None or last[0] != boot or abs(last[1] - ahead) >= SET_BY:
+                tx.run(sql.INSERT_CLOCK_STEP, boot, reading, ahead)
+                return boot, ahead
+        except sqlite.OperationalError:  # tables of an older pqkit
+            return None
+        return last[0], last[1]
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""

@@ -22,7 +22,7 @@ TELL_AFTER = 5.0
 class Write:
     """A class and not a generator: this is entered for every job that is queued alone."""
 
-    __slots__ = ("_connection", "_database")
+    __slots__ = ("_clock", "_connection", "_database")
 
     def __init__(self, database: "SqliteDatabase") -> None:
         self._database = database
@@ -34,7 +34,9 @@ class Write:
         except sqlite.OperationalError:
             self._database.turns.refuse_own(self._database.path)
             begin(self._connection, self._database.path)
-        return SqliteTransaction(self._connection.cursor())
+        tx = SqliteTransaction(self._connection.cursor())
+        self._clock = self._database.note_clock(tx)
+        return tx
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         if error is None:
@@ -50,6 +52,7 @@ class Write:
         except sqlite.Error as error:
             self._roll_back()
             raise DatabaseUnavailable(f"{self._database.path}: the commit failed: {error}") from error
+        self._database.clock_noted = self._clock
 
     def _roll_back(self) -> None:
         with suppress(sqlite.Error):  # a full disk may have rolled back already

@@ -97,7 +97,13 @@ def _rescue_by_id() -> AbstractContextManager[object]:
         worker.id == bindparam("worker"), bindparam("seen_beat", type_=BigInteger).is_not(None)
     )
     buried = buried.values(ended_at=bindparam("now"), end_reason=bindparam("why"))
-    return patch.object(sql, "BURY_WORKER", Declared(buried, workers.BURY_WORKER.params).compile())
+    found = select(worker.id).where(
+        worker.id == bindparam("worker"), bindparam("seen_beat", type_=BigInteger).is_not(None)
+    )
+    stack = ExitStack()
+    for name, core in (("LOCK_WORKER", found), ("BURY_WORKER", buried)):
+        stack.enter_context(patch.object(sql, name, Declared(core, getattr(workers, name).params).compile()))
+    return stack
 
 
 def _counted_at_failure() -> AbstractContextManager[object]:

@@ -13,8 +13,6 @@ from pqkit.queue import Finished
 from pqkit.states import JobState
 
 STALE_AFTER = 30.0
-# Rules of the audit that read no wall clock: they hold however the clock was set.
-TIMELESS = {"none lost", "finished once", "history whole", "budgets kept"}
 LIVING_KEEP = "the living keep their leases"
 NEIGHBOURS = "neighbours uncharged"
 POISON = "poison set aside"
@@ -63,7 +61,6 @@ class Witness:
         self.jobs: defaultdict[int, Seen] = defaultdict(Seen)
         self.broken: list[Broken] = []
         self.paused: dict[str, int | None] = {}
-        self.clock_was_set = False
 
     def blame(self, rule: str, job_id: int, words: str) -> None:
         self.broken.append(Broken(rule, job_id, words))
@@ -197,8 +194,7 @@ class Witness:
             if not seen.deleted:
                 self._judge_job(job_id, seen, states.get(job_id), runs[job_id], effects[job_id])
         for rule, job_id, words, _ in audit(self._database).findings:
-            if rule in TIMELESS or not self.clock_was_set:
-                self.blame(rule, job_id, f"audit: {words}")
+            self.blame(rule, job_id, f"audit: {words}")
         return self.broken
 
     def _judge_job(self, job_id: int, seen: Seen, stands: Any, runs: int, effects: int) -> None:

@@ -10,17 +10,19 @@ from sqlalchemy import Connection, Executable, RowMapping, Select, literal, null
 
 from pqkit import record
 from pqkit.audit import Certificate, History, Life, Pause, Standing, Surroundings, judge
-from pqkit.crowd import Started, crowded
+from pqkit.crowd import Started, crowded, unset
 from pqkit.db import Database
 from pqkit.models import table
 from pqkit.past import Past, examine
 from pqkit.seal import Seal, Span, spans
 from pqkit.statements.prune import pauses
 from pqkit.states import JobState, Place
+from pqkit.wallclock import Step, WallClock, wall_clock
 
 JOB, READY, DELAYED, LEASE, CLOSED = (table(name) for name in ("job", "ready", "delayed", "lease", "closed"))
 ATTEMPT, ACTION, WORKER, SEAL = (table(name) for name in ("attempt", "action", "worker", "seal"))
-BATCH = 1_000
+CLOCK_STEP = table("clock_step")
+BATCH, SECOND = 1_000, 1_000_000
 
 
 def audit(
@@ -29,21 +31,36 @@ def audit(
     """Judge the jobs queued from ``since`` to ``until`` (microseconds UTC; None for open ends), and what was pruned by
     its seals; with the folder of ``archives`` also by what is archived. Only reads."""
     with database.look() as connection:
-        around = Surroundings(database.now(), _lives(connection), _pauses(connection), _crowded(connection))
+        clock = _clock(database, connection)
+        around = Surroundings(
+            database.now(), _lives(connection), _pauses(connection), _crowded(connection, clock), clock
+        )
         there: list[Span] = []
         certificate = judge(_histories(connection, since, until, there), around)
         examine(certificate, _pruned(database, connection, there), around, archives)
         return certificate
 
 
-def _crowded(connection: Connection) -> Mapping[int, str]:
+def _clock(database: Database, connection: Connection) -> WallClock:
+    """When the wall clock was set; it may have been set just now, and nobody has written since."""
+    columns = select(CLOCK_STEP.c.boot_id, CLOCK_STEP.c.at, CLOCK_STEP.c.ahead).order_by(CLOCK_STEP.c.id)
+    steps = [Step(*row) for row in connection.execute(columns)]
+    boot, reading = database.lease_clock() if steps else ("", 0)
+    now = Step(boot, reading, database.now() - reading)
+    if steps and (steps[-1].boot_id != boot or abs(steps[-1].ahead - now.ahead) >= SECOND):
+        steps.append(now)
+    return wall_clock(steps)
+
+
+def _crowded(connection: Connection, clock: WallClock) -> Mapping[int, str]:
     """Jobs that were claimed against a limit of their queue, by the record of settings and runs."""
     said = select(ACTION.c.at, ACTION.c.verb, ACTION.c.detail).where(ACTION.c.verb.in_(("set_queue", "delete_queue")))
     changes = record.changes(row for row in connection.execute(said.order_by(ACTION.c.id)))
     found: dict[int, str] = {}
     for queue, made in changes.items():
         if any(change.settings.limited for change in made):
-            found |= crowded((Started._make(row) for row in connection.execute(_started(queue))), made)
+            started = (Started._make(row) for row in connection.execute(_started(queue)))
+            found |= crowded(*unset(started, made, clock))
     return found
 
 

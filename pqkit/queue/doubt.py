@@ -43,4 +43,4 @@ class Doubts:
 def returned(claim: Claim, cancel_asked: int | None, now: int, words: str) -> Finished:
     """How a lease ends that nobody makes use of: uncharged, or canceled where that was asked."""
     outcome = released(words) if cancel_asked is None else ended_by(claim, Cancel(words))
-    return Finished(claim, outcome, None, now)
+    return Finished(claim, outcome, None, max(now, claim.claimed_at))

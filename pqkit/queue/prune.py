@@ -17,6 +17,7 @@ from pqkit.seal import Seal, as_text, sealed, spans
 from pqkit.sql import compiled as sql
 from pqkit.sql.text import Statement
 from pqkit.states import FINAL, JobState
+from pqkit.wallclock import Step, wall_clock
 
 Row = dict[str, Any]
 SMALLEST, FIRST, GREATEST = 10, 100, 1_000
@@ -180,4 +181,6 @@ def _by_job(rows: Iterable[Row]) -> dict[int, list[Row]]:
 
 def _surroundings(tx: Transaction, records: Sequence[Row], now: int) -> Surroundings:
     workers = json.dumps(sorted({run["worker_id"] for one in records for run in one["attempts"]}))
-    return Surroundings(now, record.lives(_rows(tx, sql.LIVES_OF, workers)), record.pauses(tx.rows(sql.PAUSES)))
+    steps = [Step(*row) for row in tx.rows(sql.CLOCK_STEPS)]
+    lives = record.lives(_rows(tx, sql.LIVES_OF, workers))
+    return Surroundings(now, lives, record.pauses(tx.rows(sql.PAUSES)), clock=wall_clock(steps))

@@ -225,7 +225,7 @@ class Upkeep:
     def _bury(self, worker: Living, reason: str) -> Rescued | None:
         found = Rescued(worker.name, reason, [], [], [])
         with self._database.write() as tx:
-            if not tx.run(sql.BURY_WORKER, self._database.now(), reason, worker.id, worker.beat):
+            if tx.row(sql.LOCK_WORKER, worker.id, worker.beat) is None:
                 return None  # it has beaten since the look: alive after all
             tx.run(sql.DELETE_WORKER_TASKS, worker.id)
             # Before its jobs are free, for what it ran must not go on beside their next run.
@@ -234,6 +234,8 @@ class Upkeep:
             more = self._free_some(tx, worker.id, found, may_charge=True)
             while more:
                 more = self._free_some(tx, worker.id, found, may_charge=False)
+            # Last, and by the clock as it is now: finishes that were waited for came before it.
+            tx.run(sql.BURY_WORKER, self._database.now(), reason, worker.id, worker.beat)
         return found
 
     def _free(self, worker_id: int, found: Rescued) -> Rescued:
@@ -257,7 +259,8 @@ class Upkeep:
     ) -> list[Finished]:
         now = self._database.now()
         lost = [
-            Finished(c, _lost(c, asked, reason, alone=alone), None, now) for c, asked in map(_claim_and_wish, leases)
+            Finished(c, _lost(c, asked, reason, alone=alone), None, max(now, c.claimed_at))
+            for c, asked in map(_claim_and_wish, leases)
         ]
         settle_each(tx, lost)
         write_crashes(tx, lost)

@@ -1288,6 +1288,16 @@ TASKS_AT_HEAD = Statement(
     ),
 )
 
+LOCK_WORKER = Statement(
+    Text(
+        "SELECT worker.id FROM worker WHERE worker.id = ? AND worker.ended_at IS NULL AND worker.beat = ?",
+    ),
+    Text(
+        "SELECT worker.id FROM worker WHERE worker.id = %s::BIGINT AND worker.ended_at IS NULL AND "
+        "worker.beat = %s::BIGINT FOR UPDATE",
+    ),
+)
+
 BURY_WORKER = Statement(
     Text(
         "UPDATE worker SET ended_at=?, end_reason=? WHERE worker.id = ? AND worker.ended_at IS NULL AND "
@@ -1378,7 +1388,7 @@ HOLDERS = Statement(
         "anon_2.worker_id, NULL AS anon_3, NULL AS anon__1, NULL AS anon__2, NULL AS anon__3, NULL AS "
         "anon__4, NULL AS anon__5, NULL AS anon__6 FROM (SELECT DISTINCT lease.worker_id AS worker_id FROM "
         "lease WHERE NOT (EXISTS (SELECT * FROM worker WHERE worker.id = lease.worker_id AND worker.ended_at "
-        "IS NULL)) LIMIT ? + 0 OFFSET ?) AS anon_2",
+        "IS NULL)) LIMIT ? + 0 OFFSET ?) AS anon_2 ORDER BY 1",
         (0, 1, 2),
         (0,),
     ),
@@ -1389,7 +1399,7 @@ HOLDERS = Statement(
         "anon_2, NULL AS anon__1, NULL AS anon__2, NULL AS anon__3, NULL AS anon__4, NULL AS anon__5, NULL AS "
         "anon__6 FROM (SELECT DISTINCT lease.worker_id AS worker_id FROM lease WHERE NOT (EXISTS (SELECT * "
         "FROM worker WHERE worker.id = lease.worker_id AND worker.ended_at IS NULL)) LIMIT %s::INTEGER + 0) "
-        "AS anon_1",
+        "AS anon_1 ORDER BY 1",
     ),
 )
 
@@ -1501,6 +1511,15 @@ LAST_CLOCK_STEP = Statement(
     ),
     Text(
         "SELECT clock_step.boot_id, clock_step.ahead FROM clock_step ORDER BY clock_step.id DESC LIMIT 1",
+    ),
+)
+
+CLOCK_STEPS = Statement(
+    Text(
+        "SELECT clock_step.boot_id, clock_step.at, clock_step.ahead FROM clock_step ORDER BY clock_step.id",
+    ),
+    Text(
+        "SELECT clock_step.boot_id, clock_step.at, clock_step.ahead FROM clock_step ORDER BY clock_step.id",
     ),
 )
 

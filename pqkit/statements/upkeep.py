@@ -89,7 +89,7 @@ HOLDERS = by_lease_clock(
     lambda clock: union_all(
         select(*LIFE, clock).where(WORKER.c.ended_at.is_(None)),
         select(_orphaned.c.worker_id, *[null()] * len(LIFE)),
-    ),
+    ).order_by(literal_column("1")),
     *("clock", "most"),
 )
 # Who has a duty until when, what time it is, and the living worker that has it.
@@ -138,6 +138,7 @@ CLOCKS_AHEAD = Declared(
 LAST_CLOCK_STEP = Declared(
     select(CLOCK_STEP.c.boot_id, CLOCK_STEP.c.ahead).order_by(CLOCK_STEP.c.id.desc()).limit(literal_column("1"))
 )
+CLOCK_STEPS = Declared(select(CLOCK_STEP.c.boot_id, CLOCK_STEP.c.at, CLOCK_STEP.c.ahead).order_by(CLOCK_STEP.c.id))
 INSERT_CLOCK_STEP = insert_row(CLOCK_STEP, "boot_id", "at", "ahead")
 DELETE_DUTY = delete_by(DUTY, "name", "worker_id", "until")
 

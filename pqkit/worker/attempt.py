@@ -102,7 +102,7 @@ def _commit(database: Database, run: Run, ctx: Context, outcome: Outcome) -> boo
         ctx.opened.rollback()
         return False
     ctx.opened.flush()
-    finish_in(database, ctx.opened, Finished(run.claim, outcome, run.started_at, database.now()))
+    finish_in(database, ctx.opened, Finished(run.claim, outcome, run.started_at, run.moment))
     files, ctx.staged[:] = list(ctx.staged), []  # a commit that is not answered may stand, and then they are needed
     ctx.opened.commit()
     ctx.staged += files

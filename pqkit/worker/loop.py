@@ -198,7 +198,7 @@ class Worker:
         if not claims:
             return
         now = self._database.now()
-        self._give_back([Finished(claim, released(why), None, now) for claim in claims], why)
+        self._give_back([Finished(claim, released(why), None, max(now, claim.claimed_at)) for claim in claims], why)
 
     def _give_back(self, finished: Sequence[Finished], why: str) -> None:
         if not finished:
@@ -264,8 +264,7 @@ class Worker:
 
     def _give_up_running(self) -> None:
         """Handlers in threads that did not give way: write how their attempts ended; the process ends right after."""
-        now = self._database.now()
-        left = [Finished(run.claim, run.outcome_of(Stopped()), run.started_at, now) for run in self._runs()]
+        left = [Finished(run.claim, run.outcome_of(Stopped()), run.started_at, run.moment) for run in self._runs()]
         if left:
             self._leases.exchange(left, 0, alone=False)
             self._tell.ended(left)

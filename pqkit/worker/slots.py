@@ -186,7 +186,7 @@ class Slots:
         del self.running[run.claim.job_id]
         first = not self.any_ended
         ended = self._written if written else self._unwritten
-        ended.append(Finished(run.claim, outcome, run.started_at, self._database.now()))
+        ended.append(Finished(run.claim, outcome, run.started_at, run.moment))
         if first or not self._queued:
             self._wake.set()
 

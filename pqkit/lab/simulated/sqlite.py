@@ -40,6 +40,7 @@ class SimulatedSqlite(SimulatedDatabase, SqliteDatabase):
         for name in [*(table.name for table in reversed(metadata.sorted_tables)), "effect", "sqlite_sequence"]:
             connection.execute(f"DELETE FROM {name}")  # noqa: S608 - names of our own tables
         connection.execute("COMMIT")
+        self.clock_noted = None
 
     def ask(self, text: str, *values: object) -> list[Any]:
         rows: list[Any] = self.connection().execute(text, values).fetchall()
