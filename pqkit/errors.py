@@ -21,6 +21,10 @@ class DatabaseUnavailable(PqkitError):
     """The database cannot be reached or written just now; trying again later may help."""
 
 
+class ForkedWhileOpen(PqkitError):
+    """A process that was forked in the midst of its parent's transaction cannot use the same SQLite file."""
+
+
 class NotFound(PqkitError, LookupError):
     """No such job, queue, task or worker."""
 

@@ -21,33 +21,48 @@ TELL_AFTER = 5.0
 class Write:
     """A class and not a generator: this is entered for every job that is queued alone."""
 
-    __slots__ = ("_connection", "_database")
+    __slots__ = ("_connection", "_database", "_kept")
 
     def __init__(self, database: "SqliteDatabase") -> None:
         self._database = database
 
     def __enter__(self) -> SqliteTransaction:
-        self._connection = self._database.connection()
+        self._kept = self._database.kept()
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._begin()
         except sqlite.OperationalError as error:
             self._begin_patiently(error)
         return SqliteTransaction(self._connection.cursor())
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        if error is None:
-            self._commit()
-            return
-        self._roll_back()
+        try:
+            if error is None:
+                self._commit()
+                return
+            self._roll_back()
+        finally:
+            self._kept.lock.release()
         if is_unavailable(error):
             raise DatabaseUnavailable(f"{self._database.path}: {error}") from error
+
+    def _begin(self) -> None:
+        """With the lock on the connection, which is held until the end and not while another writer is waited for."""
+        self._kept.lock.acquire()
+        try:
+            self._connection = self._database.opened(self._kept)
+            self._connection.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._kept.lock.release()
+            raise
 
     def _commit(self) -> None:
         try:
             self._connection.execute("COMMIT")
         except sqlite.Error as error:
             self._roll_back()
+            self._database.refuse_inherited(self._connection)
             raise DatabaseUnavailable(f"{self._database.path}: the commit failed: {error}") from error
+        self._database.refuse_lost_log(self._connection)
 
     def _roll_back(self) -> None:
         with suppress(sqlite.Error):  # a full disk may have rolled back already
@@ -63,7 +78,7 @@ class Write:
                 told += TELL_AFTER
             time.sleep(random.uniform(*PAUSES))  # noqa: S311 - not a secret
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
+                self._begin()
             except sqlite.OperationalError as again:
                 error = again
             else:

@@ -88,7 +88,7 @@ class Queue:
         self.database = database
         self._inserter = Inserter(database)
         self._group = GroupCommit(database, self._inserter)
-        self._later: AsyncCommit | None = None
+        self._later = AsyncCommit(self._group)
         self._plain_orders: dict[Task[..., Any], Order] = {}
 
     @property
@@ -126,8 +126,6 @@ class Queue:
 
         A call that is cancelled while it waits may have been queued.
         """
-        if self._later is None:
-            self._later = AsyncCommit(self._group)
         return self._job(await self._later.insert(self._order(task, args, options)))
 
     def enqueue_many(
@@ -239,8 +237,7 @@ class Queue:
         return Leases(self.database, name, slots, tasks, [check_name("queue", queue) for queue in queues])
 
     def close(self) -> None:
-        if self._later is not None:
-            self._later.close()
+        self._later.close()
         self.database.close()
 
     def _order(self, task: Task[..., Any] | str, args: dict[str, Any] | None, options: Options) -> Call:
