@@ -218,8 +218,8 @@ def test_connections_do_not_cross_a_fork(queue: Queue) -> None:
     assert sql(queue, "SELECT count(*) FROM job") == [(2,)]
 
 
-def connection_of(queue: Queue) -> int:
+def connection_of(queue: Queue) -> tuple[int, int]:
     """What tells the kept connection from another."""
     with queue.database.write() as tx:
         raw = tx.cursor.connection
-        return raw.info.backend_pid if hasattr(raw, "info") else id(raw)
+        return (raw.info.backend_pid, 0) if hasattr(raw, "info") else (raw.pid, id(raw))
