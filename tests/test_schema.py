@@ -27,7 +27,8 @@ def compared(connection: Connection) -> MigrationContext:
             return True
         return thing.table.name not in {"attempt", "closed", "delayed", "lease"}
 
-    return MigrationContext.configure(connection, opts={"include_object": wanted, "version_table": schema.VERSION_TABLE})
+    opts = {"include_object": wanted, "version_table": schema.VERSION_TABLE}
+    return MigrationContext.configure(connection, opts=opts)
 
 
 def test_the_migrations_lead_to_the_models(queue: Queue) -> None:
