@@ -37,18 +37,21 @@ def _close(handle: Any) -> None:
         handle.closed = True
 
 
-# ``user`` is the thread that has it in use, or keeps it; ``log`` is the write-ahead log that it writes to.
+# ``user`` is the thread that has it in use, or keeps it; ``log`` is the write-ahead log of a connection of the pool.
 _FIELDS = {"close": _close, "closed": False, "pid": 0, "user": 0, "log": None}
 Handle: Any = type("Handle", (sqlite.Connection,), _FIELDS)
 
 
 class Kept:
-    """The connection that one thread keeps. Whoever uses it holds ``lock``; ``opened`` counts how often it was."""
+    """The connection that one thread keeps, with a cursor on it and the log that it writes to. Whoever uses it holds
+    ``lock``; ``opened`` counts how often it was."""
 
-    __slots__ = ("__weakref__", "connection", "lock", "opened")
+    __slots__ = ("__weakref__", "connection", "cursor", "lock", "log", "opened")
 
     def __init__(self) -> None:
         self.connection: Any = None
+        self.cursor: Any = None
+        self.log: File | None = None
         self.lock = threading.RLock()
         self.opened = 0
 
@@ -59,7 +62,7 @@ class Kept:
         try:
             if self.connection is not None and not self.connection.in_transaction:
                 self.connection.close()
-                self.connection = None
+                self.connection = self.cursor = None
         finally:
             self.lock.release()
 
@@ -159,7 +162,7 @@ class Handles(forks.AtFork):
             return [handle for handle in self._all if not handle.closed]
 
     def _refuse_inherited(self) -> None:
-        file = identity(self._path)
+        file = identity(str(self._path))
         if file is None or file in _known:
             return
         if file in _open_files():
@@ -174,10 +177,10 @@ def _deny(*_: object) -> int:
     return _DENY
 
 
-def identity(path: Path) -> File | None:
+def identity(path: str) -> File | None:
     """What tells a file from another one with its name; None where there is none."""
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - asked at each commit, of which a Path is a fiftieth
     except OSError:
         return None
     return found.st_dev, found.st_ino

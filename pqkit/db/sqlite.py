@@ -41,8 +41,8 @@ class SqliteDatabase(Database):
     def __init__(self, path: Path, durability: Durability = "full") -> None:
         self.path = path.absolute()
         super().__init__(str(self.path), f"sqlite:///{self.path}", durability)
-        self._handles = Handles(self.path)
-        self._log = self.path.with_name(f"{self.path.name}-wal")
+        self.handles = Handles(self.path)
+        self._log = f"{self.path}-wal"
         self._first_file: File | None = None
 
     def write(self) -> Write:
@@ -50,12 +50,12 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def read(self) -> Iterator[SqliteTransaction]:
-        with self._used() as connection:
-            connection.execute("BEGIN")
+        with self._used() as kept:
+            kept.connection.execute("BEGIN")
             try:
-                yield SqliteTransaction(connection.cursor())
+                yield SqliteTransaction(kept.connection.cursor())
             finally:
-                connection.execute("ROLLBACK")
+                kept.connection.execute("ROLLBACK")
 
     def join(self, session: "Session") -> SqliteTransaction:
         fairy = session.connection().connection
@@ -79,9 +79,8 @@ class SqliteDatabase(Database):
     def data_version(self) -> int:
         """A number that changes when another connection has committed, and when the thread's own was opened again."""
         try:
-            with self._used() as connection:
-                counted = int(connection.execute("PRAGMA data_version").fetchone()[0])
-            return counted + (self.kept().opened << 32)
+            with self._used() as kept:
+                return int(kept.connection.execute("PRAGMA data_version").fetchone()[0]) + (kept.opened << 32)
         except sqlite.DatabaseError as error:
             raise DatabaseUnavailable(f"{self.path}: {error}") from error
 
@@ -135,8 +134,8 @@ class SqliteDatabase(Database):
         target.touch(0o600, exist_ok=False)
         copy = sqlite.connect(str(target))
         try:
-            with self._used() as connection:
-                connection.backup(copy)
+            with self._used() as kept:
+                kept.connection.backup(copy)
         except sqlite.Error as error:
             target.unlink()
             raise DatabaseUnavailable(f"cannot copy {self.path} to {target}: {error}") from error
@@ -161,12 +160,12 @@ class SqliteDatabase(Database):
         connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
 
     def integrity(self) -> list[str]:
-        with self._used() as connection:
-            found = [row[0] for row in connection.execute("PRAGMA integrity_check").fetchall()]
+        with self._used() as kept:
+            found = [row[0] for row in kept.connection.execute("PRAGMA integrity_check").fetchall()]
         return [] if found == ["ok"] else found
 
     def sizes(self) -> Sizes:
-        return Sizes(_size(self.path), _size(self._log), shutil.disk_usage(self.path.parent).free)
+        return Sizes(_size(self.path), _size(Path(self._log)), shutil.disk_usage(self.path.parent).free)
 
     def software(self) -> str:
         return f"SQLite {driver_version().sqlite}"
@@ -176,7 +175,7 @@ class SqliteDatabase(Database):
 
     def close(self) -> None:
         """Close the connections of all threads and of the pool, but for those in use just now."""
-        self._handles.close_idle()
+        self.handles.close_idle()
         self._first_file = None
 
     def _make_engine(self) -> "Engine":
@@ -186,40 +185,37 @@ class SqliteDatabase(Database):
 
         engine = create_engine(self.url, module=sqlite, creator=self.open)
         watch_pool(engine, self, read_only=READ_ONLY)
-        self._handles.pool = engine
+        self.handles.pool = engine
         return engine
 
-    def kept(self) -> Kept:
-        """What this thread keeps: hold its lock while you use what ``opened`` makes of it."""
-        return self._handles.mine()
-
-    def opened(self, kept: Kept) -> Any:
-        """The kept connection of the driver, in autocommit mode."""
+    def opened(self, kept: Kept) -> Kept:
+        """With the connection of the driver, in autocommit mode."""
         if kept.connection is None:
             kept.connection = self._connect()
+            kept.log, kept.cursor = identity(self._log), kept.connection.cursor()
             kept.opened += 1
-        return kept.connection
+        return kept
 
     def connection(self) -> Any:
         """This thread's kept connection, for a process that does not fork meanwhile."""
-        return self.opened(self.kept())
+        return self.opened(self.handles.mine()).connection
 
     @contextmanager
-    def _used(self) -> Iterator[Any]:
+    def _used(self) -> Iterator[Kept]:
         """This thread's kept connection, which nobody closes meanwhile."""
-        kept = self.kept()
+        kept = self.handles.mine()
         with kept.lock:
             yield self.opened(kept)
 
     def note_log(self, connection: Any) -> None:
-        """Remember the log that this connection has opened."""
+        """Remember the log that a connection of the pool has opened."""
         connection.log = connection.log or identity(self._log)
 
-    def refuse_lost_log(self, connection: Any) -> None:
-        """Raise DatabaseUnavailable where the connection's log is not there any more, or another one: what was written
-        to it may be lost, and nobody may be told that it is kept."""
-        if identity(self._log) != connection.log:
-            self._handles.close_idle()
+    def refuse_lost_log(self, log: File | None) -> None:
+        """Raise DatabaseUnavailable where a connection's log is not there any more, or another one: what was written to
+        it may be lost, and nobody may be told that it is kept."""
+        if identity(self._log) != log:
+            self.handles.close_idle()
             raise DatabaseUnavailable(
                 f"{self._log} was removed or replaced while it was in use: whether this was written is not known"
             )
@@ -236,7 +232,7 @@ class SqliteDatabase(Database):
         return 1  # all are of transaction 0, and who writes them does it alone
 
     def replaced(self) -> bool:
-        return self._first_file is not None and self._first_file != identity(self.path)
+        return self._first_file is not None and self._first_file != identity(str(self.path))
 
     def obstacle(self) -> Obstacle | None:
         """A process that was stopped while it held the write lock: every other writer waits for it."""
@@ -250,11 +246,10 @@ class SqliteDatabase(Database):
         return is_unavailable(error)
 
     def _connect(self) -> Any:
-        self._first_file = self._first_file or identity(self.path)
+        self._first_file = self._first_file or identity(str(self.path))
         try:
             connection = self.open()
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # waits while another mends the log
-            self.note_log(connection)
             # SQLite's own waiting starves: a writer that has waited long looks ever more seldom. ``Write`` looks at
             # random short intervals instead, so that ten busy writers all get their turn.
             connection.execute("PRAGMA busy_timeout=0")
@@ -267,7 +262,7 @@ class SqliteDatabase(Database):
         # mode=rw: SQLite must not make an empty file where somebody has moved the database away.
         file = f"file:{quote(str(self.path))}?mode=rw"
         options = {"timeout": BUSY_TIMEOUT, "isolation_level": None, "check_same_thread": False}
-        connection = self._handles.open(file, **options)
+        connection = self.handles.open(file, **options)
         _prepare(connection, self.durability)
         return connection
 

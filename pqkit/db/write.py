@@ -21,18 +21,18 @@ TELL_AFTER = 5.0
 class Write:
     """A class and not a generator: this is entered for every job that is queued alone."""
 
-    __slots__ = ("_connection", "_database", "_kept")
+    __slots__ = ("_cursor", "_database", "_kept")
 
     def __init__(self, database: "SqliteDatabase") -> None:
         self._database = database
 
     def __enter__(self) -> SqliteTransaction:
-        self._kept = self._database.kept()
+        self._kept = self._database.handles.mine()
         try:
             self._begin()
         except sqlite.OperationalError as error:
             self._begin_patiently(error)
-        return SqliteTransaction(self._connection.cursor())
+        return SqliteTransaction(self._cursor)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         try:
@@ -47,26 +47,27 @@ class Write:
 
     def _begin(self) -> None:
         """With the lock on the connection, which is held until the end and not while another writer is waited for."""
-        self._kept.lock.acquire()
+        kept = self._kept
+        kept.lock.acquire()
         try:
-            self._connection = self._database.opened(self._kept)
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._cursor = kept.cursor or self._database.opened(kept).cursor
+            self._cursor.execute("BEGIN IMMEDIATE")
         except BaseException:
-            self._kept.lock.release()
+            kept.lock.release()
             raise
 
     def _commit(self) -> None:
         try:
-            self._connection.execute("COMMIT")
+            self._cursor.execute("COMMIT")
         except sqlite.Error as error:
             self._roll_back()
-            self._database.refuse_inherited(self._connection)
+            self._database.refuse_inherited(self._cursor.connection)
             raise DatabaseUnavailable(f"{self._database.path}: the commit failed: {error}") from error
-        self._database.refuse_lost_log(self._connection)
+        self._database.refuse_lost_log(self._kept.log)
 
     def _roll_back(self) -> None:
         with suppress(sqlite.Error):  # a full disk may have rolled back already
-            self._connection.execute("ROLLBACK")
+            self._cursor.execute("ROLLBACK")
 
     def _begin_patiently(self, error: sqlite.OperationalError) -> None:
         """Try again at random short intervals: who has waited long must not look more seldom than who comes."""
