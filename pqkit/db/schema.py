@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pqkit.db import forks
 from pqkit.db.database import Database
+from pqkit.db.own_tables import MARKS, OURS, VERSION_TABLE
 from pqkit.db.transaction import Transaction
 from pqkit.errors import SchemaError
 
@@ -16,14 +17,9 @@ VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "000
 HEAD = VERSIONS[-1]
 
 
-VERSION_TABLE = "pqkit_version"
-"""Where the version is; an application's Alembic has ``alembic_version`` beside it."""
 SHARED_TABLE, LAST_SHARED = "alembic_version", "0012"
 """Where it was up to that version. A carried-over database keeps it there for older programs."""
-OURS = "pqkit_schema"
-"""The execution option of a connection that may change the queue's tables."""
 VERSION_TABLES = frozenset({VERSION_TABLE, SHARED_TABLE})
-_MARKS = frozenset({"job", "ready", "lease", "closed"})
 _turn = forks.Mutex()
 
 
@@ -44,7 +40,7 @@ def _find(database: Database) -> Found:
     with database.in_words(), database.read() as tx:
         tables = {name for (name,) in tx.cursor.execute(database.tables).fetchall()}
         found = Found(_version_in(tx, VERSION_TABLE, tables))
-        if found.version is None and tables >= _MARKS:
+        if found.version is None and tables >= MARKS:
             found = Found(_shared_version(tx, tables), own=False)
     if found.version is None and tables - {VERSION_TABLE}:
         _refuse_strangers(database, tables)
@@ -134,7 +130,7 @@ def _carry_over(connection: "Connection") -> None:
     from sqlalchemy import inspect  # noqa: PLC0415 - see migrate
 
     tables = set(inspect(connection).get_table_names())
-    if VERSION_TABLE in tables or SHARED_TABLE not in tables or not tables >= _MARKS:
+    if VERSION_TABLE in tables or SHARED_TABLE not in tables or not tables >= MARKS:
         return
     for statement in (
         f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",

@@ -6,7 +6,8 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from pqkit.db import Database, Durability, connect
+from pqkit.db import Database, Durability, connect, forks
+from pqkit.db.own_tables import guard_own_tables
 from pqkit.db.schema import check, ensure
 from pqkit.errors import NotFound
 from pqkit.queue.batch import Batch, add_member, batch_of
@@ -251,6 +252,9 @@ class Queue:
         return Job(inserted.id, self, inserted.existing)
 
 
+_one_at_a_time = forks.Mutex()
+
+
 @cache
 def _queue(url: str, durability: Durability) -> Queue:
     if not settings().traces:
@@ -281,7 +285,9 @@ def get_queue(url: str | None = None, *, durability: Durability | None = None, c
     """
     if url is None and _stand_ins:
         return _stand_ins[-1]
-    queue = _queue(url or settings().url, durability or settings().durability)
+    with _one_at_a_time:
+        queue = _queue(url or settings().url, durability or settings().durability)
+    guard_own_tables()
     if create:
         ensure(queue.database)
     else:
