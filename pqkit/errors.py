@@ -29,6 +29,10 @@ class WrongClock(PqkitError):
     """This process reads another time than the others on its machine."""
 
 
+class ForkedWhileOpen(PqkitError):
+    """A process that was forked in the midst of its parent's transaction cannot use the same SQLite file."""
+
+
 class NotFound(PqkitError, LookupError):
     """No such job, queue, task or worker."""
 

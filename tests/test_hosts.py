@@ -44,7 +44,7 @@ def test_a_worker_works_on_while_a_newer_release_adds_to_the_schema_and_no_old_o
     assert queue.enqueue(double, {"n": 1}).result(PATIENCE) == 2
     sql(queue, "CREATE TABLE novelty (x INTEGER)")
     sql(queue, "ALTER TABLE job ADD COLUMN novel TEXT")
-    sql(queue, "UPDATE alembic_version SET version_num = '9999'")
+    sql(queue, "UPDATE pqkit_version SET version_num = '9999'")
     assert [queue.enqueue(double, {"n": n}).result(PATIENCE) for n in range(5)] == [0, 2, 4, 6, 8]
     late = fleet.start("late", ready=False)
     wait_until(lambda: late.ended, what="its refusal")

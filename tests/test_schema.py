@@ -27,7 +27,8 @@ def compared(connection: Connection) -> MigrationContext:
             return True
         return thing.table.name not in {"attempt", "closed", "delayed", "lease"}
 
-    return MigrationContext.configure(connection, opts={"include_object": wanted})
+    opts = {"include_object": wanted, "version_table": schema.VERSION_TABLE}
+    return MigrationContext.configure(connection, opts=opts)
 
 
 def test_the_migrations_lead_to_the_models(queue: Queue) -> None:
@@ -88,12 +89,12 @@ def test_a_database_that_has_seen_every_version_keeps_its_jobs_and_runs_them(emp
 
 
 def test_a_newer_schema_is_refused_in_one_line_and_nothing_is_changed(queue: Queue, url: str) -> None:
-    sql(queue, "UPDATE alembic_version SET version_num = '9999'")
+    sql(queue, "UPDATE pqkit_version SET version_num = '9999'")
     for create in (True, False):
         with pytest.raises(SchemaError, match="upgrade pqkit") as refused:
             get_queue(url, create=create)
         assert "\n" not in str(refused.value)
-    assert sql(queue, "SELECT version_num FROM alembic_version") == [("9999",)]
+    assert sql(queue, "SELECT version_num FROM pqkit_version") == [("9999",)]
 
 
 def test_a_database_of_something_else_is_left_alone(empty_url: str) -> None:

@@ -149,6 +149,26 @@ def system(
 
 
 @app.command()
+def forks(
+    *,
+    jobs: Annotated[int, typer.Option(min=1, help="Jobs that producers are told of, at least.")] = 20_000,
+    each: Annotated[int, typer.Option(min=4, help="Jobs of each family of producers.")] = 100,
+    kills: Annotated[int, typer.Option(min=0, help="Parents, children and workers to kill with SIGKILL.")] = 40,
+    seed: Seed = 1,
+    carried: Annotated[
+        bool, typer.Option("--carried", help="The control: open connections are carried over the forks, and jobs lost.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Fork producers and handlers in every way, and kill them, while the queue is open: nothing is lost."""
+    from pqkit.lab.forks import Plan  # noqa: PLC0415
+    from pqkit.lab.forks import forks as experiment  # noqa: PLC0415
+
+    plan = Plan(jobs, each, kills=kills, seed=seed, carried=carried)
+    run_experiment(lambda place, progress: experiment(place, plan, progress), as_json=json)
+
+
+@app.command()
 def backups(*, times: Annotated[int, typer.Option(min=1, help="How many backups.")] = 50, json: AsJson = False) -> None:
     """Back up and restore again and again while workers and producers work: each comes back whole."""
     from pqkit.lab.backups import backups as experiment  # noqa: PLC0415

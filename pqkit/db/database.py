@@ -1,12 +1,14 @@
 """What every database is to the rooms above: verbs that mean the same on SQLite and on PostgreSQL."""
 
-import os
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
+from pqkit.db import forks
+from pqkit.db.own_tables import guard_own_tables
 from pqkit.db.transaction import Transaction
 from pqkit.db.wake import Wake
 from pqkit.errors import DatabaseUnavailable
@@ -35,7 +37,7 @@ class Sizes(NamedTuple):
     free: int | None
 
 
-class Database(ABC):
+class Database(forks.AtFork, ABC):
     """One database. ``name`` is what people are told of it, without secrets; ``url`` opens it again.
 
     The hot path runs on connections of the driver that are kept; the engine is for people's questions and sessions.
@@ -53,18 +55,23 @@ class Database(ABC):
     def __init__(self, name: str, url: str, durability: Durability) -> None:
         self.name, self.url, self.durability = name, url, durability
         self._engine: Engine | None = None
-        self._before_fork: list[Engine] = []
-        self._pid = os.getpid()
+        self._mutex = threading.Lock()
+        self.join_forks()
 
     @property
     def engine(self) -> "Engine":
         """The SQLAlchemy engine, for people's questions and sessions; the hot path never makes it."""
-        if self._engine is not None and self._pid != os.getpid():
-            self._before_fork.append(self._engine)  # its connections are the parent's: they may not even be closed here
-            self._engine = None
-        if self._engine is None:
-            self._engine, self._pid = self._make_engine(), os.getpid()
-        return self._engine
+        forks.notice()
+        with self._mutex:
+            if self._engine is None:
+                self._engine = self._make_engine()
+                guard_own_tables()
+            return self._engine
+
+    def in_child(self) -> None:
+        """The engine's connections are the parent's: they may not even be closed here."""
+        forks.keep_for_ever(self._engine)
+        self._engine, self._mutex = None, threading.Lock()
 
     @contextmanager
     def look(self) -> "Iterator[Connection]":
@@ -181,8 +188,9 @@ class Database(ABC):
         """Rid the hot tables of dead rows that the database itself cannot remove now; a line for each table."""
 
     @abstractmethod
-    def lock_schema(self, connection: "Connection") -> None:
-        """Let only one process at a time change the schema, until the connection's transaction ends."""
+    def change_schema(self) -> AbstractContextManager["Connection"]:
+        """A connection of its own with a transaction begun, in which nobody else changes the schema; whoever comes
+        meanwhile waits."""
 
     @abstractmethod
     def backup(self, target: Path) -> bool:
@@ -243,7 +251,8 @@ class Database(ABC):
 
     def close(self) -> None:
         """Close what this process has open; using the database opens it again."""
-        if self._engine is not None and self._pid == os.getpid():
+        forks.notice()
+        if self._engine is not None:
             self._engine.dispose()
 
     @abstractmethod

@@ -1,9 +1,13 @@
 """Which schema a database has, and bringing it up to this program's. Alembic is imported only when there is work."""
 
+from collections.abc import Collection, Container
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from pqkit.db import forks
 from pqkit.db.database import Database
+from pqkit.db.own_tables import MARKS, OURS, VERSION_TABLE
+from pqkit.db.transaction import Transaction
 from pqkit.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -13,17 +17,58 @@ VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "000
 HEAD = VERSIONS[-1]
 
 
+SHARED_TABLE, LAST_SHARED = "alembic_version", "0012"
+"""Where it was up to that version. A carried-over database keeps it there for older programs."""
+VERSION_TABLES = frozenset({VERSION_TABLE, SHARED_TABLE})
+_turn = forks.Mutex()
+
+
+class Found(NamedTuple):
+    """A schema's version, and whether it is in the queue's own table."""
+
+    version: str | None
+    own: bool = True
+
+
 def version(database: Database) -> str | None:
     """The database's schema version; None for a database that holds nothing of pqkit."""
+    return _find(database).version
+
+
+def _find(database: Database) -> Found:
     # By the driver itself: SQLAlchemy is a third of a worker's start.
     with database.in_words(), database.read() as tx:
         tables = {name for (name,) in tx.cursor.execute(database.tables).fetchall()}
-        if "alembic_version" in tables:
-            found = tx.cursor.execute("SELECT version_num FROM alembic_version").fetchone()
-            return None if found is None else str(found[0])
-    if tables:
+        found = Found(_version_in(tx, VERSION_TABLE, tables))
+        if found.version is None and tables >= MARKS:
+            found = Found(_shared_version(tx, tables), own=False)
+    if found.version is None and tables - {VERSION_TABLE}:
+        _refuse_strangers(database, tables)
+    return found
+
+
+def _version_in(tx: Transaction, table: str, tables: Container[str]) -> str | None:
+    if table not in tables:
+        return None
+    found = tx.cursor.execute(f"SELECT version_num FROM {table}").fetchone()  # noqa: S608 - one of our two names
+    return None if found is None else str(found[0])
+
+
+def _shared_version(tx: Transaction, tables: Container[str]) -> str | None:
+    """The version where it was before; an application's own is none of ours."""
+    found = _version_in(tx, SHARED_TABLE, tables)
+    return found if found in VERSIONS else None
+
+
+def _refuse_strangers(database: Database, tables: Collection[str]) -> None:
+    """An application that keeps its tables by Alembic may share its database with the queue, where no name is taken."""
+    from pqkit.models import metadata  # noqa: PLC0415 - not for a queue that is there
+
+    taken = sorted(metadata.tables.keys() & tables)
+    if SHARED_TABLE not in tables:
         raise SchemaError(f"{database.name} is a database of something else: it has tables and no pqkit version")
-    return None
+    if taken:
+        raise SchemaError(f"{database.name} is a database of something else, which has a table {taken[0]} of its own")
 
 
 def check(database: Database) -> None:
@@ -39,21 +84,22 @@ def check(database: Database) -> None:
 
 
 def ensure(database: Database) -> bool:
-    """Create or upgrade what is needed, once, however many processes start together; True when something was done.
+    """Create or upgrade what is needed, once, however many threads and processes start together; True when something
+    was done.
 
     Raises UnsupportedUrl for a place where a database would break.
     """
     database.refuse_bad_place()
-    if database.exists() and version(database) == HEAD:
-        return False
-    database.create()
-    with database.in_words(), database.engine.begin() as connection:
-        database.lock_schema(connection)  # whoever comes second finds the work done
-        found = version(database)
-        if found == HEAD:
+    with _turn:  # Alembic knows one migration at a time in a process
+        if database.exists() and _find(database) == (HEAD, True):
             return False
-        _refuse_newer(database, found)
-        migrate(connection)
+        database.create()
+        with database.in_words(), database.change_schema() as connection:  # whoever comes second finds the work done
+            found = _find(database)
+            if found == (HEAD, True):
+                return False
+            _refuse_newer(database, found.version)
+            migrate(connection)
     return True
 
 
@@ -69,7 +115,26 @@ def migrate(connection: "Connection", to: str = "head") -> None:
     from alembic import command  # noqa: PLC0415 - costs 0.2 s that a worker's start does not need
     from alembic.config import Config  # noqa: PLC0415
 
+    _carry_over(connection)
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
+    config.attributes["connection"] = connection.execution_options(**{OURS: True})
+    config.attributes["version_table"] = VERSION_TABLE
     command.upgrade(config, to)
+
+
+def _carry_over(connection: "Connection") -> None:
+    """Give a database of before its own table of the version. An older program must not upgrade it once more: for such
+    it stands where it stood, at the last version that they know."""
+    from sqlalchemy import inspect  # noqa: PLC0415 - see migrate
+
+    tables = set(inspect(connection).get_table_names())
+    if VERSION_TABLE in tables or SHARED_TABLE not in tables or not tables >= MARKS:
+        return
+    for statement in (
+        f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+        f"INSERT INTO {VERSION_TABLE} SELECT version_num FROM {SHARED_TABLE}",  # noqa: S608 - our own names
+        f"UPDATE {SHARED_TABLE} SET version_num = '{LAST_SHARED}' WHERE version_num < '{LAST_SHARED}'",  # noqa: S608 - see above
+    ):
+        connection.exec_driver_sql(statement)

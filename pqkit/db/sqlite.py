@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pqkit.db import clock, told
+from pqkit.db.create import create
 from pqkit.db.database import Database, Durability, Obstacle, Sizes
 from pqkit.db.disk import refuse_network
 from pqkit.db.driver import driver_version, is_unavailable, sqlite
+from pqkit.db.handles import File, Handles, Kept, identity
 from pqkit.db.holder import write_lock_holder
 from pqkit.db.transaction import SqliteTransaction
 from pqkit.db.turns import Turns
 from pqkit.db.wake import LogWake
 from pqkit.db.write import Write
-from pqkit.errors import DatabaseUnavailable, ForeignSession
-from pqkit.files import private_folder
+from pqkit.errors import DatabaseUnavailable, ForeignSession, ForkedWhileOpen
 from pqkit.sql import compiled as sql
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ READ_ONLY = "pqkit_read_only"
 BUSY_TIMEOUT = 5.0
 SET_BY = 500_000
 """Microseconds by which the wall clock moves only where it is set, or the machine slept."""
+LONGEST_CHANGE = 120_000
+"""Milliseconds that one waits for another's migration."""
 
 
 class SqliteDatabase(Database):
@@ -43,8 +45,9 @@ class SqliteDatabase(Database):
     def __init__(self, path: Path, durability: Durability = "full") -> None:
         self.path = path.absolute()
         super().__init__(str(self.path), f"sqlite:///{self.path}", durability)
-        self._kept = threading.local()
-        self._first_file: tuple[int, int] | None = None
+        self.handles = Handles(self.path)
+        self._log = f"{self.path}-wal"
+        self._first_file: File | None = None
         self.turns = Turns()
         self.clock_noted: tuple[str, int] | None = None
 
@@ -53,12 +56,12 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def read(self) -> Iterator[SqliteTransaction]:
-        connection = self.connection()
-        connection.execute("BEGIN")
-        try:
-            yield SqliteTransaction(connection.cursor())
-        finally:
-            connection.execute("ROLLBACK")
+        with self._used() as kept:
+            kept.connection.execute("BEGIN")
+            try:
+                yield SqliteTransaction(kept.connection.cursor())
+            finally:
+                kept.connection.execute("ROLLBACK")
 
     def join(self, session: "Session") -> SqliteTransaction:
         fairy = session.connection().connection
@@ -98,9 +101,10 @@ class SqliteDatabase(Database):
         return last[0], last[1]
 
     def data_version(self) -> int:
-        """A number that changes when another connection has committed."""
+        """A number that changes when another connection has committed, and when the thread's own was opened again."""
         try:
-            return int(self.connection().execute("PRAGMA data_version").fetchone()[0])
+            with self._used() as kept:
+                return int(kept.connection.execute("PRAGMA data_version").fetchone()[0]) + (kept.opened << 32)
         except sqlite.DatabaseError as error:
             raise DatabaseUnavailable(f"{self.path}: {error}") from error
 
@@ -132,17 +136,8 @@ class SqliteDatabase(Database):
         return self.path.exists()
 
     def create(self) -> None:
-        """An empty database in WAL mode, private to its owner, whose directory entry is on disk."""
-        folder = self.path.parent
         try:
-            private_folder(folder)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            connection = sqlite.connect(str(self.path), isolation_level=None, timeout=30)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.close()
-            folder_fd = os.open(folder, os.O_RDONLY)
-            os.fsync(folder_fd)
-            os.close(folder_fd)
+            create(self.path)
         except (OSError, sqlite.DatabaseError) as error:
             raise DatabaseUnavailable(f"cannot create {self.path}: {error}") from error
 
@@ -150,14 +145,21 @@ class SqliteDatabase(Database):
         """What is deleted leaves free pages."""
         return []
 
-    def lock_schema(self, connection: "Connection") -> None:
-        """BEGIN IMMEDIATE has done it."""
+    @contextmanager
+    def change_schema(self) -> "Iterator[Connection]":
+        with self.engine.connect() as connection:
+            connection.detach()
+            handle: Any = connection.connection.dbapi_connection
+            handle.execute(f"PRAGMA busy_timeout={LONGEST_CHANGE}")
+            with connection.begin():
+                yield connection
 
     def backup(self, target: Path) -> bool:
         target.touch(0o600, exist_ok=False)
         copy = sqlite.connect(str(target))
         try:
-            self.connection().backup(copy)
+            with self._used() as kept:
+                kept.connection.backup(copy)
         except sqlite.Error as error:
             target.unlink()
             raise DatabaseUnavailable(f"cannot copy {self.path} to {target}: {error}") from error
@@ -182,12 +184,12 @@ class SqliteDatabase(Database):
         connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
 
     def integrity(self) -> list[str]:
-        found = [row[0] for row in self.connection().execute("PRAGMA integrity_check").fetchall()]
+        with self._used() as kept:
+            found = [row[0] for row in kept.connection.execute("PRAGMA integrity_check").fetchall()]
         return [] if found == ["ok"] else found
 
     def sizes(self) -> Sizes:
-        log = self.path.with_name(f"{self.path.name}-wal")
-        return Sizes(_size(self.path), _size(log), shutil.disk_usage(self.path.parent).free)
+        return Sizes(_size(self.path), _size(Path(self._log)), shutil.disk_usage(self.path.parent).free)
 
     def software(self) -> str:
         return f"SQLite {driver_version().sqlite}"
@@ -196,48 +198,65 @@ class SqliteDatabase(Database):
         """A file always answers, if only that it is locked."""
 
     def close(self) -> None:
-        """Close this thread's connection and the pool; other threads' connections close with their threads."""
-        connection = self._kept.__dict__.pop("connection", None)
-        if connection is not None:
-            connection.close()
+        """Close the connections of all threads and of the pool, but for those in use just now."""
+        self.handles.close_idle()
         self._first_file = None
-        super().close()
 
     def _make_engine(self) -> "Engine":
-        from sqlalchemy import create_engine, event  # noqa: PLC0415 - see Database.session
+        from sqlalchemy import create_engine  # noqa: PLC0415 - see Database.session
+
+        from pqkit.db.pool import watch_pool  # noqa: PLC0415
 
         # No limit: a session waits for the write lock, and not for another session's connection.
         engine = create_engine(self.url, module=sqlite, creator=self.open, max_overflow=-1)
-
-        @event.listens_for(engine, "begin")
-        def begun(connection: "Connection") -> None:
-            # IMMEDIATE: a read that turns into a write fails at once when another writer was faster.
-            if connection.get_execution_options().get(READ_ONLY):
-                connection.exec_driver_sql("BEGIN")
-            else:
-                self._begin_in_turn(connection.connection.driver_connection)
-
-        @event.listens_for(engine, "close")
-        def closed(connection: Any, _record: object) -> None:
-            self.turns.forget(connection)
-
+        watch_pool(engine, self, read_only=READ_ONLY)
+        self.handles.pool = engine
         return engine
 
-    def _begin_in_turn(self, connection: Any) -> None:
+    def begin_in_turn(self, connection: Any) -> None:
+        """Begin the write transaction of a session when its turn has come."""
         connection.execute("PRAGMA busy_timeout=0")  # see _connect
         try:
             self.turns.begin(connection, self.path)
         finally:
             connection.execute(f"PRAGMA busy_timeout={round(BUSY_TIMEOUT * 1000)}")
 
+    def opened(self, kept: Kept) -> Kept:
+        """With the connection of the driver, in autocommit mode."""
+        if kept.connection is None:
+            kept.connection = self._connect()
+            kept.log, kept.cursor = identity(self._log), kept.connection.cursor()
+            kept.opened += 1
+        return kept
+
     def connection(self) -> Any:
-        """This thread's kept connection of the driver, in autocommit mode."""
-        kept = self._kept.__dict__
-        if kept.get("pid") != os.getpid():  # a connection must not cross a fork
-            kept["connection"], kept["pid"] = self._connect(), os.getpid()
-        elif "connection" not in kept:
-            kept["connection"] = self._connect()
-        return kept["connection"]
+        """This thread's kept connection, for a process that does not fork meanwhile."""
+        return self.opened(self.handles.mine()).connection
+
+    @contextmanager
+    def _used(self) -> Iterator[Kept]:
+        """This thread's kept connection, which nobody closes meanwhile."""
+        kept = self.handles.mine()
+        with kept.lock:
+            yield self.opened(kept)
+
+    def note_log(self, connection: Any) -> None:
+        """Remember the log that a connection of the pool has opened."""
+        connection.log = connection.log or identity(self._log)
+
+    def refuse_lost_log(self, log: File | None) -> None:
+        """Raise DatabaseUnavailable where a connection's log is not there any more, or another one: what was written to
+        it may be lost, and nobody may be told that it is kept."""
+        if identity(self._log) != log:
+            self.handles.close_idle()
+            raise DatabaseUnavailable(
+                f"{self._log} was removed or replaced while it was in use: whether this was written is not known"
+            )
+
+    def refuse_inherited(self, connection: Any) -> None:
+        """Raise ForkedWhileOpen where a transaction was begun by the parent of this process."""
+        if connection.pid != os.getpid():
+            raise ForkedWhileOpen(f"{self.path}: this process was forked in the midst of its parent's transaction")
 
     def triggers(self, *, on: bool) -> list[str]:
         return told.begin_on_sqlite() if on else told.end_on_sqlite()
@@ -246,7 +265,7 @@ class SqliteDatabase(Database):
         return 1  # all are of transaction 0, and who writes them does it alone
 
     def replaced(self) -> bool:
-        return self._first_file is not None and self._first_file != self._file()
+        return self._first_file is not None and self._first_file != identity(str(self.path))
 
     def obstacle(self) -> Obstacle | None:
         """A process that was stopped while it held the write lock: every other writer waits for it."""
@@ -259,15 +278,8 @@ class SqliteDatabase(Database):
     def is_unavailable(self, error: object) -> bool:
         return is_unavailable(error)
 
-    def _file(self) -> tuple[int, int] | None:
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
-
     def _connect(self) -> Any:
-        self._first_file = self._first_file or self._file()
+        self._first_file = self._first_file or identity(str(self.path))
         try:
             connection = self.open()
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # waits while another mends the log
@@ -282,7 +294,8 @@ class SqliteDatabase(Database):
         """A new connection of the driver."""
         # mode=rw: SQLite must not make an empty file where somebody has moved the database away.
         file = f"file:{quote(str(self.path))}?mode=rw"
-        connection = sqlite.connect(file, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        options = {"timeout": BUSY_TIMEOUT, "isolation_level": None, "check_same_thread": False}
+        connection = self.handles.open(file, **options)
         _prepare(connection, self.durability)
         return connection
 

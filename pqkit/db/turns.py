@@ -10,10 +10,11 @@ from typing import Any
 
 from pqkit.db import write
 from pqkit.db.driver import sqlite
+from pqkit.db.forks import AtFork
 from pqkit.errors import DatabaseUnavailable, LockTimeout
 
 
-class Turns:
+class Turns(AtFork):
     """Only the first session that waits competes with the queue's own short writes.
 
     Were there thirty, a heartbeat would have one chance in thirty each time that one of them ends, and the worker would
@@ -21,6 +22,10 @@ class Turns:
     """
 
     def __init__(self) -> None:
+        self.in_child()
+        self.join_forks()
+
+    def in_child(self) -> None:
         self._guard = threading.Lock()
         self._waiting: deque[threading.Event] = deque()
         self._begun: dict[Any, int] = {}
@@ -30,7 +35,7 @@ class Turns:
         """Begin a session's write transaction when its turn has come; errors as for ``write.begin``."""
         self.refuse_own(path)
         with self._turn(path):
-            write.begin(connection, path)
+            write.begin(lambda: connection.execute("BEGIN IMMEDIATE"), path)
         self._begun[connection] = threading.get_ident()
         self._of_thread.last = connection
 

@@ -2,9 +2,10 @@
 
 import random
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pqkit.db.driver import is_busy, is_unavailable, sqlite
 from pqkit.db.holder import write_lock_holder
@@ -22,52 +23,73 @@ TELL_AFTER = 5.0
 class Write:
     """A class and not a generator: this is entered for every job that is queued alone."""
 
-    __slots__ = ("_clock", "_connection", "_database")
+    __slots__ = ("_clock", "_cursor", "_database", "_kept")
 
     def __init__(self, database: "SqliteDatabase") -> None:
         self._database = database
 
     def __enter__(self) -> SqliteTransaction:
-        self._connection = self._database.connection()
+        self._kept = self._database.handles.mine()
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite.OperationalError:
+            self._begin()
+        except sqlite.OperationalError as error:
             self._database.turns.refuse_own(self._database.path)
-            begin(self._connection, self._database.path)
-        tx = SqliteTransaction(self._connection.cursor())
-        self._clock = self._database.note_clock(tx)
+            _begin_patiently(self._begin, self._database.path, error)
+        tx = SqliteTransaction(self._cursor)
+        try:
+            self._clock = self._database.note_clock(tx)
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
         return tx
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        if error is None:
-            self._commit()
-            return
-        self._roll_back()
+        try:
+            if error is None:
+                self._commit()
+                return
+            self._roll_back()
+        finally:
+            self._kept.lock.release()
         if is_unavailable(error):
             raise DatabaseUnavailable(f"{self._database.path}: {error}") from error
 
+    def _begin(self) -> None:
+        """With the lock on the connection, which is held until the end and not while another writer is waited for."""
+        kept = self._kept
+        kept.lock.acquire()
+        try:
+            self._cursor = kept.cursor or self._database.opened(kept).cursor
+            self._cursor.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            kept.lock.release()
+            raise
+
     def _commit(self) -> None:
         try:
-            self._connection.execute("COMMIT")
+            self._cursor.execute("COMMIT")
         except sqlite.Error as error:
             self._roll_back()
+            self._database.refuse_inherited(self._cursor.connection)
             raise DatabaseUnavailable(f"{self._database.path}: the commit failed: {error}") from error
+        self._database.refuse_lost_log(self._kept.log)
         self._database.clock_noted = self._clock
 
     def _roll_back(self) -> None:
         with suppress(sqlite.Error):  # a full disk may have rolled back already
-            self._connection.execute("ROLLBACK")
+            self._cursor.execute("ROLLBACK")
 
 
-def begin(connection: Any, path: Path) -> None:
-    """Begin a write transaction. Raises LockTimeout after a minute, DatabaseUnavailable for other trouble."""
+def begin(attempt: Callable[[], object], path: Path) -> None:
+    """Begin a write transaction by ``attempt``. Raises LockTimeout after a minute, DatabaseUnavailable for other
+    trouble."""
     try:
-        connection.execute("BEGIN IMMEDIATE")
+        attempt()
     except sqlite.OperationalError as error:
-        _begin_patiently(connection, path, error)
+        _begin_patiently(attempt, path, error)
 
 
-def _begin_patiently(connection: Any, path: Path, error: BaseException) -> None:
+def _begin_patiently(attempt: Callable[[], object], path: Path, error: BaseException) -> None:
     """Try again at random short intervals: who has waited long must not look more seldom than who comes."""
     begun = time.monotonic()
     told = TELL_AFTER
@@ -77,7 +99,7 @@ def _begin_patiently(connection: Any, path: Path, error: BaseException) -> None:
             told += TELL_AFTER
         time.sleep(random.uniform(*PAUSES))  # noqa: S311 - not a secret
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            attempt()
         except sqlite.OperationalError as again:
             error = again
         else:

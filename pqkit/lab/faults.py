@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, bindparam, delete, func
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from pqkit.db import Transaction, clock
+from pqkit.db.handles import Handles
 from pqkit.errors import DatabaseUnavailable, NotFound
 from pqkit.limits import PLAIN
 from pqkit.outcome import HELD
@@ -135,6 +136,12 @@ def _with_hope() -> None:
     patch.object(Forgotten, "found", lambda _: []).start()
 
 
+def _with_open_connections() -> None:
+    """Connections to a SQLite file stay open over a fork, and a child opens others beside them."""
+    for name in ("before_fork", "after_fork", "_refuse_inherited"):
+        setattr(Handles, name, _nothing)
+
+
 def _without_limits() -> None:
     """A claim asks for no limit of a queue that has some."""
     honest = limited._room  # noqa: SLF001
@@ -164,6 +171,7 @@ WITHOUT: dict[str, Callable[[], None]] = {
     "no_fence": _without_any_fence,
     "strange_pids": _with_strange_pids,
     "hopeful": _with_hope,
+    "carried": _with_open_connections,
     "unlimited": _without_limits,
     "impatient": _without_patience,
     "unwatched": partial(_take_away, (Heart, "watch")),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pqkit import Context, Fail, Snooze, task
@@ -101,6 +102,14 @@ def effect(*, ctx: Context) -> None:
 
     effects = table(EFFECTS, column("job_id"), column("attempt"))
     ctx.session.connection().execute(insert(effects).values(job_id=ctx.job_id, attempt=ctx.attempt))
+
+
+@task("lab.fork")
+def fork(way: str, folder: str) -> None:
+    """Have a process that this handler forks queue two jobs, in a way of ``pqkit.lab.forking``."""
+    from pqkit.lab.forking import WAYS, child  # noqa: PLC0415 - its cost is for who forks
+
+    WAYS[way](partial(child, Path(folder), 2, None))()
 
 
 @task("lab.hold")

@@ -6,7 +6,8 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from pqkit.db import Database, Durability, connect
+from pqkit.db import Database, Durability, connect, forks
+from pqkit.db.own_tables import guard_own_tables
 from pqkit.db.schema import check, ensure
 from pqkit.errors import NotFound
 from pqkit.queue.batch import Batch, add_member, batch_of
@@ -88,7 +89,7 @@ class Queue:
         self.database = database
         self._inserter = Inserter(database)
         self._group = GroupCommit(database, self._inserter)
-        self._later: AsyncCommit | None = None
+        self._later = AsyncCommit(self._group)
         self._plain_orders: dict[Task[..., Any], Order] = {}
 
     @property
@@ -126,8 +127,6 @@ class Queue:
 
         A call that is cancelled while it waits may have been queued.
         """
-        if self._later is None:
-            self._later = AsyncCommit(self._group)
         return self._job(await self._later.insert(self._order(task, args, options)))
 
     def enqueue_many(
@@ -239,8 +238,7 @@ class Queue:
         return Leases(self.database, name, slots, tasks, [check_name("queue", queue) for queue in queues])
 
     def close(self) -> None:
-        if self._later is not None:
-            self._later.close()
+        self._later.close()
         self.database.close()
 
     def _order(self, task: Task[..., Any] | str, args: dict[str, Any] | None, options: Options) -> Call:
@@ -252,6 +250,9 @@ class Queue:
 
     def _job(self, inserted: Inserted) -> Job:
         return Job(inserted.id, self, inserted.existing)
+
+
+_one_at_a_time = forks.Mutex()
 
 
 @cache
@@ -284,7 +285,9 @@ def get_queue(url: str | None = None, *, durability: Durability | None = None, c
     """
     if url is None and _stand_ins:
         return _stand_ins[-1]
-    queue = _queue(url or settings().url, durability or settings().durability)
+    with _one_at_a_time:
+        queue = _queue(url or settings().url, durability or settings().durability)
+    guard_own_tables()
     if create:
         ensure(queue.database)
     else:

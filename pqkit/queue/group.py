@@ -1,12 +1,11 @@
 """Group commit: whoever inserts at the same moment shares a transaction, and nobody returns before it is on disk."""
 
 import asyncio
-import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from pqkit.db import Database
+from pqkit.db import Database, forks
 from pqkit.errors import DatabaseUnavailable
 from pqkit.queue.insert import Call, Inserted, Inserter
 
@@ -36,7 +35,7 @@ class _Waiting:
         return self.inserted
 
 
-class GroupCommit:
+class GroupCommit(forks.AtFork):
     """Who comes while nobody commits, commits at once and alone. Who comes meanwhile waits, and the first of those
     commits for all of them: the disk is asked once for a whole group.
     """
@@ -45,12 +44,12 @@ class GroupCommit:
 
     def __init__(self, database: Database, inserter: Inserter) -> None:
         self._database, self._inserter = database, inserter
-        self._begin_anew()
+        self.in_child()
+        self.join_forks()
 
     def insert(self, calls: Sequence[Call]) -> list[Inserted]:
         """Insert and commit ``calls``, all or none. Raises what the database raises, for these alone."""
-        if self._pid != os.getpid():  # whoever led before a fork does not lead here
-            self._begin_anew()
+        forks.notice()
         with self._mutex:
             mine = _Waiting(calls) if self._led else None
             self._led = True
@@ -58,8 +57,9 @@ class GroupCommit:
                 self._waiting.append(mine)
         return self._insert_alone(calls) if mine is None else self._insert_with_others(mine)
 
-    def _begin_anew(self) -> None:
-        self._mutex, self._pid = threading.Lock(), os.getpid()
+    def in_child(self) -> None:
+        """Whoever led before a fork does not lead in the child."""
+        self._mutex = threading.Lock()
         self._waiting: list[_Waiting] = []
         self._led = False
 
@@ -136,16 +136,22 @@ def _fail(group: Sequence[_Waiting], words: str) -> None:
         each.error = DatabaseUnavailable(words)
 
 
-class AsyncCommit:
+class AsyncCommit(forks.AtFork):
     """Group commit for coroutines: those of one turn of the loop go together, through one thread of their own."""
 
     def __init__(self, group: GroupCommit) -> None:
         self._group = group
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="enqueue")
+        self.in_child()
+        self.join_forks()
+
+    def in_child(self) -> None:
+        """Neither the thread nor what waits for it comes along through a fork."""
+        self._thread = _one_thread()
         self._mutex = threading.Lock()
         self._pending: list[tuple[Call, asyncio.Future[Inserted]]] = []
 
     async def insert(self, call: Call) -> Inserted:
+        forks.notice()
         future = asyncio.get_running_loop().create_future()
         with self._mutex:
             self._pending.append((call, future))
@@ -155,7 +161,10 @@ class AsyncCommit:
         return await asyncio.shield(future)
 
     def close(self) -> None:
+        """Wait for what was asked for."""
+        forks.notice()
         self._thread.shutdown()
+        self._thread = _one_thread()
 
     def _commit(self) -> None:
         with self._mutex:
@@ -168,6 +177,10 @@ class AsyncCommit:
         else:
             for (_, future), each in zip(pending, inserted, strict=True):
                 future.get_loop().call_soon_threadsafe(_end, future, each, None)
+
+
+def _one_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="enqueue")
 
 
 def _end(future: "asyncio.Future[Inserted]", inserted: Inserted | None, error: Exception | None) -> None:

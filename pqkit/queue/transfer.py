@@ -46,8 +46,7 @@ def copy(
     schema.check(source)
     schema.ensure(target)
     copied = Copied()
-    with source.look() as reading, target.in_words(), target.engine.begin() as writing:
-        target.lock_schema(writing)
+    with source.look() as reading, target.in_words(), target.change_schema() as writing:
         _refuse_full(target, writing)
         total = sum(_count(reading, one) for one in metadata.sorted_tables)
         for one in metadata.sorted_tables:

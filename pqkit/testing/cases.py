@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import MetaData, select
 
+from pqkit.db import schema
 from pqkit.files import private_folder
 from pqkit.models import metadata
 from pqkit.queries import Filter, ids, job
@@ -129,7 +130,7 @@ def _look(place: Path) -> Snapshot:
     if others:
         found["jobs it queued"] = "\n".join(sorted(f"{one.task} {one.args} in {one.queue}" for one in others))
     theirs = MetaData()
-    theirs.reflect(queue.engine, only=lambda name, _: name not in metadata.tables and name != "alembic_version")
+    theirs.reflect(queue.engine, only=lambda name, _: name not in metadata.tables and name not in schema.VERSION_TABLES)
     with queue.engine.connect() as connection:
         for one in theirs.sorted_tables:
             rows = connection.execute(select(one)).all()

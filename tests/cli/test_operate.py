@@ -212,7 +212,7 @@ def test_a_backup_is_a_checked_copy_and_overwrites_nothing(pqkit, queue, tmp_pat
 @pytest.mark.sqlite
 def test_a_newer_schema_is_refused(pqkit, queue):
     with sqlite3.connect(queue.database.path) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE pqkit_version SET version_num = '9999'")
     for command in (("jobs", "list"), ("enqueue", "add"), ("db", "upgrade"), ("db", "check")):
         refused = pqkit(*command)
         assert refused.is_one_clear_line

@@ -7,6 +7,7 @@ from pqkit.models import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
+    version_table=context.config.attributes["version_table"],
     transactional_ddl=True,
     render_as_batch=True,
 )

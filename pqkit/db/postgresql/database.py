@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LOOK = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # Tells two databases apart: the server's life, the database, and the tables that an unqualified name means there.
-IDENTITY = "SELECT pg_postmaster_start_time(), current_database(), to_regclass('alembic_version')::oid"
+IDENTITY = "SELECT pg_postmaster_start_time(), current_database(), to_regclass('job')::oid"
 COUNTERS = (
     "SELECT d.refobjid::regclass::text, s.last_value FROM pg_sequences s "
     "JOIN pg_depend d ON d.objid = format('%I.%I', s.schemaname, s.sequencename)::regclass AND d.deptype = 'i' "
@@ -180,8 +180,11 @@ class PostgresDatabase(Database):
     def create(self) -> None:
         """The database is the server's to make: a missing one is an error that says so."""
 
-    def lock_schema(self, connection: "Connection") -> None:
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('pqkit schema'))")
+    @contextmanager
+    def change_schema(self) -> "Iterator[Connection]":
+        with self.engine.begin() as connection:
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('pqkit schema'))")
+            yield connection
 
     def backup(self, target: Path) -> bool:  # noqa: ARG002 - its rows are copied, table by table
         return False

@@ -14,6 +14,7 @@ import psycopg
 from psycopg import Cursor
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from pqkit.db import forks
 from pqkit.db.postgresql.clock import MICROSECONDS, local
 from pqkit.db.postgresql.opener import HOT, Connection, Opener
 from pqkit.sql.text import Values
@@ -27,14 +28,14 @@ BEGIN_ANEW = 3.0
 logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # what it would say is raised in words, once
 
 
-class Kept:
+class Kept(forks.AtFork):
     """The kept connections of one database in this process. Raises psycopg's errors."""
 
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
         self._pool: ConnectionPool[Connection] | None = None
-        self._abandoned: list[object] = []
-        self._begin_anew()
+        self._begin()
+        self.join_forks()
 
     def begin(self, text: str) -> Connection:
         """A connection with a transaction begun by ``text``; give it back with ``put``."""
@@ -72,8 +73,9 @@ class Kept:
 
     def put(self, connection: Connection) -> None:
         """Give a connection back; a broken one is replaced."""
-        self._lent.discard(connection)
-        self._opened().putconn(connection)
+        if connection in self._lent:  # and not the parent's
+            self._lent.discard(connection)
+            self._opened().putconn(connection)
 
     def give_up(self) -> None:
         """Break the connections that are in use, and open no others: nobody waits any longer for what does not come."""
@@ -85,9 +87,10 @@ class Kept:
                 wire.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        forks.notice()
         with self._mutex:
             if self._pool is not None:
-                _close_here(self._pool, self._pid)
+                self._pool.close()
             self._pool = None
 
     def _alone(self, text: str, values: Values, answer: Callable[[Cursor[Any]], T]) -> T:
@@ -125,18 +128,21 @@ class Kept:
         return connection
 
     def _opened(self) -> "ConnectionPool[Connection]":
-        if self._pid != os.getpid():
-            self._begin_anew()
+        forks.notice()
         with self._mutex:
             if self._pool is None:
                 self._opener.open(HOT).close()  # a refusal is raised at once, and not when the pool gives up
                 self._pool = self._new_pool()
             return self._pool
 
-    def _begin_anew(self) -> None:
-        """Connections must not cross a fork. Closing them here would end the parent's, and so would collecting them."""
-        self._abandoned.append(self._pool)
-        self._pool, self._pid, self._mutex = None, os.getpid(), threading.Lock()
+    def in_child(self) -> None:
+        """The pool's connections are the parent's; its threads are not here, and its locks may be held by them."""
+        forks.keep_for_ever(self._pool)
+        self._pool = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._mutex = threading.Lock()
         self._lent = set[Connection]()
         self._given_up = False
 
@@ -153,7 +159,7 @@ class Kept:
             num_workers=1,
             open=True,
         )
-        weakref.finalize(self, _close_here, pool, self._pid)
+        weakref.finalize(self, _close_here, pool, os.getpid())
         return pool
 
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 import psycopg
 
+from pqkit.db import forks
 from pqkit.db.postgresql.opener import CALM, Connection, Opener
 from pqkit.db.postgresql.transaction import CHANNEL
 from pqkit.db.wake import Wake
@@ -41,18 +42,18 @@ class NotifiedWake(Wake):
         super().close()
 
 
-class Listener:
+class Listener(forks.AtFork):
     """Its thread and its connection are there while somebody in this process waits. ``heard`` counts announcements."""
 
     _thread: threading.Thread | None
 
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
-        self._begin_anew()
+        self.in_child()
+        self.join_forks()
 
     def add(self, wake: NotifiedWake) -> None:
-        if self._pid != os.getpid():  # the thread did not come along through the fork
-            self._begin_anew()
+        forks.notice()
         with self._mutex:
             self._wakes.add(wake)
             if self._thread is None:
@@ -63,9 +64,10 @@ class Listener:
         with self._mutex:
             self._wakes.discard(wake)
 
-    def _begin_anew(self) -> None:
+    def in_child(self) -> None:
+        """The thread does not come along through a fork."""
         self.heard = 0
-        self._pid, self._mutex = os.getpid(), threading.Lock()
+        self._mutex = threading.Lock()
         self._wakes: set[NotifiedWake] = set()
         self._thread = None
 

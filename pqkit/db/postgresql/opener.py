@@ -1,9 +1,13 @@
 """Opening connections: how they are set up, and what is learnt of the server on the way."""
 
+import os
+import socket
+import weakref
 from typing import Any
 
 import psycopg
 
+from pqkit.db import forks
 from pqkit.db.database import Durability
 from pqkit.db.postgresql.address import Address
 from pqkit.db.postgresql.clock import MICROSECONDS, ServerClock, local
@@ -23,14 +27,28 @@ PREPARE_AFTER = 3
 SHORT = "2"
 
 
-class Opener:
-    """Opens connections to one address. ``pooled`` says that the last one went through a pooler such as PgBouncer."""
+class Opener(forks.AtFork):
+    """Opens connections to one address. ``pooled`` says that the last one went through a pooler such as PgBouncer.
+
+    A child has its parent's sockets. What it wrote to them, if only a farewell, would be the parent's word to the
+    server: so each of them becomes one of the child's own whose other end is closed.
+    """
 
     def __init__(self, address: Address, durability: Durability) -> None:
         self.clock = ServerClock()
         self.pooled = False
+        self._opened: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._address = address
         self._synchronous = {"synchronous_commit": "on" if durability == "full" else "off"}
+        self.join_forks()
+
+    def in_child(self) -> None:
+        for connection in [connection for connection in self._opened if not connection.closed]:
+            dead, other_end = socket.socketpair()
+            with dead, other_end:
+                os.dup2(dead.fileno(), connection.fileno(), inheritable=False)
+            forks.keep_for_ever(connection)
+        self._opened = weakref.WeakSet()
 
     def open(self, values: Values) -> Connection:
         """A new connection in autocommit mode, set up with ``values``. Raises psycopg's errors."""
@@ -48,6 +66,7 @@ class Opener:
 
     def set_up(self, connection: Connection, values: Values) -> None:
         """Set ``values`` for the session, unless a pooler would lend the session to others: see ``of_transaction``."""
+        self._opened.add(connection)
         before = local()
         row = connection.execute(f"SELECT pg_backend_pid(), {MICROSECONDS}").fetchone()
         assert row is not None

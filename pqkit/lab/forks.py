@@ -1,0 +1,208 @@
+"""Forks of every kind, in producers and in handlers, with kills and every order of ends: is anything lost?
+
+First families of producers come one after the other while nobody else has the database open, so that whoever ends last
+closes it for all. Then several come at once, beside workers whose handlers fork as well.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import cycle, product
+
+from pqkit.lab import Scratch, record, wait_until
+from pqkit.lab.crash import CALM, QUICK, Calm
+from pqkit.lab.fleet import LEDGER, Fleet, carrying
+from pqkit.lab.forking import WAYS
+from pqkit.lab.ledger import Diary, read_diaries
+from pqkit.lab.result import Progress, Result, silent, verdict_of
+from pqkit.queries import counts
+
+IN_HANDLERS = ("fork", "grandchild", "executor", "multiprocessing fork", "multiprocessing spawn")
+OFTEN = 0.05
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many jobs producers are told of, at least, and by how large families; ``carried`` is the control, in which
+    open connections are carried over the forks and used on both sides."""
+
+    jobs: int = 20_000
+    each: int = 100
+    workers: int = 2
+    at_once: int = 3
+    kills: int = 40
+    seed: int = 1
+    carried: bool = False
+
+
+@dataclass
+class Families:
+    """The producers' processes: parents that this process has started, and whatever they have forked."""
+
+    plan: Plan
+    fleet: Fleet
+    parents: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    born: int = 0
+    kills: int = 0
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(self.plan.seed)  # noqa: S311 - to be repeated, not to be kept secret
+        self._kinds: Iterator[tuple[str, str]] = cycle(product(WAYS, ("parent", "child")))
+
+    def start(self) -> None:
+        way, first = next(self._kinds)
+        self.born += 1
+        folder = self.fleet.place.folder
+        fault = {"PQKIT_LAB_FAULT": "carried"} if self.plan.carried else {}
+        with (folder / "families.log").open("ab") as log:
+            self.parents.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "pqkit.lab.forking", way, first, str(folder), str(self.plan.each)],
+                    env={**os.environ, **self.fleet.environment, **fault},
+                    stdout=log,
+                    stderr=log,
+                )
+            )
+
+    def living(self) -> list[int]:
+        """The pids of all that are left of the families, if only orphans."""
+        for parent in self.parents:
+            parent.poll()
+        ours = {member.pid for member in self.fleet.members}
+        return [one.pid for one in carrying(LEDGER, str(self.fleet.ledger)) if one.pid not in ours]
+
+    def bury(self) -> None:
+        self.parents = [parent for parent in self.parents if parent.poll() is None]
+
+    def kill_one(self, living: list[int]) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.dice.choice(living), signal.SIGKILL)
+            self.kills += 1
+
+    def end(self) -> None:
+        for parent in self.parents:
+            parent.kill()
+            parent.wait()
+        for pid in self.living():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def forks(place: Scratch, plan: Plan, progress: Progress = silent) -> Result:
+    """Run both parts in ``place`` and judge what is left."""
+    with Fleet(place, (), **QUICK) as fleet:
+        record.prepare(place, fleet.queue)
+        families = Families(plan, fleet)
+        try:
+            _one_by_one(families, progress)
+            _together(families, progress)
+            _drain(families)
+        except TimeoutError:
+            fleet.stop()  # what did not end is in the verdict
+        finally:
+            families.end()
+        return _result(families)
+
+
+def _told(families: Families) -> int:
+    return len(read_diaries(families.fleet.place.folder.glob(record.DIARIES)).ids)
+
+
+def _one_by_one(families: Families, progress: Progress) -> None:
+    """Half of the jobs, by families that have the database for themselves; some are killed in the midst of it."""
+    plan = families.plan
+    families.fleet.queue.close()
+    while (told := _told(families)) < plan.jobs / 2:
+        progress(told / plan.jobs, f"{families.born} families one by one, {told} jobs")
+        families.start()
+        if families.kills < plan.kills / 2 * told / plan.jobs:
+            _kill_within(families)
+        wait_until(lambda: not families.living(), CALM, "the end of a family")
+        families.bury()
+
+
+def _kill_within(families: Families) -> None:
+    """Somebody of the family that is on its way."""
+    before = _told(families)
+    with suppress(TimeoutError):
+        wait_until(lambda: _told(families) > before + families.dice.randrange(families.plan.each // 2), 5)
+    if living := families.living():
+        families.kill_one(living)
+
+
+def _together(families: Families, progress: Progress) -> None:
+    """The other half, by several at once, beside workers that run what is queued and fork themselves."""
+    plan, fleet = families.plan, families.fleet
+    workers = [fleet.worker() for _ in range(plan.workers)]
+    fleet.wait_ready(workers)
+    handlers, calm = cycle(IN_HANDLERS), Calm(CALM)
+    while (told := _told(families)) < plan.jobs:
+        calm.check((told, families.kills))
+        progress(told / plan.jobs, f"{families.born} families, {told} jobs, {families.kills} kills")
+        families.bury()
+        if len(families.parents) < plan.at_once:
+            families.start()
+            _have_handlers_fork(families, next(handlers))
+        if families.kills < plan.kills * told / plan.jobs:
+            _kill_anyone(families)
+        fleet.bury()
+        while len(fleet.members) < plan.workers:
+            fleet.worker()
+        time.sleep(OFTEN)
+
+
+def _have_handlers_fork(families: Families, way: str) -> None:
+    place, mine = families.fleet.place, _diary(families)
+    mine.ask(1)
+    mine.told([families.fleet.queue.enqueue("lab.fork", {"way": way, "folder": str(place.folder)}).id])
+
+
+def _diary(families: Families) -> Diary:
+    return Diary(families.fleet.place.folder / f"told-lab-{families.born}")
+
+
+def _kill_anyone(families: Families) -> None:
+    """A worker at every fourth kill, with what its handlers have forked; else somebody of a family."""
+    if families.kills % 4 == 3 and families.fleet.members:
+        families.dice.choice(families.fleet.members).kill()
+        families.kills += 1
+    elif living := families.living():
+        families.kill_one(living)
+
+
+def _drain(families: Families) -> None:
+    """Let all come to their ends: families, and every job."""
+    fleet, calm = families.fleet, Calm(CALM)
+    wait_until(lambda: not families.living(), CALM, "the end of the families")
+    while unfinished := sum(n for state, n in counts(fleet.queue.database).items() if not state.final):
+        calm.check(unfinished)
+        time.sleep(OFTEN)
+    fleet.stop()
+    wait_until(lambda: not families.living(), CALM, "the end of what handlers have forked")
+
+
+def _result(families: Families) -> Result:
+    plan, fleet = families.plan, families.fleet
+    evidence = record.gather(fleet.place, fleet.queue)
+    findings, smallest = verdict_of(evidence)
+    lost = sum(found.rule in {"none lost", "told once"} for found in findings)  # an id that is lost is given anew
+    figure = (
+        f"forks: {len(evidence.told.ids):,} jobs acknowledged by {families.born} families that fork in {len(WAYS)} "
+        f"ways, {families.kills} kills: {lost} lost"
+    )
+    numbers: dict[str, object] = {
+        "jobs": len(evidence.states),
+        "told": len(evidence.told.ids),
+        "lost": lost,
+        "families": families.born,
+        "ways": list(WAYS),
+        "kills": families.kills,
+        "seed": plan.seed,
+    }
+    return Result(figure, numbers, findings, smallest)
