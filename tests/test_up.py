@@ -268,3 +268,18 @@ def test_what_the_user_can_mend_is_one_line_and_starts_nothing(
     assert words in refused.stderr
     assert len((refused.stdout + refused.stderr).strip().splitlines()) == 1
     assert project.processes() == []
+
+
+def test_no_file_of_the_folder_takes_the_place_of_a_module(tmp_path: Path) -> None:
+    for name in ("psutil", "json", "panel", "pqkit"):
+        (tmp_path / f"{name}.py").write_text("from pathlib import Path\nPath(__file__).with_suffix('.ran').touch()\n")
+    (tmp_path / "shop.py").write_text("from pqkit import task\n\n@task\ndef sell():\n    return 'sold'\n")
+    project = Project(tmp_path, [Path(sys.executable).parent / "pqkit"])
+    try:
+        project.up(PQKIT_TASKS="shop", PQKIT_WORKERS="1")
+        project.wait_for("stop             Ctrl+C")
+        assert project.pqkit("enqueue", "sell").returncode == 0
+        wait_until(lambda: '"completed"' in project.pqkit("jobs", "list", "--json").stdout, what="the job's end")
+    finally:
+        project.kill()
+    assert list(tmp_path.glob("*.ran")) == []
