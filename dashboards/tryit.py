@@ -10,7 +10,7 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from pqkit import queries
-from pqkit.errors import PqkitError
+from pqkit.errors import PqkitError, for_anybody
 from pqkit.outcome import completed
 from pqkit.queue import Finished, Queue
 from pqkit.states import JobState
@@ -56,7 +56,7 @@ class TryIt:
         try:
             line = await asyncio.to_thread(lambda: verb(shared().queue()))
         except PqkitError as error:
-            line = f"It did not work: {error}"
+            line = f"It did not work: {for_anybody(error)}"
         self._lines.appendleft(line)
         items = "".join(f"<li>{safe(each)}</li>" for each in self._lines)
         self.told.object = f"<ul class='told' role='log' aria-label='What was done'>{items}</ul>"

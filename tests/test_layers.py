@@ -37,8 +37,16 @@ FLOORS: list[dict[str, set[str]]] = [
         "samples": set(),
         "timetable": {"errors"},
         "hide": set(),
+        "forwarded": set(),
     },
-    {"columns": set(), "models": {"columns"}, "settings": set(), "cipher": {"settings"}, "kit": set()},
+    {
+        "columns": set(),
+        "models": {"columns"},
+        "settings": set(),
+        "cipher": {"settings"},
+        "kit": set(),
+        "public": {"settings"},
+    },
     {
         "sql": set(),
         "db": {"sql", "files", "log"},

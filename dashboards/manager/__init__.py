@@ -25,7 +25,7 @@ from .queues import Queues
 from .redrives import Redriving
 from .reports import ADDRESS, Report
 from .schedules import Planned
-from .sheet import button, line
+from .sheet import BUTTON, line
 from .trail import Trail
 from .workers import Workers
 
@@ -67,7 +67,8 @@ def server_options(port: int) -> dict[str, Any]:
     """What a server of this page must be started with: the login, and tokens that nobody can forge."""
     gate = Gate(port)
     key = secrets.token_urlsafe(32)
-    own = {"auth_provider": gate, "sign_sessions": True, "secret_key": key, "extra_patterns": [(ADDRESS, Report)]}
+    patterns = [(ADDRESS, Report), *gate.patterns()]
+    own = {"auth_provider": gate, "sign_sessions": True, "secret_key": key, "extra_patterns": patterns}
     return {**own, **gate.server_options()}
 
 
@@ -113,7 +114,7 @@ class Manager:
         who = Words(f"<span>{name} <span class='muted'>{role}</span></span>", sizing_mode=None)
         # A header's buttons are white otherwise, on whatever ground.
         ink = {"color": "inherit", "borderColor": "color-mix(in srgb, currentColor 30%, transparent)"}
-        right = line(who, button("Log out", self._leave, sx={"&.MuiButton-root": ink}))
+        right = line(who, _leave_button(sx={"&.MuiButton-root": ink}))
         right.styles = {**right.styles, "justify-content": "flex-end", "flex-wrap": "nowrap"}
         return right
 
@@ -156,10 +157,6 @@ class Manager:
         elif await self.desk.ask(lambda _: True):  # a part that asks for nothing must end with the session, too
             await part.refresh()
 
-    def _leave(self, *_: object) -> None:
-        self.desk.visitor.leave()
-        self._end("you are logged out")
-
     def _end(self, why: str) -> None:
         """Show no more data and ask for no more; what was on the page is taken off it."""
         if self._over:
@@ -172,6 +169,13 @@ class Manager:
 
 def _place(name: str, part: Viewable) -> pn.Column:
     return pn.Column(part, name=name, sizing_mode="stretch_width", margin=0, styles={"flex": "0 0 auto"})
+
+
+def _leave_button(**look: object) -> pmui.Button:
+    """It leads away: only an answer of the server's own takes a cookie from the browser."""
+    leave = pmui.Button(label="Log out", variant="outlined", color="primary", **BUTTON, **look)
+    leave.js_on_click(code="window.location.assign('./logout')")
+    return leave
 
 
 def _out(why: str) -> Words:

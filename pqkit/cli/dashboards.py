@@ -11,24 +11,24 @@ from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
-from pqkit import kit
+from pqkit import kit, log, public
 from pqkit.errors import PqkitError
 from pqkit.process import die_with_supervisor
-from pqkit.settings import settings
+from pqkit.public import EVERYWHERE, Service
+from pqkit.settings import Settings, settings
 
 PACKAGE = "dashboards"
-EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class Console(StrEnum):
     """The page that acts, and the page that watches."""
 
-    MANAGER = "manager"
-    OPS = "ops"
+    MANAGER = Service.MANAGER
+    OPS = Service.OPS
 
 
 def dashboards(
@@ -57,6 +57,9 @@ def apps() -> dict[str, Callable[[], Any]]:
 def serve(ports: dict[Console, int]) -> None:
     """Serve each console on its port until SIGTERM or Ctrl+C. Raises PqkitError for a taken port or a missing panel."""
     die_with_supervisor()
+    log.configure()
+    for name in ports:
+        public.check(settings(), Service(name))
     package = load(kit.folder(PACKAGE))
     modules = {name: _module(package, name) for name in ports}
     importlib.import_module(f"{PACKAGE}.sockets").use_prompt_ones()
@@ -65,7 +68,8 @@ def serve(ports: dict[Console, int]) -> None:
     servers = [_server(name, modules[name], port) for name, port in ports.items()]
     gc.freeze()  # or each full collection would walk Panel's 300,000 objects: a quarter of a second amid a page
     for name, port in ports.items():
-        typer.echo(f"{name} console: http://{_shown(settings().host)}:{port}")
+        there = public.public_url(settings(), Service(name))
+        typer.echo(f"{name} console: {public.local_url(settings(), port)}{f', {there}' if there else ''}")
     for server in servers:
         server.start()
     loop.start()
@@ -98,26 +102,51 @@ def _server(name: Console, module: ModuleType, port: int) -> Any:
     from panel.io.server import get_server  # noqa: PLC0415 - 2 s to import, and not installed everywhere
 
     host = settings().host
+    allowed = origins(host, port, public.public_url(settings(), Service(name)))
     options = module.server_options(port) if hasattr(module, "server_options") else {}
     pages = {"/": module.page}
     try:
         server = get_server(
-            pages, port=port, address=host, title=f"pqkit {name}", websocket_origin=origins(host, port), **options
+            pages,
+            port=port,
+            address=host,
+            title=f"pqkit {name}",
+            websocket_origin=allowed,
+            **_tls(settings()),
+            **options,
         )
     except OSError as error:
         raise PqkitError(
             f"port {port} on {host} cannot be used ({error.strerror}): free it, or set PQKIT_{name.upper()}_PORT"
         ) from None
     server._tornado.add_transform(importlib.import_module(f"{PACKAGE}.headers").Headers)  # noqa: SLF001 - no other way
+    http = server._http  # noqa: SLF001 - no other way
+    proxied = importlib.import_module(f"{PACKAGE}.proxied")
+    http.request_callback = proxied.BehindProxies(http.request_callback, settings().proxies)
     return server
 
 
-def origins(host: str, port: int) -> list[str]:
-    """The addresses whose pages may open a live connection: those that this server is reached by, and no other."""
-    names = {"127.0.0.1", "localhost"} if host in LOOPBACK | EVERYWHERE else {host}
+def _tls(wanted: Settings) -> dict[str, Any]:
+    if wanted.tls_certificate is None:
+        return {}
+    return {"ssl_certfile": str(wanted.tls_certificate), "ssl_keyfile": str(wanted.tls_key or wanted.tls_certificate)}
+
+
+def origins(host: str, port: int, public_url: str | None = None) -> list[str]:
+    """The addresses whose pages may open a live connection: those that this server is reached by, and no other.
+
+    The usual port of the public address is written as 80 also for HTTPS, because Bokeh takes an origin without a port
+    for one of that port.
+    """
+    local = host in EVERYWHERE or public.is_loopback(host)
+    names = {"127.0.0.1", "localhost"} if local else {host}
     if host in EVERYWHERE:
         names |= {socket.gethostname(), socket.getfqdn()}
-    return sorted(f"{name}:{port}" for name in names)
+    found = {f"{name}:{port}" for name in names}
+    if public_url is not None:
+        netloc = urlsplit(public_url).netloc
+        found.add(netloc if urlsplit(public_url).port else f"{netloc}:80")
+    return sorted(found)
 
 
 def _loop_that_obeys() -> Any:
@@ -132,7 +161,3 @@ def _loop_that_obeys() -> Any:
 
 def _port(name: Console) -> int:
     return settings().ops_port if name is Console.OPS else settings().manager_port
-
-
-def _shown(host: str) -> str:
-    return "127.0.0.1" if host in EVERYWHERE else host
