@@ -179,10 +179,12 @@ class Visit:
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.page: Page = context.new_page()
         self.asked: list[str] = []
+        self.password = PASSWORD
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.go(url)
 
     def log_in(self, name: str, password: str = PASSWORD) -> None:
+        self.password = password
         self.page.get_by_label("Name").fill(name)
         self.page.get_by_label("Password").fill(password)
         self.page.get_by_role("button", name="Log in").click()

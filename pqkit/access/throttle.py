@@ -41,6 +41,9 @@ FREE = {Kind.PAIR: 5, Kind.NETWORK: 20, Kind.NAME: 30, Kind.DEVICE: 5, Kind.SESS
 """Failures before others have to wait; many people may share a network."""
 LONGEST_WAIT = {Kind.PAIR: 900, Kind.NETWORK: 900, Kind.NAME: 60, Kind.DEVICE: 900, Kind.SESSION: 900}
 """Seconds. A name's own wait is short, because it keeps out the person as well, wherever that person is."""
+ONE_EACH = {Kind.NAME: 600 * SECOND}
+"""After each such time one failure is forgotten. One network alone, which has to wait longer between its guesses, never
+makes others wait for a name."""
 
 
 def of_login(tx: Transaction, name: str, address: str) -> list[str]:
@@ -92,11 +95,11 @@ def network_of(address: str) -> str:
 
 
 def _count_one(tx: Transaction, row: str, now: int) -> None:
+    kind = _kind_of(row)
     tx.run(sql.INSERT_THROTTLE, row, 0, now, 0)
-    if not tx.run(sql.COUNT_FAILURE, now - FORGETS_AFTER, now, row, now):
+    if not tx.run(sql.COUNT_FAILURE, now - FORGETS_AFTER, ONE_EACH.get(kind, FORGETS_AFTER), now, row):
         wait = float(tx.row(sql.THROTTLE_OF, row)[1] - now) / SECOND
         raise LoginRefused(f"too many logins have failed: try again in {_span(wait)}", wait)
-    kind = _kind_of(row)
     over = tx.row(sql.THROTTLE_OF, row)[0] - FREE[kind]
     if over >= 0:
         tx.run(sql.CLOSE_UNTIL, now + min(FIRST_WAIT * 2 ** min(over, 10), LONGEST_WAIT[kind]) * SECOND, row)

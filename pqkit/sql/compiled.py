@@ -2826,17 +2826,19 @@ INSERT_THROTTLE = Statement(
 
 COUNT_FAILURE = Statement(
     Text(
-        "UPDATE throttle SET failures=CASE WHEN (throttle.last_at < ?) THEN ? ELSE throttle.failures + ? END, "
+        "UPDATE throttle SET failures=(CASE WHEN (throttle.last_at < ?) THEN ? WHEN ((? - throttle.last_at) / "
+        "? > throttle.failures) THEN ? ELSE throttle.failures - (? - throttle.last_at) / ? END + ?), "
         "last_at=? WHERE throttle.subject = ? AND throttle.until <= ?",
-        (0, 4, 5, 1, 2, 3),
-        (1, 1),
+        (0, 4, 2, 1, 5, 2, 1, 6, 2, 3, 2),
+        (0, 0, 1),
     ),
     Text(
-        "UPDATE throttle SET failures=CASE WHEN (throttle.last_at < %s::BIGINT) THEN %s::INTEGER ELSE "
-        "throttle.failures + %s::INTEGER END, last_at=%s::BIGINT WHERE throttle.subject = %s::VARCHAR COLLATE "
-        '"C" AND throttle.until <= %s::BIGINT',
-        (0, 4, 5, 1, 2, 3),
-        (1, 1),
+        "UPDATE throttle SET failures=(CASE WHEN (throttle.last_at < %s::BIGINT) THEN %s::INTEGER WHEN "
+        "((%s::BIGINT - throttle.last_at) / %s::BIGINT > throttle.failures) THEN %s::INTEGER ELSE "
+        "throttle.failures - (%s::BIGINT - throttle.last_at) / %s::BIGINT END + %s::INTEGER), "
+        'last_at=%s::BIGINT WHERE throttle.subject = %s::VARCHAR COLLATE "C" AND throttle.until <= %s::BIGINT',
+        (0, 4, 2, 1, 5, 2, 1, 6, 2, 3, 2),
+        (0, 0, 1),
     ),
 )
 

@@ -60,14 +60,18 @@ DELETE_MORE_DEVICES = Declared(
 SALT_OF = Declared(select(SALT.c.value).where(*equal(SALT, "name")), ("the_name",))
 INSERT_SALT = insert_row(SALT, "name", "value", unless_there=True)
 INSERT_THROTTLE = insert_row(THROTTLE, "subject", "failures", "last_at", "until", unless_there=True)
+_now, _one_each = bindparam("now", type_=BigInteger), bindparam("one_each", type_=BigInteger)
+_gone = (_now - THROTTLE.c.last_at) // _one_each
+_left = case(
+    (THROTTLE.c.last_at < bindparam("forgets", type_=BigInteger), 0),
+    (_gone > THROTTLE.c.failures, 0),
+    else_=THROTTLE.c.failures - _gone,
+)
 COUNT_FAILURE = Declared(
     update(THROTTLE)
-    .where(*equal(THROTTLE, "subject"), THROTTLE.c.until <= bindparam("not_after", type_=BigInteger))
-    .values(
-        failures=case((THROTTLE.c.last_at < bindparam("forgets", type_=BigInteger), 1), else_=THROTTLE.c.failures + 1),
-        last_at=bindparam("now"),
-    ),
-    ("forgets", "now", "the_subject", "not_after"),
+    .where(*equal(THROTTLE, "subject"), THROTTLE.c.until <= _now)
+    .values(failures=_left + 1, last_at=_now),
+    ("forgets", "one_each", "now", "the_subject"),
 )
 THROTTLE_OF = Declared(
     select(THROTTLE.c.failures, THROTTLE.c.until).where(*equal(THROTTLE, "subject")), ("the_subject",)

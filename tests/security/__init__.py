@@ -1,0 +1,1 @@
+"""What an attacker tries, and what has to come of it."""
