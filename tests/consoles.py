@@ -64,9 +64,12 @@ class Consoles:
         return self.process.poll() is not None
 
 
-def start(queue: Queue, folder: Path, *words: str, ops: int, manager: int) -> "subprocess.Popen[bytes]":
+def start(
+    queue: Queue, folder: Path, *words: str, ops: int, manager: int, **settings: str
+) -> "subprocess.Popen[bytes]":
     """Start it on that queue; what it says goes to the files ``output`` and ``errors`` in the folder."""
-    ports = {"PQKIT_OPS_PORT": str(ops), "PQKIT_MANAGER_PORT": str(manager)}
+    ports = {f"PQKIT_{name.upper()}": value for name, value in settings.items()}
+    ports |= {"PQKIT_OPS_PORT": str(ops), "PQKIT_MANAGER_PORT": str(manager)}
     with (folder / "output").open("wb") as output, (folder / "errors").open("wb") as errors:
         return subprocess.Popen(
             [sys.executable, "-m", "pqkit", "dashboards", *words],

@@ -21,9 +21,8 @@ ABOUT = """The queue for programs in any language. Every request but the two of 
 (`pqkit tokens add`) in the header `Authorization: Bearer …`; what goes wrong is an `application/problem+json`."""
 
 
-def create_app(queue: Queue, *, get_dequeue: bool = False, root_path: str = "") -> FastAPI:
-    """The application on one queue. ``get_dequeue`` also answers ``GET /dequeue``, which changes state by a GET;
-    ``root_path`` is what a proxy takes off, for `/openapi.json`."""
+def create_app(queue: Queue, *, get_dequeue: bool = False) -> FastAPI:
+    """The application on one queue. ``get_dequeue`` also answers ``GET /dequeue``, which changes state by a GET."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -31,15 +30,7 @@ def create_app(queue: Queue, *, get_dequeue: bool = False, root_path: str = "") 
         with Bell(queue) as app.state.bell:
             yield
 
-    app = FastAPI(
-        title="pqkit",
-        version=VERSION,
-        description=ABOUT,
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        root_path=root_path,
-    )
+    app = FastAPI(title="pqkit", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.queue, app.state.tokens, app.state.remotes = queue, Tokens(queue.database), Remotes(queue.database)
     app.state.meter = metrics.Meter(queue.database)
     for router in ROUTERS:

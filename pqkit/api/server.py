@@ -32,7 +32,7 @@ class _Server(uvicorn.Server):
 
 def serve(queue: Queue, settings: Settings, port: int) -> None:
     """Serve until SIGTERM or Ctrl+C. Raises PqkitError for a port that cannot be listened on."""
-    app = create_app(queue, get_dequeue=settings.api_get_dequeue, root_path=public.prefix(settings, Service.API))
+    app = create_app(queue, get_dequeue=settings.api_get_dequeue)
     config = uvicorn.Config(
         BehindProxies(app, settings.proxies),
         host=settings.host,
@@ -42,6 +42,7 @@ def serve(queue: Queue, settings: Settings, port: int) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE,
         proxy_headers=False,  # a header says whose address goes on record only where its proxy is trusted
+        root_path=public.prefix(settings, Service.API),
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )

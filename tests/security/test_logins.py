@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from pqkit import Queue
-from pqkit.access import Session, Sessions, Users, devices, passwords, throttle
+from pqkit.access import Session, Sessions, Users, devices, throttle
 from pqkit.db.clock import wall
 from pqkit.errors import LoginRefused, NotLoggedIn, Refused
 from pqkit.rights import Role
@@ -15,6 +15,7 @@ from tests.verbs import sql
 PASSWORD = "correct horse battery"
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
+pytestmark = pytest.mark.usefixtures("quick_hashes")
 HOME, ELSEWHERE = "198.51.100.9", "203.0.113.7"
 
 
@@ -33,14 +34,6 @@ def clock(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(queue.database, "now", lambda: clock.at)
     return clock
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hash takes its time on purpose, and a day of guesses would take a minute."""
-    monkeypatch.setattr(passwords, "hashed", lambda password: f"hash of {password}")
-    monkeypatch.setattr(passwords, "fits", lambda password, kept: kept == f"hash of {password}")
-    monkeypatch.setattr(passwords, "is_outdated", lambda kept: False)
 
 
 @pytest.fixture
