@@ -31,10 +31,11 @@ Span = Callable[[], tuple[int, int, str | None]]
 
 
 class Investigate:
-    """The button of one session, and a card that follows the job. ``span`` tells what is looked at."""
+    """The button of one session, and a card that follows the job. ``span`` tells what is looked at; ``still_in`` raises
+    NotLoggedIn when the session is over."""
 
-    def __init__(self, span: Span) -> None:
-        self._span = span
+    def __init__(self, span: Span, still_in: Callable[[], object] = lambda: None) -> None:
+        self._span, self._still_in = span, still_in
         self.button = pmui.Button(
             label="Investigate", size="small", variant="outlined", margin=0, on_click=self._investigate
         )
@@ -54,6 +55,7 @@ class Investigate:
             self.told.object = words(f"No living worker knows the task {TASK}, which would look into it.")
             return
         try:
+            await asyncio.to_thread(self._still_in)
             arguments = {"start": moment(start), "end": moment(end), "queue": queue}
             job = await asyncio.to_thread(lambda: shared().queue().enqueue(TASK, arguments, queue=QUEUE))
         except (PqkitError, ValueError, OverflowError) as error:

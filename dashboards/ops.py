@@ -63,6 +63,7 @@ class Ops:
 
     def __init__(self, still_in: Callable[[], object] = lambda: None) -> None:
         self._still_in, self._over = still_in, False
+        self._ticking: list[Any] = []
         self.stage, self.charts = shared_stage(), second()
         self.view, self._shown, self._begun = View(), NOTHING_SHOWN, False
         self._picked = (0.0, 0.0)
@@ -71,7 +72,7 @@ class Ops:
         self.task = pmui.Select(label="Task", options=[ALL], value=ALL, **SELECT)
         self.zoom = pmui.Button(label="Zoom in", disabled=True, on_click=self._zoom, **BUTTON)
         self.live = pmui.Button(label="Back to live", disabled=True, on_click=self._live, **BUTTON)
-        self.investigate = Investigate(self.span)
+        self.investigate = Investigate(self.span, still_in)
         for choice in (self.window, self.queue, self.task):
             choice.param.watch(self._chosen, "value")
         self.charts.on_msg(self._told)
@@ -81,7 +82,7 @@ class Ops:
         self._offer()
         choices = (self.window, self.queue, self.task, self.zoom, self.live, self.investigate.button)
         row = pn.FlexBox(*choices, gap="10px", align_items="center", margin=0)
-        tried = shell.row(TryIt().card(), self.investigate.card(), basis=(480, 480))
+        tried = shell.row(TryIt(self._still_in).card(), self.investigate.card(), basis=(480, 480))
         self._body = shell.body(first(), row, self.charts, tried)
         return shell.make_page(TITLE, self._body)
 
@@ -104,7 +105,8 @@ class Ops:
             await asyncio.to_thread(self._still_in)
         except NotLoggedIn as error:
             self._over, self._body.objects = True, [_out(str(error))]
-            self._ticking.stop()
+            for ticking in self._ticking:
+                ticking.stop()
             return False
         except PqkitError:  # the page says that the database is away
             return True
@@ -129,7 +131,7 @@ class Ops:
     def _begin(self) -> None:
         self._shown = NOTHING_SHOWN
         if not self._begun:
-            self._ticking = pn.state.add_periodic_callback(self.update, period=int(EVERY * 1000))
+            self._ticking.append(pn.state.add_periodic_callback(self.update, period=int(EVERY * 1000)))
         self._begun = True
         self._update_soon()
 

@@ -29,9 +29,10 @@ LINES = 6
 
 
 class TryIt:
-    """The panel of one session. It touches no queue but its own."""
+    """The panel of one session. It touches no queue but its own. ``still_in`` raises NotLoggedIn when it is over."""
 
-    def __init__(self) -> None:
+    def __init__(self, still_in: Callable[[], object] = lambda: None) -> None:
+        self._still_in = still_in
         self.words = pmui.TextInput(label="Text", value="hello", size="small", margin=0, max_length=MOST_CHARS)
         self.told = shell.Block()
         self._lines: deque[str] = deque(maxlen=LINES)
@@ -54,6 +55,7 @@ class TryIt:
 
     async def _do(self, verb: Callable[[Queue], str]) -> None:
         try:
+            await asyncio.to_thread(self._still_in)
             line = await asyncio.to_thread(lambda: verb(shared().queue()))
         except PqkitError as error:
             line = f"It did not work: {for_anybody(error)}"

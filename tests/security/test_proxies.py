@@ -5,7 +5,6 @@ import json
 import re
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -186,12 +185,19 @@ def posted(
     assert sign
     cookie = page.headers["Set-Cookie"].partition(";")[0]
     form = urlencode({"_xsrf": sign[1], "name": name, "password": password, "next": "/?state=failed"})
-    sent = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded", **headers}
+    cookie = "; ".join(filter(None, (cookie, headers.get("Cookie"))))
+    sent = {**headers, "Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
     connection.request("POST", "/login", form, sent)
     answer = connection.getresponse()
     answer.read()
     connection.close()
     return answer
+
+
+def cookie_of(answer: http.client.HTTPResponse) -> str:
+    """The session that a login has handed out."""
+    cookies = answer.headers.get_all("Set-Cookie") or []
+    return next(each.partition(";")[0] for each in cookies if re.match(r"(__Host-)?pqkit_\d", each))
 
 
 def plain(port: int) -> Callable[[], http.client.HTTPConnection]:
@@ -245,16 +251,10 @@ def test_a_console_with_its_own_certificate_speaks_tls_and_believes_no_header(
         queue.close()
 
 
-@contextmanager
-def rest(queue: Queue, folder: Path, **settings: str) -> Iterator[str]:
-    with service(queue.database.url, folder, **settings) as address:
-        yield address
-
-
 def test_the_rest_interface_puts_the_address_before_the_proxy_on_record(tmp_path: Path) -> None:
     queue = get_queue(f"sqlite:///{tmp_path}/queue.db")
     shown = {"Authorization": f"Bearer {token(queue, Scope.WORK)}", "X-Forwarded-For": f"{MADE_UP}, {CLIENT}"}
-    with rest(queue, tmp_path, PROXIES="127.0.0.1", PREFIX="/api") as address:
+    with service(queue.database.url, tmp_path, PROXIES="127.0.0.1", PREFIX="/api") as address:
         connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE)
         body = json.dumps({"name": "far-1", "tasks": ["add"]})
         connection.request("POST", "/workers", body, {**shown, "Content-Type": "application/json"})
