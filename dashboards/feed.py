@@ -8,6 +8,7 @@ from functools import cache
 
 from pqkit import queries
 from pqkit.backup.folder import Kept, newest
+from pqkit.log import get_logger
 from pqkit.queries import Span
 from pqkit.queue import Queue, get_queue
 from pqkit.settings import settings
@@ -64,6 +65,8 @@ class Feed:
         except Exception as error:  # noqa: BLE001 - whatever it is, the pages must say so and try again
             since = last.away_since or time.time_ns() // 1000
             reason = str(error) or type(error).__name__
+            if last.away is None:
+                get_logger("feed").error("the database cannot be read", error=reason)
             self.latest = replace(last, version=last.version + 1, away=reason, away_since=since)
             for listener in self.listeners:
                 listener(None, self.latest)

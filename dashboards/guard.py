@@ -5,7 +5,7 @@ out sessions. So the routes that are left are named here, and a request that is 
 """
 
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from weakref import WeakKeyDictionary
@@ -20,8 +20,11 @@ from tornado.httputil import HTTPServerRequest
 from tornado.routing import Router
 from tornado.web import HTTPError, RequestHandler
 
+from pqkit.forwarded import Network, trusted
+
 from .headers import MARK, Headers
 from .pages import Page
+from .proxied import BehindProxies
 from .sockets import Prompt
 
 ROUTES = [(r"/ws", Prompt), (r"/?", Page)]
@@ -67,15 +70,17 @@ def import_nothing() -> None:
     panel.io.server.ComponentResourceHandler = Refused
 
 
-def stand_before(server: Any, hosts: Collection[str], own: Collection[str] = ()) -> "Guard":
+def stand_before(
+    server: Any, hosts: Collection[str], own: Collection[str] = (), proxies: Sequence[Network] = ()
+) -> "Guard":
     """Put a guard before all handlers of a server that is not started yet. ``hosts`` are the server's names, with the
-    port; ``own`` are the patterns of routes that this console adds."""
+    port; ``own`` are the patterns of routes that this console adds; ``proxies`` are believed who asks."""
     application = server._tornado  # noqa: SLF001 - Bokeh has no other way to either
     own = {*own, *(pattern for pattern, *_ in application.auth_provider.endpoints)}
     _keep(application, own)
     application.add_transform(Headers)
-    guard = Guard(application, hosts, own)
-    server._http.request_callback = guard  # noqa: SLF001
+    guard = Guard(application, hosts, own, proxies)
+    server._http.request_callback = BehindProxies(guard, proxies)  # noqa: SLF001
     return guard
 
 
@@ -92,9 +97,11 @@ def _pattern(rule: Any) -> str:
 class Guard(Router):
     """Hands on what may reach a handler, and answers all else."""
 
-    def __init__(self, application: Any, hosts: Collection[str], own: Collection[str]) -> None:
+    def __init__(
+        self, application: Any, hosts: Collection[str], own: Collection[str], proxies: Sequence[Network]
+    ) -> None:
         self.hosts = {host.lower() for host in hosts}
-        self._application, self._own = application, own
+        self._application, self._own, self._proxies = application, own, proxies
         self._streams: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
     def start_request(self, server_conn: Any, request_conn: Any) -> Any:
@@ -115,7 +122,8 @@ class Guard(Router):
     def _come(self, connection: Any) -> None:
         held = [address for stream, address in self._streams.items() if not stream.closed()]
         address = self._streams[connection.stream] = connection.context.remote_ip
-        if len(held) >= AT_ONCE or held.count(address) >= PER_ADDRESS:
+        most = AT_ONCE if trusted(address, self._proxies) else PER_ADDRESS
+        if len(held) >= AT_ONCE or held.count(address) >= most:
             connection.stream.close()
 
     def _refusal(self, request: HTTPServerRequest) -> int:
@@ -185,6 +193,8 @@ class Bounce(RequestHandler):
     with one of ours."""
 
     def get(self) -> None:
-        self.finish(BOUNCE.format(xhtml_escape(self.request.uri or "/")))
+        path, mark, asked = (self.request.uri or "/").partition("?")
+        # Relative, because a proxy may have taken a prefix off.
+        self.finish(BOUNCE.format(xhtml_escape(f"./{path.rpartition('/')[2]}{mark}{asked}")))
 
     head = get

@@ -1,6 +1,7 @@
 """Investigate: from a span on the charts to the notebook that looks into it, as a job, and on to its report."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -11,8 +12,9 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from pqkit import queries
-from pqkit.errors import PqkitError
+from pqkit.errors import PqkitError, for_anybody
 from pqkit.notebook.runs import past
+from pqkit.public import Service, public_url
 from pqkit.queries import JobDetail
 from pqkit.settings import settings
 from pqkit.states import JobState
@@ -29,10 +31,11 @@ Span = Callable[[], tuple[int, int, str | None]]
 
 
 class Investigate:
-    """The button of one session, and a card that follows the job. ``span`` tells what is looked at."""
+    """The button of one session, and a card that follows the job. ``span`` tells what is looked at; ``still_in`` raises
+    NotLoggedIn when the session is over."""
 
-    def __init__(self, span: Span) -> None:
-        self._span = span
+    def __init__(self, span: Span, still_in: Callable[[], object] = lambda: None) -> None:
+        self._span, self._still_in = span, still_in
         self.button = pmui.Button(
             label="Investigate", size="small", variant="outlined", margin=0, on_click=self._investigate
         )
@@ -52,10 +55,11 @@ class Investigate:
             self.told.object = words(f"No living worker knows the task {TASK}, which would look into it.")
             return
         try:
+            await asyncio.to_thread(self._still_in)
             arguments = {"start": moment(start), "end": moment(end), "queue": queue}
             job = await asyncio.to_thread(lambda: shared().queue().enqueue(TASK, arguments, queue=QUEUE))
         except (PqkitError, ValueError, OverflowError) as error:
-            self.told.object = words(f"It did not work: {error}")
+            self.told.object = words(f"It did not work: {for_anybody(error)}")
             return
         of = f" of queue {queue}" if queue else ""
         self._about, self._job = f"Job {job.id} looks into {clock(start)} to {clock(end)}{of}", job.id
@@ -99,10 +103,17 @@ def progress(seen: JobDetail, run: str | None) -> str:
 
 def link(path: str, text: str) -> str:
     """To a page of the manager console, which asks for a login."""
-    request = pn.state.curdoc.session_context.request
-    host = request.headers.get("Host", "127.0.0.1").rsplit(":", 1)[0]
-    address = safe(f"//{host}:{settings().manager_port}/{path}")
+    address = safe(f"{_manager()}/{path}")
     return f"<a href='{address}' target='_blank' rel='noopener'>{safe(text)}</a> in the manager console"
+
+
+def _manager() -> str:
+    """Its public address, or its port of the host that this page was asked for at."""
+    public = public_url(settings(), Service.MANAGER)
+    if public is not None:
+        return public
+    host = pn.state.curdoc.session_context.request.headers.get("Host", "127.0.0.1")
+    return f"//{re.sub(r':[0-9]+$', '', host)}:{settings().manager_port}"
 
 
 def moment(microseconds: int) -> str:

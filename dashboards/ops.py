@@ -2,12 +2,17 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
 from panel.models.esm import DataEvent
 from panel.viewable import Viewable
+
+from pqkit.errors import NotLoggedIn, PqkitError, for_anybody
+from pqkit.public import Service
+from pqkit.settings import settings
 
 from . import guard, shell
 from .feed import EVERY
@@ -16,6 +21,7 @@ from .live import first, second
 from .series import WINDOWS, View, microseconds
 from .stage import shared_stage
 from .tryit import TryIt
+from .words import safe, sentence
 
 TITLE = "pqkit · Operations"
 ALL = "all"
@@ -42,10 +48,23 @@ BUTTON = {"size": "small", "variant": "outlined", "margin": 0, "sx": {"&.Mui-foc
 SELECT = {"size": "small", "variant": "outlined", "margin": 0, "width": 170, "sx": shell.LOW_SELECT}
 
 
-class Ops:
-    """One session of the page."""
+def server_options(port: int) -> dict[str, Any]:
+    """The options of this page's server: tokens that nobody can forge, bounds on what comes in, and the login of the
+    manager console where the settings ask for it."""
+    if not settings().ops_login:
+        return guard.server_options(MOST_BYTES)
+    from .manager.gate import Gate  # noqa: PLC0415 - brings all of the manager console with it
 
-    def __init__(self) -> None:
+    gate = Gate(port, Service.OPS)
+    return {**guard.server_options(MOST_BYTES), **gate.server_options(), "extra_patterns": gate.patterns()}
+
+
+class Ops:
+    """One session of the page. ``still_in`` raises NotLoggedIn when it is over."""
+
+    def __init__(self, still_in: Callable[[], object] = lambda: None) -> None:
+        self._still_in, self._over = still_in, False
+        self._ticking: list[Any] = []
         self.stage, self.charts = shared_stage(), second()
         self.view, self._shown, self._begun = View(), NOTHING_SHOWN, False
         self._picked = (0.0, 0.0)
@@ -54,7 +73,7 @@ class Ops:
         self.task = pmui.Select(label="Task", options=[ALL], value=ALL, **SELECT)
         self.zoom = pmui.Button(label="Zoom in", disabled=True, on_click=self._zoom, **BUTTON)
         self.live = pmui.Button(label="Back to live", disabled=True, on_click=self._live, **BUTTON)
-        self.investigate = Investigate(self.span)
+        self.investigate = Investigate(self.span, still_in)
         for choice in (self.window, self.queue, self.task):
             choice.param.watch(self._chosen, "value")
         self.charts.on_msg(self._told)
@@ -64,11 +83,14 @@ class Ops:
         self._offer()
         choices = (self.window, self.queue, self.task, self.zoom, self.live, self.investigate.button)
         row = pn.FlexBox(*choices, gap="10px", align_items="center", margin=0)
-        tried = shell.row(TryIt().card(), self.investigate.card(), basis=(480, 480))
-        return shell.make_page(TITLE, shell.body(first(), row, self.charts, tried))
+        tried = shell.row(TryIt(self._still_in).card(), self.investigate.card(), basis=(480, 480))
+        self._body = shell.body(first(), row, self.charts, tried)
+        return shell.make_page(TITLE, self._body)
 
     async def update(self) -> None:
         """Send what is new since the last time; a scene that is not there yet is made in a thread."""
+        if self._over or not await self._is_in():
+            return
         scene = await asyncio.to_thread(self.stage.scene, self.view)
         view, version = self._shown
         if (view, version) == (self.view, scene.version):
@@ -77,6 +99,19 @@ class Ops:
         follows = view == self.view and scene.version == version + 1
         self.charts.send(scene.patch if follows else scene.full())
         self._shown = self.view, scene.version
+
+    async def _is_in(self) -> bool:
+        """Whether this person may still look; what was on the page is taken off it otherwise."""
+        try:
+            await asyncio.to_thread(self._still_in)
+        except NotLoggedIn as error:
+            self._over, self._body.objects = True, [_out(str(error))]
+            for ticking in self._ticking:
+                ticking.stop()
+            return False
+        except PqkitError:  # the page says that the database is away
+            return True
+        return True
 
     def span(self) -> tuple[int, int, str | None]:
         """The picked span, or the whole window, in microseconds UTC; and the queue that is looked at."""
@@ -97,7 +132,7 @@ class Ops:
     def _begin(self) -> None:
         self._shown = NOTHING_SHOWN
         if not self._begun:
-            pn.state.add_periodic_callback(self.update, period=int(EVERY * 1000))
+            self._ticking.append(pn.state.add_periodic_callback(self.update, period=int(EVERY * 1000)))
         self._begun = True
         self._update_soon()
 
@@ -134,12 +169,22 @@ class Ops:
                 choice.options = offered
 
 
-def server_options(_port: int) -> dict[str, Any]:
-    """What a server of this page must be started with: tokens that nobody can forge, and bounds on what comes in."""
-    return guard.server_options(MOST_BYTES)
-
-
 def page() -> Viewable:
     """A new session of the ops console."""
     shell.start_session()
-    return Ops().page()
+    if not settings().ops_login:
+        return Ops().page()
+    from .manager.gate import Visitor  # noqa: PLC0415 - see server_options
+
+    visitor = Visitor(pn.state.curdoc.session_context.request)
+    try:
+        visitor.principal()
+    except PqkitError as error:
+        return shell.make_page(TITLE, shell.body(_out(for_anybody(error))))
+    return Ops(visitor.principal).page()
+
+
+def _out(why: str) -> Viewable:
+    block = shell.Block()
+    block.object = f"<p role='alert'>{safe(sentence(why))} <a href='./login'>Log in</a></p>"
+    return block

@@ -10,7 +10,7 @@ from pqkit.states import JobState
 from . import shell
 from .snapshot import Snapshot
 from .verdict import SILENT_AFTER, Verdict, paused, silence
-from .words import NOTHING, age, clock, count, ended, lasted, safe, size
+from .words import NOTHING, age, clock, count, lasted, safe, size
 
 S = JobState
 HERE = socket.gethostname()
@@ -50,12 +50,12 @@ STEPS = "▁▂▃▄▅▆▇█"
 
 
 def away_words(seen: Snapshot) -> str:
-    """What to say while the database cannot be read."""
+    """What to say while the database cannot be read. The reason may name its place, which is not for everybody."""
     if seen.away is None:
         return ""
     shown = f" The numbers below are from {clock(seen.at)}." if seen.at else ""
     since = clock(seen.away_since)
-    return shell.banner(f"The database cannot be read since {since}: {ended(seen.away)}{shown} Trying again.")
+    return shell.banner(f"The database cannot be read since {since}; `pqkit doctor` says why.{shown} Trying again.")
 
 
 def verdict_words(verdict: Verdict, since: str, seen: Snapshot) -> str:

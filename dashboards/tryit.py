@@ -10,7 +10,7 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from pqkit import queries
-from pqkit.errors import PqkitError
+from pqkit.errors import PqkitError, for_anybody
 from pqkit.outcome import completed
 from pqkit.queue import Finished, Queue
 from pqkit.states import JobState
@@ -29,9 +29,10 @@ LINES = 6
 
 
 class TryIt:
-    """The panel of one session. It touches no queue but its own."""
+    """The panel of one session. It touches no queue but its own. ``still_in`` raises NotLoggedIn when it is over."""
 
-    def __init__(self) -> None:
+    def __init__(self, still_in: Callable[[], object] = lambda: None) -> None:
+        self._still_in = still_in
         self.words = pmui.TextInput(label="Text", value="hello", size="small", margin=0, max_length=MOST_CHARS)
         self.told = shell.Block()
         self._lines: deque[str] = deque(maxlen=LINES)
@@ -54,9 +55,10 @@ class TryIt:
 
     async def _do(self, verb: Callable[[Queue], str]) -> None:
         try:
+            await asyncio.to_thread(self._still_in)
             line = await asyncio.to_thread(lambda: verb(shared().queue()))
         except PqkitError as error:
-            line = f"It did not work: {error}"
+            line = f"It did not work: {for_anybody(error)}"
         self._lines.appendleft(line)
         items = "".join(f"<li>{safe(each)}</li>" for each in self._lines)
         self.told.object = f"<ul class='told' role='log' aria-label='What was done'>{items}</ul>"

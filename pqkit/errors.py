@@ -49,6 +49,10 @@ class NotLoggedIn(PqkitError):
     """There is no such session or token, or it is over."""
 
 
+class NotConfirmed(PqkitError):
+    """A person has to give the password again before something is destroyed."""
+
+
 class LoginRefused(PqkitError):
     """A login that failed or came too soon; ``retry_after`` is how many seconds to wait before the next."""
 
@@ -67,3 +71,10 @@ class JobFailed(PqkitError):
     def __init__(self, job_id: int, state: str, error: str | None) -> None:
         super().__init__(f"job {job_id} is {state}: {error or 'no reason was given'}")
         self.job_id, self.state, self.error = job_id, state, error
+
+
+def for_anybody(error: Exception) -> str:
+    """The error's words for somebody who has shown no right to see where the database is."""
+    if isinstance(error, DatabaseUnavailable | SchemaError):
+        return "the database cannot be used just now (`pqkit doctor` says why)"
+    return str(error)

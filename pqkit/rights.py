@@ -49,6 +49,12 @@ NEEDS: dict[str, Scope] = {
     **dict.fromkeys(("add_token", "revoke_token", "record_events"), Scope.ADMIN),
 }
 """What a verb needs; one that is not named here needs ``admin``."""
+DESTROYS = frozenset(
+    {"delete", "delete_queue", "delete_schedule", "prune", "clean_files"}
+    | {"add_user", "remove_user", "set_role", "set_password", "add_token", "revoke_token"}
+)
+"""Verbs that cannot be undone, or that change who is let in: a person's session alone, which somebody may have stolen,
+is not enough for them."""
 
 
 def allows(scopes: Collection[Scope], verb: str) -> bool:

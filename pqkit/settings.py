@@ -2,8 +2,10 @@
 
 import re
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -41,6 +43,46 @@ def _read_days(value: object) -> object:
 
 Days = Annotated[Annotated[float, Field(ge=0)] | None, BeforeValidator(_read_days)]
 """A length of time; None for ever."""
+Network = IPv4Network | IPv6Network
+
+
+def _read_network(value: object) -> object:
+    try:
+        return ip_network(value, strict=False) if isinstance(value, str) else value
+    except ValueError:
+        words = "{value} is no address or network, such as 10.0.0.7 or 10.0.0.0/8"
+        raise PydanticCustomError("no_network", words, {"value": value}) from None
+
+
+def _read_prefix(value: object) -> object:
+    """Begins with a slash and does not end in one; empty where there is none."""
+    if not isinstance(value, str):
+        return value
+    path = value.strip("/")
+    if any(not part or not set(part) <= PLAIN or part.strip(".") == "" for part in path.split("/") if path):
+        raise PydanticCustomError("no_prefix", "a path has letters, digits and - . _ ~ between its slashes")
+    return f"/{path}" if path else ""
+
+
+def _read_address(value: object) -> object:
+    """Without a slash at its end; None for an empty one."""
+    if not isinstance(value, str):
+        return value
+    try:
+        parts = urlsplit(value)
+        fits = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        fits = False
+    if not value:
+        return None
+    if not fits or parts.username or parts.query or parts.fragment or not set(parts.netloc) <= PLAIN | set(":[]"):
+        raise PydanticCustomError("no_address", "is to be such as https://jobs.example.org/pq")
+    return f"{parts.scheme}://{parts.netloc.lower()}{_read_prefix(parts.path)}"
+
+
+PLAIN = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
+Prefix = Annotated[str, BeforeValidator(_read_prefix)]
+PublicAddress = Annotated[str | None, BeforeValidator(_read_address)]
 
 
 class Settings(BaseSettings):
@@ -116,13 +158,39 @@ class Settings(BaseSettings):
     manager_port: int = Field(8501, ge=1, le=65535, description="port of the manager console")
     ops_port: int = Field(8502, ge=1, le=65535, description="port of the ops console")
     api_port: int = Field(8503, ge=1, le=65535, description="port of the REST interface")
+    public_url: PublicAddress = Field(
+        None, description="the address under which people reach the manager console, where a proxy stands before it"
+    )
+    ops_public_url: PublicAddress = Field(
+        None, description="the same for the ops console; only with it may pages of a proxy reach that console"
+    )
+    prefix: Prefix = Field(
+        "",
+        description="the path that a proxy takes off, such as `/pq`; that of a public address goes before it",
+    )
+    proxies: Annotated[list[Annotated[Network, BeforeValidator(_read_network)]], NoDecode] = Field(
+        [],
+        description="addresses or networks of proxies, comma-separated, whose `X-Forwarded-For`, `X-Forwarded-Proto` "
+        "and `Forwarded` are believed",
+    )
+    tls_certificate: Path | None = Field(
+        None, description="a certificate (PEM, with its chain): consoles and REST interface then speak TLS themselves"
+    )
+    tls_key: Path | None = Field(None, description="its key, where that is not in the same file")
+    plain_http: bool = Field(
+        False, description="passwords and tokens may go over plain HTTP on another address than loopback"
+    )
+    ops_login: bool = Field(False, description="the ops console asks for a login, of whatever role")
+    ops_open: bool = Field(
+        False, description="the ops console may be open to everybody on another address than loopback"
+    )
     api_get_dequeue: bool = Field(False, description="the REST interface answers `GET /dequeue`, which takes a job")
     traces: bool = Field(
         False, description="enqueues and runs are OpenTelemetry's spans; its `OTEL_…` variables say where they go"
     )
     producer_every: float = Field(5.0, gt=0, description="seconds between the demo producer's files")
 
-    @field_validator("tasks", "notebooks", "keys", mode="before")
+    @field_validator("tasks", "notebooks", "keys", "proxies", mode="before")
     @classmethod
     def split_names(cls, value: object) -> object:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value

@@ -64,9 +64,12 @@ class Consoles:
         return self.process.poll() is not None
 
 
-def start(queue: Queue, folder: Path, *words: str, ops: int, manager: int) -> "subprocess.Popen[bytes]":
+def start(
+    queue: Queue, folder: Path, *words: str, ops: int, manager: int, **settings: str
+) -> "subprocess.Popen[bytes]":
     """Start it on that queue; what it says goes to the files ``output`` and ``errors`` in the folder."""
-    ports = {"PQKIT_OPS_PORT": str(ops), "PQKIT_MANAGER_PORT": str(manager)}
+    ports = {f"PQKIT_{name.upper()}": value for name, value in settings.items()}
+    ports |= {"PQKIT_OPS_PORT": str(ops), "PQKIT_MANAGER_PORT": str(manager)}
     with (folder / "output").open("wb") as output, (folder / "errors").open("wb") as errors:
         return subprocess.Popen(
             [sys.executable, "-m", "pqkit", "dashboards", *words],
@@ -179,10 +182,12 @@ class Visit:
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.page: Page = context.new_page()
         self.asked: list[str] = []
+        self.password = PASSWORD
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.go(url)
 
     def log_in(self, name: str, password: str = PASSWORD) -> None:
+        self.password = password
         self.page.get_by_label("Name").fill(name)
         self.page.get_by_label("Password").fill(password)
         self.page.get_by_role("button", name="Log in").click()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pqkit import Queue, queries
-from pqkit.access import ABSOLUTE, IDLE, BadAccount, Principal, Session, Sessions, Tokens, Users, passwords, throttle
+from pqkit.access import ABSOLUTE, IDLE, BadAccount, Principal, Session, Sessions, Tokens, Users
 from pqkit.access.passwords import WeakPassword
 from pqkit.errors import Forbidden, LoginRefused, NotFound, NotLoggedIn, PqkitError, Refused
 from pqkit.queue import Operator
@@ -102,7 +102,8 @@ def test_the_role_is_read_anew_at_each_action(queue: Queue, users: Users) -> Non
 
 @pytest.mark.parametrize("change", ["remove", "set_password", "set_role", "logout"])
 def test_whoever_is_changed_or_leaves_is_out_at_once(queue: Queue, users: Users, change: str) -> None:
-    users.add("anna", PASSWORD, Role.ADMIN)
+    for name in ("anna", "root"):
+        users.add(name, PASSWORD, Role.ADMIN)
     sessions, mine = Sessions(queue.database), login(queue)
     acting = mine.principal.operator()
     match change:
@@ -172,18 +173,18 @@ def test_wrong_names_and_wrong_passwords_are_told_the_same(queue: Queue, users: 
     assert said == {"this name and password do not fit"}
 
 
-def test_after_five_failures_a_name_has_to_wait_longer_and_longer_and_never_for_good(
+def test_after_five_failures_a_network_has_to_wait_longer_and_longer_for_a_name_and_never_for_good(
     queue: Queue, users: Users, clock: Callable[[int], None]
 ) -> None:
     users.add("anna", PASSWORD, Role.ADMIN)
     waits = []
     for at in range(13):
         with pytest.raises(LoginRefused):
-            login(queue, password="wrong", address=f"10.0.0.{at}")
+            login(queue, password="wrong")
         if at < 4:
             continue
         with pytest.raises(LoginRefused, match="try again in") as refused:
-            login(queue, address=f"10.0.1.{at}")  # even with the right password, and from anywhere
+            login(queue)  # even with the right password
         waits.append(refused.value.retry_after)
         clock(round(refused.value.retry_after * SECOND))
     assert waits == [10, 20, 40, 80, 160, 320, 640, 900, 900]
@@ -203,9 +204,9 @@ def test_an_address_has_to_wait_whatever_names_it_tries(queue: Queue, users: Use
 
 def test_who_is_right_is_not_counted(queue: Queue, users: Users) -> None:
     users.add("anna", PASSWORD, Role.ADMIN)
-    for _ in range(25):
+    for _ in range(35):
         login(queue)
-    assert sql(queue, "SELECT failures FROM throttle") == [(0,)]
+    assert {failures for (failures,) in sql(queue, "SELECT failures FROM throttle")} == {0}
 
 
 def test_many_guesses_at_once_are_no_more_than_one_after_the_other(queue: Queue, users: Users) -> None:
@@ -223,15 +224,6 @@ def test_many_guesses_at_once_are_no_more_than_one_after_the_other(queue: Queue,
     for thread in threads:
         thread.join()
     assert sum("do not fit" in line for line in said) == 5
-
-
-def test_invented_names_do_not_fill_the_disk(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "MOST", 20)
-    monkeypatch.setattr(passwords, "fits", lambda *_: False)
-    for number in range(60):
-        with pytest.raises(LoginRefused):
-            login(queue, f"user{number}", "wrong", f"10.0.0.{number}")
-    assert len(sql(queue, "SELECT subject FROM throttle")) <= 22
 
 
 def test_an_older_hash_is_renewed_at_login(queue: Queue, users: Users) -> None:
@@ -274,7 +266,8 @@ def test_the_first_admin_gets_a_random_password_once(queue: Queue, users: Users)
 
 
 def test_a_name_is_given_once_and_changes_are_on_record(queue: Queue, users: Users) -> None:
-    users.add("anna", PASSWORD, Role.ADMIN)
+    for name in ("root", "anna"):
+        users.add(name, PASSWORD, Role.ADMIN)
     with pytest.raises(Refused):
         users.add("anna", PASSWORD, Role.VIEWER)
     users.set_role("anna", Role.VIEWER)
@@ -283,7 +276,7 @@ def test_a_name_is_given_once_and_changes_are_on_record(queue: Queue, users: Use
         with pytest.raises(NotFound):
             change("anna")
     assert sql(queue, "SELECT who, verb FROM action ORDER BY id") == [
-        ("root", verb) for verb in ("add_user", "set_role", "remove_user")
+        ("root", verb) for verb in ("add_user", "add_user", "set_role", "remove_user")
     ]
 
 

@@ -39,8 +39,16 @@ FLOORS: list[dict[str, set[str]]] = [
         "timetable": {"errors"},
         "hide": set(),
         "files": {"errors"},
+        "forwarded": set(),
     },
-    {"columns": set(), "models": {"columns"}, "settings": set(), "cipher": {"settings"}, "kit": set()},
+    {
+        "columns": set(),
+        "models": {"columns"},
+        "settings": {"forwarded"},
+        "cipher": {"settings"},
+        "kit": set(),
+        "public": {"settings"},
+    },
     {
         "sql": set(),
         "db": {"sql", "log"},

@@ -72,10 +72,12 @@ def test_a_number_of_any_size_fits_above_a_chart(value: float, shown: str) -> No
     assert brief(value) == shown
 
 
-def test_a_database_that_is_away_is_told_of_in_one_line_whatever_its_own_words_end_in() -> None:
-    words = "connection refused\n\tIs the server running locally and accepting connections on that socket?"
+def test_a_database_that_is_away_is_told_of_without_the_place_that_its_own_words_name() -> None:
+    words = "unable to open /srv/ours/queue.db\n\tIs the server running?"
     told = away_words(Snapshot(at=1, away=words, away_since=1))
-    assert "connection refused Is the server running locally and accepting connections on that socket. The num" in told
+    assert "pqkit doctor" in told
+    assert "The numbers below are from" in told
+    assert "/srv" not in told
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from .queues import Queues
 from .redrives import Redriving
 from .reports import ADDRESS, Report
 from .schedules import Planned
-from .sheet import button, line
+from .sheet import BUTTON, line
 from .trail import Trail
 from .workers import Workers
 
@@ -66,7 +66,9 @@ for (const [number, name] of %s.entries()) {
 
 def server_options(port: int) -> dict[str, Any]:
     """What a server of this page must be started with: the login, and tokens that nobody can forge."""
-    return {**guard.server_options(MOST_BYTES), "auth_provider": Gate(port), "extra_patterns": [(ADDRESS, Report)]}
+    gate = Gate(port)
+    patterns = [(ADDRESS, Report), *gate.patterns()]
+    return {**guard.server_options(MOST_BYTES), **gate.server_options(), "extra_patterns": patterns}
 
 
 def page() -> Viewable:
@@ -111,7 +113,7 @@ class Manager:
         who = Words(f"<span>{name} <span class='muted'>{role}</span></span>", sizing_mode=None)
         # A header's buttons are white otherwise, on whatever ground.
         ink = {"color": "inherit", "borderColor": "color-mix(in srgb, currentColor 30%, transparent)"}
-        right = line(who, button("Log out", self._leave, sx={"&.MuiButton-root": ink}))
+        right = line(who, _leave_button(sx={"&.MuiButton-root": ink}))
         right.styles = {**right.styles, "justify-content": "flex-end", "flex-wrap": "nowrap"}
         return right
 
@@ -154,10 +156,6 @@ class Manager:
         elif await self.desk.ask(lambda _: True):  # a part that asks for nothing must end with the session, too
             await part.refresh()
 
-    def _leave(self, *_: object) -> None:
-        self.desk.visitor.leave()
-        self._end("you are logged out")
-
     def _end(self, why: str) -> None:
         """Show no more data and ask for no more; what was on the page is taken off it."""
         if self._over:
@@ -170,6 +168,13 @@ class Manager:
 
 def _place(name: str, part: Viewable) -> pn.Column:
     return pn.Column(part, name=name, sizing_mode="stretch_width", margin=0, styles={"flex": "0 0 auto"})
+
+
+def _leave_button(**look: object) -> pmui.Button:
+    """It leads away: only an answer of the server's own takes a cookie from the browser."""
+    leave = pmui.Button(label="Log out", variant="outlined", color="primary", **BUTTON, **look)
+    leave.js_on_click(code="window.location.assign('./logout')")
+    return leave
 
 
 def _out(why: str) -> Words:

@@ -86,7 +86,7 @@ class Acting:
         words = preview(verb.name, verb.label, found, now) + offer.how()
         if chosen is None:
             words += "<p class='muted'>Every job was looked at, also those that the table has not come to.</p>"
-        self.sheet.open(words, verb.label, self._go(offer), offer.fields, needs)
+        self.sheet.open(words, verb.label, self._go(offer), offer.fields, needs, verb=verb.name)
 
     def _go(self, offer: "Offer") -> Callable[[str | None], Any]:
         async def go(reason: str | None) -> bool:

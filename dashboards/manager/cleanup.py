@@ -79,7 +79,7 @@ class CleanUp:
         async def go(reason: str | None) -> bool:
             return await self.desk.act(lambda operator: prune(operator, found, reason))
 
-        self.sheet.open(words, "Delete", go, needs=str(found.jobs))
+        self.sheet.open(words, "Delete", go, needs=str(found.jobs), verb="prune")
 
     async def _look_for_files(self, *_: Any) -> None:
         folder, seconds = settings().files, self._seconds(self._file_days)
@@ -106,7 +106,7 @@ class CleanUp:
             async def go(reason: str | None) -> bool:
                 return await self.desk.act(lambda operator: clean(operator, found, reason))
 
-            self.sheet.open(words, "Delete", go, needs=str(len(found)))
+            self.sheet.open(words, "Delete", go, needs=str(len(found)), verb="clean_files")
 
     def _seconds(self, field: pmui.TextInput) -> float | None:
         try:

@@ -43,6 +43,10 @@ class Desk:
         """Whether to show a button. The verb itself asks the database."""
         return self.principal.may(verb)
 
+    def must_confirm(self, verb: str) -> bool:
+        """Whether to ask for the password before that verb. The verb itself asks the database."""
+        return self.principal.must_confirm(verb)
+
     def barred(self, verb: str) -> str:
         """Why this person's button for that cannot be pressed, as HTML; nothing where it can."""
         if self.may(verb):
@@ -70,13 +74,14 @@ class Desk:
         self.principal = self.visitor.acting() if used else self.visitor.principal()
         return question(self.feed.queue())
 
-    async def act(self, deed: Callable[[Operator], str]) -> bool:
+    async def act(self, deed: Callable[[Operator], str], *, quietly: bool = False) -> bool:
         """Do something in the name of the person and say what came of it, in one line; whether it was done.
+        ``quietly`` only says what went wrong.
 
         The operator asks the database, in the transaction of each verb, whether this person still may.
         """
         try:
-            said = await asyncio.to_thread(lambda: deed(self.visitor.acting().operator()))
+            said = await asyncio.to_thread(lambda: self._act(deed))
         except NotLoggedIn as error:
             self._leave(str(error))
             return False
@@ -86,10 +91,26 @@ class Desk:
         except (PqkitError, ValueError, TypeError) as error:
             self.say(sentence(str(error)), "bad")
             return False
+        if quietly:
+            return True
         self.say(sentence(said), "good")
         for show in self.changed:
             await show()
         return True
+
+    def _act(self, deed: Callable[[Operator], str]) -> str:
+        self.principal = self.visitor.acting()
+        return deed(self.principal.operator())
+
+    async def confirm(self, password: str) -> bool:
+        """Whether the password is the person's, who may destroy things for a while then."""
+
+        def confirm(_: Operator) -> str:
+            self.visitor.confirm(password)
+            self.principal = self.visitor.principal()
+            return ""
+
+        return await self.act(confirm, quietly=True)
 
     def say(self, words: str, level: str = "") -> None:
         """One line above the page, for screen readers too."""

@@ -8,36 +8,36 @@ session that it was made for, and a live connection is refused to any other.
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from bokeh.server.auth_provider import AuthProvider
-from tornado.template import Template
 from tornado.web import HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
 
-from pqkit.access import ABSOLUTE, Principal, Sessions
-from pqkit.errors import LoginRefused, NotLoggedIn, PqkitError
+from pqkit.access import Principal
+from pqkit.errors import NotLoggedIn, PqkitError
+from pqkit.public import Service
 
-from ..feed import shared
 from ..headers import MARK
+from ..login import LOGOUT, Cookies, handlers, sessions
 from ..sockets import offered
-
-PAGE = Path(__file__).with_name("login.html")
-DAY = 86_400 * 1_000_000
-
-
-def sessions() -> Sessions:
-    return Sessions(shared().queue().database)
 
 
 class Gate(AuthProvider):
-    """Lets in who has a session. The cookie is named by the port, because browsers share cookies between ports."""
+    """Lets in who has a session."""
 
-    def __init__(self, port: int) -> None:
-        self.cookie = f"pqkit_{port}"
+    def __init__(self, port: int, service: Service = Service.MANAGER) -> None:
+        self.cookies = Cookies(service, port)
+        self._login, self._logout = handlers(service, self.cookies)
         super().__init__()
+
+    def server_options(self) -> dict[str, Any]:
+        """The login itself, and a sign against forged forms."""
+        return {"auth_provider": self, **self.cookies.options()}
+
+    def patterns(self) -> list[Any]:
+        """Addresses of the login's own beside ``login_url``."""
+        return [(LOGOUT, self._logout)]
 
     @property
     def get_user_async(self) -> Callable[[RequestHandler], Awaitable[str | None]]:
@@ -49,11 +49,11 @@ class Gate(AuthProvider):
 
     @property
     def login_handler(self) -> type[RequestHandler]:
-        return type("LoginHandler", (_Login,), {"cookie_name": self.cookie})
+        return self._login
 
     async def _visitor(self, handler: RequestHandler) -> str | None:
         """The name of who asks, or None; the request keeps the secret for the page."""
-        secret = handler.get_cookie(self.cookie)
+        secret = self.cookies.session(handler)
         if not secret:
             return None
         mark = hashlib.sha256(secret.encode()).hexdigest()
@@ -78,51 +78,6 @@ def _mark_of(handler: WebSocketHandler) -> str | None:
     return next((value for name, value in headers.items() if name.lower() == MARK.lower()), None)
 
 
-class _Login(RequestHandler):
-    """The login page. Tornado refuses a form that was not got from here."""
-
-    cookie_name: str
-
-    def get(self) -> None:
-        self._show("")
-
-    async def post(self) -> None:
-        name, password = self.get_body_argument("name", ""), self.get_body_argument("password", "", strip=False)
-        address = self.request.remote_ip or ""
-        try:
-            session = await asyncio.to_thread(lambda: sessions().login(name.strip(), password, address))
-        except LoginRefused as refused:
-            self.set_status(429 if refused.retry_after else 401)
-            self._show(str(refused), name)
-            return
-        except PqkitError as error:
-            self.set_status(503)
-            self._show(f"nobody can log in just now: {error}", name)
-            return
-        self.set_cookie(
-            self.cookie_name,
-            session.secret,
-            httponly=True,
-            samesite="Strict",
-            secure=self.request.protocol == "https",
-            expires_days=ABSOLUTE / DAY,
-        )
-        self.redirect(_inside(self.get_argument("next", "/")))
-
-    def _show(self, problem: str, name: str = "") -> None:
-        page = Template(PAGE.read_text(), autoescape="xhtml_escape")
-        next_page = _inside(self.get_argument("next", "/"))
-        self.set_header("Cache-Control", "no-store")
-        self.write(page.generate(problem=problem, name=name, next=next_page, xsrf=self.xsrf_form_html()))
-
-
-def _inside(address: str) -> str:
-    """The address where it is one of this server, else its first page."""
-    parts = urlsplit(address)
-    plain = address.startswith("/") and not address.startswith("//") and "\\" not in address and address.isprintable()
-    return address if plain and not parts.scheme and not parts.netloc else "/"
-
-
 class Visitor:
     """Who looks at one page."""
 
@@ -137,5 +92,6 @@ class Visitor:
         """The same for something that the person did, which keeps the session alive."""
         return sessions().check(self._secret)
 
-    def leave(self) -> None:
-        sessions().logout(self._secret)
+    def confirm(self, password: str) -> None:
+        """The person gives the password again, before something is destroyed. Raises LoginRefused, NotLoggedIn."""
+        sessions().confirm(self._secret, password)

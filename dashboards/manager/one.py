@@ -97,7 +97,8 @@ class One:
                 return await self.desk.act(lambda operator: offer.do(operator, reason))
 
             words = preview(verb.name, verb.label, *seen)
-            self.sheet.open(words, verb.label, go, offer.fields, str(chosen) if verb.name == "delete" else None)
+            needs = str(chosen) if verb.name == "delete" else None
+            self.sheet.open(words, verb.label, go, offer.fields, needs, verb=verb.name)
 
         return press
 

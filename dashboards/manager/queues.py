@@ -145,7 +145,9 @@ class Queues:
         about = "Ended jobs keep its name; its settings and its pause are forgotten."
         if waiting:
             about += f" It is not empty: {waiting:,} waiting jobs will be canceled first."
-        self._open(f"Delete queue {name}?", about, "Delete", delete, needs=name if waiting else None)
+        self._open(
+            f"Delete queue {name}?", about, "Delete", delete, needs=name if waiting else None, verb="delete_queue"
+        )
 
     def _settings(self, *_: Any) -> None:
         name, now = self._queue.value, self._seen[self._queue.value].settings._asdict()
@@ -174,12 +176,13 @@ class Queues:
         fields: Sequence[Viewable] = (),
         *,
         needs: str | None = None,
+        verb: str = "",
     ) -> None:
         async def go(reason: str | None) -> bool:
             return await self.desk.act(lambda operator: deed(operator, reason))
 
         words = shell.head(title) + f"<p class='muted'>{safe(about)}</p>"
-        self.sheet.open(words, label, go, fields, needs)
+        self.sheet.open(words, label, go, fields, needs, verb=verb)
 
 
 def empty(queue: Queue, operator: Operator, name: str, reason: str | None) -> int:

@@ -91,7 +91,8 @@ class Planned:
             return await self.desk.act(lambda operator: do(operator, reason))
 
         words = shell.head(f"{LABELS[verb]}: schedule {name}?") + f"<p class='muted'>{safe(ABOUT[verb])}</p>"
-        self.sheet.open(words, LABELS[verb], go, needs=name if verb == "delete" else None)
+        needs = name if verb == "delete" else None
+        self.sheet.open(words, LABELS[verb], go, needs=needs, verb=f"{verb}_schedule")
 
     def _write(self, *_: Any, new: bool) -> None:
         old = None if new else self._seen[self._name.value]

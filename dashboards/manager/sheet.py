@@ -101,31 +101,49 @@ class Sheet:
         self.view = pn.Column(visible=False, sizing_mode="stretch_width", margin=0, stylesheets=[STICKS])
         self._go: Go | None = None
         self._needs: str | None = None
+        self._verb = ""
 
     def _make(self) -> Viewable:
         self._words, self._fields = shell.Block(), columns()
         self._reason = pmui.TextInput(label="Why (goes on record)", **FIELD)
         self._typed = pmui.TextInput(label="", visible=False, **FIELD)
+        self._password = pmui.PasswordInput(label="Your password, once more", visible=False, **FIELD)
         self._do = button("Do it", self._pressed, strong=True)
         back = button("Back", self.close)
-        return shell.card(stack(self._words, self._fields, self._reason, self._typed, line(self._do, back)))
+        asked = (self._words, self._fields, self._reason, self._typed, self._password)
+        return shell.card(stack(*asked, line(self._do, back)))
 
-    def open(self, words: str, label: str, go: Go, fields: Sequence[Viewable] = (), needs: str | None = None) -> None:
-        """Ask. ``words`` is HTML of escaped values, ``label`` what the button says, ``needs`` what must be typed."""
+    def open(
+        self,
+        words: str,
+        label: str,
+        go: Go,
+        fields: Sequence[Viewable] = (),
+        needs: str | None = None,
+        *,
+        verb: str = "",
+    ) -> None:
+        """Ask. ``words`` is HTML of escaped values, ``label`` what the button says, ``needs`` what must be typed.
+        ``verb`` is what is going to be done: one that destroys something asks for the password as well."""
         self._desk.say("")
         if not self.view.objects:
             self.view.objects = [self._make()]
-        self._words.object, self._go, self._needs = words, go, needs
+        self._words.object, self._go, self._needs, self._verb = words, go, needs, verb
         self._fields.objects = list(fields)
         self._do.param.update(label=label, disabled=False)
         self._reason.value = ""
         self._typed.param.update(label=f"Type {needs} to go on", value="", visible=needs is not None, error_state=False)
+        self._ask_password()
         self.view.visible = True
+
+    def _ask_password(self) -> None:
+        """Where it is due, and empty: the page keeps none."""
+        self._password.param.update(value="", visible=self._desk.must_confirm(self._verb), error_state=False)
 
     def close(self, *_: object) -> None:
         self.view.visible, self._go = False, None
         if self.view.objects:
-            self._fields.objects = []
+            self._fields.objects, self._password.value = [], ""
 
     async def _pressed(self, *_: object) -> None:
         if self._go is None:
@@ -135,7 +153,15 @@ class Sheet:
             return
         self._do.disabled = True
         go = self._go
-        if await go(self._reason.value.strip() or None) and go is self._go:
+        if await self._is_confirmed() and await go(self._reason.value.strip() or None) and go is self._go:
             self.close()
         else:
             self._do.disabled = False
+            if go is self._go:  # a confirmation lasts for some minutes only
+                self._ask_password()
+
+    async def _is_confirmed(self) -> bool:
+        if not self._password.visible:
+            return True
+        given, self._password.value = self._password.value, ""
+        return await self._desk.confirm(given)

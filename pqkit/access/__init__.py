@@ -5,8 +5,8 @@ still may, is read from the database in the transaction of each action. ``Users`
 """
 
 from pqkit.access.principal import Principal
-from pqkit.access.sessions import ABSOLUTE, IDLE, Session, Sessions
+from pqkit.access.sessions import ABSOLUTE, CONFIRMED, IDLE, Session, Sessions
 from pqkit.access.tokens import Tokens
 from pqkit.access.users import BadAccount, Users
 
-__all__ = ["ABSOLUTE", "IDLE", "BadAccount", "Principal", "Session", "Sessions", "Tokens", "Users"]
+__all__ = ["ABSOLUTE", "CONFIRMED", "IDLE", "BadAccount", "Principal", "Session", "Sessions", "Tokens", "Users"]

@@ -2,30 +2,49 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pqkit import rights
 from pqkit.db import Database, Transaction
+from pqkit.errors import NotConfirmed
 from pqkit.queue import Operator
 from pqkit.rights import Role, Scope
 
 MINUTE = 60_000_000
-Reread = Callable[[Transaction], frozenset[Scope]]
-"""The scopes as the database has them now; raises NotLoggedIn for who is not let in any more."""
+
+
+class Grant(NamedTuple):
+    """The scopes of somebody, and whether a person has given the password again a moment ago; a program has none."""
+
+    scopes: frozenset[Scope]
+    confirmed: bool
+
+
+Reread = Callable[[Transaction], Grant]
+"""The grant as the database has it now; raises NotLoggedIn for who is not let in any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A person (``role`` is set) or a token, with the scopes that were read when it was let in."""
+    """A person (``role`` is set) or a token, with the grant that was read when it was let in."""
 
     database: Database
     name: str
-    scopes: frozenset[Scope]
+    grant: Grant
     role: Role | None
     reread: Reread
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        return self.grant.scopes
 
     def may(self, verb: str) -> bool:
         """For buttons that are shown or not; the verb itself asks again."""
         return rights.allows(self.scopes, verb)
+
+    def must_confirm(self, verb: str) -> bool:
+        """Whether that destroys something, and the person has to give the password again first."""
+        return verb in rights.DESTROYS and not self.grant.confirmed
 
     def require(self, verb: str) -> None:
         """Raise Forbidden unless it may do that."""
@@ -36,4 +55,7 @@ class Principal:
         return Operator(self.database, self.name, self._guard)
 
     def _guard(self, tx: Transaction, verb: str) -> None:
-        rights.check(self.reread(tx), verb, self.name)
+        grant = self.reread(tx)
+        rights.check(grant.scopes, verb, self.name)
+        if verb in rights.DESTROYS and not grant.confirmed:
+            raise NotConfirmed(f"to {verb.replace('_', ' ')} needs your password once more")

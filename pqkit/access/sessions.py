@@ -2,24 +2,30 @@
 
 from typing import NamedTuple
 
-from pqkit.access import passwords, secret, throttle
-from pqkit.access.principal import MINUTE, Principal
+from pqkit.access import devices, passwords, secret, throttle
+from pqkit.access.principal import MINUTE, Grant, Principal
+from pqkit.access.throttle import Kind
 from pqkit.access.users import is_name
 from pqkit.db import Database, Transaction
 from pqkit.errors import LoginRefused, NotLoggedIn
-from pqkit.rights import Role, Scope
+from pqkit.rights import Role
 from pqkit.sql import compiled as sql
 
 IDLE, ABSOLUTE = 30 * MINUTE, 12 * 60 * MINUTE
 """Microseconds after which a session ends: unused, and at the latest."""
-WRONG = "this name and password do not fit"
+CONFIRMED = 5 * MINUTE
+"""Microseconds for which a password that was given again lets its session destroy things."""
+OVER = "the session has ended: log in again"
+WRONG, WRONG_PASSWORD = "this name and password do not fit", "this is not your password"
 
 
 class Session(NamedTuple):
-    """A login that succeeded. ``secret`` is known to its owner alone: it goes into a cookie, and nowhere else."""
+    """A login that succeeded. ``secret`` and ``device`` are known to their owner alone: each goes into a cookie, and
+    nowhere else."""
 
     secret: str
     principal: Principal
+    device: str
 
 
 class _Login(NamedTuple):
@@ -29,6 +35,7 @@ class _Login(NamedTuple):
     role: str
     created_at: int
     used_at: int
+    confirmed_until: int | None
 
 
 class Sessions:
@@ -37,16 +44,19 @@ class Sessions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def login(self, name: str, password: str, address: str) -> Session:
+    def login(self, name: str, password: str, address: str, *, device: str = "", instead_of: str = "") -> Session:
         """Let somebody in. Raises LoginRefused, in the same words whether the name or the password is wrong.
 
-        ``address`` is that of the other end of the connection, never one that a header claims.
+        ``address`` is that of the other end of the connection; one that a header claims only where its proxy is
+        trusted. ``device`` and the secret of the session that this one replaces are what the browser has shown.
         """
-        user, network = throttle.subjects(name if is_name(name) else None, address)
+        known_name = name if is_name(name) else "?"
         with self._database.write() as tx:
-            wait = throttle.count(tx, [network, user], self._database.now())
-            account = tx.row(sql.ACCOUNT_OF, name) if is_name(name) else None
-        throttle.refuse_early(wait)
+            now = self._database.now()
+            known = bool(device) and devices.is_known(tx, device, known_name, now)
+            rows = _rows(tx, known_name, address, device if known else "")
+            throttle.count(tx, rows, now)
+            account = tx.row(sql.ACCOUNT_OF, known_name)
         kept: str | None = account[0] if account else None
         if not passwords.fits(password, kept) or kept is None:
             raise LoginRefused(WRONG)
@@ -54,8 +64,25 @@ class Sessions:
         with self._database.write() as tx:
             if not tx.run(sql.REHASH, renewed, name, kept):  # changed or removed since
                 raise LoginRefused(WRONG)
-            throttle.forgive(tx, network, user)
-            return self._begin(tx, name)
+            throttle.forgive(tx, rows)
+            tx.run(sql.DELETE_LOGIN, secret.digest(instead_of))
+            return self._begin(tx, name, device)
+
+    def confirm(self, secret_text: str, password: str) -> None:
+        """The person gives the password again, and may destroy things for a while. Raises LoginRefused and
+        NotLoggedIn; guessing is slowed down here as well."""
+        digest = secret.digest(secret_text)
+        with self._database.write() as tx:
+            name = self._read(tx, secret_text)[1].name
+            rows = throttle.of_one(tx, Kind.SESSION, digest)
+            throttle.count(tx, rows, self._database.now())
+            kept = str(tx.row(sql.ACCOUNT_OF, name)[0])
+        if not passwords.fits(password, kept):
+            raise LoginRefused(WRONG_PASSWORD)
+        with self._database.write() as tx:
+            if not tx.run(sql.CONFIRM_LOGIN, self._database.now() + CONFIRMED, digest):
+                raise NotLoggedIn(OVER)
+            throttle.forgive(tx, rows)
 
     def check(self, secret_text: str, *, used: bool = True) -> Principal:
         """Whose session that is; NotLoggedIn when it is over. A look that nobody asked for (a page that refreshes
@@ -71,11 +98,11 @@ class Sessions:
         with self._database.write() as tx:
             tx.run(sql.DELETE_LOGIN, secret.digest(secret_text))
 
-    def _begin(self, tx: Transaction, name: str) -> Session:
+    def _begin(self, tx: Transaction, name: str, device: str) -> Session:
         now, text = self._database.now(), secret.new()
         tx.run(sql.DELETE_OLD_LOGINS, now - ABSOLUTE, now - IDLE)
         tx.run(sql.INSERT_LOGIN, secret.digest(text), name, now, now)
-        return Session(text, self._read(tx, text)[0])
+        return Session(text, self._read(tx, text)[0], devices.remember(tx, device, name, now))
 
     def _read(self, tx: Transaction, secret_text: str) -> tuple[Principal, _Login]:
         row, now = tx.row(sql.LOGIN_OF, secret.digest(secret_text)), self._database.now()
@@ -83,12 +110,20 @@ class Sessions:
             raise NotLoggedIn("nobody is logged in here: log in again")
         login = _Login(*row)
         if now - login.created_at > ABSOLUTE or now - login.used_at > IDLE:
-            raise NotLoggedIn("the session has ended: log in again")
+            raise NotLoggedIn(OVER)
         role = Role(login.role)
+        grant = Grant(role.scopes, login.confirmed_until is not None and now < login.confirmed_until)
 
-        def reread(tx: Transaction) -> frozenset[Scope]:
+        def reread(tx: Transaction) -> Grant:
             principal, _ = self._read(tx, secret_text)
             tx.run(sql.USE_LOGIN, self._database.now(), secret.digest(secret_text))
-            return principal.scopes
+            return principal.grant
 
-        return Principal(self._database, login.name, role.scopes, role, reread), login
+        return Principal(self._database, login.name, grant, role, reread), login
+
+
+def _rows(tx: Transaction, name: str, address: str, known_device: str) -> list[str]:
+    """What counts this login."""
+    if known_device:
+        return throttle.of_one(tx, Kind.DEVICE, devices.digest(known_device, name))
+    return throttle.of_login(tx, name, address)

@@ -1,74 +1,126 @@
 """Guessing made slow, in the database so that all processes and hosts count together.
 
 A login counts as a failure from before its password is looked at until it is found right, so that many at once get no
-more guesses than one after the other. Nobody is locked out for longer than a quarter of an hour.
+more guesses than one after the other. It counts for its name and network together, for its network, and, more mildly,
+for its name, so that a guesser keeps nobody out who comes from elsewhere. A device from which that person has logged in
+before counts by itself alone: no guesser keeps it out.
+
+Each kind has a fixed number of rows, and a keyed hash says which of them counts. So invented names cannot fill the
+disk, nothing has to go before its time, and nobody without the key can choose whose row to share.
 """
 
+import hashlib
 import ipaddress
+import secrets
+from collections.abc import Sequence
+from enum import StrEnum
 
 from pqkit.db import Transaction
 from pqkit.errors import LoginRefused
 from pqkit.sql import compiled as sql
 
 SECOND = 1_000_000
-FREE = {"user": 5, "address": 20}
-"""Failures before others have to wait; many people may share an address."""
-FIRST_WAIT, LONGEST_WAIT = 10, 900
+FIRST_WAIT = 10
 FORGETS_AFTER = 3_600 * SECOND
-MOST = 10_000
-"""Names and addresses that are remembered: whoever invents names cannot fill the disk."""
+ROWS = 16_384
+"""Of each kind; more names and networks than these share rows."""
+SALT = "throttle"
 
 
-def subjects(name: str | None, address: str) -> tuple[str, str]:
-    """Who is counted: the name (None for one that nobody can have) and the network of the address."""
-    return f"user {name or '?'}", f"address {_network(address)}"
+class Kind(StrEnum):
+    """Something whose failures count together."""
+
+    PAIR = "pair"
+    NETWORK = "network"
+    NAME = "name"
+    DEVICE = "device"
+    SESSION = "session"
 
 
-def count(tx: Transaction, counted: list[str], now: int) -> float:
-    """Count one more failure of each; 0, or the seconds to wait where it is too soon for one of them, and from that one
-    on it is not counted."""
-    _make_room(tx, now)
-    return next((wait for subject in counted if (wait := _count_one(tx, subject, now)) > 0), 0.0)
+FREE = {Kind.PAIR: 5, Kind.NETWORK: 20, Kind.NAME: 30, Kind.DEVICE: 5, Kind.SESSION: 5}
+"""Failures before others have to wait; many people may share a network."""
+LONGEST_WAIT = {Kind.PAIR: 900, Kind.NETWORK: 900, Kind.NAME: 60, Kind.DEVICE: 900, Kind.SESSION: 900}
+"""Seconds. A name's own wait is short, because it keeps out the person as well, wherever that person is."""
+ONE_EACH = {Kind.NAME: 600 * SECOND}
+"""After each such time one failure is forgotten. One network alone, which has to wait longer between its guesses, never
+makes others wait for a name."""
 
 
-def _count_one(tx: Transaction, subject: str, now: int) -> float:
-    tx.run(sql.INSERT_THROTTLE, subject, 0, now, 0)
-    if not tx.run(sql.COUNT_FAILURE, now - FORGETS_AFTER, now, subject, now):
-        return float(tx.row(sql.THROTTLE_OF, subject)[1] - now) / SECOND
-    over = tx.row(sql.THROTTLE_OF, subject)[0] - FREE[subject.partition(" ")[0]]
-    if over >= 0:
-        tx.run(sql.CLOSE_UNTIL, now + min(FIRST_WAIT * 2 ** min(over, 10), LONGEST_WAIT) * SECOND, subject)
-    return 0.0
+def of_login(tx: Transaction, name: str, address: str) -> list[str]:
+    """The rows that count a login from a device that is not known; in the order in which they are locked."""
+    key, network = _key(tx), network_of(address)
+    parts = {Kind.PAIR: f"{name} {network}", Kind.NETWORK: network, Kind.NAME: name}
+    return [_row(key, kind, part) for kind, part in parts.items()]
 
 
-def refuse_early(wait: float) -> None:
-    """Raise LoginRefused where so many seconds are still to be waited."""
-    if wait > 0:
-        raise LoginRefused(f"too many logins have failed: try again in {_span(wait)}", wait)
+def of_one(tx: Transaction, kind: Kind, digest: str) -> list[str]:
+    """The row that counts the failures of a known device, or of a session whose person gives the password again."""
+    return [_row(_key(tx), kind, digest)]
 
 
-def forgive(tx: Transaction, address: str, user: str) -> None:
-    """The password was right: the name starts anew, the address gets this one back."""
-    tx.run(sql.FORGIVE, address)
-    tx.run(sql.DELETE_THROTTLE, user)
+def count(tx: Transaction, rows: Sequence[str], now: int) -> None:
+    """Count one more failure in each row. LoginRefused where it is too soon for one of them: then roll back, and
+    nothing is counted."""
+    tx.run(sql.DELETE_OLD_THROTTLES, now - FORGETS_AFTER, now)
+    for row in rows:
+        _count_one(tx, row, now)
 
 
-def _make_room(tx: Transaction, now: int) -> None:
-    tx.run(sql.DELETE_OLD_THROTTLES, now - FORGETS_AFTER)
-    over = tx.row(sql.THROTTLES)[0] - MOST
-    if over >= 0:
-        tx.run(sql.DELETE_FIRST_THROTTLES, over + MOST // 10)
+def forgive(tx: Transaction, rows: Sequence[str]) -> None:
+    """The password was right. Who is sure to be its person starts anew; what others share gets this one back."""
+    for row in rows:
+        if _kind_of(row) in {Kind.NETWORK, Kind.NAME}:
+            tx.run(sql.FORGIVE, row)
+        else:
+            tx.run(sql.DELETE_THROTTLE, row)
 
 
-def _network(address: str) -> str:
-    """A person has one address of IPv4, but all those of a /64 of IPv6."""
+def forget_all(tx: Transaction) -> None:
+    """End every wait: an administrator's way out for a person who is kept out."""
+    tx.run(sql.DELETE_THROTTLES)
+
+
+def network_of(address: str) -> str:
+    """A person has one address of IPv4, but all those of a /64 of IPv6, and all that mean this machine."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return "?"
+    found = getattr(found, "ipv4_mapped", None) or found
+    if found.is_loopback:
+        return "loopback"
     if isinstance(found, ipaddress.IPv4Address):
         return str(found)
-    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
+    return str(ipaddress.ip_network((found, 64), strict=False))
+
+
+def _count_one(tx: Transaction, row: str, now: int) -> None:
+    kind = _kind_of(row)
+    tx.run(sql.INSERT_THROTTLE, row, 0, now, 0)
+    if not tx.run(sql.COUNT_FAILURE, now - FORGETS_AFTER, ONE_EACH.get(kind, FORGETS_AFTER), now, row):
+        wait = float(tx.row(sql.THROTTLE_OF, row)[1] - now) / SECOND
+        raise LoginRefused(f"too many logins have failed: try again in {_span(wait)}", wait)
+    over = tx.row(sql.THROTTLE_OF, row)[0] - FREE[kind]
+    if over >= 0:
+        tx.run(sql.CLOSE_UNTIL, now + min(FIRST_WAIT * 2 ** min(over, 10), LONGEST_WAIT[kind]) * SECOND, row)
+
+
+def _kind_of(row: str) -> Kind:
+    return Kind(row.partition(" ")[0])
+
+
+def _row(key: str, kind: Kind, text: str) -> str:
+    digest = hashlib.blake2s(text.encode(errors="replace"), key=key.encode(), person=kind.encode()).digest()
+    return f"{kind} {int.from_bytes(digest[:8]) % ROWS}"
+
+
+def _key(tx: Transaction) -> str:
+    """This queue's own, made when it is first needed."""
+    found = tx.row(sql.SALT_OF, SALT)
+    if found is None:
+        tx.run(sql.INSERT_SALT, SALT, secrets.token_hex(16))
+        found = tx.row(sql.SALT_OF, SALT)
+    return str(found[0])
 
 
 def _span(seconds: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from pqkit.access import secret
-from pqkit.access.principal import MINUTE, Principal
+from pqkit.access.principal import MINUTE, Grant, Principal
 from pqkit.db import Database, Transaction
 from pqkit.errors import DatabaseUnavailable, NotFound, NotLoggedIn, PqkitError
 from pqkit.queue.operate import Deed, Operator
@@ -67,9 +67,9 @@ class Tokens:
         fits = hmac.compare_digest(kept, secret.digest(secret_text))
         if not fits or (expires_at is not None and expires_at <= self._database.now()):
             raise NotLoggedIn(UNKNOWN)
-        found = frozenset(map(Scope, json.loads(scopes)))
+        found = Grant(frozenset(map(Scope, json.loads(scopes))), confirmed=True)
 
-        def reread(tx: Transaction) -> frozenset[Scope]:
-            return self._read(tx, token_id, secret_text)[0].scopes
+        def reread(tx: Transaction) -> Grant:
+            return self._read(tx, token_id, secret_text)[0].grant
 
         return Principal(self._database, f"token {token_id} ({name})", found, None, reread), used_at

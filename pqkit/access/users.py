@@ -2,7 +2,7 @@
 
 import re
 
-from pqkit.access import passwords
+from pqkit.access import passwords, throttle
 from pqkit.db import Transaction
 from pqkit.errors import NotFound, PqkitError, Refused
 from pqkit.queue.operate import Deed, Operator
@@ -38,25 +38,30 @@ class Users:
             self._record(tx, now, "add_user", name, role)
 
     def remove(self, name: str) -> None:
-        """Let a user in no more; what they did stays on record."""
+        """Let a user in no more; what they did stays on record. Refused for the last administrator."""
         with self._operator.writing("remove_user") as tx:
+            self._refuse_last_admin(tx, name)
             self._must(tx.run(sql.DELETE_ACCOUNT, name), name)
             self._record(tx, self._database.now(), "remove_user", name)
 
     def set_password(self, name: str, password: str) -> None:
-        """Raises WeakPassword."""
+        """Set a new password, and end every wait that guessing has caused. Raises WeakPassword."""
         passwords.check_strength(password, name)
         kept = passwords.hashed(password)
         with self._operator.writing("set_password") as tx:
             now = self._database.now()
             self._must(tx.run(sql.SET_PASSWORD, kept, now, name), name)
             tx.run(sql.DELETE_LOGINS_OF, name)
-            tx.run(sql.DELETE_THROTTLE, f"user {name}")
+            tx.run(sql.DELETE_DEVICES_OF, name)
+            throttle.forget_all(tx)
             self._record(tx, now, "set_password", name)
 
     def set_role(self, name: str, role: Role) -> None:
+        """Refused where nobody would be administrator any more."""
         with self._operator.writing("set_role") as tx:
             now = self._database.now()
+            if role is not Role.ADMIN:
+                self._refuse_last_admin(tx, name)
             self._must(tx.run(sql.SET_ROLE, role.value, now, name), name)
             tx.run(sql.DELETE_LOGINS_OF, name)
             self._record(tx, now, "set_role", name, role)
@@ -72,6 +77,11 @@ class Users:
         except Refused:  # somebody else was quicker
             return None
         return password
+
+    def _refuse_last_admin(self, tx: Transaction, name: str) -> None:
+        """Locks all administrators, so that two of them are not removed at the same moment."""
+        if [admin for (admin,) in tx.rows(sql.LOCK_ACCOUNTS, Role.ADMIN.value)] == [name]:
+            raise Refused(f"{name} is the last administrator: make another one first (pqkit users role NAME admin)")
 
     def _must(self, rows: int, name: str) -> None:
         if not rows:

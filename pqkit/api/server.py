@@ -7,11 +7,14 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from pqkit import public
 from pqkit.api.app import create_app
 from pqkit.api.connections import AT_ONCE, HEADERS, BoundedProtocol
+from pqkit.api.proxied import BehindProxies
 from pqkit.errors import PqkitError
 from pqkit.log import get_logger
 from pqkit.maintain import Maintainer
+from pqkit.public import Service
 from pqkit.queue import Queue
 from pqkit.settings import Settings
 
@@ -30,8 +33,9 @@ class _Server(uvicorn.Server):
 
 def serve(queue: Queue, settings: Settings, port: int) -> None:
     """Serve until SIGTERM or Ctrl+C. Raises PqkitError for a port that cannot be listened on."""
+    app = create_app(queue, get_dequeue=settings.api_get_dequeue)
     config = uvicorn.Config(
-        create_app(queue, get_dequeue=settings.api_get_dequeue),
+        BehindProxies(app, settings.proxies),
         host=settings.host,
         port=port,
         log_config=None,
@@ -42,7 +46,10 @@ def serve(queue: Queue, settings: Settings, port: int) -> None:
         ws="none",
         limit_concurrency=AT_ONCE,
         timeout_graceful_shutdown=GRACE,
-        proxy_headers=False,  # a header must not say whose address goes on record
+        proxy_headers=False,  # a header says whose address goes on record only where its proxy is trusted
+        root_path=public.prefix(settings, Service.API),
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
     )
     server = _Server(config)
     with _maintained(queue, settings):

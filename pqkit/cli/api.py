@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from pqkit import log
+from pqkit import log, public
 from pqkit.errors import PqkitError
 from pqkit.process import die_with_supervisor
+from pqkit.public import Service
 from pqkit.queue import get_queue
 from pqkit.settings import settings
 from pqkit.worker.tasks import import_tasks
@@ -27,5 +28,6 @@ def api(
         from pqkit.api.server import serve  # noqa: PLC0415 - in an extra
     except ModuleNotFoundError as error:
         raise PqkitError(f"the REST interface needs {error.name}: pip install 'pqkit[api]'") from None
-    typer.echo(f"REST interface: http://{wanted.host}:{port or wanted.api_port} (tokens: pqkit tokens add)")
+    public.check(wanted, Service.API)
+    typer.echo(f"REST interface: {public.local_url(wanted, port or wanted.api_port)} (tokens: pqkit tokens add)")
     serve(get_queue(), wanted, port or wanted.api_port)

@@ -11,27 +11,27 @@ from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import psutil
 import typer
 
-from pqkit import kit
+from pqkit import kit, log, public
 from pqkit.errors import PqkitError
 from pqkit.process import die_with_supervisor
-from pqkit.settings import settings
+from pqkit.public import EVERYWHERE, Service
+from pqkit.settings import Settings, settings
 
 PACKAGE = "dashboards"
-EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
 HTTP = 80
 """The port that no browser says."""
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class Console(StrEnum):
     """The page that acts, and the page that watches."""
 
-    MANAGER = "manager"
-    OPS = "ops"
+    MANAGER = Service.MANAGER
+    OPS = Service.OPS
 
 
 OWN_NAMES = {f"{name}.localhost" for name in Console}
@@ -68,6 +68,9 @@ def apps() -> dict[str, Callable[[], Any]]:
 def serve(ports: dict[Console, int]) -> None:
     """Serve each console on its port until SIGTERM or Ctrl+C. Raises PqkitError for a taken port or a missing panel."""
     die_with_supervisor()
+    log.configure()
+    for name in ports:
+        public.check(settings(), Service(name))
     package = load(kit.folder(PACKAGE, settings().dashboards))
     modules = {name: _module(package, name) for name in ports}
     importlib.import_module(f"{PACKAGE}.guard").use_own_routes()
@@ -76,7 +79,8 @@ def serve(ports: dict[Console, int]) -> None:
     servers = [_server(name, modules[name], port) for name, port in ports.items()]
     gc.freeze()  # or each full collection would walk Panel's 300,000 objects: a quarter of a second amid a page
     for name, port in ports.items():
-        typer.echo(f"{name} console: http://{_shown(settings().host)}:{port}")
+        there = public.public_url(settings(), Service(name))
+        typer.echo(f"{name} console: {public.local_url(settings(), port)}{f', {there}' if there else ''}")
     for server in servers:
         server.start()
     loop.start()
@@ -111,7 +115,8 @@ def _server(name: Console, module: ModuleType, port: int) -> Any:
     host = settings().host
     options = module.server_options(port)
     own = [pattern for pattern, *_ in options.get("extra_patterns", [])]
-    hosts = origins(host, port)
+    hosts = origins(host, port, public.public_url(settings(), Service(name)))
+    options |= _tls(settings())
     try:
         server = get_server(
             {"/": module.page}, port=port, address=host, title=f"pqkit {name}", websocket_origin=hosts, **options
@@ -120,20 +125,35 @@ def _server(name: Console, module: ModuleType, port: int) -> Any:
         raise PqkitError(
             f"port {port} on {host} cannot be used ({error.strerror}): free it, or set PQKIT_{name.upper()}_PORT"
         ) from None
-    importlib.import_module(f"{PACKAGE}.guard").stand_before(server, hosts, own)
+    guard = importlib.import_module(f"{PACKAGE}.guard")
+    guard.stand_before(server, hosts, own, settings().proxies)
     return server
 
 
-def origins(host: str, port: int) -> list[str]:
+def _tls(wanted: Settings) -> dict[str, Any]:
+    if wanted.tls_certificate is None:
+        return {}
+    return {"ssl_certfile": str(wanted.tls_certificate), "ssl_keyfile": str(wanted.tls_key or wanted.tls_certificate)}
+
+
+def origins(host: str, port: int, public_url: str | None = None) -> list[str]:
     """The names with the port by which this server is asked, and whose pages may open a live connection: its own, and
-    no other. A name that somebody else makes lead here is not among them."""
-    names = {"127.0.0.1", "localhost", *OWN_NAMES} if host in LOOPBACK | EVERYWHERE else {host}
+    no other. A name that somebody else makes lead here is not among them.
+
+    A public address without a port is written with 80, too, also for HTTPS: Bokeh takes it for that.
+    """
+    local = host in EVERYWHERE or public.is_loopback(host)
+    names = {"127.0.0.1", "localhost", *OWN_NAMES} if local else {host}
     if host in EVERYWHERE:
         names |= {socket.gethostname(), socket.getfqdn(), *_addresses()}
     if host in {"::", "::1"}:
         names.add("::1")
     named = {f"[{name}]" if ":" in name else name for name in names}
-    return sorted(f"{name}:{port}" for name in named) + (sorted(named) if port == HTTP else [])
+    found = {f"{name}:{port}" for name in named} | (named if port == HTTP else set())
+    if public_url is not None:
+        parts = urlsplit(public_url)
+        found |= {parts.netloc} if parts.port else {parts.netloc, f"{parts.netloc}:80"}
+    return sorted(found)
 
 
 def _addresses() -> set[str]:
@@ -154,7 +174,3 @@ def _loop_that_obeys() -> Any:
 
 def _port(name: Console) -> int:
     return settings().ops_port if name is Console.OPS else settings().manager_port
-
-
-def _shown(host: str) -> str:
-    return "127.0.0.1" if host in EVERYWHERE else host

@@ -18,9 +18,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pqkit import kit, permissions, queries
+from pqkit import kit, permissions, public, queries
 from pqkit.access import Users
 from pqkit.errors import PqkitError, Refused
+from pqkit.public import Service
 from pqkit.queue import Queue, get_queue
 from pqkit.settings import Settings, settings
 from pqkit.supervise import POOL, UP, Process, Supervisor, daemon, place
@@ -49,6 +50,8 @@ def up(
     if count > wanted.max_workers:
         raise Refused(f"{count} workers are more than PQKIT_MAX_WORKERS allows ({wanted.max_workers})")
     shown = [*(CONSOLES if consoles and _has("panel") else ()), *([API] if api and _has("fastapi") else ())]
+    for service in shown:
+        public.check(wanted, Service(service))
     place.make_folders([place.RUN, wanted.logs, wanted.files])
     place.refuse_links(wanted.logs)
     if found := permissions.exposed():
@@ -226,7 +229,8 @@ class System:
             say(f"  demo producer    a file every {wanted.producer_every:g} s into {wanted.files}")
         for name in services:
             title = "REST interface" if name == API else f"{name} console"
-            say(f"  {title:<16} http://{wanted.host}:{_port(wanted, name)}")
+            there = public.public_url(wanted, Service(name)) or public.local_url(wanted, _port(wanted, name))
+            say(f"  {title:<16} {there}")
         if self.first_password:
             say(f"  first login      admin, with the password {self.first_password}")
             say("                   (shown this once; change it: pqkit users password admin)")

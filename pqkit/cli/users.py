@@ -43,7 +43,8 @@ def add(
 
 @app.command()
 def remove(name: Name, yes: Yes = False) -> None:
-    """Let a user in no more; open sessions end at once, and what the user did stays on record."""
+    """Let a user in no more; open sessions end at once, and what the user did stays on record. The last administrator
+    stays."""
     users = _users()
     out.ask(f"remove user {name}?", yes=yes, preview=lambda _: None)
     users.remove(name)
@@ -52,7 +53,7 @@ def remove(name: Name, yes: Yes = False) -> None:
 
 @app.command()
 def password(name: Name) -> None:
-    """Set a new password, asked for or read from standard input; the user's sessions end."""
+    """Set a new password, asked for or read from standard input; the user's sessions and all waits for logins end."""
     _users().set_password(name, _password())
     out.say(f"{name} has a new password")
 

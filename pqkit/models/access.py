@@ -19,7 +19,8 @@ class AccountRow(Row, table=True):
 
 
 class LoginRow(Row, table=True):
-    """A session: ``digest`` is the SHA-256 of the secret that its owner holds."""
+    """A session: ``digest`` is the SHA-256 of the secret that its owner holds. Until ``confirmed_until`` it may destroy
+    things, because its person has given the password again."""
 
     __tablename__ = "login"
     __table_args__ = (Index("login_account", "account"),)
@@ -27,10 +28,30 @@ class LoginRow(Row, table=True):
     account: str = Field(sa_column=Column(Text, ForeignKey("account.name", ondelete="CASCADE"), nullable=False))
     created_at: int = Field(sa_type=BigInteger)
     used_at: int = Field(sa_type=BigInteger)
+    confirmed_until: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class DeviceRow(Row, table=True):
+    """A browser from which a person has logged in: ``digest`` is the SHA-256 of the name and of its cookie."""
+
+    __tablename__ = "device"
+    __table_args__ = (Index("device_account", "account"),)
+    digest: str = Field(sa_column=Column(Text, primary_key=True))
+    account: str = Field(sa_column=Column(Text, ForeignKey("account.name", ondelete="CASCADE"), nullable=False))
+    created_at: int = Field(sa_type=BigInteger)
+    used_at: int = Field(sa_type=BigInteger)
+
+
+class SaltRow(Row, table=True):
+    """A random text of this queue's own, by the purpose that it is for."""
+
+    __tablename__ = "salt"
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    value: str = Field(sa_type=Text)
 
 
 class ThrottleRow(Row, table=True):
-    """Logins that failed of late, by ``subject``: a name or an address. Until ``until`` all others are refused."""
+    """Logins that failed of late, by ``subject``, a kind and a number. Until ``until`` all others are refused."""
 
     __tablename__ = "throttle"
     __table_args__ = (Index("throttle_age", "last_at"),)

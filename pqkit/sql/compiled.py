@@ -2709,6 +2709,16 @@ ACCOUNTS = Statement(
     ),
 )
 
+LOCK_ACCOUNTS = Statement(
+    Text(
+        "SELECT account.name FROM account WHERE account.role = ? ORDER BY account.name",
+    ),
+    Text(
+        'SELECT account.name FROM account WHERE account.role = %s::VARCHAR COLLATE "C" ORDER BY account.name '
+        "FOR UPDATE",
+    ),
+)
+
 DELETE_ACCOUNT = Statement(
     Text(
         "DELETE FROM account WHERE account.name = ?",
@@ -2768,12 +2778,12 @@ INSERT_LOGIN = Statement(
 
 LOGIN_OF = Statement(
     Text(
-        "SELECT account.name, account.role, login.created_at, login.used_at FROM login JOIN account ON "
-        "account.name = login.account WHERE login.digest = ?",
+        "SELECT account.name, account.role, login.created_at, login.used_at, login.confirmed_until FROM login "
+        "JOIN account ON account.name = login.account WHERE login.digest = ?",
     ),
     Text(
-        "SELECT account.name, account.role, login.created_at, login.used_at FROM login JOIN account ON "
-        'account.name = login.account WHERE login.digest = %s::VARCHAR COLLATE "C"',
+        "SELECT account.name, account.role, login.created_at, login.used_at, login.confirmed_until FROM login "
+        'JOIN account ON account.name = login.account WHERE login.digest = %s::VARCHAR COLLATE "C"',
     ),
 )
 
@@ -2783,6 +2793,15 @@ USE_LOGIN = Statement(
     ),
     Text(
         'UPDATE login SET used_at=%s::BIGINT WHERE login.digest = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+CONFIRM_LOGIN = Statement(
+    Text(
+        "UPDATE login SET confirmed_until=? WHERE login.digest = ?",
+    ),
+    Text(
+        'UPDATE login SET confirmed_until=%s::BIGINT WHERE login.digest = %s::VARCHAR COLLATE "C"',
     ),
 )
 
@@ -2819,6 +2838,99 @@ DELETE_OLD_LOGINS = Statement(
     ),
 )
 
+INSERT_DEVICE = Statement(
+    Text(
+        "INSERT INTO device (digest, account, created_at, used_at) VALUES (?, ?, ?, ?)",
+    ),
+    Text(
+        'INSERT INTO device (digest, account, created_at, used_at) VALUES (%s::VARCHAR COLLATE "C", '
+        '%s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT)',
+    ),
+    Text(
+        "INSERT INTO device (digest, account, created_at, used_at) SELECT rows.digest, rows.account, "
+        'rows.created_at, rows.used_at FROM unnest(%s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", '
+        "%s::BIGINT[], %s::BIGINT[]) AS rows(digest, account, created_at, used_at)",
+    ),
+)
+
+DEVICE_OF = Statement(
+    Text(
+        "SELECT device.used_at FROM device WHERE device.digest = ?",
+    ),
+    Text(
+        'SELECT device.used_at FROM device WHERE device.digest = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+USE_DEVICE = Statement(
+    Text(
+        "UPDATE device SET used_at=? WHERE device.digest = ?",
+    ),
+    Text(
+        'UPDATE device SET used_at=%s::BIGINT WHERE device.digest = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+DELETE_DEVICES_OF = Statement(
+    Text(
+        "DELETE FROM device WHERE device.account = ?",
+    ),
+    Text(
+        'DELETE FROM device WHERE device.account = %s::VARCHAR COLLATE "C"',
+    ),
+    Text(
+        'DELETE FROM device WHERE device.account = ANY (%s::TEXT[] COLLATE "C")',
+    ),
+)
+
+DELETE_OLD_DEVICES = Statement(
+    Text(
+        "DELETE FROM device WHERE device.used_at < ?",
+    ),
+    Text(
+        "DELETE FROM device WHERE device.used_at < %s::BIGINT",
+    ),
+)
+
+DELETE_MORE_DEVICES = Statement(
+    Text(
+        "DELETE FROM device WHERE device.account = ? AND (device.digest NOT IN (SELECT device.digest FROM "
+        "device WHERE device.account = ? ORDER BY device.used_at DESC LIMIT ? + 0 OFFSET ?))",
+        (0, 0, 1, 2),
+        (0,),
+    ),
+    Text(
+        'DELETE FROM device WHERE device.account = %s::VARCHAR COLLATE "C" AND (device.digest NOT IN (SELECT '
+        'device.digest FROM device WHERE device.account = %s::VARCHAR COLLATE "C" ORDER BY device.used_at '
+        "DESC LIMIT %s::INTEGER + 0))",
+        (0, 0, 1),
+        (),
+    ),
+)
+
+SALT_OF = Statement(
+    Text(
+        "SELECT salt.value FROM salt WHERE salt.name = ?",
+    ),
+    Text(
+        'SELECT salt.value FROM salt WHERE salt.name = %s::VARCHAR COLLATE "C"',
+    ),
+)
+
+INSERT_SALT = Statement(
+    Text(
+        "INSERT INTO salt (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
+    ),
+    Text(
+        'INSERT INTO salt (name, value) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C") ON CONFLICT '
+        "DO NOTHING",
+    ),
+    Text(
+        'INSERT INTO salt (name, value) SELECT rows.name, rows.value FROM unnest(%s::TEXT[] COLLATE "C", '
+        '%s::TEXT[] COLLATE "C") AS rows(name, value) ON CONFLICT DO NOTHING',
+    ),
+)
+
 INSERT_THROTTLE = Statement(
     Text(
         "INSERT INTO throttle (subject, failures, last_at, until) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -2836,17 +2948,19 @@ INSERT_THROTTLE = Statement(
 
 COUNT_FAILURE = Statement(
     Text(
-        "UPDATE throttle SET failures=CASE WHEN (throttle.last_at < ?) THEN ? ELSE throttle.failures + ? END, "
+        "UPDATE throttle SET failures=(CASE WHEN (throttle.last_at < ?) THEN ? WHEN ((? - throttle.last_at) / "
+        "? > throttle.failures) THEN ? ELSE throttle.failures - (? - throttle.last_at) / ? END + ?), "
         "last_at=? WHERE throttle.subject = ? AND throttle.until <= ?",
-        (0, 4, 5, 1, 2, 3),
-        (1, 1),
+        (0, 4, 2, 1, 5, 2, 1, 6, 2, 3, 2),
+        (0, 0, 1),
     ),
     Text(
-        "UPDATE throttle SET failures=CASE WHEN (throttle.last_at < %s::BIGINT) THEN %s::INTEGER ELSE "
-        "throttle.failures + %s::INTEGER END, last_at=%s::BIGINT WHERE throttle.subject = %s::VARCHAR COLLATE "
-        '"C" AND throttle.until <= %s::BIGINT',
-        (0, 4, 5, 1, 2, 3),
-        (1, 1),
+        "UPDATE throttle SET failures=(CASE WHEN (throttle.last_at < %s::BIGINT) THEN %s::INTEGER WHEN "
+        "((%s::BIGINT - throttle.last_at) / %s::BIGINT > throttle.failures) THEN %s::INTEGER ELSE "
+        "throttle.failures - (%s::BIGINT - throttle.last_at) / %s::BIGINT END + %s::INTEGER), "
+        'last_at=%s::BIGINT WHERE throttle.subject = %s::VARCHAR COLLATE "C" AND throttle.until <= %s::BIGINT',
+        (0, 4, 2, 1, 5, 2, 1, 6, 2, 3, 2),
+        (0, 0, 1),
     ),
 )
 
@@ -2894,36 +3008,23 @@ DELETE_THROTTLE = Statement(
     ),
 )
 
-THROTTLES = Statement(
+DELETE_THROTTLES = Statement(
     Text(
-        "SELECT count(*) AS count_1 FROM throttle",
+        "DELETE FROM throttle",
     ),
     Text(
-        "SELECT count(*) AS count_1 FROM throttle",
+        "DELETE FROM throttle",
     ),
 )
 
 DELETE_OLD_THROTTLES = Statement(
     Text(
         "DELETE FROM throttle WHERE throttle.subject IN (SELECT throttle.subject FROM throttle WHERE "
-        "throttle.last_at < ?)",
+        "throttle.last_at < ? AND throttle.until < ?)",
     ),
     Text(
         "DELETE FROM throttle WHERE throttle.subject IN (SELECT throttle.subject FROM throttle WHERE "
-        "throttle.last_at < %s::BIGINT FOR UPDATE SKIP LOCKED)",
-    ),
-)
-
-DELETE_FIRST_THROTTLES = Statement(
-    Text(
-        "DELETE FROM throttle WHERE throttle.subject IN (SELECT throttle.subject FROM throttle ORDER BY "
-        "throttle.last_at LIMIT ? + 0 OFFSET ?)",
-        (0, 1),
-        (0,),
-    ),
-    Text(
-        "DELETE FROM throttle WHERE throttle.subject IN (SELECT throttle.subject FROM throttle ORDER BY "
-        "throttle.last_at LIMIT %s::INTEGER + 0 FOR UPDATE SKIP LOCKED)",
+        "throttle.last_at < %s::BIGINT AND throttle.until < %s::BIGINT FOR UPDATE SKIP LOCKED)",
     ),
 )
 

@@ -9,6 +9,7 @@ DUTY, ACTION, PROGRESS, LOG = (table(name) for name in ("duty", "action", "progr
 ROLLUP, SEAL, PULSE, DEPTH, FORECAST = (table(name) for name in ("rollup", "seal", "pulse", "depth", "forecast"))
 SCHEDULE, SLOT, DEPENDENT, DEPENDENCY = (table(name) for name in ("schedule", "slot", "dependent", "dependency"))
 ACCOUNT, LOGIN, THROTTLE, TOKEN = (table(name) for name in ("account", "login", "throttle", "token"))
+DEVICE, SALT = table("device"), table("salt")
 REDRIVE, REDRIVE_JOB = table("redrive"), table("redrive_job")
 REQUEST = table("request")
 EVENT = table("event")

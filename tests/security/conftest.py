@@ -1,4 +1,4 @@
-"""Both consoles as they are served, and a browser."""
+"""What the tests of this folder share: both consoles as they are served, a browser, and quick hashes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,8 +6,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from pqkit.access import passwords
 from tests.browser import find_chromium
 from tests.consoles import FLAGS, MILLISECONDS, Consoles, fill
+
+
+@pytest.fixture
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hash takes its time on purpose, and a day of guesses would take a minute."""
+    monkeypatch.setattr(passwords, "hashed", lambda password: f"hash of {password}")
+    monkeypatch.setattr(passwords, "fits", lambda password, kept: kept == f"hash of {password}")
+    monkeypatch.setattr(passwords, "is_outdated", lambda kept: False)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from pqkit import kit
 from pqkit.cli import output as out
-from pqkit.cli.doctor import on_queue, on_sqlite
+from pqkit.cli.doctor import on_queue, on_services, on_sqlite
 from pqkit.cli.doctor.finding import Finding, Level, exposure, modes
 from pqkit.cli.inputs import AsJson
 from pqkit.db import Database, connect, schema
@@ -43,6 +43,7 @@ def examine() -> Iterator[Finding]:
     database = connect(wanted.url, wanted.durability)
     yield Finding("settings", "ok", f"url {database.name}, durability {wanted.durability}")
     yield _grace()
+    yield from on_services.look(wanted)
     folders = [wanted.files, wanted.logs, wanted.runs, wanted.archive, wanted.backups]
     yield from modes([folder for folder in folders if folder is not None], 0o700)
     yield from exposure()
