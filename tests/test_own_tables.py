@@ -1,0 +1,182 @@
+"""The queue's tables beside an application's own: neither touches the other's, nor the other's version."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, create_engine, inspect, text
+
+from pqkit.db import connect, schema
+from pqkit.errors import Refused, SchemaError
+from pqkit.queue import Queue, get_queue
+from pqkit.states import JobState
+from tests.verbs import sql
+
+ENV = """
+from alembic import context
+context.configure(connection=context.config.attributes["connection"], target_metadata=None)
+with context.begin_transaction():
+    context.run_migrations()
+"""
+REVISION = """
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision = "0001", None
+def upgrade():
+    op.create_table("customer", sa.Column("id", sa.Integer, primary_key=True))
+def downgrade():
+    op.drop_table("customer")
+"""
+
+
+@pytest.fixture
+def alembic(tmp_path: Path) -> Callable[[Connection, str], None]:
+    """An application's own migrations, whose versions are numbered as the queue's."""
+    (tmp_path / "theirs" / "versions").mkdir(parents=True)
+    (tmp_path / "theirs" / "env.py").write_text(ENV)
+    (tmp_path / "theirs" / "versions" / "first.py").write_text(REVISION)
+
+    def migrate(connection: Connection, verb: str) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(tmp_path / "theirs"))
+        config.attributes["connection"] = connection
+        {"upgrade": command.upgrade, "downgrade": command.downgrade}[verb](
+            config, "head" if verb == "upgrade" else "base"
+        )
+
+    return migrate
+
+
+def a_table(name: str) -> Table:
+    return Table(name, MetaData(), Column("id", Integer, primary_key=True))
+
+
+@pytest.mark.parametrize("name", ["job", "event", "pqkit_version"])
+def test_a_users_table_of_the_name_of_ours_is_refused_before_anything_is_written(queue: Queue, name: str) -> None:
+    job = queue.enqueue("t")
+    theirs = a_table(name)
+    Table("harmless", theirs.metadata, Column("id", Integer, primary_key=True))
+    acts: list[Callable[[Engine], Any]] = [theirs.metadata.create_all, theirs.metadata.drop_all]
+    acts += [lambda engine: theirs.create(engine, checkfirst=False), theirs.drop]
+    for act in acts:
+        with pytest.raises(Refused, match=f"{name} is a table of the queue"):
+            act(queue.engine)
+    assert not inspect(queue.engine).has_table("harmless")
+    assert job.state is JobState.PENDING
+
+
+def test_it_is_refused_on_an_engine_of_the_users_own_too(queue: Queue) -> None:
+    creator = queue.engine.pool._creator  # type: ignore[attr-defined]
+    engine = create_engine(f"{queue.engine.dialect.name}+{queue.engine.driver}://", creator=creator)
+    with pytest.raises(Refused, match="job is a table of the queue"):
+        a_table("job").metadata.drop_all(engine)
+    engine.dispose()
+
+
+def test_tables_of_other_names_are_the_users_own(queue: Queue) -> None:
+    queue.enqueue("t")
+    theirs = a_table("customer")
+    Table("job", theirs.metadata, Column("id", Integer, primary_key=True))
+    theirs.metadata.create_all(queue.engine, tables=[theirs])
+    theirs.metadata.drop_all(queue.engine, tables=[theirs])
+    assert sql(queue, "SELECT count(*) FROM job") == [(1,)]
+
+
+def test_such_a_table_is_the_users_where_there_is_no_queue(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/theirs.db")
+    theirs = a_table("job")
+    theirs.metadata.create_all(engine)
+    theirs.metadata.drop_all(engine)
+    assert inspect(engine).get_table_names() == []
+
+
+def test_an_applications_alembic_lives_beside_ours(queue: Queue, url: str, alembic: Any) -> None:
+    queue.enqueue("t")
+    with queue.engine.begin() as connection:
+        alembic(connection, "upgrade")
+    assert sql(queue, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert schema.version(queue.database) == schema.HEAD
+    assert get_queue(url) is queue
+    with queue.engine.begin() as connection:
+        alembic(connection, "downgrade")
+    assert sql(queue, "SELECT count(*) FROM job") == [(1,)]
+
+
+def test_a_queue_is_made_beside_an_applications_alembic(empty_url: str, alembic: Any) -> None:
+    database = connect(empty_url)
+    database.create()
+    with database.engine.begin() as connection:
+        alembic(connection, "upgrade")
+    assert schema.version(database) is None
+    queue = get_queue(empty_url)
+    queue.enqueue("t")
+    assert sql(queue, "SELECT version_num FROM alembic_version") == [("0001",)]
+    with queue.engine.begin() as connection:
+        alembic(connection, "downgrade")
+    assert schema.version(database) == schema.HEAD
+    queue.close()
+    database.close()
+
+
+def test_a_queue_is_not_made_where_one_of_its_names_is_taken(empty_url: str, alembic: Any) -> None:
+    database = connect(empty_url)
+    database.create()
+    with database.engine.begin() as connection:
+        alembic(connection, "upgrade")
+        a_table("job").create(connection)
+    with pytest.raises(SchemaError, match="a table job of its own"):
+        get_queue(empty_url)
+    assert set(inspect(database.engine).get_table_names()) == {"alembic_version", "customer", "job"}
+    database.close()
+
+
+def test_a_migration_that_would_drop_our_tables_is_refused(queue: Queue, alembic: Any, tmp_path: Path) -> None:
+    """As autogenerate proposes, which knows only the application's models."""
+    proposed = REVISION.replace('op.create_table("customer", sa.Column("id", sa.Integer, primary_key=True))', "DROP")
+    proposed = proposed.replace("DROP", 'op.drop_table("ready")')
+    (tmp_path / "theirs" / "versions" / "first.py").write_text(proposed)
+    with pytest.raises(Refused, match="ready is a table of the queue"), queue.engine.begin() as connection:
+        alembic(connection, "upgrade")
+    queue.enqueue("t")
+
+
+def as_it_was(queue: Queue, version: str) -> None:
+    """The database of an older pqkit, which kept its version in Alembic's own table."""
+    sql(queue, "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+    sql(queue, f"INSERT INTO alembic_version VALUES ('{version}')")
+    sql(queue, "DROP TABLE pqkit_version")
+
+
+def test_a_database_of_before_is_known_and_carried_over(queue: Queue, url: str) -> None:
+    queue.enqueue("t")
+    as_it_was(queue, schema.LAST_SHARED)
+    assert schema.version(queue.database) == schema.LAST_SHARED
+    get_queue(url).enqueue("t")
+    assert sql(queue, "SELECT version_num FROM pqkit_version") == [(schema.HEAD,)]
+    older = "an older program still finds its version"
+    assert sql(queue, "SELECT version_num FROM alembic_version") == [(schema.LAST_SHARED,)], older
+    assert schema.ensure(queue.database) is False
+    sql(queue, "UPDATE alembic_version SET version_num = 'theirs'")
+    assert schema.version(queue.database) == schema.HEAD
+
+
+def test_a_much_older_one_stands_at_the_last_version_that_older_programs_know(empty_url: str) -> None:
+    database = connect(empty_url)
+    database.create()
+    with database.engine.begin() as connection:
+        schema.migrate(connection, "0010")
+        for statement in (
+            "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+            "INSERT INTO alembic_version VALUES ('0010')",
+            "DROP TABLE pqkit_version",
+        ):
+            connection.execute(text(statement))
+    assert schema.version(database) == "0010"
+    assert schema.ensure(database)
+    with database.look() as connection:
+        found = [connection.exec_driver_sql(f"SELECT version_num FROM {t}").scalar() for t in schema.VERSION_TABLES]
+    assert set(found) == {schema.HEAD, schema.LAST_SHARED}
+    database.close()
