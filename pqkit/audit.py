@@ -17,6 +17,19 @@ SECOND = 1_000_000
 CLOCK_SLACK = 2 * SECOND
 STUCK_AFTER = 60 * SECOND
 FAILURES = ("failed", "timed_out")
+# The outcomes of a last run that explain how a job ended, and the operators' verbs that do.
+ENDED_BY = {
+    JobState.COMPLETED: {"completed"},
+    JobState.CANCELED: {"canceled", "crashed"},
+    JobState.FAILED: {*FAILURES},
+    JobState.UNPROCESSABLE: {*FAILURES, "crashed"},
+}
+BY_OPERATORS = {
+    JobState.COMPLETED: {"undo"},
+    JobState.CANCELED: {"cancel", "replace", "undo"},
+    JobState.FAILED: {"mark_failed", "undo"},
+    JobState.UNPROCESSABLE: {"undo"},
+}
 
 
 class Standing(NamedTuple):
@@ -83,13 +96,26 @@ class History:
 @dataclass(frozen=True)
 class Surroundings:
     """What jobs share: the workers' lives, the queues' pauses, the jobs that were claimed against a limit of their
-    queue, when the wall clock was set, the moment of the look."""
+    queue, that have a unique key beside another, or that idle workers pass over, when the wall clock was set, the
+    moment of the look."""
 
     now: int
     lives: Mapping[int, Life] = field(default_factory=dict)
     pauses: Sequence[Pause] = ()
     crowded: Mapping[int, str] = field(default_factory=dict)
     clock: WallClock = field(default_factory=WallClock)
+    twins: Mapping[int, str] = field(default_factory=dict)
+    passed_over: Mapping[int, str] = field(default_factory=dict)
+
+
+class Refused(NamedTuple):
+    """A finish that the fence did not let through: its worker had lost the job."""
+
+    job_id: int
+    attempt: int
+    worker_id: int
+    at: int
+    outcome: str
 
 
 class Finding(NamedTuple):
@@ -143,6 +169,34 @@ def fence_held(job: History, around: Surroundings) -> str | None:
         if surely_before(around.clock.places(life.ended_at), _ends(run, around), CLOCK_SLACK):
             return f"attempt {run.attempt} was accepted from {life.name} after that worker had been ended"
     return None
+
+
+def ended_on_record(job: History, _around: Surroundings) -> str | None:
+    """What no run has ended, an operator has; and what had ended runs again only where an operator said so."""
+    verbs = [action.verb for action in job.actions]
+    unfinished = any(not s.state.final for s in job.standings)
+    again = sum(_final(run) for run in job.runs[: None if unfinished else -1])
+    if again > sum(verb == "resubmit" for verb in verbs):
+        return "it had ended and ran again or is to, and no resubmit is on record for that"
+    for s in job.standings:
+        if s.state not in ENDED_BY or (job.runs and job.runs[-1].outcome in ENDED_BY[s.state]):
+            continue
+        if not BY_OPERATORS[s.state] & set(verbs):
+            return f"it is {s.state} by no run of its own, and no operator's action is on record for that"
+    return None
+
+
+def _final(run: Ran) -> bool:
+    """No other run was to follow it."""
+    return run.outcome in {"completed", "canceled"} or (run.outcome in FAILURES and run.next_at is None)
+
+
+def keys_unique(job: History, around: Surroundings) -> str | None:
+    return around.twins.get(job.job_id)
+
+
+def none_passed_over(job: History, around: Surroundings) -> str | None:
+    return around.passed_over.get(job.job_id)
 
 
 def history_whole(job: History, _around: Surroundings) -> str | None:
@@ -219,6 +273,9 @@ RULES: dict[str, Rule] = {
     "one lease at a time": one_lease_at_a_time,
     "finished once": finished_once,
     "fence held": fence_held,
+    "ended on record": ended_on_record,
+    "keys unique": keys_unique,
+    "none passed over": none_passed_over,
     "history whole": history_whole,
     "budgets kept": budgets_kept,
     "retries not early": retries_not_early,
@@ -227,7 +284,7 @@ RULES: dict[str, Rule] = {
     "none stuck": none_stuck,
 }
 # What is said of jobs that are not there any more; ``pqkit.past`` judges by these.
-RULES_OF_THE_PAST = SEALS, MISSING, ARCHIVES = ("seals whole", "none missing", "archives whole")
+RULES_OF_THE_PAST = SEALS, MISSING, ARCHIVES, TRAIL = ("seals whole", "none missing", "archives whole", "trail whole")
 
 
 @dataclass
@@ -235,6 +292,7 @@ class Certificate:
     """What an audit looked at and found. ``checksum`` (SHA-256) is of every fact that was judged, in job order.
 
     ``pruned`` jobs are known by their seals; ``archived`` ones among them were read from the archive and judged again.
+    ``refused`` finishes broke nothing: the fence has held.
     """
 
     jobs: int = 0
@@ -246,6 +304,7 @@ class Certificate:
     states: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     checksum: str = ""
+    refused: list[Refused] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:

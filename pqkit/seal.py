@@ -48,6 +48,38 @@ def broken(seals: Sequence[Seal]) -> Iterator[tuple[Seal, str]]:
         before = seal.checksum
 
 
+class Entry(NamedTuple):
+    """An action as its seal covers it: its number in the chain, and what is on record of it."""
+
+    place: int
+    at: int
+    who: str
+    verb: str
+    job_id: int | None
+    reason: str | None
+    detail: str
+
+
+def chained(entry: Entry, previous: str) -> str:
+    """The seal of an action that follows the one with the seal ``previous``."""
+    return hashlib.sha256(repr((previous, *entry)).encode()).hexdigest()
+
+
+def unchained(entries: Iterable[tuple[Entry, str]], sealed: int, last: str) -> Iterator[tuple[Entry | None, str]]:
+    """The actions, in order of their places and each with its seal, that are not what they were or do not follow each
+    other; ``sealed`` of them there should be, and the seal of the last one is ``last``."""
+    previous, place = "", 0
+    for entry, checksum in entries:
+        place += 1
+        if entry.place != place:
+            yield entry, f"{entry.place - place} actions before this one are gone from the record"
+        elif chained(entry, previous) != checksum:
+            yield entry, "this action was changed after it was put on record"
+        previous, place = checksum, entry.place
+    if (place, previous) != (sealed, last):
+        yield None, f"{sealed - place} actions are gone from the end of the record"
+
+
 def spans(ids: Iterable[int]) -> list[Span]:
     """Ascending ids as spans."""
     found: list[Span] = []

@@ -14,6 +14,8 @@ from pqkit.queries.history import audit as audit_database
 from pqkit.queries.why import why as why_in_words
 from pqkit.queue import get_queue
 
+MANY = 10
+
 
 def why(job: Annotated[int, typer.Argument(max=INT_MAX, help="The job's id.")]) -> None:
     """Say in one line why a job is not running, or what it is doing."""
@@ -59,6 +61,12 @@ def _show(certificate: Certificate) -> None:
         out.say(
             f"  {rule:<20} " + (f"BROKEN by {out.many(len(broken))}" if broken else "kept"), "red" if broken else ""
         )
+    if certificate.refused:
+        words = ", ".join(f"job {one.job_id} attempt {one.attempt}" for one in certificate.refused[:MANY])
+        out.say(
+        count = out.many(len(certificate.refused), "report")
+        out.say(f"the fence refused {count} of attempts that had lost their job: {words}")
+        )
     out.say(f"checksum sha256 {certificate.checksum}")
     smallest = certificate.smallest()
     if smallest:
@@ -79,6 +87,7 @@ def _as_json(certificate: Certificate) -> dict[str, object]:
         "archived": certificate.archived,
         "rules": [*RULES, *RULES_OF_THE_PAST],
         "checksum": certificate.checksum,
+        "refused": [one._asdict() for one in certificate.refused],
         "findings": [
             {"rule": rule, "job": job, "words": words, "timeline": [{"at": at, "what": what} for at, what in timeline]}
             for rule, job, words, timeline in certificate.findings

@@ -1,6 +1,6 @@
 """What was done: actions, redrives, seals of what was pruned, named enqueues, events."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, text
 from sqlmodel import Field
 
 from pqkit.columns import BIG, NARROW, Text
@@ -8,11 +8,15 @@ from pqkit.models.base import Row, key
 
 
 class ActionRow(Row, table=True):
-    """What an operator did: who, when, what, why. ``detail`` is a JSON object, ``checksum`` the seal over this row and
-    all before it, as ``pqkit.seal`` tells it; NULL where an older pqkit wrote it."""
+    """What an operator did: who, when, what, why. ``detail`` is a JSON object, ``place`` its number in the chain of
+    seals and ``checksum`` its seal, which covers all before it; NULL until it is sealed."""
 
     __tablename__ = "action"
-    __table_args__ = (Index("action_job", "job_id"), Index("action_at", "at"))
+    __table_args__ = (
+        Index("action_job", "job_id"),
+        Index("action_at", "at"),
+        Index("action_unsealed", "id", sqlite_where=text("place IS NULL"), postgresql_where=text("place IS NULL")),
+    )
     id: int | None = Field(default=None, sa_column=key())
     at: int = Field(sa_type=BigInteger)
     who: str = Field(sa_type=Text)
@@ -20,16 +24,19 @@ class ActionRow(Row, table=True):
     job_id: int | None = Field(default=None, sa_type=BigInteger)
     reason: str | None = Field(default=None, sa_type=Text)
     detail: str = Field(default="{}", sa_type=Text)
+    place: int | None = Field(default=None, sa_type=BigInteger)
     checksum: str | None = Field(default=None, sa_type=Text)
 
 
 class TrailRow(Row, table=True):
-    """How many actions are sealed, and the seal of the last one: so that none can be taken from the end."""
+    """How many actions are sealed, and the seal of the last one: so that none can be taken from the end. Those up to
+    the id ``since`` are from before there were seals."""
 
     __tablename__ = "trail"
     name: str = Field(sa_column=Column(Text, primary_key=True))
     actions: int = Field(sa_type=BigInteger)
     checksum: str = Field(sa_type=Text)
+    since: int = Field(sa_type=BigInteger)
 
 
 class SealRow(Row, table=True):

@@ -1,6 +1,7 @@
 """The record that an audit judges, read job by job in one consistent look."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -9,19 +10,31 @@ from typing import Any
 from sqlalchemy import Connection, Executable, RowMapping, Select, literal, null, select, union_all
 
 from pqkit import record
-from pqkit.audit import Certificate, History, Life, Pause, Standing, Surroundings, judge
+from pqkit.audit import (
+    TRAIL,
+    Certificate,
+    Finding,
+    History,
+    Life,
+    Pause,
+    Refused,
+    Standing,
+    Surroundings,
+    judge,
+)
 from pqkit.crowd import Started, crowded, unset
 from pqkit.db import Database
 from pqkit.models import table
 from pqkit.past import Past, examine
-from pqkit.seal import Seal, Span, spans
+from pqkit.queries.beside import beside
+from pqkit.seal import Entry, Seal, Span, spans, unchained
 from pqkit.statements.prune import pauses
 from pqkit.states import JobState, Place
 from pqkit.wallclock import Step, WallClock, wall_clock
 
 JOB, READY, DELAYED, LEASE, CLOSED = (table(name) for name in ("job", "ready", "delayed", "lease", "closed"))
 ATTEMPT, ACTION, WORKER, SEAL = (table(name) for name in ("attempt", "action", "worker", "seal"))
-CLOCK_STEP = table("clock_step")
+CLOCK_STEP, REFUSAL, TRAIL_HEAD = (table(name) for name in ("clock_step", "refusal", "trail"))
 BATCH, SECOND = 1_000, 1_000_000
 
 
@@ -35,10 +48,25 @@ def audit(
         around = Surroundings(
             database.now(), _lives(connection), _pauses(connection), _crowded(connection, clock), clock
         )
+        around = replace(around, **beside(connection, around))
         there: list[Span] = []
         certificate = judge(_histories(connection, since, until, there), around)
         examine(certificate, _pruned(database, connection, there), around, archives)
+        certificate.findings += _trail_whole(connection)
+        columns = (REFUSAL.c[name] for name in Refused._fields)
+        certificate.refused = [Refused(*row) for row in connection.execute(select(*columns).order_by(REFUSAL.c.id))]
         return certificate
+
+
+def _trail_whole(connection: Connection) -> Iterator[Finding]:
+    """What is wrong with the record of what operators did, as its seals tell."""
+    head = connection.execute(select(TRAIL_HEAD.c.actions, TRAIL_HEAD.c.checksum)).first()
+    columns = (*(ACTION.c[name] for name in Entry._fields), ACTION.c.checksum)
+    sealed = select(*columns).where(ACTION.c.place.is_not(None)).order_by(ACTION.c.place)
+    entries = ((Entry(*row[:-1]), row[-1]) for row in connection.execute(sealed))
+    for entry, words in unchained(entries, *(head or (0, ""))):
+        timeline = [] if entry is None else [(entry.at, f"{entry.verb} by {entry.who}")]
+        yield Finding(TRAIL, (entry.job_id if entry else None) or 0, words, timeline)
 
 
 def _clock(database: Database, connection: Connection) -> WallClock:

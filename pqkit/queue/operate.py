@@ -16,6 +16,7 @@ from pqkit.queue import moves
 from pqkit.queue.insert import Inserted, Inserter
 from pqkit.queue.moves import Moved, Standing
 from pqkit.queue.order import check_name, check_priority, make_order, order_like
+from pqkit.queue.sealing import seal_actions
 from pqkit.sql import compiled as sql
 from pqkit.states import JobState, allows
 from pqkit.tasks import Task
@@ -249,6 +250,7 @@ class Operator:
             if self._guard is not None:
                 self._guard(tx, verb)
             yield tx
+            seal_actions(tx)
 
     def record(self, tx: Transaction, now: int, deed: Deed, job_id: int | None = None) -> None:
         """Leave an action row."""

@@ -12,6 +12,7 @@ from pqkit.errors import NotFound, Refused
 from pqkit.queue import moves
 from pqkit.queue.moves import Moved
 from pqkit.queue.operate import Deed, Operator
+from pqkit.queue.sealing import seal_actions
 from pqkit.redrive import CANARY, MAX_JOBS, MOST_AT_ONCE, TOLERANCE, Fate, Plan, RedriveState, Tally, decide
 from pqkit.sql import compiled as sql
 from pqkit.states import JobState
@@ -140,6 +141,8 @@ def advance(database: Database) -> Iterator[Step]:
     for redrive_id in running:
         with database.write() as tx:
             step = _advance(database, tx, _locked(tx, redrive_id))
+            if step is not None:
+                seal_actions(tx)
         if step is not None:
             yield step
 

@@ -1958,12 +1958,12 @@ RUNS_OF = Statement(
 ACTIONS_OF = Statement(
     Text(
         "SELECT action.id, action.at, action.who, action.verb, action.job_id, action.reason, action.detail, "
-        "action.checksum FROM action WHERE action.job_id IN (SELECT listed.value FROM json_each(?) AS listed) "
-        "ORDER BY action.job_id, action.id",
+        "action.place, action.checksum FROM action WHERE action.job_id IN (SELECT listed.value FROM "
+        "json_each(?) AS listed) ORDER BY action.job_id, action.id",
     ),
     Text(
         "SELECT action.id, action.at, action.who, action.verb, action.job_id, action.reason, action.detail, "
-        "action.checksum FROM action WHERE action.job_id = ANY (array((SELECT "
+        "action.place, action.checksum FROM action WHERE action.job_id = ANY (array((SELECT "
         "CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS BIGINT) AS json_array_elements_text_1))) "
         "ORDER BY action.job_id, action.id",
     ),
@@ -2089,6 +2089,61 @@ INSERT_ACTION = Statement(
         'rows.job_id, rows.reason, rows.detail FROM unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] '
         'COLLATE "C", %s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C") AS rows(at, who, verb, '
         "job_id, reason, detail)",
+    ),
+)
+
+INSERT_TRAIL = Statement(
+    Text(
+        "INSERT INTO trail (name, actions, checksum, since) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    ),
+    Text(
+        'INSERT INTO trail (name, actions, checksum, since) VALUES (%s::VARCHAR COLLATE "C", %s::BIGINT, '
+        '%s::VARCHAR COLLATE "C", %s::BIGINT) ON CONFLICT DO NOTHING',
+    ),
+    Text(
+        "INSERT INTO trail (name, actions, checksum, since) SELECT rows.name, rows.actions, rows.checksum, "
+        'rows.since FROM unnest(%s::TEXT[] COLLATE "C", %s::BIGINT[], %s::TEXT[] COLLATE "C", %s::BIGINT[]) '
+        "AS rows(name, actions, checksum, since) ON CONFLICT DO NOTHING",
+    ),
+)
+
+TRAIL_LOCKED = Statement(
+    Text(
+        "SELECT trail.actions, trail.checksum, trail.since FROM trail WHERE trail.name = ?",
+    ),
+    Text(
+        "SELECT trail.actions, trail.checksum, trail.since FROM trail WHERE trail.name = %s::VARCHAR COLLATE "
+        '"C" FOR UPDATE',
+    ),
+)
+
+UNSEALED = Statement(
+    Text(
+        "SELECT action.id, action.at, action.who, action.verb, action.job_id, action.reason, action.detail "
+        "FROM action WHERE action.place IS NULL AND action.id > ? ORDER BY action.id",
+    ),
+    Text(
+        "SELECT action.id, action.at, action.who, action.verb, action.job_id, action.reason, action.detail "
+        "FROM action WHERE action.place IS NULL AND action.id > %s::BIGINT ORDER BY action.id",
+    ),
+)
+
+SEAL_ACTION = Statement(
+    Text(
+        "UPDATE action SET place=?, checksum=? WHERE action.id = ?",
+    ),
+    Text(
+        'UPDATE action SET place=%s::BIGINT, checksum=%s::VARCHAR COLLATE "C" WHERE action.id = %s::BIGINT',
+    ),
+)
+
+SET_TRAIL = Statement(
+    Text(
+        "UPDATE trail SET actions=?, checksum=? WHERE trail.name = ?",
+    ),
+    Text(
+        'UPDATE trail SET actions=%s::BIGINT, checksum=%s::VARCHAR COLLATE "C" WHERE trail.name = %s::VARCHAR '
+        'COLLATE "C"',
     ),
 )
 

@@ -4,7 +4,7 @@ from sqlalchemy import and_, bindparam, case, delete, exists, func, literal, nul
 
 from pqkit.limits import QueueSettings
 from pqkit.statements.declare import Declared, delete_by, equal, insert_row, up_to
-from pqkit.statements.tables import ACTION, CLOSED, DELAYED, INTENT, JOB, LEASE, QUEUE, READY
+from pqkit.statements.tables import ACTION, CLOSED, DELAYED, INTENT, JOB, LEASE, QUEUE, READY, TRAIL
 
 DELAYED_COLUMNS = ("due_at", "job_id", "state", "attempt", "retries", "crashes", "error", "assigned_to")
 AS_ASKED_COLUMNS = (
@@ -12,6 +12,27 @@ AS_ASKED_COLUMNS = (
     "args",
 )
 INSERT_ACTION = insert_row(ACTION, "at", "who", "verb", "job_id", "reason", "detail")
+SEALED_COLUMNS = ("at", "who", "verb", "job_id", "reason", "detail")
+INSERT_TRAIL = insert_row(TRAIL, "name", "actions", "checksum", "since", unless_there=True)
+# Whoever holds it is about to commit: nothing else is locked after it.
+TRAIL_LOCKED = Declared(
+    select(TRAIL.c.actions, TRAIL.c.checksum, TRAIL.c.since).where(*equal(TRAIL, "name")).with_for_update(),
+    ("the_name",),
+)
+UNSEALED = Declared(
+    select(ACTION.c.id, *(ACTION.c[name] for name in SEALED_COLUMNS))
+    .where(ACTION.c.place.is_(None), ACTION.c.id > bindparam("after"))
+    .order_by(ACTION.c.id),
+    ("after",),
+)
+SEAL_ACTION = Declared(
+    update(ACTION).where(*equal(ACTION, "id")).values(place=bindparam("its_place"), checksum=bindparam("seal")),
+    ("its_place", "seal", "the_id"),
+)
+SET_TRAIL = Declared(
+    update(TRAIL).where(*equal(TRAIL, "name")).values(actions=bindparam("sealed"), checksum=bindparam("seal")),
+    ("sealed", "seal", "the_name"),
+)
 ACTIONS_SINCE = Declared(
     select(ACTION.c.id, ACTION.c.who, ACTION.c.verb, ACTION.c.job_id, ACTION.c.reason, ACTION.c.detail)
     .where(ACTION.c.id > bindparam("after"))

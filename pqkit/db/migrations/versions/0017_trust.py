@@ -32,6 +32,17 @@ def upgrade() -> None:
         sa.Column("name", TEXT, nullable=False),
         sa.Column("actions", sa.BigInteger(), nullable=False),
         sa.Column("checksum", TEXT, nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
+    op.add_column("action", sa.Column("place", sa.BigInteger(), nullable=True))
     op.add_column("action", sa.Column("checksum", TEXT, nullable=True))
+    op.create_index(
+        "action_unsealed",
+        "action",
+        ["id"],
+        sqlite_where=sa.text("place IS NULL"),
+        postgresql_where=sa.text("place IS NULL"),
+    )
+    # What older versions wrote stays as it is, without a seal.
+    op.execute("INSERT INTO trail SELECT 'actions', 0, '', coalesce(max(id), 0) FROM action")
