@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pqkit.errors import PqkitError
-from pqkit.files import private_folder, readers, replace_whole
+from pqkit.files import readers, replace_whole
 from pqkit.outcome import Outcome
 from pqkit.settings import settings
 
@@ -117,7 +117,6 @@ def new_key(file: Path) -> str:
     fernet = _library()
     old = _read(file) if file.exists() else []
     key = fernet.generate_key().decode()
-    private_folder(file.parent)
     replace_whole(file, "".join(f"{line}\n" for line in (key, *old)).encode())
     return _id(key)
 
