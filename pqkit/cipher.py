@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pqkit import extras
 from pqkit.errors import PqkitError
 from pqkit.files import readers, replace_whole
 from pqkit.outcome import Outcome
@@ -21,7 +22,6 @@ MARK = "encrypted:"
 JSON_MARK = f'"{MARK}'
 ID_LENGTH = 8
 SHOWN = '{"encrypted":'
-EXTRA = "encryption needs its library: pip install 'pqkit[encryption]'"
 
 
 class KeyMissing(PqkitError):
@@ -157,5 +157,5 @@ def _library() -> Any:
     try:
         from cryptography.fernet import Fernet  # noqa: PLC0415 - an extra, loaded by those who encrypt
     except ImportError:
-        raise KeyMissing(EXTRA) from None
+        raise KeyMissing(f"encryption needs its library: {extras.hint('encryption')}") from None
     return Fernet

@@ -37,6 +37,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "samples": set(),
         "timetable": {"errors"},
         "hide": set(),
+        "extras": set(),
         "files": {"errors"},
     },
     {"columns": set(), "models": {"columns"}, "settings": set(), "cipher": {"settings"}, "kit": set()},

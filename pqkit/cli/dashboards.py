@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pqkit import kit
+from pqkit import extras, kit
 from pqkit.errors import PqkitError
 from pqkit.process import die_with_supervisor
 from pqkit.settings import settings
@@ -88,9 +88,7 @@ def _module(package: ModuleType, name: str) -> ModuleType:
     try:
         return importlib.import_module(f"{package.__name__}.{name}")
     except ModuleNotFoundError as error:
-        raise PqkitError(
-            f"the consoles need {error.name}, which is not installed: pip install 'pqkit[console]'"
-        ) from None
+        raise PqkitError(f"the consoles need {error.name}, which is not installed: {extras.hint('console')}") from None
 
 
 def _server(name: Console, module: ModuleType, port: int) -> Any:

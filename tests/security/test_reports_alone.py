@@ -90,6 +90,7 @@ def browser(folder: Path) -> Iterator[Browser]:
     if chromium is None:
         pytest.skip("no Chromium: tests/browser.py says where one is looked for")
     consoles = Consoles(folder)
+    consoles.queue.enqueue("a")  # a row of the table, by which the page is known to be there
     with browser_for(consoles, chromium) as browser:
         yield browser
     consoles.close()
