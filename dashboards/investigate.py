@@ -1,6 +1,7 @@
 """Investigate: from a span on the charts to the notebook that looks into it, as a job, and on to its report."""
 
 import asyncio
+import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,15 +17,20 @@ from pqkit.errors import PqkitError, for_anybody
 from pqkit.notebook.runs import past
 from pqkit.public import Service, public_url
 from pqkit.queries import JobDetail
+from pqkit.queue import Queue
+from pqkit.queue.insert import Inserted
 from pqkit.settings import settings
 from pqkit.states import JobState
 
 from . import shell
 from .feed import shared
 from .lock import locked
+from .throttle import Throttle
 from .words import clock, safe
 
-TASK, QUEUE = "incident", "incidents"
+TASK, QUEUE, UNIQUE = "incident", "incidents", "ops-console"
+WHO = "anonymous of the ops console"
+clicks = Throttle(6, 60.0)
 LOOK_EVERY, MOST_CHARS = 1_000, 160
 HINT = "Brush a span on a chart, or take the whole window, and press Investigate."
 Span = Callable[[], tuple[int, int, str | None]]
@@ -50,20 +56,25 @@ class Investigate:
 
     @locked
     async def _investigate(self, *_: Any) -> None:
-        start, end, queue = self._span()
         if not any(TASK in worker.tasks for worker in shared().latest.workers):
             self.told.object = words(f"No living worker knows the task {TASK}, which would look into it.")
             return
+        if wait := clicks.wait():
+            self.told.object = words(f"That was asked for too often just now: wait {math.ceil(wait)} s.")
+            return
         try:
             await asyncio.to_thread(self._still_in)
+            start, end, queue = self._span()
             arguments = {"start": moment(start), "end": moment(end), "queue": queue}
-            job = await asyncio.to_thread(lambda: shared().queue().enqueue(TASK, arguments, queue=QUEUE))
+            job = await asyncio.to_thread(lambda: ask(shared().queue(), arguments))
         except (PqkitError, ValueError, OverflowError) as error:
             self.told.object = words(f"It did not work: {for_anybody(error)}")
             return
         of = f" of queue {queue}" if queue else ""
-        self._about, self._job = f"Job {job.id} looks into {clock(start)} to {clock(end)}{of}", job.id
-        self.told.object = words(f"{self._about}.")
+        about = f"looks into {clock(start)} to {clock(end)}{of}" if not job.existing else "was asked for before"
+        self._about, self._job = f"Job {job.id} {about}", job.id
+        more = " One at a time: press again when it has ended." if job.existing else ""
+        self.told.object = words(f"{self._about}.{more}")
         if not self._looking:
             self._looking = True
             self._ticking = pn.state.add_periodic_callback(self._follow, period=LOOK_EVERY)
@@ -79,6 +90,11 @@ class Investigate:
         if seen.job.state.final and seen.job.id == self._job:
             self._ticking.stop()
             self._looking = False
+
+
+def ask(queue: Queue, arguments: dict[str, Any]) -> Inserted:
+    """Queue the job, on record; while one that was asked for here has not ended, that one."""
+    return queue.operator(WHO).enqueue(TASK, arguments, queue=QUEUE, unique_key=UNIQUE)
 
 
 def look(job: int) -> tuple[JobDetail, str | None]:

@@ -1,8 +1,11 @@
 """Try it: put a job into a scratch queue and take one out by hand, and see at once what that did (S38)."""
 
 import asyncio
+import math
+import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import panel as pn
@@ -12,12 +15,13 @@ from panel.viewable import Viewable
 from pqkit import queries
 from pqkit.errors import PqkitError, for_anybody
 from pqkit.outcome import completed
-from pqkit.queue import Finished, Queue
+from pqkit.queue import Finished, Leases, Queue
 from pqkit.states import JobState
 
 from . import shell
 from .feed import shared
 from .lock import locked
+from .throttle import Throttle
 from .words import clock, lasted, safe
 
 QUEUE = "try-it"
@@ -26,6 +30,9 @@ WHO = "ops console"
 MOST_WAITING = 100
 MOST_CHARS = 200
 LINES = 6
+MOST_ON_RECORD = 1_000
+"""All in all, ended ones too: what anybody may fill must not grow for ever."""
+clicks = Throttle(60, 60.0)
 
 
 class TryIt:
@@ -47,16 +54,17 @@ class TryIt:
 
     @locked
     async def _enqueue(self, *_: Any) -> None:
-        await self._do(lambda queue: enqueue(queue, self.words.value[:MOST_CHARS]))
+        await self._do(lambda queue: enqueue(queue, str(self.words.value)[:MOST_CHARS]))
 
     @locked
     async def _dequeue(self, *_: Any) -> None:
         await self._do(dequeue)
 
     async def _do(self, verb: Callable[[Queue], str]) -> None:
+        wait = clicks.wait()
         try:
             await asyncio.to_thread(self._still_in)
-            line = await asyncio.to_thread(lambda: verb(shared().queue()))
+            line = await asyncio.to_thread(lambda: verb(shared().queue())) if not wait else too_often(wait)
         except PqkitError as error:
             line = f"It did not work: {for_anybody(error)}"
         self._lines.appendleft(line)
@@ -64,22 +72,60 @@ class TryIt:
         self.told.object = f"<ul class='told' role='log' aria-label='What was done'>{items}</ul>"
 
 
+class Hand:
+    """The one worker of this console, in the registry by one row, which comes back to life for each job."""
+
+    def __init__(self) -> None:
+        self.mutex = threading.Lock()
+        self._of: tuple[Queue, Leases] | None = None
+
+    @contextmanager
+    def at_work(self, queue: Queue) -> Iterator[Leases]:
+        with self.mutex:
+            if self._of is None or self._of[0] is not queue:
+                self._of = queue, queue.leases(WHO, 1, [TASK], [QUEUE])
+            worker = self._of[1]
+            worker.resume()
+            try:
+                yield worker
+            finally:
+                worker.end("tried by hand")
+
+
+hand = Hand()
+
+
+def too_often(wait: float) -> str:
+    return f"It was tried too often just now: wait {math.ceil(wait)} s."
+
+
 def enqueue(queue: Queue, text: str) -> str:
     """Put one job into the scratch queue, unless it is full; what was done, in words."""
-    waiting = len(queries.ids(queue.database, queries.Filter(states=(JobState.PENDING,), queue=QUEUE), MOST_WAITING))
+    with hand.mutex:  # or many at once would each find room for one more
+        return _enqueue(queue, text)
+
+
+def _enqueue(queue: Queue, text: str) -> str:
+    waiting = _count(queue, (JobState.PENDING,), MOST_WAITING)
     if waiting >= MOST_WAITING:
         return f"{waiting} jobs wait in {QUEUE} already: dequeue some first."
+    if _count(queue, (), MOST_ON_RECORD) >= MOST_ON_RECORD:
+        return f"{MOST_ON_RECORD} jobs of {QUEUE} are on record already: wait until they are pruned."
     began = queue.database.now()
     job = queue.enqueue(TASK, {"text": text}, queue=QUEUE)
     took = lasted(queue.database.now() - began)
     return f"{clock(began)}: job {job.id} is on disk after {took}; {waiting + 1} wait in {QUEUE}."
 
 
+def _count(queue: Queue, states: tuple[JobState, ...], most: int) -> int:
+    return len(queries.ids(queue.database, queries.Filter(states=states, queue=QUEUE), most))
+
+
 def dequeue(queue: Queue) -> str:
     """Take the next job of the scratch queue as a worker would, and complete it; what was done, in words."""
-    worker = queue.leases(WHO, 1, [TASK], [QUEUE])
-    worker.register()
-    try:
+    if not _count(queue, (JobState.PENDING,), 1):
+        return f"{clock(queue.database.now())}: nothing waits in {QUEUE}."
+    with hand.at_work(queue) as worker:
         began = queue.database.now()
         claims = worker.exchange([], 1, alone=True).claims
         if not claims:
@@ -89,5 +135,3 @@ def dequeue(queue: Queue) -> str:
         worker.exchange([finished], 0, alone=True)
         waited, took = lasted(claim.claimed_at - claim.since), lasted(queue.database.now() - began)
         return f"{clock(began)}: job {claim.job_id} came out with {claim.args}; waited {waited}, done in {took}."
-    finally:
-        worker.end("tried by hand")

@@ -9,8 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pqkit import extras
 from pqkit.errors import PqkitError
-from pqkit.files import private_folder, readers, replace_whole
+from pqkit.files import readers, replace_whole
 from pqkit.outcome import Outcome
 from pqkit.settings import settings
 
@@ -21,7 +22,6 @@ MARK = "encrypted:"
 JSON_MARK = f'"{MARK}'
 ID_LENGTH = 8
 SHOWN = '{"encrypted":'
-EXTRA = "encryption needs its library: pip install 'pqkit[encryption]'"
 
 
 class KeyMissing(PqkitError):
@@ -117,7 +117,6 @@ def new_key(file: Path) -> str:
     fernet = _library()
     old = _read(file) if file.exists() else []
     key = fernet.generate_key().decode()
-    private_folder(file.parent)
     replace_whole(file, "".join(f"{line}\n" for line in (key, *old)).encode())
     return _id(key)
 
@@ -158,5 +157,5 @@ def _library() -> Any:
     try:
         from cryptography.fernet import Fernet  # noqa: PLC0415 - an extra, loaded by those who encrypt
     except ImportError:
-        raise KeyMissing(EXTRA) from None
+        raise KeyMissing(f"encryption needs its library: {extras.hint('encryption')}") from None
     return Fernet

@@ -1,6 +1,6 @@
 """A small client of the REST interface, for Python programs that do not stand beside the database.
 
-It needs httpx (``pip install 'pqkit[api]'``). What the service refuses is raised as ServiceRefused.
+It needs httpx (the extra ``api``). What the service refuses is raised as ServiceRefused.
 """
 
 import os

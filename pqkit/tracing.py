@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+from pqkit import extras
 from pqkit.errors import PqkitError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _tracer() -> "Tracer":
         from opentelemetry import trace  # noqa: PLC0415 - see above
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     except ModuleNotFoundError:
-        raise PqkitError("traces need OpenTelemetry: pip install 'pqkit[opentelemetry]'") from None
+        raise PqkitError(f"traces need OpenTelemetry: {extras.hint('opentelemetry')}") from None
     if not isinstance(trace.get_tracer_provider(), TracerProvider):
         trace.set_tracer_provider(_provider())
     return trace.get_tracer("pqkit")

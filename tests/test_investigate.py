@@ -43,7 +43,7 @@ def test_a_span_brushed_on_a_chart_leads_to_its_report_behind_the_login(tmp_path
             report.get_by_label("Password").fill(password)
             report.get_by_role("button", name="Log in").click()
             report.wait_for_url(re.compile(rf":{project.ports[1]}/runs/"))
-            report.get_by_role("heading", name="Incident").wait_for()
+            report.frame_locator("iframe.report").get_by_role("heading", name="Incident").wait_for()
             browser.close()
     finally:
         project.kill()

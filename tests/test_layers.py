@@ -38,6 +38,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "samples": set(),
         "timetable": {"errors"},
         "hide": set(),
+        "extras": set(),
         "files": {"errors"},
         "forwarded": set(),
     },

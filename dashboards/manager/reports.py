@@ -1,7 +1,12 @@
-"""Reports of notebook runs, for who is logged in, and for a frame that keeps them away from the page around them."""
+"""Reports of notebook runs, for who is logged in, always in a frame that keeps them away from all around them.
+
+Whoever opens a report by itself gets a page of ours with the frame in it. As a page of its own a report could send its
+content away by going to another address, and no policy forbids that; a frame may go only where its page allows.
+"""
 
 import re
 
+from tornado.template import Template
 from tornado.web import HTTPError, RequestHandler
 
 from pqkit.files import UnsafePath, inside, read_regular
@@ -10,15 +15,28 @@ from pqkit.settings import settings
 
 ADDRESS = r"/runs/([\w.-]+)"
 NAME = re.compile(r"\w[\w.-]*")
-# A report runs its own scripts, for its charts, in an origin of its own, and reaches nobody.
+# A report runs its own scripts, for its charts, in an origin of its own, and reaches nobody. Its page has the same
+# policy, which the frame inherits, and by which it may not go anywhere.
 POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
-    "img-src data:; font-src data:; frame-ancestors 'self'"
+    "img-src data:; font-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
+# The report stands in the page itself: its frame asks the server for nothing, so it needs no cookie and no header.
+PAGE = Template(
+    """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Report {{ name }}</title>
+<style>html, body, iframe { margin: 0; width: 100%; height: 100%; border: 0; display: block }</style></head>
+<body><iframe class="report" title="Report {{ name }}" sandbox="allow-scripts" srcdoc="{{ report }}"></iframe></body>
+</html>
+""",
+    autoescape="xhtml_escape",
+    whitespace="all",
 )
 
 
 class Report(RequestHandler):
-    """``/runs/NAME``: the report of one run."""
+    """``/runs/NAME``: the report of one run, to a frame of this server; to anything else the page with that frame."""
 
     async def get(self, name: str) -> None:
         gate = self.application.auth_provider  # type: ignore[attr-defined] # Bokeh's application has it
@@ -28,14 +46,20 @@ class Report(RequestHandler):
                 return
             raise HTTPError(401, reason="log in first")
         try:
-            page = read_regular(inside(settings().runs, name) / REPORT)
+            report = read_regular(inside(settings().runs, name) / REPORT)
         except (OSError, UnsafePath):
             raise HTTPError(404, reason="there is no such report") from None
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("X-Frame-Options", "SAMEORIGIN")
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
-        self.finish(page)
+        self.set_header("Vary", "Sec-Fetch-Dest, Sec-Fetch-Site")
+        self.finish(report if self._is_for_our_frame() else PAGE.generate(name=name, report=report))
+
+    def _is_for_our_frame(self) -> bool:
+        """Whether the browser says so; one that says nothing gets the page, which fits into the frame as well."""
+        said = self.request.headers
+        return said.get("Sec-Fetch-Dest") == "iframe" and said.get("Sec-Fetch-Site") == "same-origin"
 
 
 def frame(name: str) -> str:

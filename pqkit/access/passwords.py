@@ -6,6 +6,7 @@ import threading
 from functools import cache
 from typing import TYPE_CHECKING
 
+from pqkit import extras
 from pqkit.errors import PqkitError
 
 if TYPE_CHECKING:
@@ -70,5 +71,5 @@ def _hasher() -> "PasswordHasher":
     try:
         from argon2 import PasswordHasher  # noqa: PLC0415 - in the extras of who has people to log in
     except ModuleNotFoundError:
-        raise PqkitError("logins need argon2-cffi, which is not installed: pip install 'pqkit[console]'") from None
+        raise PqkitError(f"logins need argon2-cffi, which is not installed: {extras.hint('console')}") from None
     return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)

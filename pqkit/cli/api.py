@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pqkit import log, public
+from pqkit import extras, log, public
 from pqkit.errors import PqkitError
 from pqkit.process import die_with_supervisor
 from pqkit.public import Service
@@ -27,7 +27,7 @@ def api(
     try:
         from pqkit.api.server import serve  # noqa: PLC0415 - in an extra
     except ModuleNotFoundError as error:
-        raise PqkitError(f"the REST interface needs {error.name}: pip install 'pqkit[api]'") from None
+        raise PqkitError(f"the REST interface needs {error.name}: {extras.hint('api')}") from None
     public.check(wanted, Service.API)
     typer.echo(f"REST interface: {public.local_url(wanted, port or wanted.api_port)} (tokens: pqkit tokens add)")
     serve(get_queue(), wanted, port or wanted.api_port)

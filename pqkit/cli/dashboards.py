@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import psutil
 import typer
 
-from pqkit import kit, log, public
+from pqkit import extras, kit, log, public
 from pqkit.errors import PqkitError
 from pqkit.process import die_with_supervisor
 from pqkit.public import EVERYWHERE, Service
@@ -103,9 +103,7 @@ def _module(package: ModuleType, name: str) -> ModuleType:
     try:
         return importlib.import_module(f"{package.__name__}.{name}")
     except ModuleNotFoundError as error:
-        raise PqkitError(
-            f"the consoles need {error.name}, which is not installed: pip install 'pqkit[console]'"
-        ) from None
+        raise PqkitError(f"the consoles need {error.name}, which is not installed: {extras.hint('console')}") from None
 
 
 def _server(name: Console, module: ModuleType, port: int) -> Any:

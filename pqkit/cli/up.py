@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pqkit import kit, permissions, public, queries
+from pqkit import extras, kit, permissions, public, queries
 from pqkit.access import Users
 from pqkit.errors import PqkitError, Refused
 from pqkit.public import Service
@@ -65,7 +65,7 @@ def up(
             with system.running(demo=demo):
                 system.start(count, demo=demo, services=shown)
                 if consoles and "ops" not in shown:
-                    say("The consoles are left out, for they need Panel: pip install 'pqkit[console]'")
+                    say(f"The consoles are left out, for they need Panel: {extras.hint('console')}")
                 system.watch()
             say("Stopped.")
 

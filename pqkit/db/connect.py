@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from pqkit import extras
 from pqkit.db.database import Database, Durability
 from pqkit.db.sqlite import SqliteDatabase
 from pqkit.errors import UnsupportedUrl
@@ -27,7 +28,7 @@ def _postgresql(url: str, durability: Durability) -> Database:
     try:
         from pqkit.db.postgresql import PostgresDatabase  # noqa: PLC0415 - its driver is an extra
     except ImportError as error:
-        raise UnsupportedUrl(f"PostgreSQL needs its driver: pip install 'pqkit[postgresql]' ({error})") from None
+        raise UnsupportedUrl(f"PostgreSQL needs its driver: {extras.hint('postgresql')} ({error})") from None
     return PostgresDatabase(url, durability)
 
 

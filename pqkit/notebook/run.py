@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pqkit import extras
 from pqkit.db import connect
 from pqkit.errors import PqkitError
 from pqkit.files import UnsafePath, read_regular, replace_whole
@@ -116,7 +117,7 @@ def libraries() -> tuple[Any, Any]:
 
         from pqkit.notebook import engine  # noqa: PLC0415
     except ImportError as error:
-        raise NotebooksMissing(f"notebooks need their libraries: pip install 'pqkit[notebooks]' ({error})") from None
+        raise NotebooksMissing(f"notebooks need their libraries: {extras.hint('notebooks')} ({error})") from None
     return papermill, engine
 
 

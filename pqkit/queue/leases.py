@@ -86,6 +86,16 @@ class Leases:
             )
             tx.run_many(sql.INSERT_WORKER_TASK, [(self.id, name) for name in self._tasks])
 
+    def resume(self) -> None:
+        """Enter the registry again after ``end``, by the same row: for whoever works now and then for a moment."""
+        now = self._database.now()
+        with self._database.write() as tx:
+            revived = tx.run(sql.REVIVE_WORKER, *self._database.lease_moment(), now, self.id)
+            if revived:
+                tx.run_many(sql.INSERT_WORKER_TASK, [(self.id, name) for name in self._tasks])
+        if not revived:  # it is new, or its row was pruned
+            self.register()
+
     def exchange(
         self, finished: Sequence[Finished], demand: int, *, alone: bool, reports: Sequence[Report] = ()
     ) -> Turn:

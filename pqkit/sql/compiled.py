@@ -1245,6 +1245,18 @@ BEAT = Statement(
     ),
 )
 
+REVIVE_WORKER = Statement(
+    Text(
+        "UPDATE worker SET boot_id=?, beat=?, heartbeat_at=?, stopping_at=NULL, ended_at=NULL, "
+        "end_reason=NULL WHERE worker.id = ? AND worker.ended_at IS NOT NULL",
+    ),
+    Text(
+        'UPDATE worker SET boot_id=%s::VARCHAR COLLATE "C", beat=coalesce(%s::BIGINT, CAST(EXTRACT(epoch FROM '
+        "clock_timestamp()) * 1000000 AS BIGINT)), heartbeat_at=%s::BIGINT, stopping_at=NULL, ended_at=NULL, "
+        "end_reason=NULL WHERE worker.id = %s::BIGINT AND worker.ended_at IS NOT NULL",
+    ),
+)
+
 CANCEL_ASKED = Statement(
     Text(
         "SELECT lease.job_id FROM lease WHERE lease.worker_id = ? AND lease.cancel_requested_at IS NOT NULL",

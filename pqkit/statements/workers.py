@@ -1,6 +1,6 @@
 """The registry of workers."""
 
-from sqlalchemy import BigInteger, bindparam, case, select, update
+from sqlalchemy import BigInteger, bindparam, case, null, select, update
 
 from pqkit.statements.declare import Declared, by_lease_clock, delete_by, equal, insert_row, up_to
 from pqkit.statements.tables import JOB, LEASE, READY, WORKER, WORKER_TASK
@@ -39,6 +39,21 @@ BEAT = by_lease_clock(
         )
     ),
     *("boot", "clock", "now", "rss", "stops", "worker"),
+)
+REVIVE_WORKER = by_lease_clock(
+    lambda clock: (
+        update(WORKER)
+        .where(WORKER.c.id == bindparam("worker"), WORKER.c.ended_at.is_not(None))
+        .values(
+            boot_id=bindparam("boot"),
+            beat=clock,
+            heartbeat_at=bindparam("now"),
+            stopping_at=null(),
+            ended_at=null(),
+            end_reason=null(),
+        )
+    ),
+    *("boot", "clock", "now", "worker"),
 )
 CANCEL_ASKED = Declared(
     select(LEASE.c.job_id).where(*equal(LEASE, "worker_id"), LEASE.c.cancel_requested_at.is_not(None)),

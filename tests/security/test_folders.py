@@ -64,15 +64,11 @@ def a_batch_of_the_archive(folder: Path) -> None:
     archive.add(folder, [{"id": 1}], 0)
 
 
-def a_key_file(folder: Path) -> None:
-    cipher.new_key(folder / "keys")
-
-
 def folders_of_up(folder: Path) -> None:
     place.make_folders([folder])
 
 
-MAKERS: list[Callable[[Path], None]] = [a_database, a_batch_of_the_archive, a_key_file, folders_of_up]
+MAKERS: list[Callable[[Path], None]] = [a_database, a_batch_of_the_archive, folders_of_up]
 
 
 @pytest.mark.sqlite
