@@ -12,6 +12,7 @@ from panel.viewable import Viewable
 
 from pqkit import queries
 from pqkit.errors import PqkitError
+from pqkit.fingerprint import pattern
 from pqkit.notebook.runs import past
 from pqkit.queries import JobDetail
 from pqkit.settings import settings
@@ -23,7 +24,7 @@ from .lock import locked
 from .words import clock, safe
 
 TASK, QUEUE = "incident", "incidents"
-LOOK_EVERY, MOST_CHARS = 1_000, 160
+LOOK_EVERY = 1_000
 HINT = "Brush a span on a chart, or take the whole window, and press Investigate."
 Span = Callable[[], tuple[int, int, str | None]]
 
@@ -89,7 +90,7 @@ def progress(seen: JobDetail, run: str | None) -> str:
     state = seen.job.state
     shown = shell.marked(state, state)
     if state.final:
-        said = f": {queries.last_line(seen.job.error)[:MOST_CHARS]}" if seen.job.error else ""
+        said = f": {pattern(queries.last_line(seen.job.error))}" if seen.job.error else ""
         there = link(f"runs/{quote(run)}", "Open its report") if run else link(f"?job={seen.job.id}", "Look at the job")
         return f"{shown}{safe(said)}. {there}"
     if seen.progress is not None and state is JobState.PROCESSING:

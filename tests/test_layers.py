@@ -27,7 +27,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "record": {"audit", "crowd", "limits", "states"},
         "seal": set(),
         "histogram": set(),
-        "redact": set(),
+        "redact": {"errors"},
         "rights": {"errors"},
         "limits": {"errors", "retry"},
         "crowd": {"limits"},
@@ -36,7 +36,6 @@ FLOORS: list[dict[str, set[str]]] = [
         "forecast": set(),
         "samples": set(),
         "timetable": {"errors"},
-        "hide": set(),
     },
     {"columns": set(), "models": {"columns"}, "settings": set(), "cipher": {"settings"}, "kit": set()},
     {
