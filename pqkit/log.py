@@ -10,12 +10,14 @@ from typing import Any, TextIO, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
-from pqkit.redact import HIDDEN, is_secret, public
+from pqkit.redact import HIDDEN, public
+from pqkit.secret_words import is_secret
 from pqkit.settings import settings
 
 # Control characters, line ends of Unicode, signs that turn the direction of writing, signs that nobody sees, and
 # terminal escapes: job data may hold any of them.
-UNSEEN = "\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
+UNSEEN = "\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+UNSEEN += "\U000e0000-\U000e007f"
 _UNSAFE = re.compile(f"[\x00-\x1f{UNSEEN}]")
 _UNSEEN = re.compile(f"[{UNSEEN}]")
 _UNSAFE_IN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f{UNSEEN}]")

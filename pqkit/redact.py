@@ -5,61 +5,18 @@ Storage holds what was given. Every view passes through ``public``, which never 
 
 import json
 import re
-import unicodedata
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
 from pqkit.errors import PqkitError
+from pqkit.secret_words import PAIRS, is_secret, words_of
 
 HIDDEN, STARS = "•••", "***"
 """A value that is hidden whole, and a part of a text."""
-MAX_NAME, MAX_DEPTH, MAX_JSON = 256, 64, 64_000
+MAX_DEPTH, MAX_JSON = 64, 64_000
 MAX_VALUE = 4_000
 """Characters of one secret in a text that are looked through for its end."""
 
-SECRETS = frozenset(
-    "password passwords passwd passwds passphrase passphrases passcode passcodes pwd pwds pw psw pswd "
-    "secret secrets jwt jwts otp totp credential credentials creds cred bearer cvv cvc cvn iban ibans ssn dsn "
-    "mnemonic salt csrf xsrf passkey "
-    "passwort passwörter passwoerter kennwort geheimnis пароль пароли паролі секрет токен contraseña contrasena "
-    "senha passe wachtwoord hasło haslo parola salasana lösenord losenord adgangskode".split()
-)
-"""A name with one of these words is secret, unless it has one of ``FACTS`` too."""
-SOFT = frozenset(
-    "pass auth oauth authorization authorisation authentication token tokens session cookie cookies "
-    "card pin signature sig key keys".split()
-)
-"""The same, but also one of ``ABOUT`` makes the name harmless."""
-PAIRS = frozenset(
-    "connection string|conn string|conn str|database url|database uri|db url|db uri|postgres url|postgresql url|"
-    "mysql url|redis url|mongo url|mongodb uri|mongo uri|broker url|amqp url|sqlalchemy url|session id|"
-    "credit card|card number|account number|social security|security code|verification code|recovery code|"
-    "recovery codes|backup codes|seed phrase|api key|api keys|private key|access key|ssh key|secret key|signing key|"
-    "encryption key|master key|license key|auth key|shared key|account key|storage key".split("|")
-)
-"""Two words that are secret side by side."""
-FACTS = frozenset(
-    "count counts length len size limit max min total num type kind ttl expires expiry expired expiration expire age "
-    "at policy required enabled valid verified field column rotation file path dir attempts "
-    "error errors exception warning failed failure invalid missing".split()
-)
-ABOUT = frozenset("name names url uri endpoint method mode provider status state version format index".split())
-OF_KEYS = frozenset(
-    "primary foreign unique limit sort partition dedupe dedup idempotency cache object s bucket row group order "
-    "routing natural composite public lookup search join dict map message record field item hash id prefix suffix "
-    "value translation feature metric dimension parent child entity document blob pressed up down left right".split()
-)
-"""With one of these a key is no secret, nor is one that says no more than ``key``."""
-OF_TOKENS = frozenset("prompt completion input output cached reasoning used usage remaining per budget window".split())
-_JOINED = re.compile(
-    r"password(?!less)|passwd|passphrase|passwort|kennwort|credential|secret(?!ar|ion|e(?!s$)|iv)|"
-    r"(?:api|private|access|secret|ssh|auth|signing|encryption|master)keys?$|(?:auth|access|refresh|session|csrf|xsrf|"
-    r"id|bearer|api|user|bot)tokens?$|sessionid$|jsessionid|phpsessid|creditcard|cardnumber|connectionstring|"
-    r"databaseurl|(?:db|pg|my|mysql|user|root|admin|ftp|smtp)(?:pass|pwd|pw)$|密码|密碼|口令|パスワード|비밀번호"
-)
-
-_LETTERS = re.compile(r"[^\W\d_]+")
 _NAMED = re.compile(
     r"""(?<![\w.%-]) (?P<name>[\w.%-]++)
         (?P<sign> \\*+ ["'`]? \]? [ \t]{0,8}+
@@ -96,7 +53,7 @@ _SHAPES = re.compile(
     r"""(?x) (?<![A-Za-z0-9]) (?:
           (?:AKIA|ASIA|AGPA|AIDA|AROA)[A-Z0-9]{16} | gh[opusr]_[A-Za-z0-9]{20,255} | github_pat_\w{20,255}
         | glpat-[\w-]{16,128} | xox[abeprs]-[\w-]{8,255} | xapp-[\w-]{8,255} | sk-[\w-]{16,255}
-        | (?:sk|rk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,255} | AIza[\w-]{30,64} | ya29\.[\w.-]{16,512} | npm_[A-Za-z0-9]{30,64}
+        | (?:sk|rk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,255} | AIza[\w-]{30,64} | ya29\.[\w.-]{16,512} | npm_\w{30,64}
         | pypi-[\w-]{16,512} | hf_[A-Za-z0-9]{20,64} | SG\.[\w-]{16,64}\.[\w-]{16,64} | hvs\.[\w-]{16,255}
         | dop_v1_[0-9a-f]{32,128} | shp[ap][ts]_[0-9a-fA-F]{16,64} | AGE-SECRET-KEY-1[0-9A-Z]{20,80}
         | pq_[0-9a-f]{10}_[\w-]{16,128} | eyJ[\w-]{4,2000}\.[\w-]{4,4000}(?:\.[\w-]{0,2000})?
@@ -111,51 +68,6 @@ _BASIC = re.compile(r"(?i)\b(basic[ \t]{1,8}+)(?=[A-Za-z+/]{0,60}[\d=]|\w{20})[A
 
 class SecretNeeded(PqkitError, ValueError):
     """A hidden value that may not go with what was changed beside it."""
-
-
-@lru_cache(maxsize=4096)
-def is_secret(name: str) -> bool:
-    """Whether a value of that name is one to hide, by the words of the name."""
-    words = _words(name if len(name) <= MAX_NAME else name[: MAX_NAME // 2] + " " + name[-MAX_NAME // 2 :])
-    known = set(words)
-    sure = known & SECRETS or any(pair in PAIRS for pair in _pairs(words)) or any(map(_is_joined, _runs(words)))
-    if known & FACTS and "hash" not in known:
-        return False
-    if sure:
-        return True
-    soft = known & SOFT
-    if not soft or known & ABOUT:
-        return False
-    if soft <= {"key", "keys"}:
-        return bool(known - soft) and not known & OF_KEYS
-    return not (soft == {"tokens"} and known & OF_TOKENS)
-
-
-def _is_joined(word: str) -> bool:
-    return _JOINED.search(word) is not None
-
-
-def _runs(words: list[str]) -> list[str]:
-    """Each word, and all of them as one."""
-    return [*words, "".join(words)]
-
-
-def _pairs(words: list[str]) -> Iterator[str]:
-    return (f"{first} {second}" for first, second in zip(words, words[1:], strict=False))
-
-
-def _words(name: str) -> list[str]:
-    """The words of a name in small letters: at signs, digits and capitals, as in ``dbPassword2`` and ``API_KEY``."""
-    found: list[str] = []
-    for run in _LETTERS.findall(unicodedata.normalize("NFKC", name)):
-        start = 0
-        for place in range(1, len(run)):
-            begins = run[place].isupper() and (run[place - 1].islower() or run[place + 1 : place + 2].islower())
-            if begins:
-                found.append(run[start:place].lower())
-                start = place
-        found.append(run[start:].lower())
-    return found
 
 
 def public(value: Any) -> Any:
@@ -177,8 +89,8 @@ def _public(value: Any, depth: int) -> Any:
             return value
 
 
-NAMING = frozenset("name key header field param parameter variable".split())
-NAMED = frozenset("value values val content".split())
+NAMING = {"name", "key", "header", "field", "param", "parameter", "variable"}
+NAMED = {"value", "values", "val", "content"}
 
 
 def _object(value: Mapping[Any, Any], depth: int) -> dict[Any, Any]:
@@ -277,7 +189,7 @@ def _new(item: Any, old: Any, where: str, others: list[str]) -> Any:
     """A value that somebody typed. What stands for a hidden one is no value."""
     if _stands_for_hidden(item):
         raise SecretNeeded(f"{where} is {HIDDEN}, which stands for a hidden value that is not there: type it anew")
-    if not (isinstance(item, (int, float)) and isinstance(old, (int, float))) or "port" in _words(where):
+    if not (isinstance(item, (int, float)) and isinstance(old, (int, float))) or "port" in words_of(where):
         others.append(where)
     return item
 

@@ -46,8 +46,10 @@ def list_jobs(  # noqa: PLR0917 - FastAPI reads the query from the signature
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     before: Annotated[str | None, Query(max_length=1_000, description="`next` of the page before.")] = None,
 ) -> JobPage:
-    """A page of jobs, the newest first; with states place by place: processing, pending, delayed, ended. Secrets are hidden
-    unless the token has the scope admin too."""
+    """A page of jobs, the newest first; with states place by place: processing, pending, delayed, ended.
+
+    Secrets are hidden unless the token has the scope admin too.
+    """
     wanted = Filter(tuple(state or ()), in_queue, task, older_than, newer_than, text, error)
     found = queries.jobs(
         queue.database, wanted, limit=limit, before=_key(before) if before else None, told=told_to(who)

@@ -31,14 +31,14 @@ def regression(
     """Write a notebook that plays a span of the record again, failures and deaths too, and asserts that all is well."""
     from pqkit.lab.regression import story_of  # noqa: PLC0415 - a command loads its own needs
 
-    queue = get_queue(create=False)
-    database = queue.database
+    asked = get_queue(create=False)
+    database = asked.database
     story = story_of(database, Span(since, until or database.now(), tuple(queue or ())))
     moment = datetime.fromtimestamp(since / 1e6, UTC)
     target = out_file or first_folder() / f"regression-{moment:%Y%m%d-%H%M%S}.ipynb"
     beside = target.with_suffix(".json")
     about = f"From {moment:%Y-%m-%d %H:%M:%S} UTC on: {len(story.jobs)} jobs, {len(story.deaths)} dead workers."
-    queue.operator().note("write_notebook", kind="regression", file=target.name)
+    asked.operator().note("write_notebook", kind="regression", file=target.name)
     regression_notebook(target, beside.name, about, story.speed)
     story.write(beside)
     out.say(f"{target} plays {out.many(len(story.jobs))} and {out.many(len(story.deaths), 'death')} again")

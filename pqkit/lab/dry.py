@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from pqkit import cipher
 from pqkit.context import Context
 from pqkit.db import connect
+from pqkit.errors import Refused
 from pqkit.executor import Run, execute
 from pqkit.incident import snapshot
 from pqkit.lab import Scratch
-from pqkit.errors import Refused
 from pqkit.notebook.parameters import NO_JOB
 from pqkit.notebook.place import runs_as_job
 from pqkit.outcome import Claim, Outcome, is_private
@@ -93,10 +93,9 @@ class Opened(NamedTuple):
     def _shown(self, outcome: Outcome, lines: list[str], files: list[str]) -> Dry:
         result, error = outcome.result, outcome.error
         if self.decrypt:
-            revealed = (each and cipher.reveal(each) for each in (result, error))
-            return Dry(outcome.kind, *revealed, lines, files)
-        said = (result and redacted(cipher.shown_json(result)), error and redact(cipher.shown(error)))
-        return Dry(outcome.kind, *said, list(map(redact, lines)), files)
+            return Dry(outcome.kind, result and cipher.reveal(result), error and cipher.reveal(error), lines, files)
+        result, error = result and redacted(cipher.shown_json(result)), error and redact(cipher.shown(error))
+        return Dry(outcome.kind, result, error, [redact(line) for line in lines], files)
 
 
 def go_to(project: str | Path) -> None:

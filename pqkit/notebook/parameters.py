@@ -92,7 +92,7 @@ def check(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def shows_secrets(path: Path, values: Mapping[str, Any]) -> bool:
-    """Whether the notebook is asked to show secrets, by a value or by itself: a value that is not read as one counts."""
+    """Whether the notebook is asked to show secrets, by a value or by itself; what cannot be read asks so too."""
     declared = parameters_of(path).get(DECRYPT)
     return values.get(DECRYPT, False if declared is None else declared.default) is not False
 

@@ -20,8 +20,8 @@ Verdict = Literal["running", "passed", "failed", "stopped"]
 class Run:
     """One run of a notebook; times in microseconds UTC. ``cell`` is the last that began, ``error`` one line.
 
-    ``job`` is (id, attempt) where a worker ran it. A run whose process was killed stays ``running``. Secrets are in none
-    of it; ``secret`` where they are in the report, which is for who has the right ``read_secrets``.
+    ``job`` is (id, attempt) where a worker ran it. A run whose process was killed stays ``running``. Secrets are in
+    none of it; ``secret`` where they are in the report, which is for who has the right ``read_secrets``.
     """
 
     notebook: str
