@@ -10,7 +10,9 @@ from pqkit.fingerprint import pattern
 from pqkit.log import escape
 from pqkit.queries import last_line
 
-UNSEEN = [*"\u202a\u202b\u202d\u202e\u2066\u2067\u2069\u200e\u200f\u061c\u200b\ufeff\u2028\u2029\x85\x9b\x1b\r\x00\U000e0041"]
+UNSEEN = [
+    *"\u202a\u202b\u202d\u202e\u2066\u2067\u2069\u200e\u200f\u061c\u200b\ufeff\u2028\u2029\x85\x9b\x1b\r\x00\U000e0041"
+]
 
 
 @pytest.mark.parametrize("sign", UNSEEN, ids=ascii)
