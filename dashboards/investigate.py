@@ -14,6 +14,7 @@ from panel.viewable import Viewable
 
 from pqkit import queries
 from pqkit.errors import PqkitError, for_anybody
+from pqkit.fingerprint import pattern
 from pqkit.notebook.runs import past
 from pqkit.public import Service, public_url
 from pqkit.queries import JobDetail
@@ -31,7 +32,7 @@ from .words import clock, safe
 TASK, QUEUE, UNIQUE = "incident", "incidents", "ops-console"
 WHO = "anonymous of the ops console"
 clicks = Throttle(6, 60.0)
-LOOK_EVERY, MOST_CHARS = 1_000, 160
+LOOK_EVERY = 1_000
 HINT = "Brush a span on a chart, or take the whole window, and press Investigate."
 Span = Callable[[], tuple[int, int, str | None]]
 
@@ -109,7 +110,7 @@ def progress(seen: JobDetail, run: str | None) -> str:
     state = seen.job.state
     shown = shell.marked(state, state)
     if state.final:
-        said = f": {queries.last_line(seen.job.error)[:MOST_CHARS]}" if seen.job.error else ""
+        said = f": {pattern(queries.last_line(seen.job.error))}" if seen.job.error else ""
         there = link(f"runs/{quote(run)}", "Open its report") if run else link(f"?job={seen.job.id}", "Look at the job")
         return f"{shown}{safe(said)}. {there}"
     if seen.progress is not None and state is JobState.PROCESSING:

@@ -159,7 +159,7 @@ def failure_table(groups: Sequence[FailureGroup], window: str) -> str:
             count(group.failures),
             f"<span class='trend' aria-label='{safe(', '.join(map(str, group.trend)))}'>{trend(group.trend)}</span>",
             safe(group.task),
-            shell.marked("failed", group.pattern) + f"<div class='muted example'>{safe(group.example)}</div>",
+            shell.marked("failed", group.pattern),
             clock(group.first),
             clock(group.last),
             safe(f"job {group.job_id}" if group.job_id else NOTHING),

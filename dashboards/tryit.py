@@ -16,6 +16,7 @@ from pqkit import queries
 from pqkit.errors import PqkitError, for_anybody
 from pqkit.outcome import completed
 from pqkit.queue import Finished, Leases, Queue
+from pqkit.redact import redacted
 from pqkit.states import JobState
 
 from . import shell
@@ -134,4 +135,6 @@ def dequeue(queue: Queue) -> str:
         finished = Finished(claim, completed({"by": WHO}), began, queue.database.now())
         worker.exchange([finished], 0, alone=True)
         waited, took = lasted(claim.claimed_at - claim.since), lasted(queue.database.now() - began)
-        return f"{clock(began)}: job {claim.job_id} came out with {claim.args}; waited {waited}, done in {took}."
+        return (
+            f"{clock(began)}: job {claim.job_id} came out with {redacted(claim.args)}; waited {waited}, done in {took}."
+        )

@@ -3,12 +3,14 @@
 import html
 from datetime import UTC, datetime
 
+from pqkit.log import escape_lines
+
 NOTHING = "\N{EN DASH}"
 
 
 def safe(value: object) -> str:
-    """``value`` as text that no browser takes for markup."""
-    return html.escape(str(value))
+    """``value`` as text that no browser takes for markup, with nothing in it that turns or hides what is read."""
+    return html.escape(escape_lines(str(value)))
 
 
 def count(number: float) -> str:

@@ -1,5 +1,6 @@
 """Log lines: structured events in plain words, for a terminal or as JSON, with nothing in them that moves a cursor."""
 
+import json
 import logging
 import re
 import sys
@@ -9,10 +10,17 @@ from typing import Any, TextIO, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
+from pqkit.redact import HIDDEN, public
+from pqkit.secret_words import is_secret
 from pqkit.settings import settings
 
-# Control characters, line ends of Unicode and terminal escapes: job data may hold any of them.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# Control characters, line ends of Unicode, signs that turn the direction of writing, signs that nobody sees, and
+# terminal escapes: job data may hold any of them.
+UNSEEN = "\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+UNSEEN += "\U000e0000-\U000e007f"
+_UNSAFE = re.compile(f"[\x00-\x1f{UNSEEN}]")
+_UNSEEN = re.compile(f"[{UNSEEN}]")
+_UNSAFE_IN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f{UNSEEN}]")
 
 
 def configure(level: str | None = None) -> None:
@@ -53,12 +61,32 @@ def get_logger(component: str) -> FilteringBoundLogger:
 
 
 def escape(text: str) -> str:
-    """``text`` on one line, control characters written out."""
-    return _UNSAFE.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+    """``text`` on one line, control characters and what turns or hides text written out."""
+    return _UNSAFE.sub(_written_out, text)
+
+
+def escape_lines(text: str) -> str:
+    """The same for a text whose lines and tabs are kept."""
+    return _UNSAFE_IN_LINES.sub(_written_out, text.replace("\r\n", "\n"))
+
+
+def escape_unseen(text: str) -> str:
+    """A JSON text with what it leaves as it is and a terminal obeys as JSON's own escapes."""
+    return _UNSEEN.sub(lambda found: json.dumps(found.group())[1:-1], text)
+
+
+def _written_out(found: re.Match[str]) -> str:
+    return found.group().encode("unicode_escape").decode()
 
 
 def _escape(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {key: escape(value) if isinstance(value, str) else value for key, value in event.items()}
+    """Each value without secrets, a text on one line; the time is the log's own."""
+    return {key: value if key == "timestamp" else _shown(key, value) for key, value in event.items()}
+
+
+def _shown(key: str, value: Any) -> Any:
+    shown = HIDDEN if is_secret(key) else public(value)
+    return escape(shown) if isinstance(shown, str) else shown
 
 
 def _console() -> Any:

@@ -35,7 +35,7 @@ _SCOPES = {
 }
 NEEDS: dict[str, Scope] = {
     **dict.fromkeys(("look",), Scope.READ),
-    **dict.fromkeys(("enqueue",), Scope.ENQUEUE),
+    **dict.fromkeys(("enqueue", "write_notebook"), Scope.ENQUEUE),
     **dict.fromkeys(("claim", "beat", "finish", "fail", "snooze", "release"), Scope.WORK),
     **dict.fromkeys(
         ("resubmit", "cancel", "mark_failed", "assign", "set_priority", "replace", "pause", "resume"), Scope.OPERATE
@@ -46,7 +46,7 @@ NEEDS: dict[str, Scope] = {
     **dict.fromkeys(("pause_schedule", "resume_schedule", "run_schedule", "backfill_schedule"), Scope.OPERATE),
     **dict.fromkeys(("delete", "create_queue", "delete_queue", "set_queue", "prune", "clean_files"), Scope.ADMIN),
     **dict.fromkeys(("add_user", "remove_user", "set_role", "set_password"), Scope.ADMIN),
-    **dict.fromkeys(("add_token", "revoke_token", "record_events"), Scope.ADMIN),
+    **dict.fromkeys(("add_token", "revoke_token", "record_events", "read_secrets"), Scope.ADMIN),
 }
 """What a verb needs; one that is not named here needs ``admin``."""
 DESTROYS = frozenset(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pqkit import extras
 from pqkit.errors import PqkitError
+from pqkit.redact import redact
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -51,12 +52,18 @@ def running(task: str, job_id: int, attempt: int, told: str | None) -> "Iterator
 
 def ended(outcome: str, error: str | None) -> None:
     """Say in the current span how its run ended."""
-    from opentelemetry.trace import Status, StatusCode, get_current_span  # noqa: PLC0415 - see above
+    from opentelemetry.trace import get_current_span  # noqa: PLC0415 - see above
 
     span = get_current_span()
     span.set_attribute("pqkit.outcome", outcome)
     if error is not None:
-        span.set_status(Status(StatusCode.ERROR, error))
+        _fail(span, error)
+
+
+def _fail(span: "Span", error: str) -> None:
+    from opentelemetry.trace import Status, StatusCode  # noqa: PLC0415 - see above
+
+    span.set_status(Status(StatusCode.ERROR, redact(error)))
 
 
 def flush() -> None:
@@ -73,8 +80,15 @@ def _span(name: str, kind: "SpanKind", told: str | None) -> "Iterator[Span]":
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415 - see above
 
     context = TraceContextTextMapPropagator().extract({PARENT: told}) if told else None
-    with _tracer().start_as_current_span(name, context=context, kind=kind) as span:
-        yield span
+    # OpenTelemetry would write an exception down as it is, with its secrets.
+    with _tracer().start_as_current_span(
+        name, context=context, kind=kind, record_exception=False, set_status_on_exception=False
+    ) as span:
+        try:
+            yield span
+        except Exception as error:
+            _fail(span, f"{type(error).__name__}: {error}")
+            raise
 
 
 @cache

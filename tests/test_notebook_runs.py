@@ -123,7 +123,7 @@ def test_only_what_json_can_hold_is_recorded() -> None:
 
 
 def test_passwords_in_urls_become_stars() -> None:
-    assert without_passwords("postgresql://me:se/cr@h/d") == "postgresql://me:se/cr@h/d"  # a slash ends the host
+    assert without_passwords("postgresql://me:se/cr@h/d") == "postgresql://me:***@h/d"
     assert without_passwords('url="postgresql+psycopg://me:secret@h/d"') == 'url="postgresql+psycopg://me:***@h/d"'
 
 

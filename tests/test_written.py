@@ -26,7 +26,7 @@ def test_a_written_notebook_is_one_and_takes_parameters(tmp_path: Path) -> None:
     for path in (job, regression):
         nbformat.validate(nbformat.read(path, as_version=4))
     asked = {name: p.default for name, p in parameters_of(job).items()}
-    assert asked == {"job": 7, "url": None, "tasks": ["mytasks"], "project": str(tmp_path)}
+    assert asked == {"job": 7, "url": None, "tasks": ["mytasks"], "project": str(tmp_path), "decrypt": False}
     asked = {name: p.default for name, p in parameters_of(regression).items()}
     assert asked == {"url": None, "story": "r.json", "speed": 2.5, "workers": 2}
     with pytest.raises(Refused, match="is there already"):
@@ -84,7 +84,7 @@ def test_a_failed_job_is_run_dry_and_the_queue_hears_nothing_of_it(
     assert "ValueError" in opened.facts["error"]
     before = queue.state(job.id)
     dry = opened.run_dry()
-    assert (dry.outcome, json.loads(dry.result or ""), dry.lines) == ("completed", "A", ["token=s3cret"])
+    assert (dry.outcome, json.loads(dry.result or ""), dry.lines) == ("completed", "A", ["token=***"])
     assert dry.files == [str(tmp_path / "out")]
     assert not list(tmp_path.glob("*out*"))
     assert queue.state(job.id) is before

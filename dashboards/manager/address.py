@@ -1,4 +1,7 @@
-"""The filter in the address bar, so that a view can be shared and kept."""
+"""The filter in the address bar, so that a view can be shared and kept.
+
+Texts that are searched are read from there and never written there: addresses are kept by browsers and proxies.
+"""
 
 from urllib.parse import urlencode
 

@@ -1,8 +1,7 @@
-"""One job in full, as HTML of escaped values, with secrets left out, and the commands that would act on it."""
+"""One job in full, as HTML of escaped values, and the commands that would act on it."""
 
 import json
 
-from pqkit.hide import hide
 from pqkit.queries import ActionView, AttemptView, JobDetail, LineView
 from pqkit.states import MEANINGS, JobState, allows
 
@@ -78,7 +77,7 @@ def _pre(text: str | None) -> str:
 def _json(text: str | None) -> str:
     """Stored JSON, indented for reading; as it stands where it is none."""
     try:
-        return json.dumps(hide(json.loads(text or "null")), indent=2, ensure_ascii=False)
+        return json.dumps(json.loads(text or "null"), indent=2, ensure_ascii=False)
     except ValueError:
         return str(text)
 

@@ -231,8 +231,8 @@ class Jobs:
         await self.refresh()
 
     def _write_address(self) -> None:
-        names = ("state", "queue", "task", "age", "text", "error", "group", "order")
-        said = {name: field.value for name, field in zip(names, self._fields(), strict=True)}
+        names = ("state", "queue", "task", "age", None, None, "group", "order")  # what is searched may be a secret
+        said = {name: field.value for name, field in zip(names, self._fields(), strict=True) if name is not None}
         self.address.write({**said, "job": str(self.one.chosen or "")})
 
 

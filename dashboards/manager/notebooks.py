@@ -18,7 +18,7 @@ from pqkit.notebook.parameters import Parameter, check, parameters_of
 from pqkit.notebook.place import ENDING, find, first_folder, folders
 from pqkit.notebook.runs import Run, past
 from pqkit.notebook.write import job_notebook, regression_notebook
-from pqkit.queue import Operator, Queue
+from pqkit.queue import Operator
 from pqkit.settings import settings
 
 from .. import shell
@@ -125,15 +125,16 @@ class Notebooks:
     async def _make_regression(self, *_: object) -> None:
         name, asked = self._run.value, self._seen[self._run.value].parameters
 
-        def write(queue: Queue) -> str:
-            story = story_of(queue.database, span_of(asked["start"], asked["end"], asked.get("queues") or ()))
+        def write(operator: Operator) -> str:
+            story = story_of(operator.database, span_of(asked["start"], asked["end"], asked.get("queues") or ()))
             target = _target(f"regression-{name}")
+            operator.note("write_notebook", kind="regression", file=target.name)
             about = f"From {asked['start']} to {asked['end']}."
             story.write(target.with_suffix(".json"))
             regression_notebook(target, target.with_suffix(".json").name, about, story.speed)
             return f"{target} plays {len(story.jobs)} jobs and {len(story.deaths)} deaths again"
 
-        await self._written(write)
+        await self.desk.act(write)
 
     async def _open_job(self, *_: object) -> None:
         number = self._job.value.strip().lstrip("#")
@@ -141,22 +142,14 @@ class Notebooks:
             self.desk.say("Type the number of a job.", "bad")
             return
 
-        def write(queue: Queue) -> str:
-            queries.job(queue.database, int(number))
-            target = job_notebook(_target(f"job-{number}"), int(number), settings().tasks, Path.cwd())
+        def write(operator: Operator) -> str:
+            queries.job(operator.database, int(number))
+            target = _target(f"job-{number}")
+            operator.note("write_notebook", kind="job", job=int(number), file=target.name)
+            job_notebook(target, int(number), settings().tasks, Path.cwd())
             return f"{target} opens job {number}"
 
-        await self._written(write)
-
-    async def _written(self, write: Any) -> None:
-        def guarded(queue: Queue) -> tuple[str, str]:
-            try:
-                return write(queue), "good"
-            except PqkitError as error:
-                return str(error), "bad"
-
-        if self.desk.may("enqueue") and (said := await self.desk.ask(guarded)) is not None:
-            self.desk.say(*said)
+        await self.desk.act(write)
 
 
 def known_notebooks() -> list[str]:

@@ -10,7 +10,6 @@ from panel.viewable import Viewable
 
 from pqkit import queries
 from pqkit.errors import NotFound
-from pqkit.hide import redacted, restored
 from pqkit.queries.views import is_encrypted
 from pqkit.queries.why import why
 from pqkit.queue import Operator, Queue
@@ -106,12 +105,13 @@ class One:
         if self._seen is None:
             return
         job = self._seen.job
-        shown = json.dumps(json.loads(redacted(job.args)), indent=2, ensure_ascii=False)
+        shown = json.dumps(json.loads(job.args), indent=2, ensure_ascii=False)
         args = pmui.TextAreaInput(label="Arguments (JSON)", value=shown, rows=8, auto_grow=True, **WHOLE_LINE)
 
         def replace(operator: Operator, reason: str | None) -> str:
-            changed = restored(_object(args.value), json.loads(job.args))
-            return f"job {operator.replace(job.id, changed, reason=reason)} is queued instead of job {job.id}"
+            return (
+                f"job {operator.replace(job.id, _object(args.value), reason=reason)} is queued instead of job {job.id}"
+            )
 
         async def go(reason: str | None) -> bool:
             return await self.desk.act(lambda operator: replace(operator, reason))
@@ -119,7 +119,7 @@ class One:
         words = shell.head(f"Resubmit job {job.id} with other arguments?")
         words += (
             "<p class='muted'>A new job is queued; this one keeps its history and is canceled unless it is completed. "
-            "Values shown as ••• stay as they are.</p>"
+            "Hidden values stay as they are, as long as only numbers change beside them; else type them anew.</p>"
         )
         self.sheet.open(words, "Resubmit", go, [args])
 

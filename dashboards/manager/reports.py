@@ -9,9 +9,12 @@ import re
 from tornado.template import Template
 from tornado.web import HTTPError, RequestHandler
 
+from pqkit.errors import NotFound
 from pqkit.files import UnsafePath, inside, read_regular
-from pqkit.notebook.runs import REPORT
+from pqkit.notebook.runs import REPORT, read
 from pqkit.settings import settings
+
+from .gate import Visitor
 
 ADDRESS = r"/runs/([\w.-]+)"
 NAME = re.compile(r"\w[\w.-]*")
@@ -46,9 +49,12 @@ class Report(RequestHandler):
                 return
             raise HTTPError(401, reason="log in first")
         try:
-            report = read_regular(inside(settings().runs, name) / REPORT)
-        except (OSError, UnsafePath):
+            folder = inside(settings().runs, name)
+            secret, report = read(folder).secret, read_regular(folder / REPORT)
+        except (OSError, UnsafePath, NotFound):
             raise HTTPError(404, reason="there is no such report") from None
+        if secret and not Visitor(self.request).principal().may("read_secrets"):
+            raise HTTPError(403, reason="this report shows secrets: it needs the right read_secrets")
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("X-Frame-Options", "SAMEORIGIN")
         self.set_header("Content-Type", "text/html; charset=utf-8")

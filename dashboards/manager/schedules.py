@@ -7,7 +7,6 @@ from typing import Any
 import panel_material_ui as pmui
 from panel.viewable import Viewable
 
-from pqkit.hide import redacted, restored
 from pqkit.queries.schedules import SlotView, coming, schedules, slots
 from pqkit.queue import Operator, Queue, Schedules
 from pqkit.timetable import Missed, Overlap, Schedule
@@ -129,7 +128,7 @@ class Form:
             label="While one runs", options=list(map(str, Overlap)), value=str(overlap), **CHOICE
         )
         self._args = pmui.TextAreaInput(
-            label="Arguments (JSON object)", value=redacted(old.args) if old else "{}", rows=3, **WHOLE_LINE
+            label="Arguments (JSON object)", value=old.args if old else "{}", rows=3, **WHOLE_LINE
         )
         when = [self._cron, self._every, self._zone, self._missed, self._overlap, self._args]
         self.fields = [*([] if old else [self._name, self._task]), *when]
@@ -140,8 +139,7 @@ class Form:
     def said(self) -> Any:
         """The options. Raises ValueError for what is no number or no JSON."""
         said: dict[str, Any] = {"missed": Missed(self._missed.value), "overlap": Overlap(self._overlap.value)}
-        args = json.loads(self._args.value or "{}")
-        said["args"] = restored(args, json.loads(self._old.args)) if self._old else args
+        said["args"] = json.loads(self._args.value or "{}")
         if self._cron.value.strip():
             said |= {"cron": self._cron.value.strip(), "zone": self._zone.value.strip()}
         if self._every.value.strip():
@@ -157,7 +155,7 @@ def row(one: Schedule) -> list[str]:
     paused = shell.marked("warn", f"since {clock(one.paused_at)} by {one.paused_by}{why}") if one.paused_at else NOTHING
     missed = f"{one.missed}:{one.missed_cap}" if one.missed == Missed.ALL else str(one.missed)
     cells = (one.name, when, clock(one.next_at), one.task, one.queue, missed, one.overlap)
-    return [*map(safe, cells), paused, safe(redacted(one.args))]
+    return [*map(safe, cells), paused, safe(one.args)]
 
 
 def slot_row(slot: SlotView) -> list[str]:

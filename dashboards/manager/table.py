@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import panel as pn
 
-from pqkit.hide import redacted
+from pqkit.log import escape
 from pqkit.queries import JobView
 from pqkit.states import JobState
 
@@ -72,5 +72,5 @@ def _cells(job: JobView) -> tuple[str, ...]:
         f"for {job.assigned_to}" if job.assigned_to else job.worker or NOTHING,
         clock(job.created_at),
         clock(job.finished_at or job.due_at),
-        (job.error or redacted(job.args))[:SHOWN_CHARS],
+        escape(job.error or job.args)[:SHOWN_CHARS],
     )

@@ -7,7 +7,6 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from pqkit import queries
-from pqkit.hide import hide
 from pqkit.queries import Entry, Trace
 
 from .. import shell
@@ -72,7 +71,7 @@ class Trail:
 
 
 def row(entry: Entry) -> list[str]:
-    known = hide(json.loads(entry.detail))
+    known = json.loads(entry.detail)
     detail = ", ".join(
         f"{name} {_said(name, value)}" for name, value in known.items() if value is not None and value != ""
     )

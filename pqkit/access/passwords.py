@@ -29,9 +29,14 @@ def check_strength(password: str, name: str) -> None:
     if not SHORTEST <= len(password) <= LONGEST:
         raise WeakPassword(f"a password has {SHORTEST} to {LONGEST} characters")
     low = password.lower()
-    words = {re.sub(r"^(.+?)\1+$", r"\1", word) for word in re.findall(r"[^\W\d_]+", low)}
+    words = {_once(word) for word in re.findall(r"[^\W\d_]+", low)}
     if len(set(low)) < FEWEST_SIGNS or words <= TRIVIAL | {name.lower()} or any(low in row for row in _ROWS):
         raise WeakPassword("this password is one that is guessed first: take another, such as four random words")
+
+
+def _once(word: str) -> str:
+    """The part of which a word is the repetition; else all of it."""
+    return word[: (word + word).find(word, 1)]
 
 
 def random() -> str:

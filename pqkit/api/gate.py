@@ -8,6 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from pqkit.access import Principal, Tokens
 from pqkit.errors import NotLoggedIn
+from pqkit.queries.views import PUBLIC, RAW, Told
 from pqkit.queue import Queue
 from pqkit.queue.remote import Remotes
 
@@ -28,6 +29,11 @@ def needs(verb: str) -> Callable[..., Principal]:
 
     let_in.verb = verb  # type: ignore[attr-defined] # the test that every route has one reads it
     return let_in
+
+
+def told_to(who: Principal) -> Told:
+    """How much of stored texts that principal is told."""
+    return RAW if who.may("read_secrets") else PUBLIC
 
 
 def the_queue(request: Request) -> Queue:

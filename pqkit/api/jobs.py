@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from pqkit import queries
 from pqkit.access import Principal
-from pqkit.api.gate import Looker, OnQueue, needs
+from pqkit.api.gate import Looker, OnQueue, needs, told_to
 from pqkit.api.shapes.base import UNSAID, Asked, JobId, Name, Seconds, Words
 from pqkit.api.shapes.jobs import JobOut, JobPage, JobWhole, StateOut
 from pqkit.errors import PqkitError, Refused
@@ -35,7 +35,7 @@ class BadCursor(PqkitError, ValueError):
 @router.get("/jobs", operation_id="list_jobs")
 def list_jobs(  # noqa: PLR0917 - FastAPI reads the query from the signature
     queue: OnQueue,
-    _who: Looker,
+    who: Looker,
     state: Annotated[list[JobState] | None, Query(max_length=8)] = None,
     in_queue: Annotated[Name | None, Query(alias="queue")] = None,
     task: Annotated[Name | None, Query()] = None,
@@ -46,17 +46,22 @@ def list_jobs(  # noqa: PLR0917 - FastAPI reads the query from the signature
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     before: Annotated[str | None, Query(max_length=1_000, description="`next` of the page before.")] = None,
 ) -> JobPage:
-    """A page of jobs, the newest first; with states place by place: processing, pending, delayed, ended."""
+    """A page of jobs, the newest first; with states place by place: processing, pending, delayed, ended.
+
+    Secrets are hidden unless the token has the scope admin too.
+    """
     wanted = Filter(tuple(state or ()), in_queue, task, older_than, newer_than, text, error)
-    found = queries.jobs(queue.database, wanted, limit=limit, before=_key(before) if before else None)
+    found = queries.jobs(
+        queue.database, wanted, limit=limit, before=_key(before) if before else None, told=told_to(who)
+    )
     following = _cursor(found[-1].key) if len(found) == limit else None
     return JobPage(jobs=[JobOut.model_validate(view._asdict()) for view in found], next=following)
 
 
 @router.get("/jobs/{job_id}", operation_id="get_job")
-def get_job(queue: OnQueue, _who: Looker, job_id: ThisJob) -> JobWhole:
-    """Everything about one job."""
-    return JobWhole.model_validate(_plain(queries.job(queue.database, job_id)))
+def get_job(queue: OnQueue, who: Looker, job_id: ThisJob) -> JobWhole:
+    """Everything about one job. Secrets are hidden unless the token has the scope admin too."""
+    return JobWhole.model_validate(_plain(queries.job(queue.database, job_id, told=told_to(who))))
 
 
 @router.post("/jobs/{job_id}/resubmit", operation_id="resubmit_job")

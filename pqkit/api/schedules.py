@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path
 
 from pqkit import queries
 from pqkit.access import Principal
-from pqkit.api.gate import Looker, OnQueue, needs
+from pqkit.api.gate import Looker, OnQueue, needs, told_to
 from pqkit.api.shapes.base import UNSAID, Asked, Name
 from pqkit.api.shapes.jobs import Queued
 from pqkit.api.shapes.schedules import (
@@ -27,22 +27,22 @@ SLOTS = 20
 
 
 @router.get("/schedules", operation_id="list_schedules")
-def list_schedules(queue: OnQueue, _who: Looker) -> list[ScheduleOut]:
+def list_schedules(queue: OnQueue, who: Looker) -> list[ScheduleOut]:
     """Every schedule, by name."""
-    return [ScheduleOut.model_validate(each._asdict()) for each in queries.schedules(queue.database)]
+    return [ScheduleOut.model_validate(each._asdict()) for each in queries.schedules(queue.database, told=told_to(who))]
 
 
 @router.post("/schedules", status_code=201, operation_id="add_schedule")
 def add(queue: OnQueue, who: Annotated[Principal, Depends(needs("add_schedule"))], new: NewSchedule) -> ScheduleOut:
     """Enter a schedule: cron, an interval, or one moment."""
     Schedules(who.operator()).add(new.name, reason=new.reason, **new.options())
-    return _shown(queue, new.name)
+    return _shown(queue, who, new.name)
 
 
 @router.get("/schedules/{name}", operation_id="get_schedule")
-def get(queue: OnQueue, _who: Looker, name: This) -> ScheduleWhole:
+def get(queue: OnQueue, who: Looker, name: This) -> ScheduleWhole:
     """One schedule, the slots to come, and what became of the last ones."""
-    found = queries.schedule(queue.database, name)
+    found = queries.schedule(queue.database, name, told=told_to(who))
     slots = [SlotOut.model_validate(each._asdict()) for each in queries.slots(queue.database, name, SLOTS)]
     shown = ScheduleOut.model_validate(found._asdict())
     return ScheduleWhole.model_validate({"schedule": shown, "coming": queries.coming(found), "slots": slots})
@@ -57,7 +57,7 @@ def edit(
 ) -> ScheduleOut:
     """Change what is said; the rest stays. It holds at once, for whoever ticks."""
     Schedules(who.operator()).edit(name, reason=change.reason, **change.options())
-    return _shown(queue, name)
+    return _shown(queue, who, name)
 
 
 @router.delete("/schedules/{name}", status_code=204, operation_id="delete_schedule")
@@ -72,7 +72,7 @@ def pause(
 ) -> ScheduleOut:
     """Queue nothing for it until it is resumed."""
     Schedules(who.operator()).pause(name, reason=asked.reason)
-    return _shown(queue, name)
+    return _shown(queue, who, name)
 
 
 @router.post("/schedules/{name}/resume", operation_id="resume_schedule")
@@ -81,7 +81,7 @@ def resume(
 ) -> ScheduleOut:
     """Go on with the next slot; those of the pause are passed over."""
     Schedules(who.operator()).resume(name, reason=asked.reason)
-    return _shown(queue, name)
+    return _shown(queue, who, name)
 
 
 @router.post("/schedules/{name}/run", status_code=201, operation_id="run_schedule")
@@ -104,5 +104,5 @@ def _micro(moment: datetime) -> int:
     return round(moment.timestamp() * 1_000_000)
 
 
-def _shown(queue: Queue, name: str) -> ScheduleOut:
-    return ScheduleOut.model_validate(queries.schedule(queue.database, name)._asdict())
+def _shown(queue: Queue, who: Principal, name: str) -> ScheduleOut:
+    return ScheduleOut.model_validate(queries.schedule(queue.database, name, told=told_to(who))._asdict())

@@ -11,6 +11,7 @@ import typer
 from pqkit.cli.frame import make_app
 from pqkit.errors import PqkitError
 from pqkit.log import escape
+from pqkit.redact import redact
 
 # Long-running processes that are started again and again: they load nothing of the other commands.
 ALONE = ("worker", "producer")
@@ -55,5 +56,5 @@ def _app() -> typer.Typer:
 def _complain(message: str, code: int) -> int:
     line = " ".join(message.split())
     if line:
-        typer.echo(f"pqkit: {escape(line)}", err=True)
+        typer.echo(f"pqkit: {escape(redact(line))}", err=True)
     return code

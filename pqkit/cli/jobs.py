@@ -148,7 +148,7 @@ def _took(run: queries.AttemptView) -> str:
 
 
 def _last_line(error: str | None) -> str | None:
-    return error.strip().splitlines()[-1] if error and error.strip() else None
+    return queries.last_line(error) or None if error else None
 
 
 class Chosen(NamedTuple):

@@ -1,7 +1,6 @@
 """How commands speak: dense tables, times for people, JSON for programs, a question before anything dangerous."""
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pqkit.errors import Refused
-from pqkit.log import escape
+from pqkit.log import escape, escape_lines, escape_unseen
 from pqkit.states import JobState
 
 STYLES: dict[JobState, str] = {
@@ -29,7 +28,6 @@ STYLES: dict[JobState, str] = {
 }
 PIPED_WIDTH = 240
 NAME_WIDTH = 40
-STEERING = re.compile("[\x7f-\x9f]")  # what JSON leaves as it is and a terminal obeys
 JSON_COLUMNS = {"args", "result", "backoff", "detail"}
 
 
@@ -75,7 +73,7 @@ def show(shown: RenderableType) -> None:
 
 def show_json(value: object) -> None:
     text = json.dumps(value, ensure_ascii=False, indent=2)
-    typer.echo(STEERING.sub(lambda found: f"\\u{ord(found.group()):04x}", text))
+    typer.echo(escape_unseen(text))
 
 
 def plain(row: Any, leave_out: Iterable[str] = ()) -> dict[str, Any]:
@@ -157,7 +155,7 @@ def ask(question: str, *, yes: bool, preview: Callable[[Console], None]) -> None
 
 def whole(value: object) -> Text:
     """A value that is shown whole, on as many lines as it takes, but cannot steer the terminal."""
-    return Text("\n".join(map(escape, str(value).splitlines())))
+    return Text(escape_lines(str(value)).rstrip("\n"))
 
 
 def short(name: str) -> str:

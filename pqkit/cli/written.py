@@ -31,13 +31,15 @@ def regression(
     """Write a notebook that plays a span of the record again, failures and deaths too, and asserts that all is well."""
     from pqkit.lab.regression import story_of  # noqa: PLC0415 - a command loads its own needs
 
-    database = get_queue(create=False).database
+    asked = get_queue(create=False)
+    database = asked.database
     story = story_of(database, Span(since, until or database.now(), tuple(queue or ())))
     moment = datetime.fromtimestamp(since / 1e6, UTC)
     target = out_file or first_folder() / f"regression-{moment:%Y%m%d-%H%M%S}.ipynb"
     beside = target.with_suffix(".json")
     about = f"From {moment:%Y-%m-%d %H:%M:%S} UTC on: {len(story.jobs)} jobs, {len(story.deaths)} dead workers."
     story.write(beside)  # first: a notebook without its story is of no use
+    asked.operator().note("write_notebook", kind="regression", file=target.name)
     regression_notebook(target, beside.name, about, story.speed)
     out.say(f"{target} plays {out.many(len(story.jobs))} and {out.many(len(story.deaths), 'death')} again")
 
@@ -50,6 +52,9 @@ def notebook(
     ] = None,
 ) -> None:
     """Write a notebook that opens a job: arguments, settings, log, and its handler run dry on a copy of the queue."""
-    read_job(get_queue(create=False).database, job)
-    target = job_notebook(out_file or first_folder() / f"job-{job}.ipynb", job, settings().tasks, Path.cwd())
+    queue = get_queue(create=False)
+    read_job(queue.database, job)
+    target = out_file or first_folder() / f"job-{job}.ipynb"
+    queue.operator().note("write_notebook", kind="job", job=job, file=target.name)
+    job_notebook(target, job, settings().tasks, Path.cwd())
     out.say(f"{target} opens job {job}")

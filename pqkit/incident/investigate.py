@@ -24,7 +24,6 @@ from pqkit.queries.span import (
     refusals,
     runs,
 )
-from pqkit.redact import redact
 from pqkit.states import JobState
 
 BINS, CHUNK = 60, 500
@@ -113,7 +112,7 @@ def investigate(database: Database, span: Span, baseline: float | None = None) -
     since, until = span.since or 0, span.until or database.now()
     length = until - since if baseline is None else round(baseline * 1_000_000)
     before, whole = Span(since - length, since, span.queues), Span(since - length, until, span.queues)
-    all_runs = [_redacted(run) for run in runs(database, whole)]
+    all_runs = runs(database, whole)
     found = [run for run in all_runs if run.ended_at >= since]
     known = {_key(run) for run in all_runs if run.ended_at < since}
     workers = lives(database, whole)
@@ -127,7 +126,7 @@ def investigate(database: Database, span: Span, baseline: float | None = None) -
         list(_suspects(all_runs, workers, since)),
         _deaths(found, workers, since, until),
         refusals(database, span),
-        [action._replace(detail=redact(action.detail)) for action in actions(database, span)],
+        actions(database, span),
         certificate,
     )
 
@@ -135,12 +134,8 @@ def investigate(database: Database, span: Span, baseline: float | None = None) -
 def recurring(database: Database, groups: Sequence[Group], since: int) -> list[Group]:
     """Those of the groups that have failed again since then; empty when what was done has mended them."""
     wanted = {(group.task, group.outcome, group.pattern) for group in groups}
-    again = [_redacted(run) for run in runs(database, Span(since))]
+    again = runs(database, Span(since))
     return [group for group in _groups(database, again, set()) if (group.task, group.outcome, group.pattern) in wanted]
-
-
-def _redacted(run: RunView) -> RunView:
-    return run._replace(error=redact(run.error)) if run.error else run
 
 
 def _key(run: RunView) -> tuple[str, str, str]:

@@ -47,7 +47,7 @@ def collect(database: Database, label: str) -> list[dict[str, Any]]:
 
 
 def _row(database: Database, job: queries.JobView) -> dict[str, Any]:
-    asked = json.loads(job.args)["parameters"]
+    asked = json.loads(job.args).get("parameters") or {}
     result = queries.job(database, job.id).result if job.state is JobState.COMPLETED else None
     ended: dict[str, Any] = json.loads(result) if result else {"recorded": {}, "run": ""}
     return {

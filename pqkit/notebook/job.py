@@ -9,7 +9,7 @@ from typing import Any
 from pqkit.context import Context
 from pqkit.errors import NotFound, PqkitError
 from pqkit.files import UnsafePath
-from pqkit.notebook.parameters import BadNotebook, BadParameter, parameters_of
+from pqkit.notebook.parameters import NO_JOB, BadNotebook, BadParameter, parameters_of, shows_secrets
 from pqkit.notebook.place import find
 from pqkit.outcome import Fail
 from pqkit.retry import DEFAULT_BACKOFF, DEFAULT_MAX_RETRIES
@@ -80,6 +80,8 @@ def _run(path: str, values: dict[str, Any], cell_timeout: float | None, ctx: Con
     # A worker's child ignores it, and the kernel would inherit that: no cell could be interrupted.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        if shows_secrets(find(path), values):
+            raise Fail(NO_JOB)
         folder, found = run.run(
             find(path),
             values,

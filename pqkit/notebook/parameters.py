@@ -18,6 +18,11 @@ TAG = "parameters"
 TYPES: dict[str, Any] = {"Any": Any, **{kind.__name__: kind for kind in (bool, int, float, str, list, dict)}}
 
 
+DECRYPT = "decrypt"
+"""The parameter that asks a notebook to show secrets."""
+NO_JOB = "a notebook that is run as a job shows no secrets: run it by hand with decrypt = True"
+
+
 class BadNotebook(PqkitError, ValueError):
     """A file that is no notebook."""
 
@@ -84,6 +89,12 @@ def check(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     """``values`` if the notebook takes them. Raises BadParameter or BadNotebook."""
     known = parameters_of(path)
     return {name: _known(path, known, name).check(value) for name, value in values.items()}
+
+
+def shows_secrets(path: Path, values: Mapping[str, Any]) -> bool:
+    """Whether the notebook is asked to show secrets, by a value or by itself; what cannot be read asks so too."""
+    declared = parameters_of(path).get(DECRYPT)
+    return values.get(DECRYPT, False if declared is None else declared.default) is not False
 
 
 def parse(path: Path, pairs: Sequence[str]) -> dict[str, Any]:

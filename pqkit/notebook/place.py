@@ -70,6 +70,15 @@ def new_run(name: str) -> Path:
     raise AssertionError
 
 
+JOB = "PQKIT_NOTEBOOK_JOB"
+"""The variable that tells a kernel which job it runs for."""
+
+
+def runs_as_job() -> bool:
+    """Whether this is the kernel of a job."""
+    return JOB in os.environ
+
+
 def create(path: Path) -> Path:
     """An empty file that only its owner may read, for others to fill."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))

@@ -15,10 +15,10 @@ from pqkit.errors import PqkitError
 from pqkit.files import UnsafePath, read_regular, replace_whole
 from pqkit.notebook import parameters, place
 from pqkit.notebook.record import recorded
-from pqkit.notebook.report import as_html
+from pqkit.notebook.report import as_html, public_notebook
 from pqkit.notebook.runs import KERNEL_LOG, NOTEBOOK, REPORT, Run
 from pqkit.outcome import Stopped, summarize
-from pqkit.redact import without_passwords
+from pqkit.redact import HIDDEN, public
 from pqkit.settings import settings
 from pqkit.version import VERSION
 
@@ -48,7 +48,8 @@ def run(
     """
     checked = parameters.check(path, values)
     folder = place.new_run(name or path.stem)
-    found = Run(path.name, _redacted(checked), _versions(), time.time_ns() // 1000, job=job)
+    secret = parameters.shows_secrets(path, checked)
+    found = Run(path.name, public(checked), _versions(), time.time_ns() // 1000, job=job, secret=secret)
     found.write(folder)
 
     def began(part: float, words: str) -> None:
@@ -57,7 +58,7 @@ def run(
         watch(part, words)
 
     try:
-        _execute(path, checked, folder, watch=began, stop=stop, cell_timeout=cell_timeout)
+        _execute(path, checked, folder, job=job, watch=began, stop=stop, cell_timeout=cell_timeout)
         watch(1.0, found.cell)
         found.end("passed")
     except PqkitError as error:
@@ -66,19 +67,19 @@ def run(
         found.end("stopped", summarize(error))
         raise
     finally:
-        found.recorded = keep(folder)
+        found.recorded = keep(folder, secret=secret)
         found.write(folder)
     return folder, found
 
 
-def _execute(path: Path, values: dict[str, Any], folder: Path, **options: Any) -> None:
+def _execute(path: Path, values: dict[str, Any], folder: Path, *, job: tuple[int, int] | None, **options: Any) -> None:
     """Run it by papermill; ``options`` are the engine's. Raises NotebookFailed or Stopped."""
     papermill, engine = libraries()
     target = place.create(folder / NOTEBOOK)
     where = {"kernel_name": KERNEL, "language": "python", "cwd": path.absolute().parent}
     try:
         with place.create(folder / KERNEL_LOG).open("wb") as said:
-            kernel = {"env": _environment(), "stdout": said, "stderr": said}
+            kernel = {"env": _environment(job), "stdout": said, "stderr": said}
             papermill.execute_notebook(
                 path.absolute(),
                 target,
@@ -97,18 +98,24 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, **options: Any) -
         raise engine.NotebookFailed(f"the kernel did not start: {summarize(error)}") from None
 
 
-def keep(folder: Path) -> dict[str, Any]:
-    """Write the report of what there is of the executed notebook, both without passwords; the recorded values."""
+def keep(folder: Path, *, secret: bool = False) -> dict[str, Any]:
+    """Write the report of what there is of the executed notebook; the recorded values.
+
+    Notebook and report are without secrets, unless those were asked for; the recorded values always are.
+    """
     notebook = folder / NOTEBOOK
     try:
-        text = without_passwords(read_regular(notebook).decode())
+        text = read_regular(notebook).decode()
     except (FileNotFoundError, UnsafePath):  # its own cells may have put anything in its place
         return {}
     if not text:
         return {}
+    if not secret:
+        text = json.dumps(public_notebook(json.loads(text)), ensure_ascii=False, indent=1)
     replace_whole(notebook, text.encode())
     replace_whole(folder / REPORT, as_html(text).encode())
-    return recorded(json.loads(text)["cells"])
+    values = recorded(json.loads(text)["cells"])
+    return dict.fromkeys(values, HIDDEN) if secret else public(values)
 
 
 def libraries() -> tuple[Any, Any]:
@@ -121,10 +128,12 @@ def libraries() -> tuple[Any, Any]:
     return papermill, engine
 
 
-def _environment() -> dict[str, str]:
+def _environment(job: tuple[int, int] | None) -> dict[str, str]:
     """The kernel works in the notebook's folder, and still means this queue and these modules of tasks."""
     path = [str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PQKIT_URL": connect(settings().url).url, "PYTHONPATH": os.pathsep.join(path)}
+    own = {name: value for name, value in os.environ.items() if name != place.JOB}
+    known = {"PQKIT_URL": connect(settings().url).url, "PYTHONPATH": os.pathsep.join(path)}
+    return {**own, **known, **({place.JOB: str(job[0])} if job else {})}
 
 
 def _versions() -> dict[str, str]:
@@ -135,8 +144,3 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
-
-
-def _redacted(values: Mapping[str, Any]) -> dict[str, Any]:
-    redacted: dict[str, Any] = json.loads(without_passwords(json.dumps(values)))
-    return redacted

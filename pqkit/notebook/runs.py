@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pqkit.errors import NotFound
 from pqkit.files import read_regular, replace_whole
+from pqkit.redact import redact
 from pqkit.settings import settings
 
 RECORD, NOTEBOOK, REPORT, KERNEL_LOG = "run.json", "notebook.ipynb", "report.html", "kernel.log"
@@ -19,7 +20,8 @@ Verdict = Literal["running", "passed", "failed", "stopped"]
 class Run:
     """One run of a notebook; times in microseconds UTC. ``cell`` is the last that began, ``error`` one line.
 
-    ``job`` is (id, attempt) where a worker ran it. A run whose process was killed stays ``running``.
+    ``job`` is (id, attempt) where a worker ran it. A run whose process was killed stays ``running``. Secrets are in
+    none of it; ``secret`` where they are in the report, which is for who has the right ``read_secrets``.
     """
 
     notebook: str
@@ -28,6 +30,7 @@ class Run:
     began_at: int
     pid: int = field(default_factory=os.getpid)
     job: tuple[int, int] | None = None
+    secret: bool = False
     verdict: Verdict = "running"
     ended_at: int | None = None
     cell: str = ""
@@ -37,7 +40,14 @@ class Run:
     def end(self, verdict: Verdict, error: str | None = None) -> None:
         """It is over now; the error is where the last cell was."""
         where = f"{self.cell}: " if error and self.cell else ""
-        self.verdict, self.error, self.ended_at = verdict, error and where + error, time.time_ns() // 1000
+        self.verdict, self.error, self.ended_at = (
+            verdict,
+            error and redact(where + self._said(error)),
+            time.time_ns() // 1000,
+        )
+
+    def _said(self, error: str) -> str:
+        return error.partition(":")[0] if self.secret else error
 
     def write(self, folder: Path) -> None:
         """Put the record in place, whole."""
@@ -49,6 +59,7 @@ def read(folder: Path) -> Run:
     try:
         found = json.loads(read_regular(folder / RECORD))
         job = found.pop("job")
+        found.setdefault("secret", found["notebook"].startswith("job-"))  # earlier releases decrypted in those
         return Run(**found, job=tuple(job) if job else None)
     except (OSError, ValueError, KeyError, TypeError):
         raise NotFound(f"there is no run in {folder}") from None

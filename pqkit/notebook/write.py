@@ -19,12 +19,14 @@ JOB = """
 # Job $job
 
 Its arguments, its log, and its handler run dry: on a copy of the queue, to which nothing is written. What the handler
-does elsewhere, it does.
+does elsewhere, it does. Secrets are hidden, and of an encrypted job all that comes of it; `decrypt = True` shows them,
+and makes the report one that only those may read who have the right `read_secrets`.
 #%% parameters
 job = $job
 url: str | None = None  # its queue, or a copy of it; None: the one of the project's settings
 tasks = $tasks  # the modules that declare its handler
 project = $project  # the folder whose settings and modules are meant
+decrypt = False  # True: show what is encrypted and what is hidden; not in a job
 #%% open
 import pandas as pd
 from pqkit import lab
@@ -33,7 +35,7 @@ from pqkit.settings import settings
 
 go_to(project)
 here = lab.scratch()
-opened = open_job(url or settings().url, job, here)
+opened = open_job(url or settings().url, job, here, decrypt=decrypt)
 pd.Series(opened.facts, name=f"job {job}").to_frame()
 #%% arguments
 opened.arguments

@@ -10,6 +10,7 @@ from pqkit import record
 from pqkit.audit import Pause
 from pqkit.db import Database
 from pqkit.models import table
+from pqkit.redact import redact
 from pqkit.statements.prune import pauses as deeds_of_pausing
 from pqkit.states import FINAL, JobState
 
@@ -62,7 +63,7 @@ def marks(database: Database, since: int, until: int) -> list[Mark]:
 def _deed(verb: str, who: str, reason: str | None, count: int, detail: str) -> str:
     about = json.loads(detail).get("queue")
     what = f" {about}" if about else f" {count} jobs" if count > 1 else ""
-    return f"{verb}{what} by {who}" + (f": {reason}" if reason else "")
+    return f"{verb}{what} by {who}" + (f": {redact(reason)}" if reason else "")
 
 
 def _lives(kind: str, verb: str, rows: list[Any]) -> Mark:

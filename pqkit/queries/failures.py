@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Integer, and_, func, literal_column, or_, sel
 from pqkit import cipher
 from pqkit.db import Database
 from pqkit.models import table
+from pqkit.redact import redact
 
 ROLLUP = table("rollup")
 SECOND = 1_000_000
@@ -44,11 +45,12 @@ def failure_groups(
         examples = [_example(connection, group) for group in largest]
     return [
         FailureGroup(
-            *group,
+            group[0],
+            redact(group[1]),
             counted[group].total(),
             first[group],
             last,
-            cipher.shown(example or group[1]),
+            redact(cipher.shown(example or group[1])),
             job_id,
             tuple(counted[group][n] for n in range(BUCKETS)),
         )

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Executable, Row, func, select
 from pqkit.db import Database
 from pqkit.errors import NotFound
 from pqkit.models import table
+from pqkit.redact import redact, redacted
 from pqkit.redrive import Fate, RedriveState, Tally
 
 REDRIVE, REDRIVE_JOB = table("redrive"), table("redrive_job")
@@ -65,7 +66,7 @@ def redriven(database: Database, redrive_id: int, fate: Fate, limit: int = LATES
     asked = select(*columns).where(REDRIVE_JOB.c.redrive_id == redrive_id, REDRIVE_JOB.c.state == fate)
     with database.look() as connection:
         rows = connection.execute(asked.order_by(REDRIVE_JOB.c.job_id).limit(limit))
-        return [RedrivenJob(row.job_id, row.frozen_as, fate, row.note) for row in rows]
+        return [RedrivenJob(row.job_id, row.frozen_as, fate, row.note and redact(row.note)) for row in rows]
 
 
 def _views(connection: Connection, asked: Executable) -> list[RedriveView]:
@@ -82,4 +83,5 @@ def _views(connection: Connection, asked: Executable) -> list[RedriveView]:
 
 
 def _view(row: Row[Any], tally: Tally) -> RedriveView:
-    return RedriveView._make((*row, tally))._replace(state=RedriveState(row.state))
+    view = RedriveView._make((*row, tally))._replace(state=RedriveState(row.state))
+    return view._replace(reason=view.reason and redact(view.reason), wanted=redacted(view.wanted))

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
-from pqkit import cipher
 from pqkit.db import Database
 from pqkit.errors import NotFound
 from pqkit.models import job_state, table
+from pqkit.queries.views import PUBLIC, Told
 from pqkit.states import JobState
 from pqkit.timetable import Schedule
 
@@ -30,17 +30,20 @@ class SlotView(NamedTuple):
     made_at: int
 
 
-def schedules(database: Database) -> list[Schedule]:
-    """Every schedule, by name."""
+def schedules(database: Database, *, told: Told = PUBLIC) -> list[Schedule]:
+    """Every schedule, by name; secrets are hidden unless ``told`` says otherwise."""
     columns = [SCHEDULE.c[name] for name in Schedule._fields]
     with database.look() as connection:
         found = [Schedule._make(row) for row in connection.execute(select(*columns).order_by(SCHEDULE.c.name))]
-    return [one._replace(args=cipher.shown_json(one.args)) for one in found]
+    return [
+        one._replace(args=told.json(one.args), pause_reason=one.pause_reason and told.text(one.pause_reason))
+        for one in found
+    ]
 
 
-def schedule(database: Database, name: str) -> Schedule:
+def schedule(database: Database, name: str, *, told: Told = PUBLIC) -> Schedule:
     """The schedule of that name. Raises NotFound."""
-    found = schedules(database)
+    found = schedules(database, told=told)
     for one in found:
         if one.name == name:
             return one

@@ -46,7 +46,7 @@ def search(
 
 def _found(connection: Connection, wanted: Filter, now: int, page: Page) -> tuple[Reach, Matching]:
     whole = page._replace(limit=MOST, before=None)
-    if wanted.text is not None and page.before is None:
+    if wanted.by_words and page.before is None:
         # To count them is to find them, and those of the page are the first.
         all_found = find(connection, wanted, now, whole)
         return _first(all_found, page.limit), Matching(len(all_found.found), all_found.next is None)

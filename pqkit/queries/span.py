@@ -6,8 +6,10 @@ from typing import NamedTuple
 from sqlalchemy import Executable, and_, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from pqkit import cipher
 from pqkit.db import Database
 from pqkit.models import table
+from pqkit.redact import redact, redacted
 
 JOB, ATTEMPT, WORKER, REFUSAL, ACTION = (table(name) for name in ("job", "attempt", "worker", "refusal", "action"))
 
@@ -82,7 +84,15 @@ EVER = Span()
 def runs(database: Database, span: Span = EVER) -> list[RunView]:
     """The runs that ended in the span, in the order of their ends. It reads every attempt."""
     with database.look() as connection:
-        return [RunView._make(row) for row in connection.execute(runs_statement(span))]
+        return [_public_run(RunView._make(row)) for row in connection.execute(runs_statement(span))]
+
+
+def _public_run(run: RunView) -> RunView:
+    return run._replace(error=redact(cipher.shown(run.error))) if run.error else run
+
+
+def _public_action(action: ActionView) -> ActionView:
+    return action._replace(reason=action.reason and redact(action.reason), detail=redacted(action.detail))
 
 
 def lives(database: Database, span: Span = EVER) -> list[LifeView]:
@@ -110,7 +120,7 @@ def actions(database: Database, span: Span = EVER) -> list[ActionView]:
     columns = (ACTION.c.at, ACTION.c.who, ACTION.c.verb, ACTION.c.job_id, ACTION.c.reason, ACTION.c.detail)
     asked = select(*columns).where(*_within(ACTION.c.at, span)).order_by(ACTION.c.id)
     with database.look() as connection:
-        return [ActionView._make(row) for row in connection.execute(asked)]
+        return [_public_action(ActionView._make(row)) for row in connection.execute(asked)]
 
 
 def arrivals(database: Database, span: Span = EVER) -> list[int]:

@@ -9,6 +9,7 @@ from pqkit import cipher
 from pqkit.db import Database
 from pqkit.errors import PqkitError
 from pqkit.models import table
+from pqkit.redact import redact
 
 EVENT, JOB = table("event"), table("job")
 
@@ -78,4 +79,4 @@ def stream(database: Database, after: Cursor, most: int = 500) -> list[EventView
 
 
 def _line(note: str | None) -> str | None:
-    return None if note is None else " ".join(cipher.shown(note).split())
+    return None if note is None else " ".join(redact(cipher.shown(note)).split())

@@ -10,6 +10,7 @@ from pqkit import cipher
 from pqkit.db import Database
 from pqkit.fingerprint import pattern
 from pqkit.models import job_state
+from pqkit.redact import redact
 from pqkit.states import JobState
 
 CHUNK = 500  # bound parameters in one statement
@@ -67,14 +68,13 @@ def survey_statement(job_ids: Sequence[int]) -> Executable:
 
 def last_line(error: str) -> str:
     """What an error says at its end, where a traceback says what it was."""
-    lines = error.strip().splitlines()
-    return lines[-1].strip() if lines else ""
+    return error.strip().rpartition("\n")[2].strip()
 
 
 def _groups(rows: Sequence[Row[Any]]) -> list[Alike]:
     groups: dict[str, list[int]] = {}
     for row in rows:
         if row.error:
-            groups.setdefault(pattern(last_line(cipher.shown(row.error))), []).append(row.id)
+            groups.setdefault(pattern(last_line(redact(cipher.shown(row.error)))), []).append(row.id)
     found = [Alike(words, len(ids), ids[0]) for words, ids in groups.items()]
     return sorted(found, key=lambda group: -group.jobs)[:SHOWN_GROUPS]

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Executable, Row, exists, func, literal, selec
 from pqkit.db import Database, Obstacle
 from pqkit.limits import QueueSettings
 from pqkit.models import table
+from pqkit.redact import redact
 from pqkit.states import JobState
 
 JOB, READY, DELAYED, LEASE, CLOSED = (table(name) for name in ("job", "ready", "delayed", "lease", "closed"))
@@ -119,7 +120,11 @@ def queues(database: Database) -> list[QueueView]:
 
 def view_of(name: str, row: Row[Any] | None, numbers: Sequence[int], age: float | None) -> QueueView:
     """A queue with its row, where it has one, and its pending, scheduled, retrying and processing jobs."""
-    pause = (row.paused_at, row.paused_until, row.paused_by, row.pause_reason) if row else (None,) * 4
+    pause = (
+        (row.paused_at, row.paused_until, row.paused_by, row.pause_reason and redact(row.pause_reason))
+        if row
+        else (None,) * 4
+    )
     kept = QueueSettings(*(getattr(row, field) for field in QueueSettings._fields)) if row else QueueSettings()
     return QueueView._make((name, *numbers, age, *pause, kept))
 

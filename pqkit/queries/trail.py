@@ -7,12 +7,13 @@ from sqlalchemy import Executable, select
 
 from pqkit.db import Database
 from pqkit.models import table
+from pqkit.redact import redact, redacted
 
 ACTION = table("action")
 
 
 class Entry(NamedTuple):
-    """One action; ``detail`` is a JSON object, ``job_id`` None for what was done to no single job."""
+    """One action, without secrets; ``detail`` is a JSON object, ``job_id`` None for what was done to no single job."""
 
     id: int
     at: int
@@ -38,7 +39,11 @@ EVERYTHING = Trace()
 def trail(database: Database, wanted: Trace = EVERYTHING, *, limit: int = 50, before: int | None = None) -> list[Entry]:
     """A page of actions, the newest first; ``before`` is the id of the last one of the page before it."""
     with database.look() as connection:
-        return [Entry._make(row) for row in connection.execute(trail_statement(wanted, limit, before))]
+        return [_public(Entry._make(row)) for row in connection.execute(trail_statement(wanted, limit, before))]
+
+
+def _public(entry: Entry) -> Entry:
+    return entry._replace(reason=entry.reason and redact(entry.reason), detail=redacted(entry.detail))
 
 
 def trail_statement(wanted: Trace, limit: int, before: int | None) -> Executable:

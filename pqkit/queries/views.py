@@ -11,11 +11,12 @@ from pqkit.db import Database
 from pqkit.errors import NotFound
 from pqkit.models import job_state, table
 from pqkit.queries.walk import ALL, Filter, Found, Key, Page, find
+from pqkit.redact import redact, redacted
 from pqkit.states import NEVER, JobState
 
 ATTEMPT, WORKER = table("attempt"), table("worker")
 ACTION, PROGRESS, LOG = table("action"), table("progress"), table("job_log")
-SHORT_ERROR = 200
+SHORT_ERROR, READ_ERROR = 200, 1_000
 CHUNK = 500  # bound parameters in one statement
 
 
@@ -96,6 +97,21 @@ class JobDetail(NamedTuple):
     actions: list[ActionView]
 
 
+class Told(NamedTuple):
+    """What is told of a stored text, and of stored JSON."""
+
+    text: Callable[[str], str]
+    json: Callable[[str], str]
+
+
+PUBLIC = Told(lambda text: redact(cipher.shown(text)), lambda text: redacted(cipher.shown_json(text)))
+"""Without what is encrypted and without secrets: for everybody who may look."""
+RAW = Told(cipher.shown, cipher.shown_json)
+"""Without what is encrypted: for who has the right ``read_secrets``."""
+REVEALED = Told(cipher.reveal, cipher.reveal)
+"""All of it, with the keys that are here."""
+
+
 def jobs(
     database: Database,
     filter: Filter = ALL,  # noqa: A002 - it reads best at the call
@@ -103,16 +119,17 @@ def jobs(
     limit: int = 50,
     before: Key | None = None,
     oldest: bool = False,
+    told: Told = PUBLIC,
 ) -> list[JobView]:
     """A page of jobs, the newest first, or the ``oldest``; ``before`` is the ``key`` of the last job of the page
-    before it.
+    before it. Secrets are hidden unless ``told`` says otherwise.
 
     Without states that is the order of ids. With states the page goes place by place (processing, pending, delayed,
     ended), down the index of each: pending jobs by queue and priority, delayed ones by when they are due, ended ones by
     when they ended. Only so is the first page as fast with a million jobs as with ten.
     """
     with database.look() as connection:
-        return views_of(connection, find(connection, filter, database.now(), Page(limit, before, oldest)).found)
+        return views_of(connection, find(connection, filter, database.now(), Page(limit, before, oldest)).found, told)
 
 
 def ids(database: Database, filter: Filter, limit: int) -> list[int]:  # noqa: A002 - see jobs
@@ -151,10 +168,17 @@ def tally(database: Database, job_ids: Sequence[int]) -> dict[JobState, int]:
 
 
 def arguments_of(database: Database, task: str) -> list[str]:
-    """The arguments, as JSON text, of every job of a task. It reads every job. Raises KeyMissing."""
+    """The arguments as they are, secrets too, of every job of a task, for its own program: JSON texts. It reads every
+    job. Raises KeyMissing."""
     with database.look() as connection:
         found = connection.scalars(select(table("job").c.args).where(table("job").c.task == task))
         return [cipher.reveal(text) for text in found]
+
+
+def as_stored(database: Database, job_id: int) -> str:
+    """A job's arguments as its worker gets them, for who runs its handler and shows them to nobody."""
+    with database.look() as connection:
+        return str(connection.scalars(select(job_state.c.args).where(job_state.c.id == job_id)).one())
 
 
 def is_encrypted(view: JobView) -> bool:
@@ -162,14 +186,15 @@ def is_encrypted(view: JobView) -> bool:
     return view.args.startswith(cipher.SHOWN)
 
 
-def job(database: Database, job_id: int, *, decrypt: bool = False) -> JobDetail:
-    """Everything about one job; of what is encrypted only the key's id, unless ``decrypt`` asks for more.
+def job(database: Database, job_id: int, *, decrypt: bool = False, told: Told = PUBLIC) -> JobDetail:
+    """Everything about one job, without secrets, and of what is encrypted only the key's id; ``decrypt`` is for all.
 
     Raises NotFound when there is none of that id, KeyMissing for a key that is not here.
     """
-    said, said_json = (cipher.reveal, cipher.reveal) if decrypt else (cipher.shown, cipher.shown_json)
+    told = REVEALED if decrypt else told
+    said, said_json = told
     with database.look() as connection:
-        views = views_of(connection, [Found(job_id, Key(None, (job_id,)))], said_json)
+        views = views_of(connection, [Found(job_id, Key(None, (job_id,)))], told)
         if not views:
             raise NotFound(f"there is no job {job_id}")
         rest = (job_state.c.backoff, job_state.c.timeout, job_state.c.unique_key, job_state.c.result)
@@ -179,7 +204,7 @@ def job(database: Database, job_id: int, *, decrypt: bool = False) -> JobDetail:
             views[0],
             backoff,
             timeout,
-            unique_key,
+            unique_key and said(unique_key),
             result and said_json(result),
             ProgressView._make((*progress[:-1], said(progress[-1]))) if progress else None,
             [_attempt(run, said) for run in connection.execute(_attempts(job_id))],
@@ -187,8 +212,13 @@ def job(database: Database, job_id: int, *, decrypt: bool = False) -> JobDetail:
                 LineView._make((*line[:-1], said(line[-1])))
                 for line in connection.execute(_about(LOG, LineView._fields, job_id))
             ],
-            [ActionView._make(row) for row in connection.execute(_about(ACTION, ActionView._fields, job_id))],
+            [_action(row, told) for row in connection.execute(_about(ACTION, ActionView._fields, job_id))],
         )
+
+
+def _action(row: Sequence[Any], told: Told) -> ActionView:
+    action = ActionView._make(row)
+    return action._replace(reason=action.reason and told.text(action.reason), detail=told.json(action.detail))
 
 
 def _attempt(row: Sequence[Any], said: Callable[[str], str]) -> AttemptView:
@@ -196,12 +226,10 @@ def _attempt(row: Sequence[Any], said: Callable[[str], str]) -> AttemptView:
     return run._replace(error=run.error and said(run.error))
 
 
-def views_of(
-    connection: Connection, found: Sequence[Found], said_json: Callable[[str], str] = cipher.shown_json
-) -> list[JobView]:
+def views_of(connection: Connection, found: Sequence[Found], told: Told = PUBLIC) -> list[JobView]:
     """These jobs, in this order, without those that are not there."""
     rows = {row.id: row for row in connection.execute(view_statement([job.id for job in found]))}
-    return [_view(tuple(rows[job.id]), job.key, said_json) for job in found if job.id in rows]
+    return [_view(tuple(rows[job.id]), job.key, told) for job in found if job.id in rows]
 
 
 _stated = [job_state.c[name] for name in JobView._fields if name not in {"worker", "key"}]
@@ -221,17 +249,18 @@ def _about(about: Table, columns: Sequence[str], job_id: int) -> Executable:
     return select(*(about.c[name] for name in columns)).where(about.c.job_id == job_id).order_by(*about.primary_key)
 
 
-def _view(row: tuple[object, ...], key: Key, said_json: Callable[[str], str]) -> JobView:
+def _view(row: tuple[object, ...], key: Key, told: Told) -> JobView:
     view = JobView._make((*row, key))
     if view.due_at == NEVER:  # it waits for other jobs
         view = view._replace(due_at=None)
-    return view._replace(state=JobState(view.state), error=_short(view.error), args=said_json(view.args))
+    return view._replace(state=JobState(view.state), error=_short(view.error, told), args=told.json(view.args))
 
 
-def _short(error: str | None) -> str | None:
+def _short(error: str | None, told: Told) -> str | None:
     if error is None:
         return None
-    line = " ".join(error.split())
+    line = told.text(" ".join(error.split())[:READ_ERROR]) if not cipher.is_sealed(error) else told.text(error)
+    line = " ".join(line.split())
     return line if len(line) <= SHORT_ERROR else f"{line[: SHORT_ERROR - 1]}…"
 
 

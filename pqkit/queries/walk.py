@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, Table, Text, cast, desc, exists, func, literal, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
-from pqkit import cipher, hide
+from pqkit import cipher
 from pqkit.columns import compact
-from pqkit.fingerprint import GAP
+from pqkit.fingerprint import GAP, fits
 from pqkit.models import table
+from pqkit.redact import STARS, redact, shows
 from pqkit.states import JobState, Place
 
 JOB, READY, DELAYED, LEASE, CLOSED = (table(name) for name in ("job", "ready", "delayed", "lease", "closed"))
@@ -30,7 +31,7 @@ class Filter:
     """Which jobs. Ages are seconds since the job was created; ``text`` is looked for in the stored arguments, ``error``
     in the last error, both as they are, in any case of ASCII letters; ``group`` is a pattern of errors.
 
-    What is encrypted is not searched, nor are values whose keys sound secret: what a console hides, nobody can guess.
+    What is encrypted is not searched, nor are secrets: what a console hides, nobody can guess.
     """
 
     states: tuple[JobState, ...] = ()
@@ -41,6 +42,11 @@ class Filter:
     text: str | None = None
     error: str | None = None
     group: str | None = None
+
+    @property
+    def by_words(self) -> bool:
+        """Whether texts are searched: which of them fit is known when they are seen without their secrets."""
+        return (self.text, self.error, self.group) != (None, None, None)
 
 
 ALL = Filter()
@@ -111,7 +117,7 @@ def find(connection: Connection, wanted: Filter, now: int, page: Page) -> Reach:
 
 def count(connection: Connection, wanted: Filter, now: int, page: Page) -> tuple[int, bool]:
     """How many jobs such a walk would find, up to ``page.limit``, and whether that is all that there are."""
-    if wanted.text is not None:
+    if wanted.by_words:
         reach = find(connection, wanted, now, page)
         return len(reach.found), reach.next is None
     found = 0
@@ -152,12 +158,12 @@ def _fitting(
 ) -> tuple[list[Values], Values | None]:
     """The keys of up to ``page.limit`` rows, without those that fit only by what nobody may see; where it took too
     many of those, also the key of the last one that was looked at."""
-    if wanted.text is None:
+    if not wanted.by_words:
         return [tuple(row) for row in connection.execute(statement(walk, wanted, now, page))], None
     rows: list[Values] = []
     for looked in count_from(1):
         found = [tuple(row) for row in connection.execute(statement(walk, wanted, now, page._replace(limit=CHUNK)))]
-        rows += _seen(connection, found, wanted.text)
+        rows += _seen(connection, walk, found, wanted)
         if len(found) < CHUNK or len(rows) >= page.limit:
             break
         if page.among is not None and looked == MOST_CHUNKS:
@@ -166,10 +172,23 @@ def _fitting(
     return rows[: page.limit], None
 
 
-def _seen(connection: Connection, rows: list[Values], text: str) -> list[Values]:
-    asked = select(JOB.c.id, JOB.c.args).where(JOB.c.id.in_([row[-1] for row in rows]))
-    args = {row.id: row.args for row in connection.execute(asked)}
-    return [row for row in rows if row[-1] in args and hide.shows(args[row[-1]], text)]
+def _seen(connection: Connection, walk: Walk, rows: list[Values], wanted: Filter) -> list[Values]:
+    """Those of the rows that fit also by what may be shown of them."""
+    ids = [row[-1] for row in rows]
+    if wanted.text is not None:
+        texts = connection.execute(select(JOB.c.id, JOB.c.args).where(JOB.c.id.in_(ids)))
+        ids = [job_id for job_id, args in texts if shows(args, wanted.text)]
+    if wanted.error is not None or wanted.group is not None:
+        errors = connection.execute(select(walk.order[-1], walk.table.c.error).where(walk.order[-1].in_(ids)))
+        ids = [job_id for job_id, error in errors if _tells(redact(error or ""), wanted)]
+    known = set(ids)
+    return [row for row in rows if row[-1] in known]
+
+
+def _tells(error: str, wanted: Filter) -> bool:
+    """Whether what may be shown of an error is what is looked for."""
+    of_group = wanted.group is None or fits(error, wanted.group.replace(STARS, GAP))
+    return of_group and (wanted.error is None or wanted.error.lower() in error.lower())
 
 
 RANKS = (None, Place.LEASE, Place.READY, Place.DELAYED, Place.CLOSED)
@@ -256,11 +275,11 @@ def _anywhere(text: str) -> ColumnElement[str]:
 
 
 def _patterns(wanted: Filter) -> Iterator[str]:
-    """What the last error has to be like. A pattern's gaps stand for anything, so it may find a few more."""
+    """What the last error has to be like: of a pattern the longest part, since many gaps take a database long."""
     if wanted.error is not None:
-        yield f"%{_literally(wanted.error)}%"
+        yield f"%{_literally(max(wanted.error.split(STARS), key=len))}%"
     if wanted.group is not None:
-        yield f"%{_literally(wanted.group).replace(GAP, '%')}%"
+        yield f"%{_literally(max(wanted.group.replace(STARS, GAP).split(GAP), key=len))}%"
 
 
 def _literally(text: str) -> str:

@@ -17,6 +17,7 @@ from pqkit.queue.insert import Inserted, Inserter
 from pqkit.queue.moves import Moved, Standing
 from pqkit.queue.order import check_name, check_priority, make_order, order_like
 from pqkit.queue.sealing import seal_actions
+from pqkit.redact import restored
 from pqkit.sql import compiled as sql
 from pqkit.states import JobState, allows
 from pqkit.tasks import Task
@@ -103,7 +104,7 @@ class Operator:
         self, task: Task[..., Any] | str, args: dict[str, Any], *, reason: str | None = None, **options: Any
     ) -> Inserted:
         """Queue one call by hand, on record; ``options`` and errors as for ``Queue.enqueue``."""
-        order, text = make_order(task, now=self.database.now(), **options).call(args)
+        order, text = make_order(task, now=self.database.now(), **options).call(restored(args, {}))
         with self.writing("enqueue") as tx:
             new = Inserter(self.database).insert(tx, order, text)
             self.record(tx, self.database.now(), Deed("enqueue", reason, {"existing": new.existing}), new.id)
@@ -123,7 +124,8 @@ class Operator:
         """Queue the same call with other arguments, and return the new job's id; both keep a word of the other.
 
         The old job is canceled unless it is completed or canceled already, and keeps its history. Refused while it
-        runs; ArgumentError or PayloadError for arguments that do not fit the task.
+        runs; ArgumentError or PayloadError for arguments that do not fit the task. What stands for a hidden value stays
+        what it was; SecretNeeded where an address was changed beside it, or anything else that is no number.
         """
         with self.writing("replace") as tx:
             now, job = self.database.now(), moves.find(tx, job_id)
@@ -131,10 +133,11 @@ class Operator:
                 raise NotFound(f"there is no job {job_id}")
             if not allows(job.state, "replace"):
                 raise Refused(f"job {job_id} is {job.state}, so it cannot be replaced")
-            order = order_like(tx.row(sql.AS_ASKED, job_id))
+            asked = tx.row(sql.AS_ASKED, job_id)
+            order, kept = order_like(asked), asked[-1]
             if order.encrypted and args.keys() == {cipher.MARK.rstrip(":")}:  # what lists show in their place
                 raise Refused(f"the arguments of job {job_id} are encrypted: give all of them anew")
-            order, text = order.call(args)
+            order, text = order.call(restored(args, {} if cipher.is_sealed(kept) else json.loads(kept)))
             if job.state not in {JobState.COMPLETED, JobState.CANCELED}:
                 moves.close(tx, job, JobState.CANCELED, now, self._note("replaced", reason))
             new = Inserter(self.database).insert(tx, order, text)

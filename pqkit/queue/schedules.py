@@ -11,6 +11,7 @@ from pqkit.errors import NotFound, Refused
 from pqkit.queue.operate import Deed, Operator
 from pqkit.queue.order import check_name, make_order
 from pqkit.queue.ticks import Ticker, skip, update
+from pqkit.redact import SecretNeeded, public, redacted, restored
 from pqkit.sql import compiled as sql
 from pqkit.tasks import Task
 from pqkit.timetable import AT_ONCE, SECOND, BadSchedule, Missed, Overlap, Schedule
@@ -66,20 +67,26 @@ class Schedules:
         if "task" not in options:
             raise BadSchedule("a schedule needs a task")
         now = self._database.now()
+        _restore(_EMPTY, options)
         new = _changed(_EMPTY._replace(name=check_name("schedule", name), created_at=now), options, now)
         with self._operator.writing("add_schedule") as tx:
             if not tx.run(sql.INSERT_SCHEDULE, *new):
                 raise Refused(f"there is a schedule {name} already: edit or delete it")
-            self._record(tx, now, Deed("add_schedule", reason, _on_record(options)), name)
+            self._record(tx, now, Deed("add_schedule", reason, _on_record(options, new)), name)
         return new
 
     def edit(self, name: str, *, reason: str | None = None, **options: Unpack[ScheduleOptions]) -> Schedule:
-        """Change what these options say; slots go on from now. Raises as ``add``, and NotFound."""
+        """Change what these options say; slots go on from now. Raises as ``add``, and NotFound.
+
+        Hidden values go on as they are, but to no other task and beside no other text: SecretNeeded.
+        """
         with self._operator.writing("edit_schedule") as tx:
             now = self._database.now()
-            new = _changed(_named(tx, name), options, now)
+            old = _named(tx, name)
+            _restore(old, options)
+            new = _changed(old, options, now)
             update(tx, new)
-            self._record(tx, now, Deed("edit_schedule", reason, _on_record(options)), name)
+            self._record(tx, now, Deed("edit_schedule", reason, _on_record(options, new)), name)
         return new
 
     def delete(self, name: str, *, reason: str | None = None) -> None:
@@ -156,9 +163,21 @@ class Schedules:
         self._operator.record(tx, now, deed._replace(detail={"schedule": name, **deed.detail}))
 
 
-def _on_record(options: ScheduleOptions) -> dict[str, Any]:
-    task = options.get("task")
-    return {**options, "task": task.name} if isinstance(task, Task) else {**options}
+def _on_record(options: ScheduleOptions, new: Schedule) -> dict[str, Any]:
+    """What was said, without secrets."""
+    said: dict[str, Any] = {**options, "task": new.task} if "task" in options else {**options}
+    return said | ({"args": json.loads(redacted(cipher.shown_json(new.args)))} if "args" in options else {})
+
+
+def _restore(old: Schedule, options: ScheduleOptions) -> None:
+    """Put the hidden values of the schedule where what is shown of them stands in the options."""
+    task = options.get("task", old.task)
+    moves = (task.name if isinstance(task, Task) else task) != old.task
+    kept = {} if cipher.is_sealed(old.args) else json.loads(old.args)
+    if "args" in options:
+        options["args"] = restored(options["args"], {} if moves else kept)
+    elif moves and (cipher.is_sealed(old.args) or public(kept) != kept):
+        raise SecretNeeded("the task was changed, so the hidden values are not sent along: give all arguments anew")
 
 
 _EMPTY = Schedule(
