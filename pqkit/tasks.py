@@ -6,13 +6,36 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import update_wrapper
 from string import Formatter
-from typing import Any, Generic, Literal, NotRequired, ParamSpec, Protocol, TypeVar, get_type_hints, overload
+from types import UnionType
+from typing import (
+    Any,
+    Generic,
+    Literal,
+    NotRequired,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    overload,
+)
 
 from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 from typing_extensions import TypedDict
 
 from pqkit.errors import PqkitError
+from pqkit.exact import (
+    alike,
+    conversion_fault,
+    find_iterator,
+    is_flat,
+    is_wide,
+    storage_fault,
+    with_standard_zones,
+)
 from pqkit.payload import PayloadError, encode_args, surely_fits
 from pqkit.retry import check_policy
 
@@ -20,6 +43,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Isolation = Literal["thread", "process"]
 CONTEXT_PARAMETER = "ctx"
+SIMPLE = {Any, object, int, str, float, bool, type(None)}
+"""Annotations under which a plain value of the right type is stored as it is."""
 
 
 class ArgumentError(PqkitError, ValueError):
@@ -68,13 +93,21 @@ class Task(Generic[P, R]):
     _arguments: TypeAdapter[dict[str, Any]] = field(init=False, repr=False)
     _read: Callable[[str], dict[str, Any]] = field(init=False, repr=False)
     _key_parts: dict[str, Any] = field(init=False, repr=False)
+    _check: Callable[..., dict[str, Any]] = field(init=False, repr=False)
+    _write: Callable[..., bytes] = field(init=False, repr=False)
+    _simple: bool = field(init=False, repr=False)
+    _floats: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         update_wrapper(self, self.function)
         self.is_async = inspect.iscoroutinefunction(self.function)
         self.wants_context = CONTEXT_PARAMETER in inspect.signature(self.function).parameters
-        self._arguments = _arguments_of(self.function, self.name)
+        hints = _hints_of(self.function, self.name)
+        self._arguments = _arguments_of(self.function, hints, self.name)
         self._read = self._arguments.validator.validate_json
+        self._check, self._write = self._arguments.validator.validate_python, self._arguments.serializer.to_json
+        kinds = [kind for hint in hints.values() for kind in _kinds(hint)]
+        self._simple, self._floats = all(kind in SIMPLE for kind in kinds), float in kinds
         self._key_parts = _fields_of(self.policy.limit_key, self.function, self.name)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -90,21 +123,52 @@ class Task(Generic[P, R]):
             raise ArgumentError(f"{self.name}: {error}") from None
         return default_queue().enqueue(self, {**bound.arguments, **kwargs})
 
-    def encode(self, args: dict[str, Any]) -> str:
-        """``args`` checked against the signature, as the JSON text to store. Raises ArgumentError or PayloadError."""
-        if not isinstance(args, dict):
+    def encode(self, args: Mapping[str, Any]) -> str:
+        """``args`` checked against the signature, as the JSON text to store. Raises ArgumentError or PayloadError.
+
+        Every argument is stored exactly, or refused: the handler gets the value of the annotated type that was given.
+        """
+        if self._simple and type(args) is dict and is_flat(args):
+            try:
+                text = self._write(self._check(args, strict=True), warnings=False).decode()
+            except (ValidationError, PydanticSerializationError):
+                return self._encode_closely(args)
+            if surely_fits(text) and not (self._floats and any(map(is_wide, args.values()))):
+                return text
+        return self._encode_closely(args)
+
+    def _encode_closely(self, args: Mapping[str, Any]) -> str:
+        if not isinstance(args, Mapping):
             raise PayloadError(f"{self.name}: arguments must be a JSON object, not {type(args).__name__}")
+        given = dict(args)
+        if (where := find_iterator(given, "args")) is not None:
+            raise PayloadError(f"{self.name}: {where} is an iterator, which JSON cannot hold: make a list of it")
+        checked = self._checked(given)
         try:
-            checked = self._arguments.validator.validate_python(args)
+            text = self._write(checked, warnings=False).decode()
+            if not surely_fits(text):
+                text = encode_args(self._arguments.dump_python(checked, mode="json", warnings=False))
+        except (ValueError, RecursionError):  # not what JSON has, and the value itself says best where
+            text = encode_args(given)
+        self._refuse_changes(given, checked, text)
+        return text
+
+    def _checked(self, args: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._check(args)
         except ValidationError as error:
             raise ArgumentError(f"{self.name}: {_in_words(error)}") from None
-        try:
-            text = self._arguments.serializer.to_json(checked, warnings=False).decode()
-        except PydanticSerializationError:
-            text = ""
-        if text and surely_fits(text):
-            return text
-        return encode_args(self._arguments.dump_python(checked, mode="json", warnings=False))
+        except RecursionError:
+            raise PayloadError(f"{self.name}: args is nested too deep") from None
+
+    def _refuse_changes(self, given: dict[str, Any], checked: dict[str, Any], text: str) -> None:
+        if not alike(given, checked):
+            faults = (conversion_fault(value, checked[name], f"args.{name}") for name, value in given.items())
+            if (fault := next(filter(None, faults), None)) is not None:
+                raise ArgumentError(f"{self.name}: {fault}")
+        back = self.decode(text)
+        if not alike(checked, back) and (fault := storage_fault(checked, back, "args")) is not None:
+            raise PayloadError(f"{self.name}: {fault}")
 
     def limit_key(self, text: str) -> str | None:
         """The key of a call with these encoded arguments; None where the task declares none, or one of them is None."""
@@ -117,7 +181,8 @@ class Task(Generic[P, R]):
     def decode(self, text: str) -> dict[str, Any]:
         """Keyword arguments for the function from stored JSON. Raises ArgumentError when the code has moved on."""
         try:
-            return self._read(text)
+            read = self._read(text)
+            return read if self._simple else with_standard_zones(read)
         except ValidationError as error:
             raise ArgumentError(f"{self.name}: {_in_words(error)}") from None
 
@@ -204,11 +269,7 @@ def set_default_queue(find_queue: Callable[[], Enqueuer]) -> None:
     _default[:] = [find_queue]
 
 
-def _arguments_of(function: Callable[..., Any], name: str) -> TypeAdapter[dict[str, Any]]:
-    try:
-        hints = get_type_hints(function, include_extras=True)
-    except NameError as error:
-        raise TypeError(f"task {name}: the annotation of an argument cannot be found: {error}") from None
+def _arguments_of(function: Callable[..., Any], hints: dict[str, Any], name: str) -> TypeAdapter[dict[str, Any]]:
     fields: dict[str, Any] = {}
     extra: Literal["forbid", "allow"] = "forbid"
     for parameter in inspect.signature(function).parameters.values():
@@ -217,15 +278,33 @@ def _arguments_of(function: Callable[..., Any], name: str) -> TypeAdapter[dict[s
         elif parameter.kind in {parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY}:
             raise TypeError(f"task {name}: arguments are passed by name, so {parameter} is not possible")
         elif parameter.name != CONTEXT_PARAMETER:
-            hint = hints.get(parameter.name, Any)
+            hint = hints[parameter.name]
             fields[parameter.name] = hint if parameter.default is parameter.empty else NotRequired[hint]
     make: Any = TypedDict  # a type checker wants its fields written out; these come from a signature
     shape = make(f"{name} arguments", fields)
-    shape.__pydantic_config__ = ConfigDict(extra=extra, arbitrary_types_allowed=False, ser_json_inf_nan="constants")
+    # Without numbers that are none: JSON has null in their place, which no float would take back.
+    shape.__pydantic_config__ = ConfigDict(
+        extra=extra, arbitrary_types_allowed=False, ser_json_inf_nan="constants", allow_inf_nan=False
+    )
     try:
         return TypeAdapter(shape)
     except (PydanticSchemaGenerationError, PydanticUserError) as error:
         raise TypeError(f"task {name}: an argument's type cannot be stored as JSON: {error.message}") from None
+
+
+def _hints_of(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    """What each parameter is annotated with, Any where it is not."""
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise TypeError(f"task {name}: the annotation of an argument cannot be found: {error}") from None
+    names = [each for each in inspect.signature(function).parameters if each != CONTEXT_PARAMETER]
+    return {each: hints.get(each, Any) for each in names}
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    """The members of a union, or what is none by itself."""
+    return get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
 
 
 def _fields_of(template: str | None, function: Callable[..., Any], name: str) -> dict[str, Any]:
@@ -239,13 +318,18 @@ def _fields_of(template: str | None, function: Callable[..., Any], name: str) ->
 
 
 def _in_words(error: ValidationError) -> str:
-    parts = [f"argument '{'.'.join(str(step) for step in e['loc'])}': {e['msg']}" for e in error.errors()]
-    return "; ".join(parts)
+    return "; ".join(f"{_place(*e['loc'])}: {e['msg']}" for e in error.errors())
+
+
+def _place(name: int | str, *steps: int | str) -> str:
+    """An argument, and where in it: "argument 'rows' at args.rows[3].weight"."""
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step:.80}" for step in steps)
+    return f"argument '{name}'" + (f" at args.{name}{path}" if path else "")
 
 
 def encode_unregistered(args: Mapping[str, Any]) -> str:
     """Arguments for a task that this process does not know: only the storage rules are checked."""
-    return encode_args(dict(args) if isinstance(args, Mapping) else args)
+    return encode_args(args)
 
 
 def encode_backoff(backoff: Sequence[float] | None) -> str | None:
