@@ -5,10 +5,14 @@ An annotation may ask for another type than the one given. Then the value must s
 
 import json
 import marshal
+import math
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import is_dataclass
 from datetime import datetime, time, timezone
 from typing import Any
+
+from pydantic_core import TzInfo
 
 PLAIN = frozenset({str, int, float, bool, type(None)})
 """The types of the values that JSON has beside objects and arrays."""
@@ -61,11 +65,22 @@ def conversion_fault(given: Any, taken: Any, where: str) -> str | None:
         return None
     if type(given) is type(taken):
         return _first(given, taken, where, conversion_fault)
-    match given:
-        case str() | None | list() | dict() if type(given) in {str, type(None), list, dict}:
-            return None
-        case int() | float() if type(given) in NUMBERS and _is_same_number(given, taken):
-            return None
+    if type(given) in NUMBERS:
+        return None if _is_same_number(given, taken) else _changed(given, taken, where)
+    return _form_fault(given, taken, where)
+
+
+def _form_fault(given: Any, taken: Any, where: str) -> str | None:
+    """The same of an array or an object that was made into something else."""
+    if type(given) is list and isinstance(taken, (tuple, deque)) and len(given) == len(taken):
+        return _first(given, list(taken), where, conversion_fault)
+    if type(given) is dict and (parts := getattr(taken, "__dict__", None)) is not None:
+        known = [name for name in given if name in parts]
+        return next(filter(None, (conversion_fault(given[n], parts[n], f"{where}.{n}") for n in known)), None)
+    return None if type(given) in {str, list, dict, type(None)} else _changed(given, taken, where)
+
+
+def _changed(given: Any, taken: Any, where: str) -> str:
     return f"{where} is {_kind(given)} and would become {_kind(taken)}"
 
 
@@ -73,6 +88,8 @@ def storage_fault(kept: Any, back: Any, where: str) -> str | None:
     """One line where ``back``, which the handler would get, is another value than ``kept``; None where it is not."""
     if kept is back:
         return None
+    if isinstance(kept, float) and not math.isfinite(kept):
+        return f"{where} is {kept}, which JSON cannot hold"
     if type(kept) is not type(back):
         return f"{where} is {_kind(kept)}, which JSON cannot hold: it would arrive as {_kind(back)}"
     return _difference(kept, back, where)
@@ -96,7 +113,7 @@ def _difference(kept: Any, back: Any, where: str) -> str | None:
 def with_standard_zones(value: Any) -> Any:
     """Moments as Python itself makes them: the validator has a class of its own for their offsets."""
     match value:
-        case datetime() | time() if value.tzinfo is not None and not isinstance(value.tzinfo, timezone):
+        case datetime() | time() if type(value.tzinfo) is TzInfo:
             offset = value.utcoffset()
             return value if offset is None else value.replace(tzinfo=timezone(offset))
         case dict() if type(value) is dict:

@@ -97,6 +97,7 @@ class Task(Generic[P, R]):
     _write: Callable[..., bytes] = field(init=False, repr=False)
     _simple: bool = field(init=False, repr=False)
     _floats: bool = field(init=False, repr=False)
+    _loose: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         update_wrapper(self, self.function)
@@ -108,6 +109,8 @@ class Task(Generic[P, R]):
         self._check, self._write = self._arguments.validator.validate_python, self._arguments.serializer.to_json
         kinds = [kind for hint in hints.values() for kind in _kinds(hint)]
         self._simple, self._floats = all(kind in SIMPLE for kind in kinds), float in kinds
+        # Where anything may come, the serializer would write null for the numbers that are none.
+        self._loose = not {Any, object}.isdisjoint(kinds)
         self._key_parts = _fields_of(self.policy.limit_key, self.function, self.name)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -130,7 +133,8 @@ class Task(Generic[P, R]):
         """
         if self._simple and type(args) is dict and is_flat(args):
             try:
-                text = self._write(self._check(args, strict=True), warnings=False).decode()
+                checked = self._check(args, strict=True)
+                text = encode_args(checked) if self._loose else self._write(checked, warnings=False).decode()
             except (ValidationError, PydanticSerializationError):
                 return self._encode_closely(args)
             if surely_fits(text) and not (self._floats and any(map(is_wide, args.values()))):
@@ -155,7 +159,8 @@ class Task(Generic[P, R]):
 
     def _checked(self, args: dict[str, Any]) -> dict[str, Any]:
         try:
-            return self._check(args)
+            checked = self._check(args)
+            return checked if self._simple else with_standard_zones(checked)
         except ValidationError as error:
             raise ArgumentError(f"{self.name}: {_in_words(error)}") from None
         except RecursionError:
@@ -298,8 +303,8 @@ def _hints_of(function: Callable[..., Any], name: str) -> dict[str, Any]:
         hints = get_type_hints(function, include_extras=True)
     except NameError as error:
         raise TypeError(f"task {name}: the annotation of an argument cannot be found: {error}") from None
-    names = [each for each in inspect.signature(function).parameters if each != CONTEXT_PARAMETER]
-    return {each: hints.get(each, Any) for each in names}
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.name != CONTEXT_PARAMETER]
+    return {p.name: Any if p.kind is p.VAR_KEYWORD else hints.get(p.name, Any) for p in parameters}
 
 
 def _kinds(hint: Any) -> tuple[Any, ...]:
