@@ -44,6 +44,12 @@ def surely_fits(text: str) -> bool:
     return (size < 19 or not _LONG_NUMBER.search(text)) and (text.isascii() or not _SURROGATE.search(text))
 
 
+def surely_fits_flat(text: str) -> bool:
+    """The same of an object of plain values whose numbers are finite, as a serializer has written it in UTF-8."""
+    size = len(text)
+    return size <= MAX_BYTES // 4 and "\\u0000" not in text and (size < 19 or not _LONG_NUMBER.search(text))
+
+
 def encode_result(value: Any) -> str | None:
     """A handler's result as JSON; None stays None. It is not refused: the work is done, and its finish must stand.
 

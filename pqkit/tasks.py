@@ -28,15 +28,15 @@ from typing_extensions import TypedDict
 
 from pqkit.errors import PqkitError
 from pqkit.exact import (
+    PLAIN,
     alike,
     conversion_fault,
     find_iterator,
-    is_flat,
     is_wide,
     storage_fault,
     with_standard_zones,
 )
-from pqkit.payload import PayloadError, encode_args, surely_fits
+from pqkit.payload import PayloadError, encode_args, surely_fits, surely_fits_flat
 from pqkit.retry import check_policy
 
 P = ParamSpec("P")
@@ -131,15 +131,18 @@ class Task(Generic[P, R]):
 
         Every argument is stored exactly, or refused: the handler gets the value of the annotated type that was given.
         """
-        if self._simple and type(args) is dict and is_flat(args):
-            try:
-                checked = self._check(args, strict=True)
-                text = encode_args(checked) if self._loose else self._write(checked, warnings=False).decode()
-            except (ValidationError, PydanticSerializationError):
-                return self._encode_closely(args)
-            if surely_fits(text) and not (self._floats and any(map(is_wide, args.values()))):
-                return text
-        return self._encode_closely(args)
+        if not self._simple or type(args) is not dict or not PLAIN.issuperset(map(type, args.values())):
+            return self._encode_closely(args)
+        try:
+            checked = self._check(args, strict=True)
+            if self._loose:
+                return encode_args(checked)
+            text = self._write(checked, warnings=False).decode()
+        except (ValidationError, PydanticSerializationError):
+            return self._encode_closely(args)
+        if not surely_fits_flat(text) or (self._floats and any(map(is_wide, args.values()))):
+            return self._encode_closely(args)
+        return text
 
     def _encode_closely(self, args: Mapping[str, Any]) -> str:
         if not isinstance(args, Mapping):

@@ -123,6 +123,8 @@ class Schedules:
         Slots still to come are left to the schedule. Killed halfway, it goes on where it stopped when it is called
         again.
         """
+        if not start < end:
+            raise BadSchedule("a backfill ends after it begins: nothing is between these moments")
         with self._operator.writing("backfill_schedule") as tx:
             schedule = _named(tx, name)
         end = min(end, self._database.now())
