@@ -37,7 +37,7 @@ from pqkit.exact import (
     with_standard_zones,
 )
 from pqkit.payload import PayloadError, encode_args, surely_fits, surely_fits_flat
-from pqkit.retry import check_policy
+from pqkit.retry import check_policy, check_timeout
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -75,8 +75,8 @@ class Policy:
 
     def __post_init__(self) -> None:
         check_policy(self.max_retries, self.backoff)
-        if self.timeout is not None and not self.timeout > 0:
-            raise ValueError(f"timeout must be more than 0 seconds, not {self.timeout}")
+        if self.timeout is not None:
+            check_timeout(self.timeout)
         if self.isolation not in {"thread", "process"}:
             raise ValueError(f"isolation is 'thread' or 'process', not {self.isolation!r}")
 
@@ -242,6 +242,7 @@ def task(
     ``limit_key="{customer}"`` gives each job a key by its arguments; of the jobs with the same one, the queue runs no
     more at once than its ``key_concurrency``.
     """
+    check_policy(max_retries, backoff)
     tries = None if backoff is None else tuple(backoff)
     policy = Policy(queue, max_retries, tries, timeout, isolation, encrypted, limit_key)
     if callable(name):

@@ -105,6 +105,8 @@ def _show(detail: JobDetail, now: int) -> None:
     _section((">run", "outcome", "worker", "claimed", ">took", "~error"), runs)
     _section((">run", "at", "~log"), lines)
     _section(("at", "who", "did", "~why", "~detail"), actions)
+    refused = [(run, out.moment(at), worker, outcome) for at, run, worker, outcome in detail.refusals]
+    _section((">run", "refused at", "worker", "~its finish, refused because another had the job"), refused)
     if detail.attempts and detail.attempts[-1].error:
         out.say(f"error of run {detail.attempts[-1].attempt}:")
         out.show(out.whole(detail.attempts[-1].error))
@@ -126,13 +128,14 @@ def _facts(detail: JobDetail, now: int) -> list[tuple[str, object]]:
         ("priority", job.priority),
         ("args", job.args),
         ("created", f"{out.moment(job.created_at)} ({out.ago(job.created_at, now)})"),
-        ("retries", f"{min(job.retries, job.max_retries)} of {job.max_retries} used"),
+        ("retries", f"{job.retries} of {job.max_retries} used"),
         ("crashes", job.crashes or None),
         ("timeout", detail.timeout and out.span(detail.timeout)),
         ("unique key", detail.unique_key),
         ("assigned to", job.assigned_to),
         ("worker", job.worker),
         ("progress", progress),
+        ("cancel", "it came too late: the run ended by itself" if detail.late_cancel else None),
         ("result", detail.result),
         ("error", job.error),
     ]

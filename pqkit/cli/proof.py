@@ -11,8 +11,12 @@ from pqkit.cli import output as out
 from pqkit.cli.inputs import back_to
 from pqkit.payload import INT_MAX
 from pqkit.queries.history import audit as audit_database
+from pqkit.queries.span import RefusalView, refusals
+from pqkit.queries.span import Span as RecordSpan
 from pqkit.queries.why import why as why_in_words
 from pqkit.queue import get_queue
+
+SHOWN = 10
 
 
 def why(job: Annotated[int, typer.Argument(max=INT_MAX, help="The job's id.")]) -> None:
@@ -37,15 +41,16 @@ def audit(
     when a promise was not kept."""
     database = get_queue(create=False).database
     certificate = audit_database(database, since=since, until=until, archives=archive)
+    refused = refusals(database, RecordSpan(since, until))
     if json:
-        out.show_json(_as_json(certificate))
+        out.show_json(_as_json(certificate, refused))
     else:
-        _show(certificate)
+        _show(certificate, refused)
     if not certificate.clean:
         raise typer.Exit(1)
 
 
-def _show(certificate: Certificate) -> None:
+def _show(certificate: Certificate, refused: list[RefusalView]) -> None:
     judged = f"{out.many(certificate.jobs)} ({certificate.first_job} to {certificate.last_job}), "
     judged += out.many(certificate.runs, "ended run") if certificate.jobs else ""
     out.say(judged if certificate.jobs else "no jobs in that span")
@@ -54,6 +59,10 @@ def _show(certificate: Certificate) -> None:
         out.say(
             f"{out.many(certificate.pruned)} pruned under seal, {certificate.archived} of them read from the archive"
         )
+    if refused:
+        some = ", ".join(f"job {one.job_id} run {one.attempt}" for one in refused[:SHOWN])
+        more = f" and {len(refused) - SHOWN} more" if len(refused) > SHOWN else ""
+        out.say(f"refused the finish of {some}{more}: another had the job by then")
     for rule in (*RULES, *RULES_OF_THE_PAST):
         broken = [found for found in certificate.findings if found.rule == rule]
         out.say(
@@ -67,7 +76,7 @@ def _show(certificate: Certificate) -> None:
             out.say(f"  {datetime.fromtimestamp(at / 1_000_000).astimezone():%F %T.%f%z}  {words}")
 
 
-def _as_json(certificate: Certificate) -> dict[str, object]:
+def _as_json(certificate: Certificate, refused: list[RefusalView]) -> dict[str, object]:
     return {
         "clean": certificate.clean,
         "jobs": certificate.jobs,
@@ -79,6 +88,7 @@ def _as_json(certificate: Certificate) -> dict[str, object]:
         "archived": certificate.archived,
         "rules": [*RULES, *RULES_OF_THE_PAST],
         "checksum": certificate.checksum,
+        "refused": [one._asdict() for one in refused],
         "findings": [
             {"rule": rule, "job": job, "words": words, "timeline": [{"at": at, "what": what} for at, what in timeline]}
             for rule, job, words, timeline in certificate.findings

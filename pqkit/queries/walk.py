@@ -62,14 +62,14 @@ class Filter:
         _check_states(self.states)
 
 
-ALL = Filter()
-
-
 def _check_states(states: object) -> None:
     given = list(states) if isinstance(states, (list, tuple, set, frozenset)) else [None]
     strange = [state for state in given if state not in set(JobState)]
     if strange:
         raise BadFilter(f"the filter states takes a sequence of {', '.join(JobState)}, not {states!r:.80}")
+
+
+ALL = Filter()
 
 
 class Key(NamedTuple):

@@ -228,7 +228,8 @@ class Operator:
         if job is None:
             return "there is no such job"
         if not allows(job.state, deed.verb):
-            return f"it is {job.state}, so it cannot be {PAST[deed.verb]}"
+            late = ": the cancel came too late" if deed.verb == "cancel" and job.state.final else ""
+            return f"it is {job.state}, so it cannot be {PAST[deed.verb]}{late}"
         try:
             problem = step(tx, job, now)
         except Moved:

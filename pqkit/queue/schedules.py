@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypedDict, Unpack
 from pqkit import cipher
 from pqkit.db import Transaction
 from pqkit.errors import NotFound, Refused
+from pqkit.payload import encode_args
 from pqkit.queue.operate import Deed, Operator
 from pqkit.queue.order import check_name, make_order
 from pqkit.queue.ticks import Ticker, skip, update
@@ -203,7 +204,7 @@ def _asked(schedule: Schedule, said: dict[str, Any], now: int) -> Schedule:
     new = schedule._replace(task=order.task, **job)
     if "args" in said or "task" in said:
         args = said["args"] if "args" in said else json.loads(cipher.reveal(schedule.args))
-        new = new._replace(args=json.dumps(args, ensure_ascii=False))
+        new = new._replace(args=encode_args(args))
         order.call(json.loads(new.args_at(now)))
     return new._replace(args=cipher.close_json(new.args)) if order.encrypted and not cipher.is_sealed(new.args) else new
 
