@@ -91,7 +91,7 @@ def json_object(text: str, where: str) -> dict[str, Any]:
 
 
 def _value(text: str, name: str) -> Any:
-    """JSON where it parses, otherwise text; JSON that cannot be held, as a number of thousands of digits, is refused."""
+    """JSON where it parses, otherwise text; JSON that cannot be held, such as a huge number, is refused."""
     try:
         return json.loads(text, object_pairs_hook=_without_twins)
     except json.JSONDecodeError:

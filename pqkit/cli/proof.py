@@ -60,7 +60,7 @@ def _show(certificate: Certificate, refused: list[RefusalView]) -> None:
             f"{out.many(certificate.pruned)} pruned under seal, {certificate.archived} of them read from the archive"
         )
     if refused:
-        some = ", ".join(f"job {one.job_id} run {one.attempt}" for one in refused[:SHOWN])
+        some = ", ".join(f"job {one.job} run {one.attempt}" for one in refused[:SHOWN])
         more = f" and {len(refused) - SHOWN} more" if len(refused) > SHOWN else ""
         out.say(f"refused the finish of {some}{more}: another had the job by then")
     for rule in (*RULES, *RULES_OF_THE_PAST):
