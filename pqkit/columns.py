@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Dialect, Integer, cast, func, type_coerce
 from sqlalchemy import Text as AnyText
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
@@ -19,16 +19,17 @@ NARROW = {"sqlite_with_rowid": False}
 Text = AnyText().with_variant(AnyText(collation="C"), "postgresql")
 
 
-class _JsonbAsText(UserDefinedType[str]):
-    """Stored as JSONB; goes in and comes out as compact text."""
+class _JsonAsText(UserDefinedType[str]):
+    """Stored as JSON, which keeps the text as it is where JSONB writes numbers and orders keys anew; goes in and comes
+    out as compact text."""
 
     cache_ok = True
 
     def get_col_spec(self, **_: object) -> str:
-        return "JSONB"
+        return "JSON"
 
     def bind_expression(self, bindvalue: BindParameter[str]) -> ColumnElement[str]:
-        return cast(bindvalue, JSONB)
+        return cast(bindvalue, JSON)
 
     def column_expression(self, column: ColumnElement[str]) -> ColumnElement[str]:
         return type_coerce(cast(column, AnyText), self)
@@ -41,11 +42,12 @@ def _compact(text: str | None) -> str | None:
     return None if text is None else json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
 
 
-Json = AnyText().with_variant(_JsonbAsText(), "postgresql")
+Json = AnyText().with_variant(_JsonAsText(), "postgresql")
 
 
 class compact(FunctionElement[str]):  # noqa: N801 - it reads as a function of SQL
-    """A text to look for in stored JSON, or that JSON, without the spaces that JSONB puts behind commas and colons."""
+    """A text to look for in stored JSON, or that JSON, without the spaces that JSONB, in which it once was, put behind
+    commas and colons."""
 
     type = AnyText()
     inherit_cache = True

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypedDict
 
 from pqkit.errors import PqkitError
-from pqkit.retry import check_policy
+from pqkit.retry import check_policy, shown
 
 SECOND = 1_000_000
 MOST = 1_000_000_000
@@ -99,6 +99,7 @@ class QueueSettings(NamedTuple):
         """With these options; raises BadLimit for values that make no sense."""
         values: dict[str, object] = dict(options)
         if options.get("backoff") is not None:
+            check_policy(None, options["backoff"])
             values["backoff"] = json.dumps(list(options["backoff"] or ()))
         if "rate" in options and options["rate"] is None:
             values = {"rate_per": None, "rate_burst": None, **values}
@@ -120,13 +121,13 @@ PLAIN = QueueSettings()
 
 
 def _check_count(name: str, value: object) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MOST):
-        raise BadLimit(f"{name} must be a whole number from 1 to {MOST:,}, or none, not {value!r}")
+    if value is not None and (type(value) is not int or not 0 < value <= MOST):
+        raise BadLimit(f"{name} must be a whole number from 1 to {MOST:,}, or none, not {shown(value)}")
 
 
 def _check_span(name: str, value: object) -> None:
     unit = "days" if name.startswith("keep") else "seconds"
     if value is not None and (
-        isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= YEAR * 100
+        type(value) not in {int, float} or not 0 < value <= YEAR * 100  # type: ignore[operator] # a number here
     ):
-        raise BadLimit(f"{name} must be {unit}, more than 0, or none, not {value!r}")
+        raise BadLimit(f"{name} must be {unit}, more than 0, or none, not {shown(value)}")

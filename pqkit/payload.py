@@ -1,4 +1,4 @@
-"""What may be stored: JSON within bounds. Arguments are refused when they break a rule, errors and results are mended.
+"""What may be stored: JSON within bounds. Arguments are refused when they break a rule; a result says that it did.
 
 The bounds (256 KiB, depth 32, finite numbers, 64-bit integers, no NUL, no lone surrogate) are what SQLite, PostgreSQL's
 JSONB and every JSON reader can all hold; a value outside them would be refused by one of them when it is too late.
@@ -7,9 +7,11 @@ JSONB and every JSON reader can all hold; a value outside them would be refused 
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from pqkit.errors import PqkitError
+from pqkit.exact import PLAIN, holds, is_flat
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
@@ -24,16 +26,12 @@ class PayloadError(PqkitError, ValueError):
     """Arguments or a result that cannot be stored; the message names the place and the rule."""
 
 
-def encode_args(args: dict[str, Any]) -> str:
-    """``args`` as compact JSON. Raises PayloadError for anything but an object within the bounds."""
-    if not isinstance(args, dict):
+def encode_args(args: Mapping[str, Any]) -> str:
+    """``args`` as compact JSON. Raises PayloadError for anything but an object within the bounds that JSON holds
+    exactly: what would come back as another type, such as a tuple, is refused."""
+    if not isinstance(args, Mapping):
         raise PayloadError(f"arguments must be a JSON object, not {type(args).__name__}")
-    try:
-        text = _ENCODER.encode(args)
-    except (TypeError, ValueError, RecursionError):
-        return _encode(args, "args")
-    flat = text.count("{") == 1 and all(type(key) is str for key in args)
-    return text if flat and surely_fits(text) else _encode(args, "args")
+    return _exactly(args if type(args) is dict else dict(args), "args")
 
 
 def surely_fits(text: str) -> bool:
@@ -46,16 +44,26 @@ def surely_fits(text: str) -> bool:
     return (size < 19 or not _LONG_NUMBER.search(text)) and (text.isascii() or not _SURROGATE.search(text))
 
 
-def encode_result(value: Any) -> str | None:
-    """A handler's result as JSON, mended rather than refused: the work is done, and its finish must stand.
+def surely_fits_flat(text: str) -> bool:
+    """The same of an object of plain values whose numbers are finite, as a serializer has written it in UTF-8."""
+    size = len(text)
+    return size <= MAX_BYTES // 4 and "\\u0000" not in text and (size < 19 or not _LONG_NUMBER.search(text))
 
-    None stays None; what JSON cannot hold becomes text; a result beyond the size limit is replaced by a note.
+
+def encode_result(value: Any) -> str | None:
+    """A handler's result as JSON; None stays None. It is not refused: the work is done, and its finish must stand.
+
+    A result that JSON cannot hold exactly is replaced by a note that says so, with what comes near it under
+    ``instead``; one beyond the size limit by a note alone.
     """
     if value is None:
         return None
-    text = json.dumps(_mend(value), ensure_ascii=False, separators=(",", ":"))
-    size = len(text.encode())
-    return text if size <= MAX_BYTES else json.dumps({"not_kept": f"the result took {size} bytes as JSON"})
+    try:
+        return _exactly(value, "result")
+    except PayloadError as error:
+        note = {"not_kept": clean_text(str(error))}
+    text = _dump(note | {"instead": _mend(value, 2)})
+    return text if len(text.encode()) <= MAX_BYTES else _dump(note)
 
 
 def decode(text: str | None) -> Any:
@@ -71,49 +79,59 @@ def clean_text(text: str, limit: int = MAX_ERROR_CHARS) -> str:
     return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
 
 
-def _encode(value: Any, where: str) -> str:
-    _check(value, where, 1)
+def _exactly(value: Any, where: str) -> str:
     try:
         text = _ENCODER.encode(value)
-    except TypeError as error:
-        raise PayloadError(f"{where}: {error}") from None
+    except (TypeError, ValueError, RecursionError):
+        return _encode(value, where)
+    flat = type(value) is dict and is_flat(value)
+    return text if surely_fits(text) and (flat or holds(text, value)) else _encode(value, where)
+
+
+def _encode(value: Any, where: str) -> str:
+    _check(value, where, 1)
+    text = _ENCODER.encode(value)
     size = len(text.encode())
     if size > MAX_BYTES:
         raise PayloadError(f"{where} takes {size} bytes as JSON; at most {MAX_BYTES} are stored")
     return text
 
 
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def _check(value: Any, where: str, depth: int) -> None:
-    match value:
-        case dict():
-            _check_depth(where, depth)
-            for key, item in value.items():
-                _check_key(key, where)
-                _check(item, f"{where}.{key:.80}", depth + 1)
-        case list() | tuple():
-            _check_depth(where, depth)
-            for index, item in enumerate(value):
-                _check(item, f"{where}[{index}]", depth + 1)
-        case _:
-            _check_leaf(value, where)
+    if type(value) is dict:
+        _check_depth(where, depth)
+        for key, item in value.items():
+            _check_key(key, where)
+            _check(item, f"{where}.{key:.80}", depth + 1)
+    elif type(value) is list:
+        _check_depth(where, depth)
+        for index, item in enumerate(value):
+            _check(item, f"{where}[{index}]", depth + 1)
+    else:
+        _check_leaf(value, where)
 
 
 def _check_leaf(value: Any, where: str) -> None:
     match value:
+        case _ if type(value) not in PLAIN:
+            raise PayloadError(f"{where} is a {type(value).__name__}, which JSON cannot hold")
         case str() if _BAD_TEXT.search(value):
             raise PayloadError(f"{where} has a NUL or a lone surrogate, which databases refuse")
         case int() if not INT_MIN <= value <= INT_MAX:
             raise PayloadError(f"{where} is an integer beyond 64 bits")
         case float() if not math.isfinite(value):
             raise PayloadError(f"{where} is {value}, which JSON cannot hold")
-        case str() | int() | float() | None:
-            return
-    raise PayloadError(f"{where} is a {type(value).__name__}, which JSON cannot hold")
 
 
 def _check_key(key: Any, where: str) -> None:
-    if not isinstance(key, str):
-        raise PayloadError(f"{where} has the key {key!r}; JSON keys are text")
+    if type(key) is not str:
+        raise PayloadError(
+            f"{where} has a key that is {_mend_text(key):.80} ({type(key).__name__}); JSON keys are text"
+        )
     _check_leaf(key, f"{where} (a key)")
 
 

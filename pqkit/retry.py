@@ -7,25 +7,53 @@ from pqkit.errors import PqkitError
 DEFAULT_MAX_RETRIES = 3
 DEFAULT_BACKOFF: tuple[float, ...] = (1, 2, 4)
 MAX_DELAY = 366 * 86_400.0
+MAX_RETRIES = 1_000_000
+MAX_BACKOFFS = 1_000
+MAX_TIMEOUT = 100 * 365 * 86_400.0
 
 
 class BadPolicy(PqkitError, ValueError):
     """Retries or delays that make no sense."""
 
 
-def check_policy(max_retries: int | None, backoff: Sequence[float] | None) -> None:
-    """Raise BadPolicy unless retries are at least 0 and delays are 0 s to a year; None says nothing."""
-    if max_retries is not None and (not isinstance(max_retries, int) or max_retries < 0):
-        raise BadPolicy(f"max_retries must be a whole number, 0 or more, not {max_retries!r}")
-    if backoff is not None and not backoff:
-        raise BadPolicy("backoff needs at least one delay in seconds")
-    for delay in backoff or ():
+def check_policy(max_retries: object, backoff: object) -> None:
+    """Raise BadPolicy unless retries are 0 to ``MAX_RETRIES`` and delays are 0 s to a year; None says nothing."""
+    if max_retries is not None and not _is_number(max_retries, MAX_RETRIES, whole=True):
+        raise BadPolicy(f"max_retries must be a whole number, 0 to {MAX_RETRIES}, not {shown(max_retries)}")
+    if backoff is None:
+        return
+    if isinstance(backoff, (str, bytes)) or not isinstance(backoff, Sequence):
+        raise BadPolicy(f"backoff must be a list of delays in seconds, not {shown(backoff)}")
+    if not 0 < len(backoff) <= MAX_BACKOFFS:
+        raise BadPolicy(f"backoff needs 1 to {MAX_BACKOFFS} delays in seconds, not {len(backoff)}")
+    for delay in backoff:
         check_delay(delay)
 
 
-def check_delay(delay: float) -> None:
-    if not isinstance(delay, (int, float)) or not 0 <= delay <= MAX_DELAY:
-        raise BadPolicy(f"a delay must be 0 to {MAX_DELAY:.0f} seconds, not {delay!r}")
+def check_delay(delay: object) -> None:
+    if not _is_number(delay, MAX_DELAY):
+        raise BadPolicy(f"a delay must be 0 to {MAX_DELAY:.0f} seconds, not {shown(delay)}")
+
+
+def check_timeout(timeout: object) -> None:
+    """Raise BadPolicy unless it is more than 0 seconds and at most 100 years."""
+    if not _is_number(timeout, MAX_TIMEOUT) or timeout == 0:
+        raise BadPolicy(f"timeout must be more than 0 seconds and at most 100 years, not {shown(timeout)}")
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it, in one short line."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        text = f"a huge {type(value).__name__}"
+    return " ".join(text.split())[:80]
+
+
+def _is_number(value: object, most: float, *, whole: bool = False) -> bool:
+    """A finite number of Python itself from 0 on: True is none, nor is another library's, which JSON does not hold."""
+    kinds = {int} if whole else {int, float}
+    return type(value) in kinds and 0 <= value <= most  # type: ignore[operator] # its type is one of these
 
 
 def delay_before(retry: int, backoff: Sequence[float] = DEFAULT_BACKOFF) -> float:

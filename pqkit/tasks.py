@@ -6,20 +6,45 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import update_wrapper
 from string import Formatter
-from typing import Any, Generic, Literal, NotRequired, ParamSpec, Protocol, TypeVar, get_type_hints, overload
+from types import UnionType
+from typing import (
+    Any,
+    Generic,
+    Literal,
+    NotRequired,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    overload,
+)
 
 from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 from typing_extensions import TypedDict
 
 from pqkit.errors import PqkitError
-from pqkit.payload import PayloadError, encode_args, surely_fits
-from pqkit.retry import check_policy
+from pqkit.exact import (
+    PLAIN,
+    alike,
+    conversion_fault,
+    find_iterator,
+    is_wide,
+    storage_fault,
+    with_standard_zones,
+)
+from pqkit.payload import PayloadError, encode_args, surely_fits, surely_fits_flat
+from pqkit.retry import check_policy, check_timeout
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Isolation = Literal["thread", "process"]
 CONTEXT_PARAMETER = "ctx"
+SIMPLE = {Any, object, int, str, float, bool, type(None)}
+"""Annotations under which a plain value of the right type is stored as it is."""
 
 
 class ArgumentError(PqkitError, ValueError):
@@ -50,8 +75,8 @@ class Policy:
 
     def __post_init__(self) -> None:
         check_policy(self.max_retries, self.backoff)
-        if self.timeout is not None and not self.timeout > 0:
-            raise ValueError(f"timeout must be more than 0 seconds, not {self.timeout}")
+        if self.timeout is not None:
+            check_timeout(self.timeout)
         if self.isolation not in {"thread", "process"}:
             raise ValueError(f"isolation is 'thread' or 'process', not {self.isolation!r}")
 
@@ -68,13 +93,24 @@ class Task(Generic[P, R]):
     _arguments: TypeAdapter[dict[str, Any]] = field(init=False, repr=False)
     _read: Callable[[str], dict[str, Any]] = field(init=False, repr=False)
     _key_parts: dict[str, Any] = field(init=False, repr=False)
+    _check: Callable[..., dict[str, Any]] = field(init=False, repr=False)
+    _write: Callable[..., bytes] = field(init=False, repr=False)
+    _simple: bool = field(init=False, repr=False)
+    _floats: bool = field(init=False, repr=False)
+    _loose: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         update_wrapper(self, self.function)
         self.is_async = inspect.iscoroutinefunction(self.function)
         self.wants_context = CONTEXT_PARAMETER in inspect.signature(self.function).parameters
-        self._arguments = _arguments_of(self.function, self.name)
+        hints = _hints_of(self.function, self.name)
+        self._arguments = _arguments_of(self.function, hints, self.name)
         self._read = self._arguments.validator.validate_json
+        self._check, self._write = self._arguments.validator.validate_python, self._arguments.serializer.to_json
+        kinds = [kind for hint in hints.values() for kind in _kinds(hint)]
+        self._simple, self._floats = all(kind in SIMPLE for kind in kinds), float in kinds
+        # Where anything may come, the serializer would write null for the numbers that are none.
+        self._loose = not {Any, object}.isdisjoint(kinds)
         self._key_parts = _fields_of(self.policy.limit_key, self.function, self.name)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -90,21 +126,57 @@ class Task(Generic[P, R]):
             raise ArgumentError(f"{self.name}: {error}") from None
         return default_queue().enqueue(self, {**bound.arguments, **kwargs})
 
-    def encode(self, args: dict[str, Any]) -> str:
-        """``args`` checked against the signature, as the JSON text to store. Raises ArgumentError or PayloadError."""
-        if not isinstance(args, dict):
-            raise PayloadError(f"{self.name}: arguments must be a JSON object, not {type(args).__name__}")
+    def encode(self, args: Mapping[str, Any]) -> str:
+        """``args`` checked against the signature, as the JSON text to store. Raises ArgumentError or PayloadError.
+
+        Every argument is stored exactly, or refused: the handler gets the value of the annotated type that was given.
+        """
+        if not self._simple or type(args) is not dict or not PLAIN.issuperset(map(type, args.values())):
+            return self._encode_closely(args)
         try:
-            checked = self._arguments.validator.validate_python(args)
+            checked = self._check(args, strict=True)
+            if self._loose:
+                return encode_args(checked)
+            text = self._write(checked, warnings=False).decode()
+        except (ValidationError, PydanticSerializationError):
+            return self._encode_closely(args)
+        if not surely_fits_flat(text) or (self._floats and any(map(is_wide, args.values()))):
+            return self._encode_closely(args)
+        return text
+
+    def _encode_closely(self, args: Mapping[str, Any]) -> str:
+        if not isinstance(args, Mapping):
+            raise PayloadError(f"{self.name}: arguments must be a JSON object, not {type(args).__name__}")
+        given = dict(args)
+        if (where := find_iterator(given, "args")) is not None:
+            raise PayloadError(f"{self.name}: {where} is an iterator, which JSON cannot hold: make a list of it")
+        checked = self._checked(given)
+        try:
+            text = self._write(checked, warnings=False).decode()
+            if not surely_fits(text):
+                text = encode_args(self._arguments.dump_python(checked, mode="json", warnings=False))
+        except (ValueError, RecursionError):  # not what JSON has, and the value itself says best where
+            text = encode_args(given)
+        self._refuse_changes(given, checked, text)
+        return text
+
+    def _checked(self, args: dict[str, Any]) -> dict[str, Any]:
+        try:
+            checked = self._check(args)
+            return checked if self._simple else with_standard_zones(checked)
         except ValidationError as error:
             raise ArgumentError(f"{self.name}: {_in_words(error)}") from None
-        try:
-            text = self._arguments.serializer.to_json(checked, warnings=False).decode()
-        except PydanticSerializationError:
-            text = ""
-        if text and surely_fits(text):
-            return text
-        return encode_args(self._arguments.dump_python(checked, mode="json", warnings=False))
+        except RecursionError:
+            raise PayloadError(f"{self.name}: args is nested too deep") from None
+
+    def _refuse_changes(self, given: dict[str, Any], checked: dict[str, Any], text: str) -> None:
+        if not alike(given, checked):
+            faults = (conversion_fault(value, checked[name], f"args.{name}") for name, value in given.items())
+            if (fault := next(filter(None, faults), None)) is not None:
+                raise ArgumentError(f"{self.name}: {fault}")
+        back = self.decode(text)
+        if not alike(checked, back) and (fault := storage_fault(checked, back, "args")) is not None:
+            raise PayloadError(f"{self.name}: {fault}")
 
     def limit_key(self, text: str) -> str | None:
         """The key of a call with these encoded arguments; None where the task declares none, or one of them is None."""
@@ -117,7 +189,8 @@ class Task(Generic[P, R]):
     def decode(self, text: str) -> dict[str, Any]:
         """Keyword arguments for the function from stored JSON. Raises ArgumentError when the code has moved on."""
         try:
-            return self._read(text)
+            read = self._read(text)
+            return read if self._simple else with_standard_zones(read)
         except ValidationError as error:
             raise ArgumentError(f"{self.name}: {_in_words(error)}") from None
 
@@ -169,6 +242,7 @@ def task(
     ``limit_key="{customer}"`` gives each job a key by its arguments; of the jobs with the same one, the queue runs no
     more at once than its ``key_concurrency``.
     """
+    check_policy(max_retries, backoff)
     tries = None if backoff is None else tuple(backoff)
     policy = Policy(queue, max_retries, tries, timeout, isolation, encrypted, limit_key)
     if callable(name):
@@ -204,11 +278,7 @@ def set_default_queue(find_queue: Callable[[], Enqueuer]) -> None:
     _default[:] = [find_queue]
 
 
-def _arguments_of(function: Callable[..., Any], name: str) -> TypeAdapter[dict[str, Any]]:
-    try:
-        hints = get_type_hints(function, include_extras=True)
-    except NameError as error:
-        raise TypeError(f"task {name}: the annotation of an argument cannot be found: {error}") from None
+def _arguments_of(function: Callable[..., Any], hints: dict[str, Any], name: str) -> TypeAdapter[dict[str, Any]]:
     fields: dict[str, Any] = {}
     extra: Literal["forbid", "allow"] = "forbid"
     for parameter in inspect.signature(function).parameters.values():
@@ -217,15 +287,33 @@ def _arguments_of(function: Callable[..., Any], name: str) -> TypeAdapter[dict[s
         elif parameter.kind in {parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY}:
             raise TypeError(f"task {name}: arguments are passed by name, so {parameter} is not possible")
         elif parameter.name != CONTEXT_PARAMETER:
-            hint = hints.get(parameter.name, Any)
+            hint = hints[parameter.name]
             fields[parameter.name] = hint if parameter.default is parameter.empty else NotRequired[hint]
     make: Any = TypedDict  # a type checker wants its fields written out; these come from a signature
     shape = make(f"{name} arguments", fields)
-    shape.__pydantic_config__ = ConfigDict(extra=extra, arbitrary_types_allowed=False, ser_json_inf_nan="constants")
+    # Without numbers that are none: JSON has null in their place, which no float would take back.
+    shape.__pydantic_config__ = ConfigDict(
+        extra=extra, arbitrary_types_allowed=False, ser_json_inf_nan="constants", allow_inf_nan=False
+    )
     try:
         return TypeAdapter(shape)
     except (PydanticSchemaGenerationError, PydanticUserError) as error:
         raise TypeError(f"task {name}: an argument's type cannot be stored as JSON: {error.message}") from None
+
+
+def _hints_of(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    """What each parameter is annotated with, Any where it is not."""
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise TypeError(f"task {name}: the annotation of an argument cannot be found: {error}") from None
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.name != CONTEXT_PARAMETER]
+    return {p.name: Any if p.kind is p.VAR_KEYWORD else hints.get(p.name, Any) for p in parameters}
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    """The members of a union, or what is none by itself."""
+    return get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
 
 
 def _fields_of(template: str | None, function: Callable[..., Any], name: str) -> dict[str, Any]:
@@ -239,13 +327,18 @@ def _fields_of(template: str | None, function: Callable[..., Any], name: str) ->
 
 
 def _in_words(error: ValidationError) -> str:
-    parts = [f"argument '{'.'.join(str(step) for step in e['loc'])}': {e['msg']}" for e in error.errors()]
-    return "; ".join(parts)
+    return "; ".join(f"{_place(*e['loc'])}: {e['msg']}" for e in error.errors())
+
+
+def _place(name: int | str, *steps: int | str) -> str:
+    """An argument, and where in it: "argument 'rows' at args.rows[3].weight"."""
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step:.80}" for step in steps)
+    return f"argument '{name}'" + (f" at args.{name}{path}" if path else "")
 
 
 def encode_unregistered(args: Mapping[str, Any]) -> str:
     """Arguments for a task that this process does not know: only the storage rules are checked."""
-    return encode_args(dict(args) if isinstance(args, Mapping) else args)
+    return encode_args(args)
 
 
 def encode_backoff(backoff: Sequence[float] | None) -> str | None:

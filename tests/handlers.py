@@ -188,3 +188,8 @@ def secret(word: str, *, ctx: Context) -> str:
 @task(encrypted=True, isolation="process", max_retries=0)
 def secret_isolated(word: str) -> str:
     return word[::-1]
+
+
+@task
+def echo(value: Any) -> Any:
+    return value

@@ -240,3 +240,41 @@ def test_a_member_that_was_there_before_counts_too(queue: Queue, worker: Leases)
     assert go_on(queue) == []
     complete(worker, queue, claimed[old.id])
     assert go_on(queue) == [batch.id]
+
+
+@pytest.mark.parametrize("options", [{}, {"replace": True}, {"debounce": 9.0}, {"unique_while": "kept"}])
+def test_a_batch_whose_completion_job_cannot_be_queued_is_not_queued_at_all(queue: Queue, options: Any) -> None:
+    with queue.batch("night", "report", {"day": 1}, unique_key="night") as first:
+        first.enqueue_many("fetch", [{"page": n} for n in range(3)])
+    other: dict[str, Any] = {**options, "unique_key": "night"}
+    with (
+        pytest.raises(Refused, match=f"'night' of its completion job is held by job {first.id}"),
+        queue.batch("day", "report", **other) as second,
+    ):
+        second.enqueue_many("fetch", [{"page": n} for n in range(3)])
+    assert [queue.batch_of(job) for job in first.jobs] == [first.id] * 3
+    assert queries.counts(queue.database)[PENDING] == 3
+    assert args_of(queue, first.id) == '{"day":1}'
+
+
+def test_a_batch_whose_member_takes_the_key_of_its_completion_job_is_refused(queue: Queue) -> None:
+    with pytest.raises(Refused, match="completion job is held"), queue.batch("a", "report", unique_key="k") as batch:
+        batch.enqueue("fetch", unique_key="k")
+    with queue.batch("b", "report", unique_key="k") as batch:
+        batch.enqueue("fetch")
+    with pytest.raises(Refused, match="cannot be a member"):
+        queue.add_to_batch(batch.id, "fetch", unique_key="k")
+
+
+def test_a_job_is_not_replaced_by_one_that_would_wait_for_others(queue: Queue) -> None:
+    first = queue.enqueue("fetch")
+    held = queue.enqueue("report", {"day": 1}, unique_key="k")
+    options: Any = {"unique_key": "k", "replace": True, "depends_on": [first]}
+    with pytest.raises(Refused, match=f"job {held.id} has the unique key 'k' and does not wait for job {first.id}"):
+        queue.enqueue("report", {"day": 2}, **options)
+    assert args_of(queue, held.id) == '{"day":1}'
+    queue.operator().cancel([held.id])
+    waiting = queue.enqueue("report", {"day": 2}, **options)
+    again = queue.enqueue("report", {"day": 3}, **options)
+    assert (again.id, again.existing) == (waiting.id, True)
+    assert args_of(queue, waiting.id) == '{"day":3}'

@@ -64,7 +64,7 @@ def test_a_result_that_is_too_large_or_has_a_broken_str_does_not_refuse_the_fini
             raise RuntimeError
 
     assert "not_kept" in str(encode_result("x" * MAX_BYTES))
-    assert json.loads(str(encode_result([Broken(), nested(100)])))[0] == "<Broken>"
+    assert json.loads(str(encode_result([Broken(), nested(100)])))["instead"][0] == "<Broken>"
 
 
 def test_error_text_is_cut_in_the_middle_and_has_no_nul() -> None:

@@ -82,9 +82,12 @@ class Acting:
             self.desk.say(f"More than {MAX_JOBS:,} jobs fit: narrow the filter.", "bad")
             return
         offer = Offer(verb, found, list(found.frozen))
-        needs = str(len(offer.ids)) if len(offer.ids) > ASKS_TO_TYPE or verb.name == "delete" else None
+        every = chosen is None and wanted == Filter()
+        needs = str(len(offer.ids)) if every or len(offer.ids) > ASKS_TO_TYPE or verb.name == "delete" else None
         words = preview(verb.name, verb.label, found, now) + offer.how()
-        if chosen is None:
+        if every:
+            words += "<p><b>There is no filter: this is every job of every queue.</b></p>"
+        elif chosen is None:
             words += "<p class='muted'>Every job was looked at, also those that the table has not come to.</p>"
         self.sheet.open(words, verb.label, self._go(offer), offer.fields, needs, verb=verb.name)
 

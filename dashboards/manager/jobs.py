@@ -109,7 +109,7 @@ class Jobs:
         states = () if self.state.value == ANY else (JobState(self.state.value),)
         queue, task, group = (None if it.value == ANY else it.value for it in (self.queue, self.task, self.group))
         older, newer = AGES[self.age.value]
-        return Filter(states, queue, task, older, newer, self.text.value or None, self.error.value or None, group)
+        return Filter(states, queue, task, older, newer, said(self.text), said(self.error), group)
 
     def picked(self) -> list[JobView]:
         """The jobs that are ticked."""
@@ -234,6 +234,11 @@ class Jobs:
         names = ("state", "queue", "task", "age", None, None, "group", "order")  # what is searched may be a secret
         said = {name: field.value for name, field in zip(names, self._fields(), strict=True) if name is not None}
         self.address.write({**said, "job": str(self.one.chosen or "")})
+
+
+def said(field: Any) -> str | None:
+    """The text in a field; None where there is nothing but spaces."""
+    return field.value if field.value and field.value.strip() else None
 
 
 def _with(value: str, *others: str) -> list[str]:

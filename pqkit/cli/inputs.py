@@ -79,30 +79,50 @@ def arguments(pairs: list[str], text: str | None) -> dict[str, Any]:
             raise BadInput(f"--arg takes name=value, not {pair!r}")
         if name in found:
             raise BadInput(f"--arg {name} is given twice")
-        found[name] = _value(value)
+        found[name] = _value(value, name)
     return found
 
 
 def json_object(text: str, where: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{where} is not JSON: {error}") from None
+    value = _read(text, where)
     if not isinstance(value, dict):
         raise BadInput(f'{where} must be a JSON object such as {{"path": "a.png"}}')
     return value
 
 
-def _value(text: str) -> Any:
+def _value(text: str, name: str) -> Any:
+    """JSON where it parses, otherwise text; JSON that cannot be held, such as a huge number, is refused."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return json.loads(text, object_pairs_hook=_without_twins)
+    except json.JSONDecodeError:
         return text
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"--arg {name} cannot be read: {_why(error)}") from None
+
+
+def _read(text: str, where: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_without_twins)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{where} is not JSON that can be read: {_why(error)}") from None
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r:.80} is in one object twice")
+    return found
+
+
+def _why(error: Exception) -> str:
+    return "it is nested too deep" if isinstance(error, RecursionError) else str(error).partition(";")[0]
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without a preview and a question.")]
 Reason = Annotated[str | None, typer.Option(help="Why; goes on record with your name.", show_default=False)]
+All = Annotated[bool, typer.Option("--all", help="All jobs, in the place of a filter.")]
 Queue = Annotated[str | None, typer.Option(help="Only jobs of this queue.", show_default=False)]
 State = typer.Option(
     "--state", metavar="STATE", help=f"Only jobs in this state ({', '.join(JobState)}); repeatable.", show_default=False

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from pqkit import queries
 from pqkit.cli import output as out
-from pqkit.cli.inputs import AsJson, BadInput, Reason, Yes, arguments, make_filter, with_options
+from pqkit.cli.inputs import All, AsJson, BadInput, Reason, Yes, arguments, make_filter, with_options
 from pqkit.db import Database
 from pqkit.errors import NotFound
 from pqkit.payload import INT_MAX
@@ -105,6 +105,8 @@ def _show(detail: JobDetail, now: int) -> None:
     _section((">run", "outcome", "worker", "claimed", ">took", "~error"), runs)
     _section((">run", "at", "~log"), lines)
     _section(("at", "who", "did", "~why", "~detail"), actions)
+    refused = [(run, out.moment(at), worker, outcome) for at, run, worker, outcome in detail.refusals]
+    _section((">run", "refused at", "worker", "~its finish, refused because another had the job"), refused)
     if detail.attempts and detail.attempts[-1].error:
         out.say(f"error of run {detail.attempts[-1].attempt}:")
         out.show(out.whole(detail.attempts[-1].error))
@@ -126,13 +128,14 @@ def _facts(detail: JobDetail, now: int) -> list[tuple[str, object]]:
         ("priority", job.priority),
         ("args", job.args),
         ("created", f"{out.moment(job.created_at)} ({out.ago(job.created_at, now)})"),
-        ("retries", f"{min(job.retries, job.max_retries)} of {job.max_retries} used"),
+        ("retries", f"{job.retries} of {job.max_retries} used"),
         ("crashes", job.crashes or None),
         ("timeout", detail.timeout and out.span(detail.timeout)),
         ("unique key", detail.unique_key),
         ("assigned to", job.assigned_to),
         ("worker", job.worker),
         ("progress", progress),
+        ("cancel", "it came too late: the run ended by itself" if detail.late_cancel else None),
         ("result", detail.result),
         ("error", job.error),
     ]
@@ -156,6 +159,7 @@ class Chosen(NamedTuple):
 
     jobs: list[int]
     wanted: Filter
+    everything: bool
     limit: int | None
     reason: str | None
     yes: bool
@@ -169,12 +173,13 @@ def _choose(
     jobs: Annotated[
         list[int] | None, typer.Argument(max=INT_MAX, metavar="JOB", help="Job ids.", show_default=False)
     ] = None,
+    everything: All = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Change so many at most.", show_default=False)] = None,
     reason: Reason = None,
     yes: Yes = False,
     json: AsJson = False,
 ) -> Chosen:
-    return Chosen(jobs or [], wanted, limit, reason, yes, json)
+    return Chosen(jobs or [], wanted, everything, limit, reason, yes, json)
 
 
 @app.command()
@@ -252,11 +257,15 @@ def _check_lives(worker: str) -> None:
 def _act(verb: str, act: Callable[..., Done], chosen: Chosen) -> None:
     """Freeze the ids, show what they are, ask, do it, and report; exit code 1 when some jobs were refused."""
     queue = get_queue(create=False)
-    ids = _frozen(queue.database, chosen.jobs, chosen.wanted)[: chosen.limit]
+    if unfit := [state for state in chosen.wanted.states if state not in sources(verb)]:
+        raise BadInput(f"{verb.replace('_', ' ')} is for jobs that are {', '.join(sources(verb))}, not {unfit[0]}")
+    ids = _frozen(queue.database, chosen)[: chosen.limit]
     words = verb.replace("_", " ")
     if ids:
         preview = partial(_preview, database=queue.database, verb=verb, ids=ids)
         out.ask(f"{words} {out.many(len(ids))}?", yes=chosen.yes, preview=preview)
+    else:
+        typer.echo(f"pqkit: {queries.why_none(queue.database, chosen.wanted)}", err=True)
     done = act(queue.operator(), ids, reason=chosen.reason)
     if chosen.json:
         out.show_json(done._asdict())
@@ -266,13 +275,16 @@ def _act(verb: str, act: Callable[..., Done], chosen: Chosen) -> None:
         raise typer.Exit(1)
 
 
-def _frozen(database: Database, given: list[int], wanted: Filter) -> list[int]:
+def _frozen(database: Database, chosen: Chosen) -> list[int]:
     """The ids to act on, fixed before the question: those given, narrowed by the filter where there is one."""
-    if wanted == Filter():
-        if not given:
-            raise BadInput("name job ids, or say which by --state, --queue, --task, --text, --error or an age")
+    given, wanted = chosen.jobs, chosen.wanted
+    if given and chosen.everything:
+        raise BadInput("name job ids or say --all, not both")
+    if wanted == Filter() and given:
         return list(dict.fromkeys(given))
-    matching = queries.ids(database, wanted, EVERY)
+    if wanted == Filter() and not chosen.everything:
+        raise BadInput("name job ids, or say which by --state, --queue, --task, --text, --error or an age, or --all")
+    matching = queries.select_jobs(database, wanted, EVERY, everything=chosen.everything)
     return sorted(set(given).intersection(matching)) if given else matching
 
 

@@ -80,6 +80,7 @@ def _chosen(
     for state in states or ():
         if not state.final:
             raise BadInput(f"jobs that are {state} have not ended: only {', '.join(FINAL)} are pruned")
+    queries.Filter(queue=queue)  # raises BadFilter for a blank one
     if older_than is None:
         found = pruner.expired(Keeps(settings().keep_completed, settings().keep_dead), now)
     else:

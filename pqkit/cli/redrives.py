@@ -8,7 +8,7 @@ from rich.console import Console
 
 from pqkit import queries
 from pqkit.cli import output as out
-from pqkit.cli.inputs import AsJson, BadInput, Reason, Yes, make_filter, with_options
+from pqkit.cli.inputs import All, AsJson, BadInput, Reason, Yes, make_filter, with_options
 from pqkit.payload import INT_MAX
 from pqkit.queries import Filter, RedriveView, Survey
 from pqkit.queue import get_queue
@@ -23,6 +23,7 @@ Number = Annotated[int, typer.Argument(max=INT_MAX, metavar="REDRIVE", help="Its
 def start(
     wanted: Filter,
     *,
+    everything: All = False,
     canary: Annotated[int, typer.Option(min=1, help="Jobs that go first.")] = CANARY,
     most: Annotated[int, typer.Option(min=1, help="Jobs in one step at most.")] = MOST_AT_ONCE,
     tolerance: Annotated[float, typer.Option(min=0, max=1, help="Share that may fail again.")] = TOLERANCE,
@@ -30,16 +31,18 @@ def start(
     yes: Yes = False,
 ) -> None:
     """Resubmit all ended jobs that fit: a few first, then more each time, until too many fail again."""
-    if wanted == Filter():
-        raise BadInput("say which jobs by --state, --queue, --task, --text, --error or an age")
+    if wanted == Filter() and not everything:
+        raise BadInput("say which jobs by --state, --queue, --task, --text, --error or an age, or --all")
     queue = get_queue(create=False)
-    found = queries.survey(queue.database, queries.ids(queue.database, wanted, MAX_JOBS + 1))
+    chosen = queries.select_jobs(queue.database, wanted, MAX_JOBS + 1, everything=everything)
+    found = queries.survey(queue.database, chosen)
     if not found.frozen:
         out.say("no job fits")
+        typer.echo(f"pqkit: {queries.why_none(queue.database, wanted)}", err=True)
         return
     out.ask(f"redrive {out.many(len(found.frozen))}?", yes=yes, preview=partial(_preview, found=found))
     number = queue.redrives().start(
-        found.frozen, reason=reason, canary=canary, most=most, tolerance=tolerance, wanted=_words(wanted)
+        found.frozen, reason=reason, canary=canary, most=most, tolerance=tolerance, wanted=_words(wanted) or "all"
     )
     out.say(f"redrive {number} has begun: pqkit redrives show {number}")
 

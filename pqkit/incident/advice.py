@@ -34,8 +34,8 @@ def _again(group: Group) -> Iterator[str]:
     elif group.waiting:
         # The longest part of the pattern that stands in every error of the group.
         part = max(group.pattern.split("…"), key=len).strip()
-        wanted = f"--task {shlex.quote(group.task)} --error {shlex.quote(part)}"
-        yield f"pqkit jobs resubmit --state unprocessable {wanted} --reason 'the cause is mended'"
+        wanted = f"--task {shlex.quote(group.task)}" + (f" --error {shlex.quote(part)}" if part else "")
+        yield f"pqkit redrives start --state unprocessable {wanted} --reason 'the cause is mended'"
 
 
 def _moment(at: int | None) -> str:

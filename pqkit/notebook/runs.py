@@ -5,8 +5,10 @@ import os
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from socket import gethostname
 from typing import Any, Literal
 
+from pqkit.db.clock import process_start
 from pqkit.errors import NotFound
 from pqkit.files import read_regular, replace_whole
 from pqkit.redact import redact
@@ -20,8 +22,9 @@ Verdict = Literal["running", "passed", "failed", "stopped"]
 class Run:
     """One run of a notebook; times in microseconds UTC. ``cell`` is the last that began, ``error`` one line.
 
-    ``job`` is (id, attempt) where a worker ran it. A run whose process was killed stays ``running``. Secrets are in
-    none of it; ``secret`` where they are in the report, which is for who has the right ``read_secrets``.
+    ``job`` is (id, attempt) where a worker ran it. A run whose process is gone without a word is read as ``stopped``;
+    ``born`` tells the process from a later one with its pid. Secrets are in none of it; ``secret`` where they are in
+    the report, which is for who has the right ``read_secrets``.
     """
 
     notebook: str
@@ -36,6 +39,16 @@ class Run:
     cell: str = ""
     error: str | None = None
     recorded: dict[str, Any] = field(default_factory=dict)
+    host: str | None = field(default_factory=gethostname)
+    born: int | None = field(default_factory=lambda: process_start(os.getpid()))
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was running in a process of this host that is not there any more."""
+        if self.verdict != "running" or self.host not in {None, gethostname()}:
+            return False
+        there = process_start(self.pid)
+        return there is None or (self.born is not None and there != self.born)
 
     def end(self, verdict: Verdict, error: str | None = None) -> None:
         """It is over now; the error is where the last cell was."""
@@ -60,9 +73,19 @@ def read(folder: Path) -> Run:
         found = json.loads(read_regular(folder / RECORD))
         job = found.pop("job")
         found.setdefault("secret", found["notebook"].startswith("job-"))  # earlier releases decrypted in those
-        return Run(**found, job=tuple(job) if job else None)
+        found = {"host": None, "born": None, **found}
+        run = Run(**found, job=tuple(job) if job else None)
+        return _as_it_is(run, folder)
     except (OSError, ValueError, KeyError, TypeError):
         raise NotFound(f"there is no run in {folder}") from None
+
+
+def _as_it_is(run: Run, folder: Path) -> Run:
+    """A run that nobody goes on with is over, since its record was last written."""
+    if run.is_gone:
+        run.verdict, run.error = "stopped", "its process is gone"
+        run.ended_at = (folder / RECORD).stat().st_mtime_ns // 1000
+    return run
 
 
 def past(limit: int = 50) -> list[tuple[str, Run]]:

@@ -16,6 +16,7 @@ from pqkit.queries.meter import Metered, metered
 from pqkit.queries.redrives import RedrivenJob, RedriveView, redrive, redriven, redrives
 from pqkit.queries.schedules import SlotView, coming, schedule, schedules, slots
 from pqkit.queries.search import AMONG, Matching, Searched, search
+from pqkit.queries.selection import select_jobs, why_none
 from pqkit.queries.series import Flow, Level, Span, flow, levels
 from pqkit.queries.since import Since, latest, pruned, since
 from pqkit.queries.standing import Standing, count_now, standing
@@ -140,6 +141,7 @@ __all__ = [
     "schedule",
     "schedules",
     "search",
+    "select_jobs",
     "since",
     "slots",
     "standing",
@@ -152,5 +154,6 @@ __all__ = [
     "unserved",
     "users",
     "waits",
+    "why_none",
     "workers",
 ]

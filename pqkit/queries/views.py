@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Executable, Table, and_, func, select
 
 from pqkit import cipher
 from pqkit.db import Database
@@ -16,6 +16,7 @@ from pqkit.states import NEVER, JobState
 
 ATTEMPT, WORKER = table("attempt"), table("worker")
 ACTION, PROGRESS, LOG = table("action"), table("progress"), table("job_log")
+REFUSAL = table("refusal")
 SHORT_ERROR, READ_ERROR = 200, 1_000
 CHUNK = 500  # bound parameters in one statement
 
@@ -83,6 +84,15 @@ class ActionView(NamedTuple):
     detail: str
 
 
+class RefusedFinish(NamedTuple):
+    """A finish that came after its worker had lost the job, and that changed nothing."""
+
+    at: int
+    attempt: int
+    worker: str | None
+    outcome: str
+
+
 class JobDetail(NamedTuple):
     """Everything about one job, oldest first. ``result`` and ``backoff`` are JSON, ``timeout`` is in seconds."""
 
@@ -95,6 +105,15 @@ class JobDetail(NamedTuple):
     attempts: list[AttemptView]
     lines: list[LineView]
     actions: list[ActionView]
+    refusals: list[RefusedFinish]
+
+    @property
+    def late_cancel(self) -> bool:
+        """Whether its last run was asked to cancel and ended by itself before it heard of it."""
+        if not self.job.state.final or self.job.state is JobState.CANCELED or not self.attempts:
+            return False
+        began, ended = self.attempts[-1].claimed_at, self.attempts[-1].ended_at
+        return any(act.verb == "cancel" and began <= act.at <= ended for act in self.actions)
 
 
 class Told(NamedTuple):
@@ -210,9 +229,10 @@ def job(database: Database, job_id: int, *, decrypt: bool = False, told: Told = 
             [_attempt(run, said) for run in connection.execute(_attempts(job_id))],
             [
                 LineView._make((*line[:-1], said(line[-1])))
-                for line in connection.execute(_about(LOG, LineView._fields, job_id))
+                for line in connection.execute(_about(LOG, LineView._fields, job_id, LOG.c.at))
             ],
             [_action(row, told) for row in connection.execute(_about(ACTION, ActionView._fields, job_id))],
+            [RefusedFinish._make(row) for row in connection.execute(_refusals(job_id))],
         )
 
 
@@ -245,14 +265,23 @@ def view_statement(job_ids: Sequence[int]) -> Executable:
     return select(*columns).select_from(source).where(job_state.c.id.in_(job_ids))
 
 
-def _about(about: Table, columns: Sequence[str], job_id: int) -> Executable:
-    return select(*(about.c[name] for name in columns)).where(about.c.job_id == job_id).order_by(*about.primary_key)
+def _about(about: Table, columns: Sequence[str], job_id: int, *order: ColumnElement[int]) -> Executable:
+    asked = select(*(about.c[name] for name in columns)).where(about.c.job_id == job_id)
+    return asked.order_by(*order, *about.primary_key)
+
+
+def _refusals(job_id: int) -> Executable:
+    source = REFUSAL.outerjoin(WORKER, WORKER.c.id == REFUSAL.c.worker_id)
+    columns = (REFUSAL.c.at, REFUSAL.c.attempt, WORKER.c.name, REFUSAL.c.outcome)
+    return select(*columns).select_from(source).where(REFUSAL.c.job_id == job_id).order_by(REFUSAL.c.id)
 
 
 def _view(row: tuple[object, ...], key: Key, told: Told) -> JobView:
     view = JobView._make((*row, key))
     if view.due_at == NEVER:  # it waits for other jobs
         view = view._replace(due_at=None)
+    # The last failure, for which no retry was left, is counted as well.
+    view = view._replace(retries=min(view.retries, view.max_retries))
     return view._replace(state=JobState(view.state), error=_short(view.error, told), args=told.json(view.args))
 
 

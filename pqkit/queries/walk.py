@@ -7,6 +7,7 @@ ended, for another to go on from there.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count as count_from
+from math import inf
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, Table, Text, cast, desc, exists, func, literal, select, tuple_
@@ -14,12 +15,18 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from pqkit import cipher
 from pqkit.columns import compact
+from pqkit.errors import PqkitError
 from pqkit.fingerprint import GAP, fits
 from pqkit.models import table
 from pqkit.redact import STARS, redact, shows
 from pqkit.states import JobState, Place
 
 JOB, READY, DELAYED, LEASE, CLOSED = (table(name) for name in ("job", "ready", "delayed", "lease", "closed"))
+
+
+class BadFilter(PqkitError, ValueError):
+    """A filter that says nothing, or that no job can fit."""
+
 
 CHUNK = 500  # bound parameters in one statement
 MOST_CHUNKS = 4
@@ -31,7 +38,8 @@ class Filter:
     """Which jobs. Ages are seconds since the job was created; ``text`` is looked for in the stored arguments, ``error``
     in the last error, both as they are, in any case of ASCII letters; ``group`` is a pattern of errors.
 
-    What is encrypted is not searched, nor are secrets: what a console hides, nobody can guess.
+    What is encrypted is not searched, nor are secrets: what a console hides, nobody can guess. Raises BadFilter for a
+    blank text, which would fit every job, for an unknown state, and for an age that is none.
     """
 
     states: tuple[JobState, ...] = ()
@@ -43,10 +51,28 @@ class Filter:
     error: str | None = None
     group: str | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("queue", "task", "text", "error", "group"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, str) and value.strip()):
+                raise BadFilter(f"the filter {name} is blank, and a blank one is no filter: leave it out")
+        for name in ("older_than", "newer_than"):
+            age = getattr(self, name)
+            if age is not None and (type(age) not in {int, float} or not 0 <= age < inf):
+                raise BadFilter(f"the filter {name} must be seconds, 0 or more, not {age!r}")
+        _check_states(self.states)
+
     @property
     def by_words(self) -> bool:
         """Whether texts are searched: which of them fit is known when they are seen without their secrets."""
         return (self.text, self.error, self.group) != (None, None, None)
+
+
+def _check_states(states: object) -> None:
+    given = list(states) if isinstance(states, (list, tuple, set, frozenset)) else [None]
+    strange = [state for state in given if state not in set(JobState)]
+    if strange:
+        raise BadFilter(f"the filter states takes a sequence of {', '.join(JobState)}, not {states!r:.80}")
 
 
 ALL = Filter()

@@ -10,6 +10,7 @@ from pqkit.db import Database, Durability, connect, forks
 from pqkit.db.own_tables import guard_own_tables
 from pqkit.db.schema import check, ensure
 from pqkit.errors import NotFound
+from pqkit.payload import PayloadError
 from pqkit.queue.batch import Batch, add_member, batch_of
 from pqkit.queue.group import AsyncCommit, GroupCommit
 from pqkit.queue.insert import Call, Inserted, Inserter
@@ -25,7 +26,7 @@ from pqkit.queue.upkeep import Upkeep
 from pqkit.settings import settings
 from pqkit.sql import compiled as sql
 from pqkit.states import JobState
-from pqkit.tasks import Task
+from pqkit.tasks import ArgumentError, Task
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -136,15 +137,25 @@ class Queue:
         /,
         **options: Unpack[Options],
     ) -> list[int]:
-        """Queue many calls of one task, all or none, and return their job ids in order. No ``unique_key`` here."""
+        """Queue many calls of one task, all or none, and return their job ids in order. No ``unique_key`` here.
+
+        Raises as ``enqueue``; the error names the call that is wrong: calls[3].
+        """
         if options.get("unique_key") is not None:
             raise TypeError("unique_key holds for one job: enqueue such jobs one at a time")
-        order = make_order(task, now=self.database.now(), **options)
+        order, all_calls = make_order(task, now=self.database.now(), **options), list(calls)
+        try:
+            return self._enqueue_many(order, all_calls)
+        except (ArgumentError, PayloadError):
+            order.check_each(all_calls)  # names the one that is wrong
+            raise
+
+    def _enqueue_many(self, order: Order, calls: list[dict[str, Any]]) -> list[int]:
         if order.keyed_by_arguments:
             made = [order.call(args) for args in calls]
             with self.database.write() as tx:
                 return [each.id for each in self._inserter.insert_all(tx, made)] if made else []
-        texts = self.database.each(order.encode, list(calls))
+        texts = self.database.each(order.encode, calls)
         with self.database.write() as tx:
             return self._inserter.insert_many(tx, order, texts)
 
@@ -156,7 +167,13 @@ class Queue:
         The same request under the same name queues nothing for a day. Raises Refused for another one.
         """
         check_name("an idempotency key", key)
-        return insert_named(self.database, self._inserter, key, [self._order(task, args, options) for args in calls])
+        all_calls = list(calls)
+        try:
+            made = [self._order(task, args, options) for args in all_calls]
+        except (ArgumentError, PayloadError):
+            make_order(task, now=0, **options).check_each(all_calls)
+            raise
+        return insert_named(self.database, self._inserter, key, made)
 
     @contextmanager
     def batch(

@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Unpack
 
 from pqkit.db import Database
+from pqkit.errors import Refused
+from pqkit.payload import PayloadError
 from pqkit.queue.dependents import hold_open
 from pqkit.queue.insert import Call, Inserter
+from pqkit.queue.order import make_order
 from pqkit.sql import compiled as sql
-from pqkit.tasks import Task
+from pqkit.tasks import ArgumentError, Task
 
 if TYPE_CHECKING:
     from pqkit.queue import Options
@@ -35,7 +38,12 @@ class Batch:
         self, task: Task[..., Any] | str, calls: Iterable[dict[str, Any]], /, **options: "Unpack[Options]"
     ) -> None:
         """Add a member for each of the calls."""
-        self._calls += [self._make(task, args, options) for args in calls]
+        all_calls = list(calls)
+        try:
+            self._calls += [self._make(task, args, options) for args in all_calls]
+        except (ArgumentError, PayloadError):
+            make_order(task, now=0, **options).check_each(all_calls)
+            raise
 
     def commit(self, database: Database, inserter: Inserter) -> None:
         """Queue all of it, or nothing."""
@@ -52,6 +60,8 @@ def add_member(database: Database, inserter: Inserter, batch: int, call: Call) -
     with database.write() as tx:
         passed = hold_open(tx, batch).passed
         job = inserter.insert(tx, *call)
+        if job.id == batch:
+            raise Refused(f"job {batch} has this unique key and completes the batch: it cannot be a member of it")
         tx.run_many(sql.INSERT_DEPENDENCY, [(batch, job.id)])
         if job.id <= passed:  # it was there before, for its unique key was taken
             tx.run(sql.SET_PASSED, job.id - 1, batch)

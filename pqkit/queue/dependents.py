@@ -12,6 +12,8 @@ from pqkit.errors import Refused
 from pqkit.queue.order import BadOrder, Order
 from pqkit.sql import compiled as sql
 
+MOST_DEPENDENCIES = 1_000_000
+
 
 class Dependent(NamedTuple):
     """A job that waits for others, as ``DependentRow`` explains it."""
@@ -41,3 +43,19 @@ def hold_open(tx: Transaction, batch: int) -> Dependent:
     if row is None or Dependent._make(row).batch is None:
         raise Refused(f"batch {batch} is over, or there is none")
     return Dependent._make(row)
+
+
+def refuse_lost_wait(tx: Transaction, order: Order, holder: int) -> None:
+    """Raise Refused where the job that has the order's key would not do what the order waits for: complete that batch,
+    or be replaced and still wait for the same jobs."""
+    ties = order.ties
+    if ties.batch is not None:
+        raise Refused(
+            f"batch {ties.batch} is not queued: the unique key {order.unique_key!r} of its completion job is held by "
+            f"job {holder}, and its members would have none"
+        )
+    if ties.replaces and ties.depends_on:
+        waits = {row[0] for row in tx.rows(sql.NEXT_DEPENDENCIES, holder, 0, MOST_DEPENDENCIES)}
+        lost = [job for job in ties.depends_on if job not in waits]
+        if lost:
+            raise Refused(f"job {holder} has the unique key {order.unique_key!r} and does not wait for job {lost[0]}")

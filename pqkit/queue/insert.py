@@ -49,6 +49,7 @@ class Inserter:
         while True:
             holder = None if order.unique_key is None else taken.holder(tx, order, text)
             if holder is not None:
+                dependents.refuse_lost_wait(tx, order, holder)
                 return Inserted(holder, existing=True)
             now = self._database.now()
             job_id: int = tx.row(sql.INSERT_JOB, *order.row(text, now, policy))[0]

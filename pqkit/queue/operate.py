@@ -2,10 +2,11 @@
 
 import getpass
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
+from operator import index
 from typing import Any, NamedTuple, Unpack
 
 from pqkit import cipher
@@ -15,7 +16,7 @@ from pqkit.limits import QueueOptions, QueueSettings
 from pqkit.queue import moves
 from pqkit.queue.insert import Inserted, Inserter
 from pqkit.queue.moves import Moved, Standing
-from pqkit.queue.order import check_name, check_priority, make_order, order_like
+from pqkit.queue.order import BadOrder, check_name, check_priority, make_order, order_like
 from pqkit.queue.sealing import seal_actions
 from pqkit.redact import restored
 from pqkit.sql import compiled as sql
@@ -215,7 +216,7 @@ class Operator:
 
     def _apply(self, deed: Deed, job_ids: Iterable[int], step: Step) -> Done:
         done = Done([], {})
-        for batch in _batches(dict.fromkeys(job_ids)):
+        for batch in _batches(dict.fromkeys(_checked(job_ids))):
             with self.writing(deed.verb) as tx:
                 now = self.database.now()
                 for job_id in sorted(batch):  # whoever else locks some of them does it in the same order
@@ -231,7 +232,8 @@ class Operator:
         if job is None:
             return "there is no such job"
         if not allows(job.state, deed.verb):
-            return f"it is {job.state}, so it cannot be {PAST[deed.verb]}"
+            late = ": the cancel came too late" if deed.verb == "cancel" and job.state.final else ""
+            return f"it is {job.state}, so it cannot be {PAST[deed.verb]}{late}"
         try:
             problem = step(tx, job, now)
         except Moved:
@@ -261,6 +263,17 @@ class Operator:
 
     def _note(self, what: str, reason: str | None) -> str:
         return f"{what} by {self.who}" + (f": {reason}" if reason else "")
+
+
+def _checked(job_ids: Iterable[int]) -> list[int]:
+    """Raises BadOrder for what is no list of ids, before anything is done: a text would be read as its digits."""
+    if isinstance(job_ids, (str, bytes, Mapping)) or not isinstance(job_ids, Iterable):
+        raise BadOrder(f"job ids must be a sequence of whole numbers, not {job_ids!r:.80}")
+    ids = list(job_ids)
+    for job_id in ids:
+        if isinstance(job_id, bool) or not hasattr(job_id, "__index__"):
+            raise BadOrder(f"a job id must be a whole number, not {job_id!r:.80}")
+    return [index(job_id) for job_id in ids]
 
 
 def _batches(job_ids: Iterable[int]) -> Iterator[Sequence[int]]:

@@ -1,15 +1,16 @@
 """What a producer asks for, checked and brought into the columns of ``job``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
 from pqkit import cipher
 from pqkit.errors import PqkitError
-from pqkit.retry import DEFAULT_MAX_RETRIES, check_delay, check_policy
+from pqkit.payload import INT_MAX, PayloadError
+from pqkit.retry import DEFAULT_MAX_RETRIES, check_delay, check_policy, check_timeout, shown
 from pqkit.settings import settings
 from pqkit.states import NEVER, JobState
-from pqkit.tasks import Policy, Task, encode_backoff, encode_unregistered, find
+from pqkit.tasks import ArgumentError, Policy, Task, encode_backoff, encode_unregistered, find
 
 IfFailed = Literal["hold", "continue", "cancel"]
 UniqueWhile = Literal["unfinished", "waiting", "kept"]
@@ -98,6 +99,14 @@ class Order(NamedTuple):
             order = self._replace(limit_key=check_name("limit_key", key))
         return order, cipher.close_json(text) if self.encrypted else text
 
+    def check_each(self, calls: Sequence[Any]) -> None:
+        """Raise the error of the first of these arguments that cannot be queued, with its place before it."""
+        for place, args in enumerate(calls):
+            try:
+                self.call(args)
+            except (ArgumentError, PayloadError) as error:
+                raise type(error)(f"calls[{place}]: {error}") from None
+
     @property
     def _check(self) -> Callable[[dict[str, Any]], str]:
         return encode_unregistered if self.declared is None else self.declared.encode
@@ -152,8 +161,8 @@ def make_order(
     backoff = policy.backoff if backoff is None else backoff
     check_policy(max_retries, backoff)
     timeout = policy.timeout if timeout is None else timeout
-    if timeout is not None and not (isinstance(timeout, (int, float)) and timeout > 0):
-        raise BadOrder(f"timeout must be more than 0 seconds, not {timeout!r}")
+    if timeout is not None:
+        check_timeout(timeout)
     check_priority(priority)
     if unique_key is not None:
         check_name("unique_key", unique_key)
@@ -168,7 +177,7 @@ def make_order(
         check_name("task", name),
         declared,
         check_name("queue", policy.queue if queue is None else queue),
-        int(priority),
+        priority,
         max_retries,
         encode_backoff(backoff),
         timeout,
@@ -192,12 +201,22 @@ def _ties(
     if replace and unique_while == "kept":
         raise BadOrder("a job that keeps its key is not replaced")
     return Ties(
-        tuple(sorted({int(getattr(job, "id", job)) for job in depends_on})),
+        _awaited(depends_on),
         if_failed,
         None,
         "waiting" if replace else unique_while,
         replace,
     )
+
+
+def _awaited(jobs: Sequence[Any]) -> tuple[int, ...]:
+    if isinstance(jobs, (str, bytes)) or not isinstance(jobs, Iterable):
+        raise BadOrder(f"depends_on must be a list of jobs or their ids, not {shown(jobs)}")
+    ids = [getattr(job, "id", job) for job in jobs]
+    for job_id in ids:
+        if type(job_id) is not int or not 0 < job_id <= INT_MAX:
+            raise BadOrder(f"depends_on must be a list of jobs or their ids, and {shown(job_id)} is none")
+    return tuple(sorted(set(ids)))
 
 
 def _encrypted(policy: Policy) -> bool:
@@ -216,13 +235,13 @@ def order_like(asked: Sequence[Any]) -> Order:
 
 
 def check_priority(priority: int) -> None:
-    if not isinstance(priority, int) or priority not in PRIORITIES:
-        raise BadOrder(f"priority must be {PRIORITIES.start} to {PRIORITIES.stop - 1}, not {priority!r}")
+    if type(priority) is not int or priority not in PRIORITIES:
+        raise BadOrder(f"priority must be {PRIORITIES.start} to {PRIORITIES.stop - 1}, not {shown(priority)}")
 
 
 def check_name(what: str, name: str) -> str:
     if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
-        raise BadOrder(f"{what} must be 1 to {MAX_NAME} printable characters without spaces around, not {name!r}")
+        raise BadOrder(f"{what} must be 1 to {MAX_NAME} printable characters without spaces around, not {shown(name)}")
     return name
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypedDict, Unpack
 from pqkit import cipher
 from pqkit.db import Transaction
 from pqkit.errors import NotFound, Refused
+from pqkit.payload import encode_args
 from pqkit.queue.operate import Deed, Operator
 from pqkit.queue.order import check_name, make_order
 from pqkit.queue.ticks import Ticker, skip, update
@@ -130,6 +131,8 @@ class Schedules:
         Slots still to come are left to the schedule. Killed halfway, it goes on where it stopped when it is called
         again.
         """
+        if not start < end:
+            raise BadSchedule("a backfill ends after it begins: nothing is between these moments")
         with self._operator.writing("backfill_schedule") as tx:
             schedule = _named(tx, name)
         end = min(end, self._database.now())
@@ -220,7 +223,7 @@ def _asked(schedule: Schedule, said: dict[str, Any], now: int) -> Schedule:
     new = schedule._replace(task=order.task, **job)
     if "args" in said or "task" in said:
         args = said["args"] if "args" in said else json.loads(cipher.reveal(schedule.args))
-        new = new._replace(args=json.dumps(args, ensure_ascii=False))
+        new = new._replace(args=encode_args(args))
         order.call(json.loads(new.args_at(now)))
     return new._replace(args=cipher.close_json(new.args)) if order.encrypted and not cipher.is_sealed(new.args) else new
 

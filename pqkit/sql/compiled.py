@@ -9,9 +9,9 @@ INSERT_JOB = Statement(
     ),
     Text(
         "INSERT INTO job (queue, task, args, priority, max_retries, backoff, timeout, unique_key, limit_key, "
-        'created_at) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", CAST(%s AS JSONB), '
-        '%s::INTEGER, %s::INTEGER, %s::VARCHAR COLLATE "C", %s, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE '
-        '"C", %s::BIGINT) RETURNING job.id',
+        'created_at) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", CAST(%s AS JSON), %s::INTEGER, '
+        '%s::INTEGER, %s::VARCHAR COLLATE "C", %s, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", '
+        "%s::BIGINT) RETURNING job.id",
     ),
 )
 
@@ -23,14 +23,14 @@ INSERT_JOB_WITH_ID = Statement(
     Text(
         "INSERT INTO job (id, queue, task, args, priority, max_retries, backoff, timeout, unique_key, "
         'limit_key, created_at) VALUES (%s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", CAST(%s '
-        'AS JSONB), %s::INTEGER, %s::INTEGER, %s::VARCHAR COLLATE "C", %s, %s::VARCHAR COLLATE "C", '
+        'AS JSON), %s::INTEGER, %s::INTEGER, %s::VARCHAR COLLATE "C", %s, %s::VARCHAR COLLATE "C", '
         '%s::VARCHAR COLLATE "C", %s::BIGINT)',
     ),
     Text(
         "INSERT INTO job (id, queue, task, args, priority, max_retries, backoff, timeout, unique_key, "
         "limit_key, created_at) SELECT rows.id, rows.queue, rows.task, rows.args, rows.priority, "
         "rows.max_retries, rows.backoff, rows.timeout, rows.unique_key, rows.limit_key, rows.created_at FROM "
-        'unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::JSONB[], %s::INTEGER[], '
+        'unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::JSON[], %s::INTEGER[], '
         '%s::INTEGER[], %s::TEXT[] COLLATE "C", %s::FLOAT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", '
         "%s::BIGINT[]) AS rows(id, queue, task, args, priority, max_retries, backoff, timeout, unique_key, "
         "limit_key, created_at)",
@@ -131,7 +131,7 @@ SET_ARGS = Statement(
         "UPDATE job SET args=? WHERE job.id = ?",
     ),
     Text(
-        "UPDATE job SET args=CAST(%s AS JSONB) WHERE job.id = %s::BIGINT",
+        "UPDATE job SET args=CAST(%s AS JSON) WHERE job.id = %s::BIGINT",
     ),
 )
 
@@ -1048,13 +1048,13 @@ INSERT_CLOSED = Statement(
     Text(
         "INSERT INTO closed (job_id, state, finished_at, attempt, retries, crashes, result, error) VALUES "
         '(%s::BIGINT, %s::VARCHAR COLLATE "C", %s::BIGINT, %s::INTEGER, %s::INTEGER, %s::INTEGER, CAST(%s AS '
-        'JSONB), %s::VARCHAR COLLATE "C")',
+        'JSON), %s::VARCHAR COLLATE "C")',
     ),
     Text(
         "INSERT INTO closed (job_id, state, finished_at, attempt, retries, crashes, result, error) SELECT "
         "rows.job_id, rows.state, rows.finished_at, rows.attempt, rows.retries, rows.crashes, rows.result, "
         'rows.error FROM unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", %s::BIGINT[], %s::INTEGER[], '
-        '%s::INTEGER[], %s::INTEGER[], %s::JSONB[], %s::TEXT[] COLLATE "C") AS rows(job_id, state, '
+        '%s::INTEGER[], %s::INTEGER[], %s::JSON[], %s::TEXT[] COLLATE "C") AS rows(job_id, state, '
         "finished_at, attempt, retries, crashes, result, error)",
     ),
 )
@@ -1985,12 +1985,12 @@ LINES_OF = Statement(
     Text(
         "SELECT job_log.id, job_log.job_id, job_log.attempt, job_log.at, job_log.line FROM job_log WHERE "
         "job_log.job_id IN (SELECT listed.value FROM json_each(?) AS listed) ORDER BY job_log.job_id, "
-        "job_log.id",
+        "job_log.at, job_log.id",
     ),
     Text(
         "SELECT job_log.id, job_log.job_id, job_log.attempt, job_log.at, job_log.line FROM job_log WHERE "
         "job_log.job_id = ANY (array((SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS "
-        "BIGINT) AS json_array_elements_text_1))) ORDER BY job_log.job_id, job_log.id",
+        "BIGINT) AS json_array_elements_text_1))) ORDER BY job_log.job_id, job_log.at, job_log.id",
     ),
 )
 
@@ -3179,7 +3179,7 @@ AGENDA = Statement(
 PLACE_JOB = Text(
     "WITH made AS (INSERT INTO job (queue, task, args, priority, max_retries, backoff, timeout, "
     'unique_key, limit_key, created_at) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", CAST(%s '
-    'AS JSONB), %s::INTEGER, %s::INTEGER, %s::VARCHAR COLLATE "C", %s, %s::VARCHAR COLLATE "C", '
+    'AS JSON), %s::INTEGER, %s::INTEGER, %s::VARCHAR COLLATE "C", %s, %s::VARCHAR COLLATE "C", '
     '%s::VARCHAR COLLATE "C", %s::BIGINT) RETURNING job.id, job.queue, job.priority, job.created_at) '
     "INSERT INTO ready (queue, priority, job_id, attempt, retries, crashes, suspect, since) SELECT "
     "made.queue, made.priority, made.id, 0, 0, 0, 0, made.created_at FROM made RETURNING ready.job_id",

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
 from pqkit.payload import INT_MAX, clean_text
 from pqkit.queue.order import MAX_NAME
@@ -30,6 +30,8 @@ JobId = Annotated[int, Field(ge=1, le=INT_MAX, examples=[7])]
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_storable)]
 Words = Annotated[str, Field(max_length=16_000), AfterValidator(_storable)]
 Seconds = Annotated[float, Field(ge=0, le=100 * 365 * 86_400, allow_inf_nan=False)]
+Delay = Annotated[Seconds, Strict()]
+"""Seconds in a body, where a number is a number and ``true`` is none."""
 Reason = Annotated[
     str | None,
     Field(max_length=1_000, description="Why; goes on record."),

@@ -1,10 +1,10 @@
 """Jobs: what is asked, and everything that is known of one."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, Strict
 
-from pqkit.api.shapes.base import JobId, Moment, Name, Seconds, Shape, Stored
+from pqkit.api.shapes.base import Delay, JobId, Moment, Name, Shape, Stored
 from pqkit.queue.order import PRIORITIES, IfFailed, UniqueWhile
 from pqkit.states import JobState
 
@@ -13,15 +13,19 @@ class Policy(Shape):
     """What an enqueue may say beside task and arguments; what it leaves out, the task's declaration says."""
 
     queue: Name | None = Field(None, examples=["images"])
-    priority: int = Field(0, ge=PRIORITIES.start, le=PRIORITIES.stop - 1, description="A lower one goes first.")
-    delay: Seconds | None = Field(None, description="Due in so many seconds.")
+    priority: int = Field(
+        0, ge=PRIORITIES.start, le=PRIORITIES.stop - 1, strict=True, description="A lower one goes first."
+    )
+    delay: Delay | None = Field(None, description="Due in so many seconds.")
     run_at: AwareDatetime | None = Field(None, description="Due then; give this or `delay`.")
-    max_retries: int | None = Field(None, ge=0, le=1_000)
-    backoff: list[Seconds] | None = Field(None, min_length=1, max_length=100, description="Before each retry.")
-    timeout: float | None = Field(None, gt=0, le=100 * 365 * 86_400, allow_inf_nan=False)
+    max_retries: int | None = Field(None, ge=0, le=1_000, strict=True)
+    backoff: list[Delay] | None = Field(None, min_length=1, max_length=100, description="Before each retry.")
+    timeout: float | None = Field(None, gt=0, le=100 * 365 * 86_400, allow_inf_nan=False, strict=True)
 
     limit_key: Name | None = Field(None, description="Of jobs with the same one, so many run as the queue allows.")
-    depends_on: list[JobId] = Field([], max_length=1_000, description="Jobs that must have ended first.")
+    depends_on: list[Annotated[JobId, Strict()]] = Field(
+        [], max_length=1_000, description="Jobs that must have ended first."
+    )
     if_failed: IfFailed = Field("hold", description="What becomes of it where one of them has not completed.")
 
     def options(self) -> dict[str, Any]:
@@ -36,8 +40,8 @@ class NewJob(Policy):
     args: dict[str, Any] = Field({}, examples=[{"path": "a.png", "width": 200}])
     unique_key: Name | None = Field(None, description="At most one job of the queue has it.")
     unique_while: UniqueWhile = Field("unfinished", description="How long the job has its key.")
-    replace: bool = Field(False, description="A waiting job with the key gets these arguments.")
-    debounce: Seconds | None = Field(None, description="So it does, and is due so many seconds after the last call.")
+    replace: bool = Field(False, strict=True, description="A waiting job with the key gets these arguments.")
+    debounce: Delay | None = Field(None, description="So it does, and is due so many seconds after the last call.")
 
 
 class NewJobs(Policy):
@@ -122,6 +126,15 @@ class ActionOut(BaseModel):
     detail: Stored
 
 
+class RefusalOut(BaseModel):
+    """A finish that came after its worker had lost the job."""
+
+    at: Moment
+    attempt: int
+    worker: str | None
+    outcome: str
+
+
 class JobWhole(BaseModel):
     """Everything about one job, oldest first."""
 
@@ -134,6 +147,7 @@ class JobWhole(BaseModel):
     attempts: list[AttemptOut]
     lines: list[LineOut]
     actions: list[ActionOut]
+    refusals: list[RefusalOut] = Field([], description="Finishes that were refused: the worker had lost the job.")
 
 
 class StateOut(BaseModel):

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from pqkit.api.shapes.base import Asked, Moment, Name, Seconds, Stored
+from pqkit.api.shapes.base import Asked, Delay, Moment, Name, Stored
 from pqkit.queue.order import PRIORITIES
 from pqkit.states import JobState
 from pqkit.timetable import Missed, Overlap
@@ -16,16 +16,16 @@ class ScheduleChange(Asked):
     task: Name | None = None
     args: dict[str, Any] | None = Field(None, description="The text `{slot}` stands for the slot's time.")
     cron: Name | None = Field(None, examples=["30 2 * * *"])
-    every: float | None = Field(None, ge=1, le=366 * 86_400, allow_inf_nan=False, description="Seconds.")
+    every: float | None = Field(None, ge=1, le=366 * 86_400, allow_inf_nan=False, strict=True, description="Seconds.")
     at: AwareDatetime | None = Field(None, description="Once, then.")
     zone: Name | None = Field(None, examples=["Europe/Berlin"])
     queue: Name | None = None
-    priority: int | None = Field(None, ge=PRIORITIES.start, le=PRIORITIES.stop - 1)
-    max_retries: int | None = Field(None, ge=0, le=1_000)
-    backoff: list[Seconds] | None = Field(None, min_length=1, max_length=100)
-    timeout: float | None = Field(None, gt=0, le=100 * 365 * 86_400, allow_inf_nan=False)
+    priority: int | None = Field(None, ge=PRIORITIES.start, le=PRIORITIES.stop - 1, strict=True)
+    max_retries: int | None = Field(None, ge=0, le=1_000, strict=True)
+    backoff: list[Delay] | None = Field(None, min_length=1, max_length=100)
+    timeout: float | None = Field(None, gt=0, le=100 * 365 * 86_400, allow_inf_nan=False, strict=True)
     missed: Missed | None = None
-    missed_cap: int | None = Field(None, ge=1, le=999)
+    missed_cap: int | None = Field(None, ge=1, le=999, strict=True)
     overlap: Overlap | None = None
 
     def options(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from pqkit.api.shapes.base import Asked, Moment, Name, Seconds, Shape
+from pqkit.api.shapes.base import Asked, Delay, Moment, Name, Shape
 from pqkit.states import JobState
 
 
@@ -28,7 +28,7 @@ class QueueOut(BaseModel):
 class Pause(Asked):
     """Stop claims; for so many ``seconds``, or until somebody resumes."""
 
-    seconds: Seconds | None = None
+    seconds: Delay | None = None
 
 
 class WorkerOut(BaseModel):

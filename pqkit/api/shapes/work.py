@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from pqkit.api.shapes.base import Name, Seconds, Shape, Stored, Words
+from pqkit.api.shapes.base import Delay, Name, Shape, Stored, Words
 
 
 class NewWorker(Shape):
@@ -65,13 +65,13 @@ class FailedRun(Shape):
 
     error: Words = Field(examples=["the disk was full"])
     retry: bool = True
-    after: Seconds | None = None
+    after: Delay | None = None
 
 
 class Snoozing(Shape):
     """Not now, in so many seconds; no retry is used up."""
 
-    seconds: Seconds
+    seconds: Delay
     reason: Words = "snoozed by its worker"
 
 

@@ -1,0 +1,295 @@
+"""Every value that is queued arrives as it was given, by type and by repr, or is refused at the call."""
+
+import math
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from enum import Enum, IntEnum, StrEnum
+from fractions import Fraction
+from itertools import repeat
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import BaseModel, SecretStr
+from sqlalchemy import column, select
+
+from pqkit import Queue, task
+from pqkit.models.jobs import JobRow
+from pqkit.outcome import Claim, completed
+from pqkit.payload import MAX_BYTES, MAX_DEPTH, PayloadError, encode_args
+from pqkit.queries import counts
+from pqkit.queue import Finished
+from pqkit.queue.order import make_order
+from pqkit.tasks import ArgumentError, Task, registry
+from tests.fleet import Fleet
+from tests.support import PATIENCE
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Level(IntEnum):
+    LOW = 1
+
+
+class Word(StrEnum):
+    YES = "yes"
+
+
+class Item(BaseModel):
+    weight: float
+    name: str = "x"
+
+
+class Heavy(Item):
+    tons: int = 1
+
+
+@dataclass
+class Point:
+    x: int
+    y: float
+
+
+class Own(str):
+    """A subclass, as libraries have them."""
+
+
+class Pair(NamedTuple):
+    a: int
+    b: int
+
+
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+NAIVE = datetime.fromisoformat("2026-01-01")
+UTC_NOON = datetime(2026, 1, 1, 12, 30, 0, 5, tzinfo=UTC)
+EAST = datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=2)))
+# Values that JSON holds: without an annotation they arrive, by both ways.
+PLAIN: list[Any] = [
+    *(None, True, False, 0, 1, -1, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)),
+    *(0.0, -0.0, 1.0, 0.1, 1e16, 1e22, 1e308, 5e-324, 1.7976931348623157e308, -1e16, 123456789012345680.0, 1e-7),
+    *("", " a ", "5", "é\u2028\U0001f600", "null", "NaN", "1e400", "\x7f", "\\u0000", '"', "\ufeff"),
+    *([], {}, [[]], [None], {"b": 1, "aa": 2, "a": -0.0}, {"": 1}, {"$x.y[0]": [1, {"z": 1e22}]}, [1, 1.0, True]),
+    nested(MAX_DEPTH - 1),
+]
+# Values that JSON does not hold.
+FOREIGN: list[Any] = [
+    *(math.nan, math.inf, -math.inf, 2**63, -(2**63) - 1, 10**5000, "\x00", "\ud800", "x" * MAX_BYTES),
+    *({1: "a", "1": "b"}, {1: 2}, {None: 1}, {True: 1}, {10**5000: 1}, {Own("a"): 1}, {"\ud800": 1}),
+    *({1, 2}, frozenset({1}), (1, 2), (), b"a", b"\xff", bytearray(b"a"), 1j, Decimal("1.0"), Fraction(1, 2)),
+    *(UTC_NOON, NAIVE, date(2026, 1, 1), time(1, 2), timedelta(1), UUID(int=1), Path("a"), ...),
+    *(Colour.RED, Level.LOW, Word.YES, Own("a"), Item(weight=1), Point(1, 2.0), object(), len, int, range(3)),
+    *([math.nan], [{"a": (1,)}], {"a": {2}}, OrderedDict(a=1), Counter("a"), deque([1]), Pair(1, 2), SecretStr("s")),
+    nested(MAX_DEPTH),
+    nested(100_000),
+]
+# Annotations with values of their kind: each arrives as the type that was given.
+TYPED: list[tuple[Any, Any]] = [
+    *((int, 5), (float, 0.1), (float, -0.0), (float, 1e22), (str, "a"), (bool, True), (int | None, None)),
+    *((float | int, 5), (float | int, 5.0), (int | str, "5"), (list[int], [1]), (list[float], [1.5, 1e22])),
+    *(
+        (dict[str, float], {"b": 1e16, "a": -0.0}),
+        (dict[int, str], {1: "a"}),
+        (set[int], {1, 2}),
+        (frozenset[str], frozenset("a")),
+    ),
+    *((tuple[int, str], (1, "a")), (tuple[float, ...], (1.0, 2.0)), (bytes, b"abc"), (Decimal, Decimal("1.10"))),
+    *((Decimal, Decimal("1E+400")), (datetime, UTC_NOON), (datetime, EAST), (datetime, NAIVE)),
+    *((date, date(2026, 1, 1)), (time, time(1, 2, 3, 4)), (timedelta, timedelta(days=-1, microseconds=1))),
+    *((UUID, UUID(int=5)), (Path, Path("/a b/c")), (Colour, Colour.RED), (Level, Level.LOW), (Word, Word.YES)),
+    *(
+        (Item, Item(weight=1e22)),
+        (Point, Point(1, -0.0)),
+        (list[Item], [Item(weight=2)]),
+        (dict[str, Path], {"a": Path("b")}),
+    ),
+    *((list[datetime], [UTC_NOON]), (deque[int], deque([1, 2])), (complex, 1 + 2j)),
+]
+# Annotations with values that they would change.
+CHANGED: list[tuple[Any, Any]] = [
+    *(
+        (float, math.nan),
+        (float, math.inf),
+        (float | None, math.nan),
+        (list[float], [1.0, math.nan]),
+        (Item, Item(weight=math.nan)),
+    ),
+    *((float, 2**53 + 1), (list[float], [2**53 + 1]), (float, True), (int, True), (int, 5.0), (bool, 1), (bool, 0.0)),
+    *(
+        (list[int], (1, 2)),
+        (list[int], {1}),
+        (list[Any], [(1,)]),
+        (dict[str, Any], {"a": {1}}),
+        (tuple[int, ...], [1.0]),
+    ),
+    *(
+        (dict[str, Any], {"a": math.nan}),
+        (dict[str, Any], {1: "a", "1": "b"}),
+        (object, (1,)),
+        (dict, {1: 1}),
+        (list, [b"a"]),
+    ),
+    *((Any, UTC_NOON), (Item, Heavy(weight=1, tons=7)), (SecretStr, SecretStr("s")), (str, Own("a")), (str, b"a")),
+    *((Decimal, 0.1), (Decimal, Decimal("NaN")), (bytes, b"\xff"), (bytes, b"\x00"), (int, 10**5000), (float, 10**400)),
+    *(
+        (datetime, datetime(2026, 7, 1, tzinfo=ZoneInfo("Europe/Berlin"))),
+        (int, Level.LOW),
+        (str, Word.YES),
+        (float, "nan"),
+    ),
+    *((list[int], (n for n in (1, 2))), (Any, iter([1])), (list[Any], [iter([1])])),
+]
+
+
+def taking(hint: Any) -> Task[..., Any]:
+    def carry(v: Any) -> None: ...
+
+    carry.__annotations__ = {} if hint is None else {"v": hint}
+    return task("carry")(carry)
+
+
+def is_same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and repr(one) == repr(other)
+
+
+def arguments(claims: list[Claim]) -> list[str]:
+    return [claim.args for claim in sorted(claims, key=lambda claim: claim.job_id)]
+
+
+@pytest.mark.parametrize("hint", [None, Any, object], ids=["without", "Any", "object"])
+def test_plain_values_are_stored_exactly_by_both_ways(hint: Any) -> None:
+    carry = taking(hint)
+    for value in PLAIN:
+        for text in (encode_args({"v": value}), carry.encode({"v": value})):
+            assert is_same(carry.decode(text)["v"], value), text
+
+
+@pytest.mark.parametrize("hint", [None, Any, object], ids=["without", "Any", "object"])
+@pytest.mark.parametrize("value", FOREIGN, ids=lambda value: type(value).__name__)
+def test_what_json_does_not_hold_is_refused_by_both_ways_with_its_path(hint: Any, value: Any) -> None:
+    carry = taking(hint)
+    for encode in (encode_args, carry.encode):
+        with pytest.raises((ArgumentError, PayloadError), match=r"args(\.v| takes)|args: ") as refused:
+            encode({"v": value})
+        assert "\n" not in str(refused.value)
+        assert len(str(refused.value)) < 300
+
+
+@pytest.mark.parametrize(("hint", "value"), TYPED, ids=str)
+def test_an_annotated_value_arrives_as_the_type_that_was_given(hint: Any, value: Any) -> None:
+    carry = taking(hint)
+    assert is_same(carry.decode(carry.encode({"v": value}))["v"], value)
+
+
+@pytest.mark.parametrize(("hint", "value"), CHANGED, ids=lambda part: type(part).__name__)
+def test_a_value_that_an_annotation_would_change_is_refused(hint: Any, value: Any) -> None:
+    with pytest.raises((ArgumentError, PayloadError), match=r"args\.v|argument 'v'"):
+        taking(hint).encode({"v": value})
+
+
+def test_a_refusal_names_the_path_of_the_argument() -> None:
+    @task
+    def load(rows: list[Item], other: Any = None) -> None: ...
+
+    rows = [Item(weight=1), Item(weight=1), Item(weight=1), Item.model_construct(weight=math.nan)]
+    with pytest.raises((ArgumentError, PayloadError), match=r"args\.rows\[3\]\.weight"):
+        load.encode({"rows": rows})
+    with pytest.raises(ArgumentError, match=r"args\.rows\[1\]\.weight"):
+        load.encode({"rows": [{"weight": 1}, {"weight": math.nan}]})
+    with pytest.raises(PayloadError, match=r"args\.other\.a\[1\]\.b is a set"):
+        load.encode({"rows": [], "other": {"a": [0, {"b": {1}}]}})
+
+
+def test_the_forms_that_json_has_for_a_type_are_still_read() -> None:
+    for hint, given, taken in [
+        (float, 5, 5.0),
+        (int, "3", 3),
+        (datetime, "2026-01-01T12:30:00.000005Z", UTC_NOON),
+        (Item, {"weight": 1}, Item(weight=1)),
+        (tuple[int, int], [1, 2], (1, 2)),
+        (Colour, "red", Colour.RED),
+        (Level, 1, Level.LOW),
+        (Decimal, 5, Decimal(5)),
+    ]:
+        carry = taking(hint)
+        assert is_same(carry.decode(carry.encode({"v": given}))["v"], taken)
+
+
+def test_a_generator_is_refused_before_it_is_read() -> None:
+    def endless() -> Iterator[int]:
+        yield from repeat(1)
+
+    for hint in (Any, list[int], list[Any]):
+        with pytest.raises((ArgumentError, PayloadError)):
+            taking(hint).encode({"v": endless()})
+
+
+def test_what_the_database_gives_out_is_the_text_that_was_checked(queue: Queue) -> None:
+    carry, calls = taking(Any), [{"v": value} for value in PLAIN]
+    typed = [(taking(hint), {"v": value}) for hint, value in TYPED]
+    texts = [*map(carry.encode, calls), *(each.encode(args) for each, args in typed)]
+    queue.enqueue_many(taking(Any), calls)
+    for each, args in typed:
+        with queue.database.write() as tx:
+            queue._inserter.insert(tx, *make_order(each, now=0).call(args))  # one by one, as other annotations
+    registry.clear()
+    queue.enqueue_many("carry", calls)
+    queue.enqueue("carry", calls[12])
+    worker = queue.leases("w", 500, ("carry",))
+    worker.register()
+    claims = worker.exchange([], 500, alone=False).claims
+    assert arguments(claims) == [*texts, *map(encode_args, calls), encode_args(calls[12])]
+    with queue.engine.connect() as connection:
+        stored = connection.execute(select(JobRow.args).order_by(column("id"))).scalars().all()
+    assert stored == arguments(claims)
+
+
+def test_results_arrive_as_they_were_returned_or_say_that_they_did_not(queue: Queue) -> None:
+    values = [*PLAIN[1:], *FOREIGN[:-2], nested(MAX_DEPTH + 1)]
+    ids = queue.enqueue_many("carry", [{} for _ in values])
+    worker = queue.leases("w", 500, ("carry",))
+    worker.register()
+    claims = sorted(worker.exchange([], 500, alone=False).claims, key=lambda claim: claim.job_id)
+    now = queue.database.now()
+    ended = [Finished(claim, completed(value), now, now) for claim, value in zip(claims, values, strict=True)]
+    assert not worker.exchange(ended, 0, alone=False).refused
+    for job_id, value in zip(ids, values, strict=True):
+        found = queue.job(job_id).result(0)
+        exact = any(value is plain for plain in PLAIN)
+        assert is_same(found, value) if exact else "not_kept" in found, type(value)
+    assert queue.job(ids[values.index((1, 2))]).result(0) == {
+        "not_kept": "result is a tuple, which JSON cannot hold",
+        "instead": [1, 2],
+    }
+
+
+def test_a_real_worker_gets_what_was_given(queue: Queue, fleet: Fleet) -> None:
+    values = [value for value in PLAIN if value is not None]
+    jobs = [queue.job(job_id) for job_id in queue.enqueue_many("echo", [{"value": value} for value in values])]
+    fleet.start()
+    for job, value in zip(jobs, values, strict=True):
+        assert is_same(job.result(PATIENCE), value)
+
+
+@pytest.mark.parametrize("hint", [Any, dict[str, Any]])
+def test_a_batch_and_its_completion_are_as_exact(hint: Any, queue: Queue) -> None:
+    with (
+        pytest.raises((ArgumentError, PayloadError), match="nan"),
+        queue.batch("b", taking(hint), {"v": {"weight": math.nan}}),
+    ):
+        pass
+    with pytest.raises((ArgumentError, PayloadError), match="tuple"), queue.batch("b", "end") as batch:
+        batch.enqueue("carry", {"v": {"a": (1,)}})
+    assert not any(counts(queue.database).values())
