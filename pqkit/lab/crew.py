@@ -195,7 +195,7 @@ class Crew:
         found = self._world.act(worker, "a rescue", lambda: self._world.queue.upkeep().rescue(stale_after))
         self._rescuing = False
         self._witness.rescued(self._look_around())
-        for name, reason, requeued, quarantined, _ in found or []:
+        for name, reason, requeued, quarantined, *_ in found or []:
             self._world.say(f"{worker.name} rescues from {name} ({reason}): {requeued}, set aside {quarantined}")
 
     def _somebody_else_acts(self) -> None:
