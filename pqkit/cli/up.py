@@ -56,12 +56,11 @@ def up(
         first = Users(queue.operator()).add_first() if "manager" in shown else None
         with place.fresh_socket(stop_seconds(wanted) + SPARE_SECONDS, say) as socket_path:
             system = System(wanted, queue, socket_path, first)
-            with system.running(demo=demo):
-                with system.unless_ending():
-                    system.start(count, demo=demo, services=shown)
-                    if consoles and "ops" not in shown:
-                        say("The consoles are left out, for they need Panel: pip install 'pqkit[console]'")
-                    system.watch()
+            with system.running(demo=demo), system.unless_ending():
+                system.start(count, demo=demo, services=shown)
+                if consoles and "ops" not in shown:
+                    say("The consoles are left out, for they need Panel: pip install 'pqkit[console]'")
+                system.watch()
             say("Stopped.")
 
 

@@ -1,10 +1,13 @@
 """The slots of a worker: threads for sync tasks, an event loop for async ones, a child per thread for isolated ones."""
 
 import queue
+import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import count
+from pathlib import Path
 from typing import NamedTuple
 
 from pqkit.context import Context
@@ -18,6 +21,7 @@ from pqkit.worker.attempt import Report, attempt, conclude, make_context
 from pqkit.worker.child import Child
 from pqkit.worker.event_loop import EventLoop
 
+LOOK_EVERY = 1.0
 Spawn = Callable[[], Child]
 
 
@@ -51,6 +55,7 @@ class Slots:
         self._written: deque[Finished] = deque()
         self._threads: list[threading.Thread] = []
         self._numbers = count()
+        self._next_look = 0.0
         self._permits: deque[None] = deque([None] * size)
         self._loop: EventLoop | None = None
         self._making = threading.Lock()
@@ -111,8 +116,11 @@ class Slots:
 
     def mend(self) -> None:
         """Replace what has died of the slots, and end the runs that died with it as failed."""
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + LOOK_EVERY
         for number, thread in enumerate(self._threads):
-            if not thread.is_alive():
+            if not _lives(thread):
                 self._log.error("a slot has died and is replaced", slot=thread.name)
                 self._drop_runs(thread, SlotDied("the slot that ran it died"))
                 self._threads[number] = self._new_thread()
@@ -262,6 +270,11 @@ class Slots:
         ended.append(Finished(run.claim, outcome, run.started_at, self._database.now()))
         if first or not self._queued:
             self._wake.set()
+
+
+def _lives(thread: threading.Thread) -> bool:
+    """Python does not learn of a thread's end that C code has caused; the kernel does."""
+    return thread.is_alive() and (sys.platform != "linux" or Path(f"/proc/self/task/{thread.native_id}").exists())
 
 
 def _is_for_the_loop(name: str) -> bool:
