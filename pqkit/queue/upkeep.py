@@ -148,8 +148,11 @@ class Upkeep:
         orphaned = [row[0] for row in holders if row[1] is None]
         living = [Living(*row) for row in holders if row[1] is not None]
         dead = [(worker, reason) for worker in living if (reason := _death(worker, boot, stale_after))]
-        machines = _living_machines(living, {worker.id for worker, _ in dead})
-        rescued = [self._bury(worker, *_judged(worker, reason, boot, machines)) for worker, reason in dead]
+        silence = (stale_after or 0.0) / 2 * SECOND
+        rescued = [
+            self._bury(worker, *_judged(worker, reason, boot, _is_machine_heard(worker, living, silence)))
+            for worker, reason in dead
+        ]
         rescued += [self._free(worker, Rescued(f"worker {worker}", LEFT_BEHIND, [], [], [])) for worker in orphaned]
         return [found for found in rescued if found]
 
@@ -287,19 +290,20 @@ def _excused(reason: str) -> Outcome:
     return released(f"its worker died ({reason})")
 
 
-def _living_machines(living: Sequence[Living], dead: set[int]) -> set[str]:
-    """The machines that are known to run: this one, and those on which a worker lives."""
-    own = clock.machine_of(clock.pid_space())
-    return {own, *(clock.machine_of(worker.pid_space) for worker in living if worker.id not in dead)}
+def _is_machine_heard(worker: Living, living: Sequence[Living], silence: float) -> bool:
+    """Whether another worker of its machine beat well after it; the workers of a lost machine fall silent together."""
+    machine = clock.machine_of(worker.pid_space)
+    others = [other.beat for other in living if clock.machine_of(other.pid_space) == machine]
+    return machine == clock.machine_of(clock.pid_space()) or max(others) - worker.beat > silence
 
 
-def _judged(worker: Living, reason: str, boot: str, machines: set[str]) -> tuple[str, bool]:
+def _judged(worker: Living, reason: str, boot: str, machine_is_heard: bool) -> tuple[str, bool]:
     """The reason in full, and whether it excuses the jobs: only what a job may have done is evidence against it."""
     if worker.stopping_at is not None:
         return f"{reason}, after it was told to stop", True
     if worker.boot_id != boot:
         return reason, True
-    if clock.machine_of(worker.pid_space) not in machines:
+    if not machine_is_heard:
         return f"{reason}, and no other worker of its machine is heard", True
     if worker.pid_space == clock.pid_space() and clock.is_stopped(worker.pid):
         return f"{reason}, and its process was stopped by a signal", True
