@@ -377,7 +377,7 @@ async def blocks(started: str) -> None:
     await asyncio.create_task(spin())
 
 
-@task(timeout=2, max_retries=0)
+@task(max_retries=0)
 async def blocks_for(started: str, path: str) -> str:
     Path(started).touch()
     while not Path(path).exists():

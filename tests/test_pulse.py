@@ -6,6 +6,7 @@ from pathlib import Path
 from pqkit import JobState, Queue
 from pqkit.lab.fleet import freeze
 from pqkit.queries import workers
+from tests import evil
 from tests.fleet import Fleet
 from tests.support import PATIENCE, wait_until
 from tests.verbs import sql
@@ -17,9 +18,9 @@ def test_the_neighbours_of_a_handler_that_holds_the_lock_for_longer_than_a_lease
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
     holder = fleet.start("w1", **QUICK)
-    neighbour = queue.enqueue("waits_isolated", {"path": str(tmp_path / "go"), "started": str(tmp_path / "n")})
+    neighbour = queue.enqueue(evil.waits_isolated, {"path": str(tmp_path / "go"), "started": str(tmp_path / "n")})
     wait_until((tmp_path / "n").exists, what="the neighbour")
-    job = queue.enqueue("holds_the_lock", {"started": str(tmp_path / "s"), "path": str(tmp_path / "go")})
+    job = queue.enqueue(evil.holds_the_lock, {"started": str(tmp_path / "s"), "path": str(tmp_path / "go")})
     wait_until((tmp_path / "s").exists, what="the handler")
     other = fleet.start("w2", **QUICK)
     wait_until(lambda: "a helper beats for the worker" in holder.log, what="the helper")
@@ -37,7 +38,7 @@ def test_a_worker_whose_lock_is_held_past_a_deadline_is_killed_before_its_job_is
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
     holder = fleet.start("w1", **QUICK)
-    job = queue.enqueue("holds_the_lock_too_long", {"started": str(tmp_path / "s")})
+    job = queue.enqueue(evil.holds_the_lock_too_long, {"started": str(tmp_path / "s")})
     wait_until((tmp_path / "s").exists, what="the handler")
     wait_until(lambda: holder.ended, what="the end of its worker")
     assert holder.process.returncode == -signal.SIGKILL
@@ -51,7 +52,7 @@ def test_nobody_beats_for_a_worker_that_was_stopped_by_a_signal(queue: Queue, fl
     frozen = fleet.start("w1", **QUICK)
     freeze(frozen.process.pid, queue)
     other = fleet.start("w2", **QUICK)
-    queue.enqueue("ok").result(PATIENCE)
+    queue.enqueue(evil.ok).result(PATIENCE)
     wait_until(lambda: [life.name for life in workers(queue.database)] == ["w2"], what="the burial")
     assert "a helper beats" not in frozen.log
     assert not other.ended

@@ -14,7 +14,7 @@ from pqkit.lab.fleet import freeze
 from pqkit.process import TOGETHER, StopCount
 from pqkit.queries import job as detail
 from pqkit.queries import workers
-from tests import handlers
+from tests import evil, handlers
 from tests.fleet import Fleet, Process
 from tests.support import PATIENCE, lives, wait_until
 from tests.verbs import sql
@@ -46,7 +46,7 @@ def test_a_handler_that_fails_because_its_worker_stops_is_not_charged(
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
     worker = fleet.start("w1", tasks="tests.evil", grace=str(PATIENCE))
-    job = queue.enqueue("fails_when_told", {"started": str(tmp_path / "s")})
+    job = queue.enqueue(evil.fails_when_told, {"started": str(tmp_path / "s")})
     wait_until((tmp_path / "s").exists, what="the handler")
     assert worker.stop() == 0
     assert job.state is JobState.PENDING
@@ -58,7 +58,7 @@ def test_a_handler_whose_program_is_told_with_the_worker_is_not_charged(
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
     worker = fleet.start("w1", tasks="tests.evil", grace=str(PATIENCE))
-    job = queue.enqueue("program", {"started": str(tmp_path / "s")})
+    job = queue.enqueue(evil.program, {"started": str(tmp_path / "s")})
     wait_until(lambda: (tmp_path / "s").exists() and (tmp_path / "s").read_text(), what="the handler")
     for pid in (worker.process.pid, int((tmp_path / "s").read_text())):
         os.kill(pid, signal.SIGTERM)
@@ -71,7 +71,7 @@ def test_an_isolated_handler_has_its_grace_where_its_whole_group_is_told(
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
     worker = fleet.start("w1", tasks="tests.evil", grace=str(PATIENCE))
-    job = queue.enqueue("waits_isolated", {"path": str(tmp_path / "go"), "started": str(tmp_path / "s")})
+    job = queue.enqueue(evil.waits_isolated, {"path": str(tmp_path / "go"), "started": str(tmp_path / "s")})
     wait_until(lambda: (tmp_path / "s").exists() and (tmp_path / "s").read_text(), what="the handler")
     for process in [psutil.Process(worker.process.pid), *psutil.Process(worker.process.pid).children(recursive=True)]:
         process.send_signal(signal.SIGTERM)
@@ -103,7 +103,7 @@ def test_a_deaf_thread_has_ended_before_its_job_runs_again(queue: Queue, fleet: 
     path = tmp_path / "ticks"
     fleet.start("w1", tasks="tests.evil", grace="0.2", heartbeat="0.2")
     fleet.start("w2", tasks="tests.evil", heartbeat="0.2", grace="0.2")
-    queue.enqueue("ticks", {"path": str(path)}, timeout=0.3, max_retries=2, backoff=[0.01])
+    queue.enqueue(evil.ticks, {"path": str(path)}, timeout=0.3, max_retries=2, backoff=[0.01])
     wait_until(lambda: path.exists() and "3" in path.read_text(), what="the third run")
     attempts = path.read_text().split()
     assert attempts == sorted(attempts), Counter(attempts)
@@ -171,7 +171,7 @@ def test_programs_and_forks_of_handlers_have_the_signals_that_any_program_has(
 
 def test_a_fork_that_is_told_to_end_as_soon_as_it_is_there_ends(queue: Queue, fleet: Fleet) -> None:
     fleet.start("w1", tasks="tests.evil", slots="4")
-    jobs = [queue.enqueue("ends_a_fork") for _ in range(30)]
+    jobs = [queue.enqueue(evil.ends_a_fork) for _ in range(30)]
     assert {job.result(PATIENCE) for job in jobs} == {-signal.SIGTERM}
 
 
@@ -181,9 +181,9 @@ def test_a_child_starts_as_its_worker_was_whatever_a_neighbour_has_changed(
     fleet.start("w1", "--slots", "1", tasks="tests.evil")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    queue.enqueue("changes_surroundings", {"folder": str(elsewhere)}).result(PATIENCE)
+    queue.enqueue(evil.changes_surroundings, {"folder": str(elsewhere)}).result(PATIENCE)
     elsewhere.rmdir()
-    folder, umask = queue.enqueue("sees_surroundings").result(PATIENCE)
+    folder, umask = queue.enqueue(evil.sees_surroundings).result(PATIENCE)
     assert folder == str(tmp_path)
     assert umask != oct(0o777)
 
@@ -211,6 +211,6 @@ def test_an_isolated_handlers_end_is_seen_although_a_fork_of_it_holds_the_connec
 ) -> None:
     fleet.start("w1", tasks="tests.evil")
     path = tmp_path / "fork"
-    job = queue.enqueue("dies_and_leaves_a_fork", {"path": str(path)})
+    job = queue.enqueue(evil.dies_and_leaves_a_fork, {"path": str(path)})
     wait_until(lambda: job.state.final or len(detail(queue.database, job.id).attempts) > 0, what="the end of the run")
     assert not lives(int(path.read_text().split()[0]))
