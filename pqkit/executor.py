@@ -1,14 +1,30 @@
 """Running one claim: call the handler, catch whatever comes, decide the outcome. Touches no database."""
 
 import asyncio
+import os
+import sys
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Literal
 
 from pqkit import cipher
 from pqkit.context import Context
 from pqkit.errors import NotFound
-from pqkit.outcome import ChildDied, Claim, Fail, Outcome, Snooze, Stopped, TimedOut, completed, ended_by, is_private
+from pqkit.outcome import (
+    Cancel,
+    ChildDied,
+    Claim,
+    Fail,
+    Outcome,
+    Snooze,
+    TimedOut,
+    completed,
+    ended_by,
+    is_private,
+    stopped_by,
+)
 from pqkit.tasks import Task, find
 
 WITHOUT_KEY = 30.0
@@ -23,14 +39,16 @@ class Run:
     """One attempt under way, and the wishes about it.
 
     ``hear`` passes a wish on to where the handler runs, ``force`` ends a handler that did not give way; a handler in a
-    thread has neither: it asks ``ctx.should_stop()``, and only the end of its process ends it.
+    thread has neither: it asks ``ctx.should_stop()``, and only the end of its process ends it. ``blocks`` says that it
+    keeps the event loop from the others, which are ``held_up``.
     """
 
     # Defaults of the class: thousands of these are made in a second, and few are ever asked to end.
-    cancel_asked = timed_out = stop_asked = False
+    cancel_asked = timed_out = stop_asked = blocks = held_up = False
     asked_at: float | None = None
     hear: Callable[[Wish], None] | None = None
     force: Callable[[], None] | None = None
+    thread: threading.Thread | None = None
 
     def __init__(self, claim: Claim, started_at: int) -> None:
         self.claim, self.started_at = claim, max(started_at, claim.claimed_at)
@@ -83,8 +101,8 @@ class Run:
             return ended_by(self.claim, TimedOut(f"it ran past its timeout of {self.claim.timeout:g} s"))
         if self.cancel_asked:
             return ended_by(self.claim, error, cancel_asked=True)
-        if self.stop_asked and isinstance(error, (asyncio.CancelledError, ChildDied)):
-            return ended_by(self.claim, Stopped())
+        if self.stop_asked and not isinstance(error, (Fail, Cancel, Snooze)):
+            return stopped_by(error)
         return ended_by(self.claim, error)
 
 
@@ -96,25 +114,60 @@ def known(run: Run) -> Task[..., Any]:
 
 def execute(run: Run, ctx: Context | None) -> Outcome:
     """Run a handler in this thread; whatever it raises becomes an outcome. ``ctx`` is None where it asks for none."""
+    here = os.getpid()
     try:
         task = known(run)
         if task.is_async:
-            return asyncio.run(execute_async(run, ctx))
-        return run.completed(task.function(**_arguments(task, run.claim, ctx)), _staged(ctx))
+            return asyncio.run(_execute_within_timeout(run, ctx))
+        value = task.function(**_arguments(task, run.claim, ctx))
+        _end_fork(here)
+        return run.completed(value, _staged(ctx))
     except BaseException as error:  # noqa: BLE001 - SystemExit from a handler ends its attempt, not its worker
+        _end_fork(here, error)
         return run.outcome_of(error)
 
 
 async def execute_async(run: Run, ctx: Context | None) -> Outcome:
-    """Run an async handler in the running event loop, up to its timeout."""
+    """Run an async handler in the running event loop; who calls it sees to its timeout."""
+    here = os.getpid()
     try:
         task = known(run)
-        async with asyncio.timeout(run.claim.timeout) as limit:
-            value = await task.function(**_arguments(task, run.claim, ctx))
+        value = await task.function(**_arguments(task, run.claim, ctx))
+        _end_fork(here)
         return run.completed(value, _staged(ctx))
     except BaseException as error:  # noqa: BLE001 - see execute
-        run.timed_out = run.timed_out or (isinstance(error, TimeoutError) and limit.expired())
+        _end_fork(here, error)
         return run.outcome_of(error)
+
+
+async def _execute_within_timeout(run: Run, ctx: Context | None) -> Outcome:
+    asked = asyncio.get_running_loop()
+    handler = asyncio.current_task()
+    assert handler is not None
+
+    def end() -> None:
+        run.ask("timed_out", time.monotonic())
+        handler.cancel()
+
+    timer = None if run.claim.timeout is None else asked.call_later(run.claim.timeout, end)
+    try:
+        return await execute_async(run, ctx)
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
+def _end_fork(here: int, error: BaseException | None = None) -> None:
+    """End a fork that the handler has made and let out of its own code: it must not go on as a second worker."""
+    if os.getpid() == here:
+        return
+    code = 0 if error is None else 1
+    with suppress(BaseException):
+        if isinstance(error, SystemExit):
+            code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code & 0xFF)
 
 
 def _staged(ctx: Context | None) -> tuple[tuple[str, str], ...]:

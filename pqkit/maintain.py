@@ -259,7 +259,7 @@ class Maintainer(threading.Thread):
             self._log.info(WORDS.get(verb, verb), who=who, reason=reason, **what)
 
     def _tell(self, rescued: list[Rescued]) -> None:
-        for worker, reason, requeued, quarantined, ended in rescued:
+        for worker, reason, requeued, quarantined, ended, _ in rescued:
             self._log.warning(
                 "checked and requeued stalled jobs",
                 worker=worker,

@@ -11,6 +11,7 @@ from pqkit.retry import DEFAULT_BACKOFF, check_delay, delay_before
 from pqkit.states import JobState
 
 MAX_SUMMARY_CHARS = 200
+MAX_MESSAGE_CHARS = 10_000
 # Seconds for others to be done with the write lock that the attempt could not get.
 AFTER_LOCK = 1.0
 
@@ -118,8 +119,38 @@ def released(summary: str = "the worker stopped") -> Outcome:
     return Outcome("released", JobState.PENDING, summary=summary)
 
 
+PUT_OFF = 10.0
+
+
+def put_off(why: str) -> Outcome:
+    """The outcome of an attempt that could not begin, by no fault of its handler: later again, uncharged."""
+    return Outcome("snoozed", JobState.SCHEDULED, delay=PUT_OFF, summary=clean_text(why)[:MAX_SUMMARY_CHARS])
+
+
+def stopped_by(error: BaseException) -> Outcome:
+    """The outcome of a handler that ended in an error because its worker was told to stop."""
+    words = "the worker stopped"
+    return released(words if isinstance(error, Stopped) else f"{words}: {summarize(error)}"[:MAX_SUMMARY_CHARS])
+
+
+def excuse(outcome: Outcome) -> Outcome:
+    """The outcome of a failure at the moment at which the worker was told to stop, which may be its reason."""
+    return released()._replace(error=outcome.error) if outcome.charge and outcome.kind != "timed_out" else outcome
+
+
 def ended_by(claim: Claim, error: BaseException, *, cancel_asked: bool = False) -> Outcome:
-    """Decide what ``error`` means for the job. A cancel that was asked for wins over a retry, never over a success."""
+    """Decide what ``error`` means for the job. A cancel that was asked for wins over a retry, never over a success.
+
+    It raises nothing, whatever the error does when it is looked at: that is a failure like any other.
+    """
+    try:
+        return _decided(claim, error, cancel_asked=cancel_asked)
+    except BaseException as second:  # noqa: BLE001 - an error's own code may raise anything, SystemExit too
+        plain = RuntimeError(f"the handler's error cannot be read: {summarize(second)}")
+        return _failed(claim, plain, summarize(plain))
+
+
+def _decided(claim: Claim, error: BaseException, *, cancel_asked: bool) -> Outcome:
     if cancel_asked and not isinstance(error, Cancel):
         return Outcome("canceled", JobState.CANCELED, error=describe(error), summary="canceled while it ran")
     summary = summarize(error)
@@ -129,7 +160,7 @@ def ended_by(claim: Claim, error: BaseException, *, cancel_asked: bool = False) 
         case Cancel():
             outcome = Outcome("canceled", JobState.CANCELED, summary=summary)
         case Snooze():
-            outcome = Outcome("snoozed", JobState.SCHEDULED, delay=error.seconds, summary=summary)
+            outcome = Outcome("snoozed", JobState.SCHEDULED, delay=_checked(error.seconds), summary=summary)
         case LockTimeout():
             outcome = Outcome("snoozed", JobState.SCHEDULED, delay=AFTER_LOCK, summary=summary)
         case Fail():
@@ -146,7 +177,7 @@ def _failed(claim: Claim, error: BaseException, summary: str) -> Outcome:
     if claim.retries >= claim.max_retries:
         return Outcome(kind, JobState.UNPROCESSABLE, error=describe(error), summary=summary, charge="retries")
     after = error.after if isinstance(error, Retry) else None
-    delay = delay_before(claim.retries + 1, _backoff(claim)) if after is None else after
+    delay = delay_before(claim.retries + 1, _backoff(claim)) if after is None else _checked(after)
     return Outcome(kind, JobState.RETRYING, delay=delay, error=describe(error), summary=summary, charge="retries")
 
 
@@ -162,7 +193,7 @@ def crashed(claim: Claim, summary: str) -> Outcome:
 
 def summarize(error: BaseException) -> str:
     """``error`` in one line of at most 200 characters, fit for a table."""
-    text = " ".join(f"{type(error).__name__}: {_message(error)}".split())
+    text = " ".join(f"{_name(error)}: {_message(error)}".split())
     return clean_text(text)[:MAX_SUMMARY_CHARS].rstrip(": ")
 
 
@@ -170,15 +201,33 @@ def describe(error: BaseException) -> str:
     """The traceback as text that any database can hold."""
     try:
         return clean_text("".join(traceback.format_exception(error)))
-    except Exception:  # noqa: BLE001 - an exception whose own __str__ raises must still end its attempt
+    except BaseException:  # noqa: BLE001 - an exception whose own __str__ raises must still end its attempt
         return summarize(error)
 
 
 def _message(error: BaseException) -> str:
     try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - see describe
+        return _plain(str(error))[:MAX_MESSAGE_CHARS]
+    except BaseException:  # noqa: BLE001 - see describe
         return "(no message)"
+
+
+def _name(error: BaseException) -> str:
+    try:
+        return _plain(type(error).__name__)
+    except BaseException:  # noqa: BLE001 - a metaclass may do so too
+        return "an error without a name"
+
+
+def _plain(text: str) -> str:
+    """The bare text of what may be a subclass of str with methods of its own."""
+    return str.__str__(text)
+
+
+def _checked(delay: float) -> float:
+    """A delay that a handler's error names; a subclass may have set it past the check. Raises BadPolicy."""
+    check_delay(delay)
+    return float(delay)
 
 
 def _backoff(claim: Claim) -> list[float] | tuple[float, ...]:

@@ -1,11 +1,61 @@
-"""What Linux lets a process say about its end."""
+"""What a process does about signals and about its end."""
 
 import ctypes
 import os
 import signal
 import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
 
 _PR_SET_PDEATHSIG = 1
+TOGETHER = 1.0
+"""Seconds within which signals to stop count as one: a whole group of processes is often told at once."""
+
+
+class StopCount:
+    """How often this process was told to stop: ``told`` is 0, 1, or more where somebody insists."""
+
+    def __init__(self) -> None:
+        self.told = 0
+        self._counted_at = 0.0
+
+    def tell(self, *, may_insist: bool = True) -> None:
+        now = time.monotonic()
+        if not self.told or (may_insist and now - self._counted_at >= TOGETHER):
+            self.told += 1
+            self._counted_at = now
+
+
+def on_stop(handle: Callable[[int], None], numbers: Iterable[signal.Signals]) -> Callable[[], object]:
+    """Have the main thread call ``handle`` with each of these signals, also where they were blocked till now.
+
+    Forks get back what was there before, and lose no signal meanwhile: a pool ends its children by SIGTERM. Returns
+    what does so again, where somebody else may have set another handler.
+    """
+    numbers = tuple(numbers)
+
+    def listen() -> dict[signal.Signals, Any]:
+        return {number: signal.signal(number, lambda got, _frame: handle(got)) for number in numbers}
+
+    before = listen()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+    kept = threading.local()
+
+    def block() -> None:
+        kept.mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+
+    def unblock() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, kept.mask)
+
+    def reset() -> None:
+        for number, was in before.items():
+            signal.signal(number, signal.SIG_DFL if was is None else was)
+        unblock()
+
+    os.register_at_fork(before=block, after_in_parent=unblock, after_in_child=reset)
+    return listen
 
 
 def die_with_parent(number: signal.Signals, parent: int | None = None) -> None:
@@ -17,9 +67,14 @@ def die_with_parent(number: signal.Signals, parent: int | None = None) -> None:
         os.kill(os.getpid(), number)
 
 
+def is_supervised() -> bool:
+    """Whether Supervisor runs this process."""
+    return "SUPERVISOR_ENABLED" in os.environ
+
+
 def die_with_supervisor() -> None:
     """Under Supervisor: get SIGTERM when it ends, however it ends, so that nothing it ran outlives it."""
-    if "SUPERVISOR_ENABLED" in os.environ:
+    if is_supervised():
         die_with_parent(signal.SIGTERM)
 
 

@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -21,6 +20,7 @@ from rich.console import Console
 from pqkit import extras, kit, permissions, public, queries
 from pqkit.access import Users
 from pqkit.errors import PqkitError, Refused
+from pqkit.process import StopCount
 from pqkit.public import Service
 from pqkit.queue import Queue, get_queue
 from pqkit.settings import Settings, settings
@@ -62,7 +62,7 @@ def up(
         first = Users(queue.operator()).add_first() if "manager" in shown else None
         with place.fresh_socket(stop_seconds(wanted) + SPARE_SECONDS, say) as socket_path:
             system = System(wanted, queue, socket_path, first)
-            with system.running(demo=demo):
+            with system.running(demo=demo), system.unless_ending():
                 system.start(count, demo=demo, services=shown)
                 if consoles and "ops" not in shown:
                     say(f"The consoles are left out, for they need Panel: {extras.hint('console')}")
@@ -101,7 +101,7 @@ class System:
     queue: Queue
     socket_path: Path
     first_password: str | None
-    asked: int = 0
+    stops: StopCount = field(default_factory=StopCount)
     wake: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
@@ -142,9 +142,18 @@ class System:
             before = self._look(before)
             self.wake.wait(1.0)
 
+    @contextmanager
+    def unless_ending(self) -> Iterator[None]:
+        """Leave the block without an error where supervisord refuses because everything was told to stop."""
+        try:
+            yield
+        except PqkitError:
+            if not self.ending():
+                raise
+
     def ending(self) -> bool:
         """True once somebody wants a stop."""
-        return self.asked > 0
+        return self.stops.told > 0
 
     def _look(self, before: dict[str, Process]) -> dict[str, Process]:
         """The processes by name; what has changed since ``before`` is said."""
@@ -162,7 +171,7 @@ class System:
         return now
 
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        self.asked += 1
+        self.stops.tell()
         self.wake.set()
 
     def _environment(self, *, demo: bool) -> dict[str, str]:
@@ -246,17 +255,22 @@ class System:
                 self._drain()
                 Supervisor(self.socket_path).shutdown()
         self.daemon.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self.daemon.wait(SPARE_SECONDS)
+        self._await_daemon()
         self.daemon.kill()
         daemon.end_members(session, patience=3)
         self.daemon.wait()
 
+    def _await_daemon(self) -> None:
+        """Let supervisord end. Where it was told to stop itself, as by systemd, it has its processes drain first."""
+        asked, end = self.stops.told, time.monotonic() + stop_seconds(self.wanted) + SPARE_SECONDS
+        while self.daemon.poll() is None and self.stops.told == asked and time.monotonic() < end:
+            time.sleep(0.1)
+
     def _drain(self) -> None:
-        supervisor, asked, said_at = Supervisor(self.socket_path), self.asked, -PROGRESS_SECONDS
+        supervisor, asked, said_at = Supervisor(self.socket_path), self.stops.told, -PROGRESS_SECONDS
         supervisor.stop_all()
         while busy := [process.name for process in supervisor.processes() if process.state in UP | {"stopping"}]:
-            if self.asked > asked:
+            if self.stops.told > asked:
                 say("Ending them now; their jobs go back to their places.")
                 daemon.end_members(self.daemon.pid, patience=SPARE_SECONDS)
             elif time.monotonic() - said_at > PROGRESS_SECONDS:

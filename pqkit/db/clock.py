@@ -28,6 +28,11 @@ def boot_id() -> str:
         return f"boot-{int(psutil.boot_time())}"
 
 
+def machine_of(space: str) -> str:
+    """The boot of the machine that a pid space is on."""
+    return space.split(" ", 1)[0]
+
+
 def pid_space() -> str:
     """Where a pid means the same process: two containers of one boot have pids of their own."""
     return _pid_space_of(os.getpid())
@@ -49,13 +54,26 @@ def process_start(pid: int) -> int | None:
     clock). A zombie counts as dead: it will never write again.
     """
     try:
-        stat = _told(f"/proc/{pid}/stat")
+        fields = _stat(pid)
     except FileNotFoundError:
         return _process_start_elsewhere(pid) if not Path("/proc/self").exists() else None
     except ProcessLookupError:  # it ended meanwhile
         return None
-    fields = stat[stat.rindex(")") + 2 :].split()
     return None if fields[0] in {"Z", "X"} else int(fields[19])
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether somebody has stopped that process (SIGSTOP, a debugger), so that it cannot act."""
+    try:
+        return _stat(pid)[0] in {"T", "t"}
+    except OSError:
+        return False
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of a process from its state on."""
+    stat = _told(f"/proc/{pid}/stat")
+    return stat[stat.rindex(")") + 2 :].split()
 
 
 def _process_start_elsewhere(pid: int) -> int | None:
@@ -67,14 +85,14 @@ def _process_start_elsewhere(pid: int) -> int | None:
         return None
 
 
-def memory() -> int:
-    """Resident bytes of this process."""
+def memory(pid: int | None = None) -> int:
+    """Resident bytes of a process, this one if none is named."""
     try:
-        return int(_told("/proc/self/statm").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(_told(f"/proc/{pid or 'self'}/statm").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         import psutil  # noqa: PLC0415 - see boot_id
 
-        return int(psutil.Process().memory_info().rss)
+        return int(psutil.Process(pid).memory_info().rss)
 
 
 def _told(path: str) -> str:

@@ -9,16 +9,24 @@ from sqlalchemy import text
 from pqkit.executor import Run
 from pqkit.lab.machine import SECOND, Process, World
 from pqkit.lab.witness import STALE_AFTER, Life, Witness, target_of
-from pqkit.outcome import Cancel, ChildDied, Claim, Fail, Outcome, Retry, Snooze, Stopped, completed, released
+from pqkit.outcome import Cancel, ChildDied, Claim, Fail, Outcome, Retry, Snooze, Stopped, completed
 from pqkit.queue import Finished, Leases
 from pqkit.worker.attempt import conclude, make_context
+
+
+class Unreadable(Exception):
+    """An error that ends the program when somebody reads it."""
+
+    def __str__(self) -> str:
+        raise SystemExit
+
 
 # What a handler of each kind may come to; a "poison" kills its worker, an "effect" writes through its job's session,
 # a "file" stages one.
 ENDINGS: dict[str, Sequence[Exception | None]] = {
     "good": [None],
     "flaky": [None, ValueError("no luck")],
-    "doomed": [ValueError("never")],
+    "doomed": [ValueError("never"), Unreadable()],
     "moody": [None, Cancel(), Fail(), Snooze(4), Stopped(), Retry(after=0), ChildDied("signal 9")],
 }
 TASKS = (*ENDINGS, "effect", "file", "poison")
@@ -59,6 +67,7 @@ class Crew:
     def __init__(self, world: World, witness: Witness) -> None:
         self._world, self._witness, self._rng = world, witness, world.rng
         self._lives: dict[int, Worker] = {}
+        self._boots: dict[int, int] = {}
         self._rescuing = False
         spaces = self._rng.choice([["here"], ["here", "there"]])
         self.workers = [Worker(f"w{n}", space=self._rng.choice(spaces)) for n in range(self._rng.randint(2, 4))]
@@ -149,12 +158,18 @@ class Crew:
         self._rng.choice((self.turn, self.beat))(worker)
 
     def stop(self, worker: Worker) -> None:
-        """A graceful stop: release what runs, leave the registry."""
+        """A graceful stop: announce it, release what runs, leave the registry; now and then it is cut short."""
         leases = worker.up
         if leases is None:
             return
+        self._world.act(worker, "the announcement of its stop", lambda: leases.beat(stopping=True))
+        if worker.up is None or self._rng.random() < 0.5:
+            self._world.say(f"{worker.name} is killed while it stops")
+            self.kill(worker)
+            return
         now = self._world.database.now()
-        left = [Finished(r.claim, released(), None, now) for r in worker.running]
+        left = [Finished(r.claim, self._interrupted(r.claim), None, now) for r in worker.running]
+        self._witness.stopped(left)
         worker.running = []
         self._exchange(worker, [*worker.ended, *left], 0)
         if worker.leases is None:
@@ -162,6 +177,12 @@ class Crew:
         self._world.act(worker, "its end", lambda: leases.end("stopped"))
         self._world.say(f"{worker.name} stops")
         self.kill(worker)
+
+    def _interrupted(self, claim: Claim) -> Outcome:
+        """How a handler ends that was told of the stop."""
+        run = Run(claim, self._world.database.now())
+        run.stop_asked = True
+        return run.outcome_of(self._rng.choice((Stopped(), ValueError("interrupted"), ChildDied("signal 15"))))
 
     def lose_all(self) -> None:
         """The machine is started anew."""
@@ -195,7 +216,7 @@ class Crew:
         found = self._world.act(worker, "a rescue", lambda: self._world.queue.upkeep().rescue(stale_after))
         self._rescuing = False
         self._witness.rescued(self._look_around())
-        for name, reason, requeued, quarantined, _ in found or []:
+        for name, reason, requeued, quarantined, *_ in found or []:
             self._world.say(f"{worker.name} rescues from {name} ({reason}): {requeued}, set aside {quarantined}")
 
     def _somebody_else_acts(self) -> None:
@@ -213,7 +234,10 @@ class Crew:
 
     def _life(self, worker_id: int, worker: Worker) -> Life:
         alive = worker.leases is not None and worker.leases.id == worker_id
-        return Life(alive, (self._world.machine.lease_clock()[1] - worker.beat) / SECOND)
+        machine = self._world.machine
+        told = self._world.database.ask("SELECT 1 FROM worker WHERE id = ? AND stopping_at IS NOT NULL", worker_id)
+        excused = bool(told) or self._boots[worker_id] != machine.boot
+        return Life(alive, (machine.lease_clock()[1] - worker.beat) / SECOND, excused)
 
     # Inside a worker
 
@@ -224,7 +248,7 @@ class Crew:
         worker.die()
         worker.leases, worker.frozen, worker.beat = leases, False, self._world.machine.lease_clock()[1]
         worker.canceled = frozenset()
-        self._lives[leases.id] = worker
+        self._lives[leases.id], self._boots[leases.id] = worker, self._world.machine.boot
         self._world.say(f"{worker.name} starts as pid {worker.pid}")
         self._world.act(worker, "its registration", leases.register)
 
@@ -268,7 +292,12 @@ class Crew:
             self._hand_in(worker, run, self._stage_file(claim))
             return
         error = self._rng.choice(ENDINGS[claim.task])
-        self._hand_in(worker, run, completed(None) if error is None else run.outcome_of(error))
+        try:
+            outcome = completed(None) if error is None else run.outcome_of(error)
+        except SystemExit:
+            self._world.say(f"job {claim.job_id} ends a slot of {worker.name}")
+            return
+        self._hand_in(worker, run, outcome)
 
     def _hand_in(self, worker: Worker, run: Run, outcome: Outcome) -> None:
         worker.ended.append(Finished(run.claim, outcome, run.started_at, self._world.database.now()))

@@ -89,6 +89,7 @@ class Machine(ABC):
         with (
             patch.object(clock, "process_start", self.living.get),
             patch.object(clock, "pid_space", lambda: f"boot-{self.boot} {self.actor.space}"),
+            patch.object(clock, "is_stopped", lambda _pid: False),
             patch.object(clock, "memory", lambda: 0),
             patch.object(offspring, "end", lambda *_, **__: []),
             patch.object(upkeep, "put_in_place", self.put_in_place),

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from sqlalchemy import BigInteger, Text, bindparam, delete, select, update
 
-from pqkit import outcome
+from pqkit import executor, outcome
 from pqkit.db import Transaction
 from pqkit.executor import Run
 from pqkit.lab.faults import history_rewritten
@@ -20,7 +20,7 @@ from pqkit.lab.result import Progress, Result, silent
 from pqkit.lab.simulated import Gapped, SimulatedDatabase, by_server_clock
 from pqkit.lab.simulation import simulator
 from pqkit.lab.verdict import Finding
-from pqkit.lab.witness import DRAINED, EFFECTS, FILES, LIVING_KEEP, NEIGHBOURS, POISON
+from pqkit.lab.witness import DRAINED, EFFECTS, EVIDENCE, FILES, LIVING_KEEP, NEIGHBOURS, POISON
 from pqkit.outcome import LEASE as LEASED
 from pqkit.outcome import READY_KEY, Claim, Outcome
 from pqkit.queue import Finished, Leases, leases, moves, settle, upkeep
@@ -110,7 +110,13 @@ def _counted_at_failure() -> AbstractContextManager[object]:
     """A run counts when it fails: a lost one leaves no trace."""
 
     def settle_lost(
-        _self: upkeep.Upkeep, tx: Transaction, rows: Sequence[tuple[object, ...]], _reason: str, *, alone: bool
+        _self: upkeep.Upkeep,
+        tx: Transaction,
+        rows: Sequence[tuple[object, ...]],
+        _reason: str,
+        *,
+        alone: bool,
+        **_: object,
     ) -> list[Finished]:
         for row in rows:
             claim = Claim._make(row[:-1])
@@ -189,6 +195,27 @@ def _everybody_charged() -> AbstractContextManager[object]:
     return patch.object(
         upkeep, "_lost", lambda claim, asked, reason, alone: honest(claim, asked, reason, alone=bool(alone) or True)
     )
+
+
+def _announcements_ignored() -> AbstractContextManager[object]:
+    """A stop that was announced, and a machine that was started anew, count against the job."""
+    return patch.object(upkeep, "_judged", lambda _worker, reason, _boot, _is_heard: (reason, False))
+
+
+def _stops_charged() -> AbstractContextManager[object]:
+    """A handler that fails because its worker stops has failed."""
+    return patch.object(Run, "_outcome_of", lambda self, error: outcome.ended_by(self.claim, error))
+
+
+@contextmanager
+def _errors_unguarded() -> Iterator[None]:
+    """An error's own code runs where nothing catches what it raises: the slot ends."""
+
+    def ended_by(claim: Claim, error: BaseException, *, cancel_asked: bool = False) -> Outcome:
+        return outcome._decided(claim, error, cancel_asked=cancel_asked)
+
+    with patch.object(outcome, "_message", str), patch.object(executor, "ended_by", ended_by):
+        yield
 
 
 def _suspects_beside_others() -> AbstractContextManager[object]:
@@ -280,6 +307,9 @@ MUTANTS = [
     Mutant("enqueue acknowledged, not committed", frozenset({"none lost"}), _acknowledged_early),
     Mutant("pause ignored", frozenset({"pause kept"}), _pause_ignored),
     Mutant("rescue charges everybody", frozenset({NEIGHBOURS}), _everybody_charged),
+    Mutant("announcements of a stop ignored", frozenset({EVIDENCE}), _announcements_ignored),
+    Mutant("failures at a stop charged", frozenset({EVIDENCE}), _stops_charged),
+    Mutant("errors read unguarded", frozenset({DRAINED, "no error"}), _errors_unguarded),
     Mutant("burial split in two transactions", frozenset({"fence held", POISON}), _burial_split),
     Mutant("suspects run beside others", frozenset({NEIGHBOURS}), _suspects_beside_others),
     Mutant("crashes unbounded", frozenset({POISON, DRAINED}), _crashes_unbounded),

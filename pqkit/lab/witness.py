@@ -17,6 +17,7 @@ LIVING_KEEP = "the living keep their leases"
 NEIGHBOURS = "neighbours uncharged"
 POISON = "poison set aside"
 EFFECTS = "effects once"
+EVIDENCE = "only evidence counts"
 DRAINED = "drained"
 FILES = "files in place"
 
@@ -47,10 +48,12 @@ class Seen:
 
 
 class Life(NamedTuple):
-    """What the witness knows of a worker life: whether its process is there, seconds since its last good beat."""
+    """What the witness knows of a worker life: whether its process is there, seconds since its last good beat, and
+    whether its end is no evidence against a job."""
 
     alive: bool
     silent: float
+    excused: bool
 
 
 class Witness:
@@ -129,11 +132,17 @@ class Witness:
                 held[seen.holder[1]].append(job_id)
         for worker_id, job_ids in held.items():
             gone = [i for i in job_ids if (i, *(self.jobs[i].holder or ())) not in left]
-            life = lives.get(worker_id, Life(alive=False, silent=0))
+            life = lives.get(worker_id, Life(alive=False, silent=0, excused=False))
             if gone and life.alive and life.silent <= STALE_AFTER:
                 self.blame(LIVING_KEEP, gone[0], f"taken from a worker that beat {life.silent:.3f} s ago")
             for job_id in gone:
-                self._let_go(job_id, alone=len(job_ids) == 1)
+                self._let_go(job_id, alone=len(job_ids) == 1, excused=life.excused)
+
+    def stopped(self, finished: Iterable[Finished]) -> None:
+        """How attempts ended that a stopping worker interrupted."""
+        for one in finished:
+            if one.outcome.charge is not None:
+                self.blame(EVIDENCE, one.claim.job_id, f"a stop was charged to it as {one.outcome.kind}")
 
     def operated(self, verb: str, job_ids: Iterable[int]) -> None:
         for job_id in job_ids:
@@ -216,7 +225,7 @@ class Witness:
         if state is None:
             self.blame("none lost", job_id, "it stands nowhere")
 
-    def _let_go(self, job_id: int, *, alone: bool) -> None:
+    def _let_go(self, job_id: int, *, alone: bool, excused: bool) -> None:
         """A rescue took the lease: was the crash charged to the right one?"""
         seen = self.jobs[job_id]
         seen.holder = None
@@ -226,11 +235,10 @@ class Witness:
             return
         state, crashes = row
         if state != JobState.CANCELED:
-            expected = seen.crashes + alone
+            expected = seen.crashes + (alone and not excused)
             if crashes != expected:
-                self.blame(
-                    NEIGHBOURS if not alone else POISON, job_id, f"{crashes} crashes charged, {expected} its own"
-                )
+                rule = EVIDENCE if excused else POISON if alone else NEIGHBOURS
+                self.blame(rule, job_id, f"{crashes} crashes charged, {expected} its own")
             seen.crashes = crashes
 
     def _accept(self, finished: Finished) -> None:

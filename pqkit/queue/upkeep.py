@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from pqkit import offspring
 from pqkit.db import Database, Transaction, clock
 from pqkit.files import put_in_place
-from pqkit.outcome import Claim, Outcome, crashed
+from pqkit.outcome import Claim, Outcome, crashed, released
 from pqkit.queue.prune import Pruner, Which
 from pqkit.queue.rollup import SECOND, merge, write_crashes
 from pqkit.queue.settle import Finished, settle_each
@@ -23,7 +23,10 @@ FAILURES_KEPT = 86_400 * SECOND
 
 
 class Living(NamedTuple):
-    """A registry row of a worker that has not ended, as the look for the dead reads it, and the lease clock then."""
+    """A registry row of a worker that has not ended, as the look for the dead reads it, and the lease clock then.
+
+    ``stopping_at`` is when the worker announced its stop.
+    """
 
     id: int
     name: str
@@ -32,6 +35,7 @@ class Living(NamedTuple):
     pid_space: str
     boot_id: str
     beat: int
+    stopping_at: int | None
     now: int
 
 
@@ -51,13 +55,17 @@ NOTHING = Agenda(None, None, dependents=False, files=False, redrives=False, last
 
 
 class Rescued(NamedTuple):
-    """A worker found dead, why, what became of the jobs it held, and which processes of its handlers were ended."""
+    """A worker found dead, why, what became of the jobs it held, and which processes of its handlers were ended.
+
+    ``excused`` says that the end is no evidence against a job.
+    """
 
     worker: str
     reason: str
     requeued: list[int]
     quarantined: list[int]
     ended: list[offspring.Ended]
+    excused: bool = False
 
 
 class Renamed(NamedTuple):
@@ -177,7 +185,11 @@ class Upkeep:
         orphaned = [row[0] for row in holders if row[1] is None]
         living = [Living(*row) for row in holders if row[1] is not None]
         dead = [(worker, reason) for worker in living if (reason := _death(worker, boot, stale_after))]
-        rescued = [self._bury(worker, reason) for worker, reason in dead]
+        silence = (stale_after or 0.0) / 2 * SECOND
+        rescued = [
+            self._bury(worker, *_judged(worker, reason, boot, _is_machine_heard(worker, living, silence)))
+            for worker, reason in dead
+        ]
         rescued += [self._free(worker, Rescued(f"worker {worker}", LEFT_BEHIND, [], [], [])) for worker in orphaned]
         return [found for found in rescued if found]
 
@@ -222,8 +234,8 @@ class Upkeep:
                 tx.run_many(sql.DELETE_INTENT, done)
         return Renamed(len(done), refused)
 
-    def _bury(self, worker: Living, reason: str) -> Rescued | None:
-        found = Rescued(worker.name, reason, [], [], [])
+    def _bury(self, worker: Living, reason: str, excused: bool) -> Rescued | None:
+        found = Rescued(worker.name, reason, [], [], [], excused)
         with self._database.write() as tx:
             if tx.row(sql.LOCK_WORKER, worker.id, worker.beat) is None:
                 return None  # it has beaten since the look: alive after all
@@ -249,17 +261,23 @@ class Upkeep:
     def _free_some(self, tx: Transaction, worker_id: int, found: Rescued, *, may_charge: bool) -> bool:
         """Put back a batch of what the worker held and add it to ``found``; whether there may be more."""
         leases = tx.rows(sql.LEASES_OF, worker_id, BATCH)
-        for finished in self._settle_lost(tx, leases, found.reason, alone=may_charge and len(leases) == 1):
+        alone = may_charge and len(leases) == 1
+        for finished in self._settle_lost(tx, leases, found.reason, alone=alone, excused=found.excused):
             target = found.requeued if finished.outcome.state is JobState.PENDING else found.quarantined
             target.append(finished.claim.job_id)
         return len(leases) == BATCH
 
     def _settle_lost(
-        self, tx: Transaction, leases: Sequence[tuple[object, ...]], reason: str, *, alone: bool
+        self, tx: Transaction, leases: Sequence[tuple[object, ...]], reason: str, *, alone: bool, excused: bool
     ) -> list[Finished]:
         now = self._database.now()
         lost = [
-            Finished(c, _lost(c, asked, reason, alone=alone), None, max(now, c.claimed_at))
+            Finished(
+                c,
+                _excused(reason) if excused and asked is None else _lost(c, asked, reason, alone=alone),
+                None,
+                max(now, c.claimed_at),
+            )
             for c, asked in map(_claim_and_wish, leases)
         ]
         settle_each(tx, lost)
@@ -308,6 +326,31 @@ def _lost(claim: Claim, cancel_asked: object, reason: str, *, alone: bool) -> Ou
     if alone:
         return crashed(claim, summary)
     return Outcome("crashed", JobState.PENDING, error=summary, summary=summary)
+
+
+def _excused(reason: str) -> Outcome:
+    """A lease whose worker's end says nothing against the job: uncharged, and no suspect."""
+    return released(f"its worker died ({reason})")
+
+
+def _is_machine_heard(worker: Living, living: Sequence[Living], silence: float) -> bool:
+    """Whether another worker of its machine beat well after it; the workers of a lost machine fall silent together."""
+    machine = clock.machine_of(worker.pid_space)
+    others = [other.beat for other in living if clock.machine_of(other.pid_space) == machine]
+    return machine == clock.machine_of(clock.pid_space()) or max(others) - worker.beat > silence
+
+
+def _judged(worker: Living, reason: str, boot: str, machine_is_heard: bool) -> tuple[str, bool]:
+    """The reason in full, and whether it excuses the jobs: only what a job may have done is evidence against it."""
+    if worker.stopping_at is not None:
+        return f"{reason}, after it was told to stop", True
+    if worker.boot_id != boot:
+        return reason, True
+    if not machine_is_heard:
+        return f"{reason}, and no other worker of its machine is heard", True
+    if worker.pid_space == clock.pid_space() and clock.is_stopped(worker.pid):
+        return f"{reason}, and its process was stopped by a signal", True
+    return reason, False
 
 
 def _death(worker: Living, boot: str, stale_after: float | None) -> str | None:

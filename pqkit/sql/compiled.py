@@ -1396,38 +1396,38 @@ LEASES_OF = Statement(
 HOLDERS = Statement(
     Text(
         "SELECT worker.id, worker.name, worker.pid, worker.process_start, worker.pid_space, worker.boot_id, "
-        "worker.beat, ? AS anon_1 FROM worker WHERE worker.ended_at IS NULL UNION ALL SELECT "
-        "anon_2.worker_id, NULL AS anon_3, NULL AS anon__1, NULL AS anon__2, NULL AS anon__3, NULL AS "
-        "anon__4, NULL AS anon__5, NULL AS anon__6 FROM (SELECT DISTINCT lease.worker_id AS worker_id FROM "
-        "lease WHERE NOT (EXISTS (SELECT * FROM worker WHERE worker.id = lease.worker_id AND worker.ended_at "
-        "IS NULL)) LIMIT ? + 0 OFFSET ?) AS anon_2 ORDER BY 1",
+        "worker.beat, worker.stopping_at, ? AS anon_1 FROM worker WHERE worker.ended_at IS NULL UNION ALL "
+        "SELECT anon_2.worker_id, NULL AS anon_3, NULL AS anon__1, NULL AS anon__2, NULL AS anon__3, NULL AS "
+        "anon__4, NULL AS anon__5, NULL AS anon__6, NULL AS anon__7 FROM (SELECT DISTINCT lease.worker_id AS "
+        "worker_id FROM lease WHERE NOT (EXISTS (SELECT * FROM worker WHERE worker.id = lease.worker_id AND "
+        "worker.ended_at IS NULL)) LIMIT ? + 0 OFFSET ?) AS anon_2 ORDER BY 1",
         (0, 1, 2),
         (0,),
     ),
     Text(
         "SELECT worker.id, worker.name, worker.pid, worker.process_start, worker.pid_space, worker.boot_id, "
-        "worker.beat, coalesce(%s::BIGINT, CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)) "
-        "AS coalesce_1 FROM worker WHERE worker.ended_at IS NULL UNION ALL SELECT anon_1.worker_id, NULL AS "
-        "anon_2, NULL AS anon__1, NULL AS anon__2, NULL AS anon__3, NULL AS anon__4, NULL AS anon__5, NULL AS "
-        "anon__6 FROM (SELECT DISTINCT lease.worker_id AS worker_id FROM lease WHERE NOT (EXISTS (SELECT * "
-        "FROM worker WHERE worker.id = lease.worker_id AND worker.ended_at IS NULL)) LIMIT %s::INTEGER + 0) "
-        "AS anon_1 ORDER BY 1",
+        "worker.beat, worker.stopping_at, coalesce(%s::BIGINT, CAST(EXTRACT(epoch FROM clock_timestamp()) * "
+        "1000000 AS BIGINT)) AS coalesce_1 FROM worker WHERE worker.ended_at IS NULL UNION ALL SELECT "
+        "anon_1.worker_id, NULL AS anon_2, NULL AS anon__1, NULL AS anon__2, NULL AS anon__3, NULL AS "
+        "anon__4, NULL AS anon__5, NULL AS anon__6, NULL AS anon__7 FROM (SELECT DISTINCT lease.worker_id AS "
+        "worker_id FROM lease WHERE NOT (EXISTS (SELECT * FROM worker WHERE worker.id = lease.worker_id AND "
+        "worker.ended_at IS NULL)) LIMIT %s::INTEGER + 0) AS anon_1 ORDER BY 1",
     ),
 )
 
 DUTY_HELD = Statement(
     Text(
         "SELECT duty.worker_id, duty.boot_id, duty.until, worker.id, worker.name, worker.pid, "
-        "worker.process_start, worker.pid_space, worker.boot_id AS boot_id_1, worker.beat, ? AS anon_1 FROM "
-        "duty LEFT OUTER JOIN worker ON worker.id = duty.worker_id AND worker.ended_at IS NULL WHERE "
-        "duty.name = ?",
+        "worker.process_start, worker.pid_space, worker.boot_id AS boot_id_1, worker.beat, "
+        "worker.stopping_at, ? AS anon_1 FROM duty LEFT OUTER JOIN worker ON worker.id = duty.worker_id AND "
+        "worker.ended_at IS NULL WHERE duty.name = ?",
     ),
     Text(
         "SELECT duty.worker_id, duty.boot_id, duty.until, worker.id, worker.name, worker.pid, "
         "worker.process_start, worker.pid_space, worker.boot_id AS boot_id_1, worker.beat, "
-        "coalesce(%s::BIGINT, CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)) AS coalesce_1 "
-        "FROM duty LEFT OUTER JOIN worker ON worker.id = duty.worker_id AND worker.ended_at IS NULL WHERE "
-        'duty.name = %s::VARCHAR COLLATE "C"',
+        "worker.stopping_at, coalesce(%s::BIGINT, CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000000 AS "
+        "BIGINT)) AS coalesce_1 FROM duty LEFT OUTER JOIN worker ON worker.id = duty.worker_id AND "
+        'worker.ended_at IS NULL WHERE duty.name = %s::VARCHAR COLLATE "C"',
     ),
 )
 

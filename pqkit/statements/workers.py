@@ -88,4 +88,6 @@ BURY_WORKER = Declared(
     .values(ended_at=bindparam("now"), end_reason=bindparam("why")),
     ("now", "why", "worker", "seen_beat"),
 )
-LIFE = tuple(WORKER.c[name] for name in ("id", "name", "pid", "process_start", "pid_space", "boot_id", "beat"))
+LIFE = tuple(
+    WORKER.c[name] for name in ("id", "name", "pid", "process_start", "pid_space", "boot_id", "beat", "stopping_at")
+)

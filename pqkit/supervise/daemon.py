@@ -15,6 +15,9 @@ import psutil
 
 from pqkit.process import die_with_parent
 
+INSIST_AFTER = 1.2
+"""Seconds after which a second signal to a worker is a second wish."""
+
 
 def start(config: Path, environment: Mapping[str, str], output: IO[bytes]) -> "subprocess.Popen[bytes]":
     """Start supervisord; what it says before its log is open goes to ``output``. Its files are private to the user."""
@@ -44,10 +47,12 @@ def members(session: int) -> list[psutil.Process]:
 def end_members(session: int, patience: float) -> list[int]:
     """Tell what is left of a session to stop and kill what has not after ``patience`` seconds; the pids ended."""
     left = members(session)
-    _signal(left, signal.SIGTERM)
-    end = time.monotonic() + patience
-    while members(session) and time.monotonic() < end:
-        time.sleep(0.05)
+    begun = time.monotonic()
+    # A worker under Supervisor takes any number of SIGTERM for one, and a SIGINT after it for the wish to end at once.
+    for number, until in ((signal.SIGTERM, begun + min(INSIST_AFTER, patience / 2)), (signal.SIGINT, begun + patience)):
+        _signal(members(session), number)
+        while members(session) and time.monotonic() < until:
+            time.sleep(0.05)
     while survivors := members(session):
         _signal(survivors, signal.SIGKILL)
         time.sleep(0.05)

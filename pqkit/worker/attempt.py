@@ -51,17 +51,19 @@ def attempt(database: Database, run: Run, execute: Execute, report: Report) -> t
 
 def conclude(database: Database, run: Run, ctx: Context, outcome: Outcome) -> tuple[Outcome, bool]:
     """Make the handler's effects ready: staged files on disk, its session committed together with the finish."""
-    written = False
+    written, completed = False, False
     try:
         outcome = outcome._replace(files=_kept(ctx)) if ctx.staged else outcome
         if ctx.opened is not None:
             written = _commit(database, run, ctx, outcome)
+        completed = outcome.state is JobState.COMPLETED
     except _errors(ctx) as error:
         outcome = run.outcome_of(error)
-    if outcome.state is not JobState.COMPLETED:
-        drop_staged(ctx.staged)
-    if ctx.opened is not None:
-        _close(ctx.opened)
+    finally:  # whatever a listener of the session raises: an open one would keep the write lock
+        if not completed:
+            drop_staged(ctx.staged)
+        if ctx.opened is not None:
+            _close(ctx.opened)
     return outcome, written
 
 
@@ -74,11 +76,9 @@ def _errors(ctx: Context) -> tuple[type[Exception], ...]:
 
 
 def _close(session: "Session") -> None:
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - there already, where a session is open
-
     try:
         session.close()
-    except SQLAlchemyError:  # its connection broke, which has undone whatever was open
+    except BaseException:  # noqa: BLE001 - its connection broke, which has undone whatever was open, or a listener failed
         session.invalidate()
 
 

@@ -9,14 +9,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from pqkit import offspring
 from pqkit.executor import Run
-from pqkit.outcome import ChildDied, Outcome
+from pqkit.outcome import ChildDied, Outcome, put_off
 from pqkit.process import exit_words
 from pqkit.states import JobState
 
@@ -25,10 +26,24 @@ START_WITHIN = 60.0
 INSIDE = "pqkit.worker.inside"
 
 
+class Surroundings(NamedTuple):
+    """What a child starts in: as the worker was before any handler could change its folder, variables or mask."""
+
+    folder: str
+    variables: dict[str, str]
+    umask: int
+
+
+def surroundings() -> Surroundings:
+    """Those of this process now."""
+    os.umask(umask := os.umask(0o077))
+    return Surroundings(os.getcwd(), dict(os.environ), umask)  # noqa: PTH109 - as text, for Popen
+
+
 class Child:
     """A child process as its parent sees it."""
 
-    def __init__(self, modules: Sequence[str], url: str) -> None:
+    def __init__(self, modules: Sequence[str], url: str, around: Surroundings) -> None:
         mine, theirs = socket.socketpair()
         self._socket, self._mark = mine, offspring.branch()
         with theirs:
@@ -36,22 +51,27 @@ class Child:
                 [sys.executable, "-P", "-m", INSIDE, str(theirs.fileno()), str(os.getpid()), *modules],
                 pass_fds=[theirs.fileno()],
                 # A password in the URL is nobody's business who lists processes, so it is no argument.
-                env={**os.environ, "PQKIT_URL": url, **({offspring.MARK: self._mark} if self._mark else {})},
+                env={**around.variables, "PQKIT_URL": url, **({offspring.MARK: self._mark} if self._mark else {})},
+                cwd=around.folder,
+                umask=around.umask,
                 start_new_session=True,  # a Ctrl+C is for the worker, and what the handler leaves is ended with it
             )
         self._lines = mine.makefile("r", encoding="utf-8")
+        threading.Thread(target=self._await_end, name="child-end", daemon=True).start()
         mine.settimeout(START_WITHIN)
-        with suppress(OSError):  # whether it came up shows when it is given work
-            self._lines.readline()
+        self._trouble = self._started()
 
     def execute(self, run: Run, report: Report) -> tuple[Outcome, bool]:
         """Run one attempt; (outcome, whether the child has committed it already). The child may be dead afterwards."""
+        if self._trouble is not None:
+            self.kill()
+            return put_off(f"its child process cannot start: {self._trouble}"), False
         run.start_clock()
         run.hear, run.force = lambda wish: self._send({"wish": wish}), self.kill
         try:
             self._send({"claim": list(run.claim)})
             return self._listen(report, run.deadline)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - after whatever it has sent that is no message, it is of no use
             if isinstance(error, TimeoutError):
                 run.timed_out = True
             return run.outcome_of(ChildDied(self._end_words())), False
@@ -74,6 +94,21 @@ class Child:
         self.kill()
         self._lines.close()
         self._socket.close()
+
+    def _started(self) -> str | None:
+        """Wait until it is ready; why it is not."""
+        try:
+            ready: dict[str, Any] = json.loads(self._lines.readline())
+            trouble: str | None = ready["trouble"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return self._end_words()
+        return trouble
+
+    def _await_end(self) -> None:
+        """Let its end be seen also where a fork that its handler has left holds its end of the connection."""
+        self._process.wait()
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RD)
 
     def _listen(self, report: Report, deadline: float | None) -> tuple[Outcome, bool]:
         while True:

@@ -20,6 +20,8 @@ from pqkit.worker.attempt import MAX_LINE
 MAX_REPORTS = 1_000
 SAFE_PART = 0.8
 LOUD_EVERY = 60
+PATIENCE = 2.0
+"""Seconds beyond a second grace for what was forced to end, and has not."""
 
 
 class Ill(StrEnum):
@@ -95,13 +97,18 @@ class Heart(threading.Thread):
             while not self._done.wait(until_next(self._every)):
                 self._beat()
                 self._look_after(time.monotonic())
-        except Exception as error:
+        except BaseException as error:
             self._log.error("the heart failed", error=summarize(error))
             self._on_ill(Ill.SILENT)
             raise
 
     def stop(self) -> None:
         self._done.set()
+
+    def announce(self) -> None:
+        """Put on record that this worker was told to stop: its end is no evidence against a job from now on."""
+        self.stopping = True
+        self._leases.beat(stopping=True, running=False)
 
     def _beat(self) -> None:
         sent, reports = time.monotonic(), self.take_reports()
@@ -138,7 +145,7 @@ class Heart(threading.Thread):
                 run.ask("timed_out", now)
             wished = run.timed_out or run.cancel_asked
             if wished and run.asked_at is not None and now - run.asked_at > self._grace:
-                if run.force is None:
+                if run.force is None or run.blocks or now - run.asked_at > 2 * self._grace + PATIENCE:
                     self._on_ill(Ill.STUCK)
                 else:
                     run.force()

@@ -64,7 +64,7 @@ class Hooked:
             for hook in registry.get(end.state, ()):
                 try:
                     hook(end)
-                except Exception as error:  # noqa: BLE001 - the next hook is to be called all the same
+                except BaseException as error:  # noqa: BLE001 - the next hook is to be called all the same
                     name = getattr(hook, "__name__", "?")
                     self._log.error("a hook failed", hook=name, job=end.job_id, error=summarize(error))
 

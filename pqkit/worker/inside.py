@@ -7,11 +7,13 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any
 
+from pqkit.errors import PqkitError
 from pqkit.executor import Run, execute
-from pqkit.outcome import Claim
-from pqkit.process import die_with_parent
+from pqkit.outcome import Claim, put_off, summarize
+from pqkit.process import die_with_parent, on_stop
 from pqkit.queue import get_queue
 from pqkit.worker.attempt import attempt
 from pqkit.worker.tasks import import_tasks
@@ -28,14 +30,35 @@ class Inside:
 
     def serve(self) -> None:
         threading.Thread(target=self._listen, daemon=True).start()
-        self._send({"ready": True})
         while (claim := self._claims.get()) is not None:
             self._serve_one(claim)
 
+    def start(self, modules: Sequence[str]) -> bool:
+        """Import the tasks and say whether there is trouble."""
+        trouble = None
+        try:
+            import_tasks(modules)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the worker is to say it
+            trouble = summarize(error)
+        self._send({"trouble": trouble})
+        return trouble is None
+
+    def stop(self, _number: int) -> None:
+        """A stop that a whole group was told: the handler learns of it, and the worker decides when it ends."""
+        if self._run is not None:
+            self._run.ask("stop_asked", 0.0)
+
     def _serve_one(self, claim: Claim) -> None:
-        database = get_queue(self._url, create=False).database
-        self._run = run = Run(claim, database.now())
-        outcome, written = attempt(database, run, execute, self._report)
+        try:
+            database = get_queue(self._url, create=False).database
+            self._run = run = Run(claim, database.now())
+        except PqkitError as error:
+            self._send({"outcome": list(put_off(summarize(error))), "written": False})
+            return
+        try:
+            outcome, written = attempt(database, run, execute, self._report)
+        except BaseException as error:  # noqa: BLE001 - as in a slot
+            outcome, written = run.outcome_of(error), False
         self._run = None
         self._send({"outcome": list(outcome), "written": written})
 
@@ -59,9 +82,10 @@ class Inside:
 def main() -> None:
     descriptor, parent, *modules = sys.argv[1:]
     die_with_parent(signal.SIGKILL, int(parent))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import_tasks(modules)
-    Inside(socket.socket(fileno=int(descriptor)), os.environ["PQKIT_URL"]).serve()
+    inside = Inside(socket.socket(fileno=int(descriptor)), os.environ["PQKIT_URL"])
+    on_stop(inside.stop, [signal.SIGTERM])
+    if inside.start(modules):
+        inside.serve()
 
 
 if __name__ == "__main__":

@@ -11,12 +11,13 @@ from pqkit.executor import Run
 from pqkit.files import put_in_place
 from pqkit.log import get_logger
 from pqkit.maintain import Maintainer
-from pqkit.outcome import Claim, Stopped, released
+from pqkit.outcome import Claim, Stopped, excuse, released
+from pqkit.process import StopCount
 from pqkit.queue import Finished, Queue
 from pqkit.rhythm import until_next
 from pqkit.settings import Settings
 from pqkit.worker.attempt import drop_staged
-from pqkit.worker.child import Child
+from pqkit.worker.child import Child, surroundings
 from pqkit.worker.forgotten import Forgotten
 from pqkit.worker.heart import Heart, Ill
 from pqkit.worker.hooked import Hooked
@@ -45,7 +46,7 @@ class Worker:
         self._heart = Heart(
             self._leases,
             self._database,
-            self._runs,
+            self.runs,
             self._fall_ill,
             every=settings.heartbeat,
             lease=settings.rescue_after,
@@ -58,7 +59,9 @@ class Worker:
         self._maintainer = Maintainer(self._database, self._leases.id, settings, set_aside=self._hooked.set_aside)
         self._forgotten = Forgotten(self._leases, self._slots, self._database, settings.rescue_after)
         self._pace = Pace(settings.slots, prefetch=settings.prefetch)
-        self._stopping = 0
+        self._around = surroundings()
+        self.stops = StopCount()
+        self.left: list[Finished] = []
         self._ill: Ill | None = None
         self._queued_since: float | None = None
         self._seen = 0
@@ -73,25 +76,30 @@ class Worker:
     @property
     def busy(self) -> bool:
         """A handler runs; after ``run`` has returned: one that was given up."""
-        return bool(self._runs())
+        return bool(self.runs())
+
+    @property
+    def name(self) -> str:
+        return self._leases.name
 
     @property
     def told_to_stop(self) -> bool:
-        return self._stopping > 0
+        return self.stops.told > 0
 
-    def stop(self) -> None:
-        """Begin the graceful stop; the second call ends the wait for running handlers. Safe in a signal handler."""
-        self._stopping += 1
+    def stop(self, *, may_insist: bool = True) -> None:
+        """Begin the graceful stop; a later call ends the wait for running handlers. Safe in a signal handler."""
+        self.stops.tell(may_insist=may_insist)
         self._wake.set()
 
     def run(self) -> Ill | None:
-        """Work until told to stop or ill."""
+        """Work until told to stop or ill. Then ``left`` are the attempts that were given up: whoever ends this process
+        is to write how they ended."""
         if not self._register():
             return None
         self._heart.start()
         self._maintainer.start()
         self._log.info("worker ready", worker=self._leases.name, slots=self._slots.size, pid=os.getpid())
-        while not self._stopping and self._ill is None:
+        while not self.told_to_stop and self._ill is None:
             self._turn()
             self._pause()
         self._end()
@@ -99,7 +107,7 @@ class Worker:
 
     def _register(self) -> bool:
         """Enter the registry, however long the database cannot be written yet; False when told to stop before."""
-        while not self._stopping:
+        while not self.told_to_stop:
             try:
                 self._leases.register()
             except DatabaseUnavailable as error:
@@ -114,6 +122,7 @@ class Worker:
             self._seen = self._database.data_version()
             self._exchange()
             self._release_hoarded()
+            self._slots.mend()
             self._give_back(self._forgotten.found(), "this worker does not know of them")
         except DatabaseUnavailable as error:
             self._log.error("waiting for the database", error=str(error))
@@ -122,7 +131,7 @@ class Worker:
 
     def _exchange(self) -> None:
         """Finish what is done and claim anew, in one transaction; no transaction when there is neither."""
-        ended = self._slots.take()
+        ended = self._take()
         demand = self._pace.target() - self._slots.held
         if not ended and not (demand > 0 and self._leases.waiting()):
             return
@@ -210,9 +219,16 @@ class Worker:
             raise
         self._log.info("released jobs, uncharged", jobs=len(finished), why=why)
 
+    def _take(self) -> Ended:
+        """What has ended. A failure that is not on record when the worker is told to stop is excused: where a group is
+        told at once, a handler may fail by what it has started."""
+        ended = self._slots.take()
+        if not self.told_to_stop:
+            return ended
+        return ended._replace(unwritten=[f._replace(outcome=excuse(f.outcome)) for f in ended.unwritten])
+
     def _end(self) -> None:
         """Stop claiming, tell the handlers, wait out the grace, release what is left, leave the registry."""
-        self._heart.stopping = True
         if self._ill is not Ill.SILENT:  # a database that does not answer is not asked again
             with suppress(DatabaseUnavailable):
                 self._wind_up()
@@ -221,25 +237,37 @@ class Worker:
         self._log.info("worker ended", worker=self._leases.name, why=str(self._ill or "stopped"))
 
     def _wind_up(self) -> None:
+        if self.told_to_stop:
+            with suppress(DatabaseUnavailable):
+                self._heart.announce()
         self._release(self._slots.take_queued(), "the worker stopped")
-        for run in self._runs():
+        for run in self.runs():
             run.ask("stop_asked", time.monotonic())
         self._await_handlers()
         self._force_handlers()
         self._flush()
-        self._give_up_running()
+        if self._ill is Ill.DISOWNED:
+            return  # others may run its jobs already, so that it has no time to lose
+        self._hooked.stop(self._settings.grace)
         for thread in (self._maintainer, self._heart):
             thread.stop()
             thread.join(timeout=5)
-        self._leases.end(str(self._ill or "stopped"))
-        self._hooked.stop(self._settings.grace)
+        self._flush()
+        self.left = self._given_up()
+        if not self.left:
+            self._leases.end(self.end_words)
+
+    @property
+    def end_words(self) -> str:
+        """Why this life ended, for the registry."""
+        return "stopped" if self.told_to_stop or self._ill is None else str(self._ill)
 
     def _patience(self, begun: float) -> bool:
         """Whether running handlers still get time."""
         if self._ill is Ill.DISOWNED:
             return False
-        only_stuck = self._ill is Ill.STUCK and all(self._overdue(run) for run in self._runs())
-        return self._stopping < 2 and not only_stuck and time.monotonic() - begun < self._settings.grace
+        only_stuck = self._ill is Ill.STUCK and all(run.held_up or self._overdue(run) for run in self.runs())
+        return self.stops.told < 2 and not only_stuck and time.monotonic() - begun < self._settings.grace
 
     def _overdue(self, run: Run) -> bool:
         asked = (run.timed_out or run.cancel_asked) and run.asked_at is not None
@@ -247,35 +275,37 @@ class Worker:
 
     def _await_handlers(self) -> None:
         begun = time.monotonic()
-        while self._runs() and self._patience(begun):
+        while self.runs() and self._patience(begun):
             self._wake.wait_for_set(0.05)
             self._flush()
 
     def _force_handlers(self) -> None:
         """End what can be ended from outside: children and async handlers."""
-        forced = [run for run in self._runs() if run.force is not None]
+        forced = [run for run in self.runs() if run.force is not None and not (run.blocks or run.held_up)]
         for run in forced:
             run.ask("stop_asked", time.monotonic())
             if run.force is not None:
                 run.force()
         begun = time.monotonic()
-        while any(run in forced for run in self._runs()) and time.monotonic() - begun < 5:
+        while any(run in forced for run in self.runs()) and time.monotonic() - begun < 5:
             self._wake.wait_for_set(0.05)
 
-    def _give_up_running(self) -> None:
-        """Handlers in threads that did not give way: write how their attempts ended; the process ends right after."""
-        left = [Finished(run.claim, run.outcome_of(Stopped()), run.started_at, run.moment) for run in self._runs()]
+    def _given_up(self) -> list[Finished]:
+        """How the attempts ended whose handlers did not give way. Their jobs are this worker's until its process, and
+        with it their handlers, has ended."""
+        left = [Finished(run.claim, run.outcome_of(Stopped()), run.started_at, run.moment) for run in self.runs()]
         if left:
-            self._leases.exchange(left, 0, alone=False)
+            self._leases.beat(stopping=True, running=False)  # with what was counted
             self._tell.ended(left)
+        return left
 
     def _flush(self) -> None:
-        ended = self._slots.take()
+        ended = self._take()
         if ended:
             turn = self._leases.exchange(ended.unwritten, 0, alone=False, reports=self._heart.take_reports())
             self._settle(ended, turn.refused)
 
-    def _runs(self) -> list[Run]:
+    def runs(self) -> list[Run]:
         return list(self._slots.running.values())
 
     def _fall_ill(self, ill: Ill) -> None:
@@ -285,7 +315,7 @@ class Worker:
             self._wake.set()
 
     def _spawn_child(self) -> Child:
-        return Child(self._settings.tasks, self._settings.url)
+        return Child(self._settings.tasks, self._settings.url, self._around)
 
 
 def _slots(settings: Settings) -> type[Slots]:

@@ -8,16 +8,17 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from pqkit import cipher, offspring, permissions, tracing
 from pqkit.errors import DatabaseUnavailable
 from pqkit.log import get_logger
-from pqkit.process import die_with_supervisor
+from pqkit.process import die_with_supervisor, is_supervised, on_stop
 from pqkit.queue import Queue, get_queue
 from pqkit.settings import Settings
 from pqkit.tasks import registry
+from pqkit.worker.legacy import STOPS, become, bequeath, legacy_of
 from pqkit.worker.loop import Worker
+from pqkit.worker.pulse import Pulse
 from pqkit.worker.tasks import import_tasks
 
 LONGEST_WAIT = 5.0
@@ -27,36 +28,50 @@ LOOK_FOR_PLACE = 0.25
 LOOSE_OBJECTS = 20_000
 
 
+class _Stop:
+    """What a signal to stop does: before there is a worker the process ends at once, for it holds no job."""
+
+    worker: Worker | None = None
+
+    def __call__(self, number: int) -> None:
+        if self.worker is None:
+            os._exit(0)
+        # Supervisor repeats its SIGTERM where it is told to stop itself, so that this says nothing new.
+        self.worker.stop(may_insist=number != signal.SIGTERM or not is_supervised())
+
+
 def run_worker(settings: Settings, *, name: str | None = None, queues: Sequence[str] = ()) -> None:
     """Run a worker until SIGTERM or SIGINT; does not return.
 
     Raises TasksMissing, SchemaError or UnsupportedUrl at once; a database that cannot be reached yet is waited for.
     """
+    stop = _Stop()
+    listen = on_stop(stop, STOPS)
     die_with_supervisor()
+    pulse = Pulse(settings)
     gc.set_threshold(LOOSE_OBJECTS)
     tasks = _with_keys(import_tasks(settings.tasks), settings)
+    listen()  # a module may have set signal handlers of its own
     gc.freeze()  # what is imported stays: the collector need not look through it again and again
     _warn_of_exposed()
     queue = _wait_for_queue(settings)
-    worker = Worker(queue, settings, tasks, name=name or default_name(), queues=queues)
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        worker.stop()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    stop.worker = worker = Worker(queue, settings, tasks, name=name or default_name(), queues=queues)
     offspring.mark(worker.id)
+    pulse.start(worker.id, worker.runs)
     ill = worker.run()
-    if worker.busy:
-        _end_offspring(worker)
+    pulse.stop()
     if settings.traces:
         tracing.flush()
-    sys.stdout.flush()
-    if ill is not None:
+    restart = [] if ill is None else ["-m", "pqkit", *sys.argv[1:]]
+    if worker.left:
+        legacy = legacy_of(settings, (worker.id, worker.name), worker.end_words, worker.left)
+        sys.stdout.flush()
+        bequeath(legacy._replace(restart=[] if worker.told_to_stop else restart))
+    if worker.busy:
+        _end_offspring(worker)
+    if restart:
         _wait_for_place(queue.database.place, worker)
-        offspring.unmark()
-        os.execv(sys.executable, [sys.executable, "-P", "-m", "pqkit", *sys.argv[1:]])  # noqa: S606 - its own command line
-    os._exit(0)  # a handler's thread that does not end must not hold the process
+    become(restart, worker.stops)
 
 
 def _wait_for_place(place: Path | None, worker: Worker) -> None:
@@ -65,9 +80,7 @@ def _wait_for_place(place: Path | None, worker: Worker) -> None:
     if place is not None and not place.exists():
         said = f"there is none at {place}; a restored one is taken at once, and `pqkit db init` makes an empty one"
         get_logger("worker").error("waiting for the database", error=said)
-        while not place.exists():
-            if worker.told_to_stop:
-                os._exit(0)
+        while not place.exists() and not worker.told_to_stop:
             time.sleep(LOOK_FOR_PLACE)
 
 

@@ -1,21 +1,32 @@
 """The slots of a worker: threads for sync tasks, an event loop for async ones, a child per thread for isolated ones."""
 
-import asyncio
 import queue
+import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
 from typing import NamedTuple
 
+from pqkit.context import Context
 from pqkit.db import Database, Wake
-from pqkit.executor import Run, Wish, execute, execute_async
-from pqkit.outcome import Claim, Outcome
+from pqkit.executor import Run, execute, execute_async
+from pqkit.log import get_logger
+from pqkit.outcome import Claim, Outcome, summarize
 from pqkit.queue import Finished
 from pqkit.tasks import find
 from pqkit.worker.attempt import Report, attempt, conclude, make_context
 from pqkit.worker.child import Child
+from pqkit.worker.event_loop import EventLoop
 
+LOOK_EVERY = 1.0
 Spawn = Callable[[], Child]
+
+
+class SlotDied(Exception):
+    """The thread that ran the attempt has ended."""
 
 
 class Ended(NamedTuple):
@@ -30,7 +41,8 @@ class Ended(NamedTuple):
 
 
 class Slots:
-    """Runs claims, several at once; what has ended waits in a deque until ``take``. ``wake`` is set when it should."""
+    """Runs claims, at most ``size`` at once; what has ended waits in a deque until ``take``. ``wake`` is set when it
+    should. A permit is the right to run one, in whatever way."""
 
     def __init__(self, size: int, database: Database, wake: Wake, report: Report, spawn: Spawn) -> None:
         self.size = size
@@ -42,7 +54,13 @@ class Slots:
         self._unwritten: deque[Finished] = deque()
         self._written: deque[Finished] = deque()
         self._threads: list[threading.Thread] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._numbers = count()
+        self._next_look = 0.0
+        self._permits: deque[None] = deque([None] * size)
+        self._loop: EventLoop | None = None
+        self._making = threading.Lock()
+        self._contexts: dict[Run, Context | None] = {}
+        self._log = get_logger("worker")
         self._own = threading.local()
 
     @property
@@ -62,15 +80,12 @@ class Slots:
     def start(self, claims: Sequence[Claim]) -> None:
         """Run these claims as slots come free."""
         self._held += len(claims)
-        for_the_loop = {name for name in {claim.task for claim in claims} if _is_for_the_loop(name)}
-        if for_the_loop:
-            for claim in claims:
-                if claim.task in for_the_loop:
-                    self._start_async(claim)
-            claims = [claim for claim in claims if claim.task not in for_the_loop]
         self._queued.extend(claims)
-        while len(self._threads) < min(self.size, len(self._queued) + len(self.running)):
-            self._add_thread()
+        wanted = len(self._queued) + len(self.running)
+        if all(map(_is_for_the_loop, {claim.task for claim in claims})):
+            wanted = 1  # one thread hands them to the loop
+        while len(self._threads) < min(self.size, wanted):
+            self._threads.append(self._new_thread())
         self._ring()
 
     def take(self) -> Ended:
@@ -99,17 +114,34 @@ class Slots:
         self._held -= len(claims)
         return claims
 
+    def mend(self) -> None:
+        """Replace what has died of the slots, and end the runs that died with it as failed."""
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + LOOK_EVERY
+        for number, thread in enumerate(self._threads):
+            if not _lives(thread):
+                self._log.error("a slot has died and is replaced", slot=thread.name)
+                self._drop_runs(thread, SlotDied("the slot that ran it died"))
+                self._threads[number] = self._new_thread()
+                self._bell.put(True)
+        if self._loop is not None and not self._loop.alive:
+            self._log.error("the event loop has died and is replaced")
+            lost, self._loop = self._loop.lost(), None
+            for run in lost:
+                self._end_async(run, run.outcome_of(SlotDied("the event loop that ran it died")))
+
     def close(self) -> None:
         """Let idle threads end and end the children; threads inside a handler are left to the end of the process."""
         for _ in self._threads:
             self._bell.put(False)
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop.close()
 
-    def _add_thread(self) -> None:
-        thread = threading.Thread(target=self._work, name=f"slot-{len(self._threads)}", daemon=True)
-        self._threads.append(thread)
+    def _new_thread(self) -> threading.Thread:
+        thread = threading.Thread(target=self._work, name=f"slot-{next(self._numbers)}", daemon=True)
         thread.start()
+        return thread
 
     def _ring(self) -> None:
         """Wake one idle thread. It wakes the next where there is work for it: short jobs are done before many wake."""
@@ -123,19 +155,62 @@ class Slots:
             return None
 
     def _work(self) -> None:
-        while self._bell.get():
-            while (claim := self._next()) is not None:
-                self._ring()
-                run = self._begin(claim)
-                self._end(run, *self._run(run))
+        while not self._work_on():
+            pass
         child: Child | None = getattr(self._own, "child", None)
         if child is not None:
             child.close()
 
+    def _work_on(self) -> bool:
+        """Serve until told to end; false where something was thrown into this thread from outside."""
+        try:
+            while self._bell.get():
+                while self._serve():
+                    pass
+        except BaseException as error:  # noqa: BLE001 - a handler may throw exceptions into any thread, at any time
+            self._log.error("something was thrown into a slot, which goes on", error=summarize(error))
+            self._drop_runs(threading.current_thread(), error)
+            self._ring()
+            return False
+        return True
+
+    def _serve(self) -> bool:
+        """Take a free slot and the next claim, and run it; false where there is none."""
+        if not self._take_permit():
+            return False
+        claim = self._next()
+        if claim is None:
+            self._permits.append(None)
+            self._ring()  # for a claim that came meanwhile, when another found no slot free
+            return False
+        self._ring()
+        run = self._begin(claim)
+        run.thread = threading.current_thread()
+        if run.task is not None and run.task.is_async and run.task.policy.isolation == "thread":
+            self._start_async(run)
+            run.thread = None
+            return True
+        self._end(run, *self._run(run))
+        self._permits.append(None)
+        return True
+
+    def _take_permit(self) -> bool:
+        try:
+            self._permits.pop()
+        except IndexError:
+            return False
+        return True
+
+    def _drop_runs(self, thread: threading.Thread, error: BaseException) -> None:
+        """End what that thread ran; its handler has been left in the middle."""
+        for run in [run for run in list(self.running.values()) if run.thread is thread]:
+            self._end(run, run.outcome_of(error), written=False)
+            self._permits.append(None)
+
     def _run(self, run: Run) -> tuple[Outcome, bool]:
         try:
             return self._attempt(run)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the job must not stay here for ever
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the job must not stay here for ever
             return run.outcome_of(error), False
 
     def _attempt(self, run: Run) -> tuple[Outcome, bool]:
@@ -152,31 +227,37 @@ class Slots:
             child = self._own.child = self._spawn()
         return child
 
-    def _start_async(self, claim: Claim) -> None:
+    def _start_async(self, run: Run) -> None:
+        """Hand it to the event loop, with the slot that it has."""
         if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            threading.Thread(target=self._loop.run_forever, name="event-loop", daemon=True).start()
-        asyncio.run_coroutine_threadsafe(self._run_async(claim), self._loop)
-
-    async def _run_async(self, claim: Claim) -> None:
-        run = self._begin(claim)
+            with self._making:
+                self._loop = self._loop or EventLoop(self._async_ended)
         ctx = make_context(self._database, run, self._report) if run.wants_context else None
-        handler = asyncio.ensure_future(execute_async(run, ctx))
-        loop = asyncio.get_running_loop()
+        self._contexts[run] = ctx
+        self._loop.start(run, lambda: self._handle(run, ctx))
 
-        def cancel() -> None:
-            loop.call_soon_threadsafe(handler.cancel)
+    async def _handle(self, run: Run, ctx: Context | None) -> Outcome:
+        return await execute_async(run, ctx)
 
-        def hear(wish: Wish) -> None:
-            if wish != "stop_asked":
-                cancel()
-
-        run.force, run.hear = cancel, hear
-        outcome = await handler
+    def _async_ended(self, run: Run, outcome: Outcome) -> None:
+        """In the loop's thread, which must not wait for the database."""
+        ctx = self._contexts.pop(run)
         if ctx is not None and (ctx.opened is not None or ctx.staged):
-            self._end(run, *await asyncio.to_thread(conclude, self._database, run, ctx, outcome))
+            threading.Thread(target=self._conclude, args=(run, ctx, outcome), name="conclude", daemon=True).start()
         else:
-            self._end(run, outcome, written=False)
+            self._end_async(run, outcome)
+
+    def _conclude(self, run: Run, ctx: Context, outcome: Outcome) -> None:
+        try:
+            outcome, written = conclude(self._database, run, ctx, outcome)
+        except BaseException as error:  # noqa: BLE001 - see _run
+            outcome, written = run.outcome_of(error), False
+        self._end_async(run, outcome, written=written)
+
+    def _end_async(self, run: Run, outcome: Outcome, *, written: bool = False) -> None:
+        self._end(run, outcome, written)
+        self._permits.append(None)
+        self._ring()
 
     def _begin(self, claim: Claim) -> Run:
         run = self.running[claim.job_id] = Run(claim, self._database.now())
@@ -189,6 +270,11 @@ class Slots:
         ended.append(Finished(run.claim, outcome, run.started_at, run.moment))
         if first or not self._queued:
             self._wake.set()
+
+
+def _lives(thread: threading.Thread) -> bool:
+    """Python does not learn of a thread's end that C code has caused; the kernel does."""
+    return thread.is_alive() and (sys.platform != "linux" or Path(f"/proc/self/task/{thread.native_id}").exists())
 
 
 def _is_for_the_loop(name: str) -> bool:

@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from pqkit import tracing
+from pqkit.context import Context
 from pqkit.errors import DatabaseUnavailable
 from pqkit.executor import Run
 from pqkit.outcome import Claim, Outcome
@@ -21,13 +22,12 @@ class TracedSlots(Slots):
             _say(outcome)
         return outcome, written
 
-    async def _run_async(self, claim: Claim) -> None:
+    async def _handle(self, run: Run, ctx: Context | None) -> Outcome:
+        claim = run.claim
         with tracing.running(claim.task, claim.job_id, claim.attempt, self._parent(claim)):
-            await super()._run_async(claim)
-
-    def _end(self, run: Run, outcome: Outcome, written: bool) -> None:
-        _say(outcome)  # of a run in the event loop: in the others' threads no span is open any more
-        super()._end(run, outcome, written)
+            outcome = await super()._handle(run, ctx)
+            _say(outcome)
+        return outcome
 
     def _parent(self, claim: Claim) -> str | None:
         with suppress(DatabaseUnavailable), self._database.read() as tx:

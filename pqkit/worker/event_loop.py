@@ -1,0 +1,161 @@
+"""The event loop of a worker's async handlers: it outlives what they raise, and knows the one that blocks it."""
+
+import asyncio
+import contextvars
+import sys
+import threading
+import time
+from asyncio import events
+from collections.abc import Callable, Coroutine
+from types import FrameType
+from typing import Any
+
+from pqkit.executor import Run, Wish
+from pqkit.log import get_logger
+from pqkit.outcome import Outcome, summarize
+
+LOOK = 0.1
+"""Seconds for which the loop may be busy before others are granted the time."""
+LOUD_AFTER = 1.0
+
+_RUN: contextvars.ContextVar[Run] = contextvars.ContextVar("run")
+_STEP = events.Handle._run.__code__  # noqa: SLF001 - each step of a task passes through it
+
+Handler = Callable[[], Coroutine[Any, Any, Outcome]]
+Done = Callable[[Run, Outcome], None]
+
+
+class EventLoop:
+    """Runs handlers in a thread of its own; ``done`` is called there at the end of each, whatever it ends by."""
+
+    def __init__(self, done: Done) -> None:
+        self._done = done
+        self._runs: dict[Run, asyncio.Task[Outcome] | None] = {}
+        self._loop = asyncio.new_event_loop()
+        self._closed = False
+        self._busy = threading.Event()
+        self._log = get_logger("worker")
+        self._thread = threading.Thread(target=self._serve, name="event-loop", daemon=True)
+        self._thread.start()
+        threading.Thread(target=self._watch, name="event-loop-watch", daemon=True).start()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def start(self, run: Run, handler: Handler) -> None:
+        """Run a handler; its clock starts with its first step. From any thread."""
+        run.deadline = None
+        self._runs[run] = None
+        self._busy.set()
+        self._loop.call_soon_threadsafe(self._begin, run, handler)
+
+    def close(self) -> None:
+        self._closed = True
+        self._busy.set()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _serve(self) -> None:
+        while not self._closed and not self._loop.is_closed():
+            try:
+                self._loop.run_forever()
+            except BaseException as error:  # noqa: BLE001 - a SystemExit in a handler's own task comes through
+                self._log.error("something in the event loop raised what ends programs", error=summarize(error))
+
+    def _begin(self, run: Run, handler: Handler) -> None:
+        try:
+            context = contextvars.copy_context()
+            context.run(_RUN.set, run)
+            task = self._loop.create_task(handler(), context=context)
+        except BaseException as error:  # noqa: BLE001 - a handler may have set a task factory that fails
+            self._end(run, run.outcome_of(error))
+            return
+        self._runs[run] = task
+        task.add_done_callback(lambda ended: self._end(run, _outcome(run, ended)))
+
+        def cancel() -> None:
+            self._loop.call_soon_threadsafe(task.cancel)
+
+        def hear(wish: Wish) -> None:
+            if wish != "stop_asked":
+                cancel()
+
+        run.force, run.hear = cancel, hear
+        run.start_clock()
+        self._limit(run, task)
+
+    def _limit(self, run: Run, task: "asyncio.Task[Outcome]") -> None:
+        """Time the handler out at its deadline, which moves while others block the loop."""
+        if task.done() or run.deadline is None:
+            return
+        left = run.deadline - time.monotonic()
+        if left <= 0:
+            run.ask("timed_out", time.monotonic())
+        else:
+            self._loop.call_later(left, self._limit, run, task)
+
+    def _end(self, run: Run, outcome: Outcome) -> None:
+        if run in self._runs:
+            del self._runs[run]
+            self._done(run, outcome)
+
+    def _watch(self) -> None:
+        while not self._closed:
+            self._busy.wait()
+            self._look()
+            if not self._runs:
+                self._busy.clear()
+                if self._runs:
+                    self._busy.set()
+            time.sleep(LOOK)
+
+    def _look(self) -> None:
+        """Wait for the loop's next turn; grant the others the time for which one of them holds it."""
+        turned, since = threading.Event(), time.monotonic()
+        try:
+            self._loop.call_soon_threadsafe(turned.set)
+        except RuntimeError:  # a handler has closed it
+            return
+        granted, said = since, False
+        while not turned.wait(LOOK) and not self._closed:
+            now = time.monotonic()
+            guilty = self._guilty()
+            self._grant(guilty, now + 2 * LOOK - granted)
+            granted = now + 2 * LOOK
+            if guilty is not None and not said and now - since > LOUD_AFTER:
+                said = True
+                self._tell(guilty)
+        for run in list(self._runs):
+            run.blocks = run.held_up = False
+
+    def _grant(self, guilty: Run | None, seconds: float) -> None:
+        for run in list(self._runs):
+            run.blocks, run.held_up = run is guilty, run is not guilty
+            if run is not guilty and run.deadline is not None:
+                run.deadline += seconds
+
+    def _tell(self, guilty: Run) -> None:
+        claim = guilty.claim
+        self._log.warning("an async handler blocks the event loop; the others wait", job=claim.job_id, task=claim.task)
+
+    def _guilty(self) -> Run | None:
+        """The run whose step the loop is at; a task that a handler has started is the handler's."""
+        frame: FrameType | None = sys._current_frames().get(self._thread.ident or 0)  # noqa: SLF001 - no other way
+        while frame is not None:
+            if frame.f_code is _STEP:
+                return frame.f_locals["self"]._context.get(_RUN)  # type: ignore[no-any-return]  # noqa: SLF001
+            frame = frame.f_back
+        return None
+
+    def lost(self) -> list[Run]:
+        """The runs of a loop that has ended; they are no longer its own."""
+        runs = list(self._runs)
+        self._runs.clear()
+        return runs
+
+
+def _outcome(run: Run, task: "asyncio.Task[Outcome]") -> Outcome:
+    try:
+        return task.result()
+    except BaseException as error:  # noqa: BLE001 - canceled by a neighbour before its first step
+        return run.outcome_of(error)

@@ -1,0 +1,216 @@
+"""However a stop arrives, it charges no attempt, leaves nothing running beside the next run, and is never forgotten."""
+
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pqkit import JobState, Queue
+from pqkit.lab.fleet import freeze
+from pqkit.process import TOGETHER, StopCount
+from pqkit.queries import job as detail
+from pqkit.queries import workers
+from tests import evil, handlers
+from tests.fleet import Fleet, Process
+from tests.support import PATIENCE, lives, wait_until
+from tests.verbs import sql
+
+UNCHARGED = [(0, 0)]
+CHARGES = "SELECT retries, crashes FROM ready"
+
+
+def told(queue: Queue, worker: Process) -> None:
+    worker.signal(signal.SIGTERM)
+    wait_until(lambda: any(life.stopping for life in workers(queue.database)), what="the stop on record")
+
+
+def test_signals_that_come_together_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    stops = StopCount()
+    for _ in range(3):
+        stops.tell()
+    assert stops.told == 1
+    now[0] += TOGETHER
+    stops.tell(may_insist=False)
+    assert stops.told == 1
+    stops.tell()
+    assert stops.told == 2
+
+
+def test_a_handler_that_fails_because_its_worker_stops_is_not_charged(
+    queue: Queue, fleet: Fleet, tmp_path: Path
+) -> None:
+    worker = fleet.start("w1", tasks="tests.evil", grace=str(PATIENCE))
+    job = queue.enqueue(evil.fails_when_told, {"started": str(tmp_path / "s")})
+    wait_until((tmp_path / "s").exists, what="the handler")
+    assert worker.stop() == 0
+    assert job.state is JobState.PENDING
+    assert sql(queue, CHARGES) == UNCHARGED
+    assert "interrupted" in (detail(queue.database, job.id).attempts[0].error or "")
+
+
+def test_a_handler_whose_program_is_told_with_the_worker_is_not_charged(
+    queue: Queue, fleet: Fleet, tmp_path: Path
+) -> None:
+    worker = fleet.start("w1", tasks="tests.evil", grace=str(PATIENCE))
+    job = queue.enqueue(evil.program, {"started": str(tmp_path / "s")})
+    wait_until(lambda: (tmp_path / "s").exists() and (tmp_path / "s").read_text(), what="the handler")
+    for pid in (worker.process.pid, int((tmp_path / "s").read_text())):
+        os.kill(pid, signal.SIGTERM)
+    assert worker.process.wait(PATIENCE) == 0
+    assert job.state is JobState.PENDING
+    assert sql(queue, CHARGES) == UNCHARGED
+
+
+def test_an_isolated_handler_has_its_grace_where_its_whole_group_is_told(
+    queue: Queue, fleet: Fleet, tmp_path: Path
+) -> None:
+    worker = fleet.start("w1", tasks="tests.evil", grace=str(PATIENCE))
+    job = queue.enqueue(evil.waits_isolated, {"path": str(tmp_path / "go"), "started": str(tmp_path / "s")})
+    wait_until(lambda: (tmp_path / "s").exists() and (tmp_path / "s").read_text(), what="the handler")
+    for process in [psutil.Process(worker.process.pid), *psutil.Process(worker.process.pid).children(recursive=True)]:
+        process.send_signal(signal.SIGTERM)
+    wait_until(lambda: any(life.stopping for life in workers(queue.database)), what="the stop on record")
+    (tmp_path / "go").touch()
+    assert worker.process.wait(PATIENCE) == 0
+    assert job.state is JobState.COMPLETED
+
+
+def test_a_stop_that_was_announced_and_cut_short_charges_no_job_and_suspects_none(
+    queue: Queue, fleet: Fleet, tmp_path: Path
+) -> None:
+    worker = fleet.start("w1", grace="600")
+    jobs = [
+        queue.enqueue(handlers.until_file, {"path": str(tmp_path / "go"), "started": str(tmp_path / name)})
+        for name in ("s0", "s1")
+    ]
+    wait_until(lambda: (tmp_path / "s0").exists() and (tmp_path / "s1").exists(), what="the handlers")
+    told(queue, worker)
+    worker.kill()
+    (rescued,) = queue.upkeep().rescue(None)
+    assert rescued.requeued == [job.id for job in jobs]
+    assert "after it was told to stop" in rescued.reason
+    assert sql(queue, "SELECT retries, crashes, suspect FROM ready") == [(0, 0, 0)] * 2
+
+
+def test_a_deaf_thread_has_ended_before_its_job_runs_again(queue: Queue, fleet: Fleet, tmp_path: Path) -> None:
+    """Attempt 1 leaves lines in a file; once attempt 2 has begun to, no line of attempt 1 follows."""
+    path = tmp_path / "ticks"
+    fleet.start("w1", tasks="tests.evil", grace="0.2", heartbeat="0.2")
+    fleet.start("w2", tasks="tests.evil", heartbeat="0.2", grace="0.2")
+    queue.enqueue(evil.ticks, {"path": str(path)}, timeout=0.3, max_retries=2, backoff=[0.01])
+    wait_until(lambda: path.exists() and "3" in path.read_text(), what="the third run")
+    attempts = path.read_text().split()
+    assert attempts == sorted(attempts), Counter(attempts)
+
+
+def test_a_stopping_worker_that_finds_itself_disowned_ends_and_begins_no_other_life(
+    queue: Queue, fleet: Fleet, tmp_path: Path
+) -> None:
+    worker = fleet.start("w1", grace="600", heartbeat="0.2", rescue_after="2")
+    queue.enqueue(handlers.until_file, {"path": str(tmp_path / "go"), "started": str(tmp_path / "s")})
+    wait_until((tmp_path / "s").exists, what="the handler")
+    told(queue, worker)
+    freeze(worker.process.pid, queue)
+    wait_until(lambda: queue.upkeep().rescue(2), what="the rescue")
+    worker.signal(signal.SIGCONT)
+    assert worker.process.wait(PATIENCE) == 0
+    assert worker.log.count("worker ready") == 1
+    assert workers(queue.database) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_is_told_to_stop_while_it_imports_its_tasks_ends_at_once(
+    queue: Queue, fleet: Fleet, tmp_path: Path, number: signal.Signals
+) -> None:
+    (tmp_path / "slow_tasks.py").write_text(
+        "import pathlib, time\n"
+        "pathlib.Path('importing').touch()\n"
+        "while True:\n"
+        "    try:\n"
+        "        time.sleep(0.05)\n"
+        "    except BaseException:\n"
+        "        pass\n"
+    )
+    worker = fleet.start("w1", tasks="slow_tasks", ready=False)
+    wait_until((tmp_path / "importing").exists, what="the import")
+    worker.signal(number)
+    assert worker.process.wait(PATIENCE) == 0
+    assert workers(queue.database, living=False) == []
+
+
+def test_a_stop_between_two_lives_of_a_worker_is_not_lost(queue: Queue, fleet: Fleet, tmp_path: Path) -> None:
+    worker = fleet.start("w1", grace="0", heartbeat="0.2")
+    queue.enqueue(
+        handlers.until_file,
+        {"path": str(tmp_path / "never"), "started": str(tmp_path / "s")},
+        timeout=0.2,
+        max_retries=0,
+    )
+    wait_until(lambda: "begins anew" in worker.log, what="the end of the first life")
+    worker.signal(signal.SIGTERM)
+    assert worker.process.wait(PATIENCE) == 0
+    assert workers(queue.database) == []
+    assert sql(queue, "SELECT count(*) FROM lease") == [(0,)]
+
+
+@pytest.mark.parametrize("task", ["signals", "signals_isolated"])
+def test_programs_and_forks_of_handlers_have_the_signals_that_any_program_has(
+    queue: Queue, fleet: Fleet, task: str
+) -> None:
+    fleet.start("w1", tasks="tests.evil")
+    found = queue.enqueue(task).result(PATIENCE)
+    assert found == ["False", "False", "0", "SIG_DFL", str(signal.default_int_handler)[:25] and found[4]]
+    assert "default_int_handler" in found[4]
+
+
+def test_a_fork_that_is_told_to_end_as_soon_as_it_is_there_ends(queue: Queue, fleet: Fleet) -> None:
+    fleet.start("w1", tasks="tests.evil", slots="4")
+    jobs = [queue.enqueue(evil.ends_a_fork) for _ in range(30)]
+    assert {job.result(PATIENCE) for job in jobs} == {-signal.SIGTERM}
+
+
+def test_a_child_starts_as_its_worker_was_whatever_a_neighbour_has_changed(
+    queue: Queue, fleet: Fleet, tmp_path: Path
+) -> None:
+    fleet.start("w1", "--slots", "1", tasks="tests.evil")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    queue.enqueue(evil.changes_surroundings, {"folder": str(elsewhere)}).result(PATIENCE)
+    elsewhere.rmdir()
+    folder, umask = queue.enqueue(evil.sees_surroundings).result(PATIENCE)
+    assert folder == str(tmp_path)
+    assert umask != oct(0o777)
+
+
+def test_a_child_that_cannot_start_charges_no_job_and_says_why(queue: Queue, fleet: Fleet, tmp_path: Path) -> None:
+    module = tmp_path / "parting_tasks.py"
+    module.write_text(
+        "from pqkit import task\n@task(isolation='process', max_retries=0)\ndef apart() -> str:\n    return 'done'\n"
+    )
+    worker = fleet.start("w1", tasks="parting_tasks")
+    whole = module.read_text()
+    module.write_text("raise SystemExit('half a deploy')\n")
+    job = queue.enqueue("apart")
+    wait_until(lambda: job.state is JobState.SCHEDULED, what="the delay")
+    assert "half a deploy" in (detail(queue.database, job.id).attempts[0].error or "")
+    assert sql(queue, "SELECT retries, crashes FROM delayed") == UNCHARGED
+    module.write_text(whole)
+    queue.operator("ada").resubmit([job.id])
+    assert job.result(PATIENCE) == "done"
+    assert not worker.ended
+
+
+def test_an_isolated_handlers_end_is_seen_although_a_fork_of_it_holds_the_connection(
+    queue: Queue, fleet: Fleet, tmp_path: Path
+) -> None:
+    fleet.start("w1", tasks="tests.evil")
+    path = tmp_path / "fork"
+    job = queue.enqueue(evil.dies_and_leaves_a_fork, {"path": str(path)})
+    wait_until(lambda: job.state.final or len(detail(queue.database, job.id).attempts) > 0, what="the end of the run")
+    assert not lives(int(path.read_text().split()[0]))
