@@ -3,7 +3,8 @@
 import http.client
 import json
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, TypeVar
@@ -50,8 +51,14 @@ def upgrade(port: int, token: str, **headers: str) -> Answer:
     return ask(port, "/ws", **UPGRADE, Sec_WebSocket_Protocol=f"bokeh, {token}", **headers)
 
 
+def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """In a thread of its own, because the browser's client has a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(visitors.run, work).result()
+
+
 def log_in(port: int, name: str) -> Site:
-    return visitors.run(lambda: visitors.log_in(port, name, PASSWORD))
+    return run(lambda: visitors.log_in(port, name, PASSWORD))
 
 
 def in_session(site: Site, work: Callable[[Session], Awaitable[T]]) -> T:
@@ -64,7 +71,7 @@ def in_session(site: Site, work: Callable[[Session], Awaitable[T]]) -> T:
         finally:
             session.connection.close()
 
-    return visitors.run(visit)
+    return run(visit)
 
 
 async def say(session: Session, *events: dict[str, Any], kind: str = "PATCH-DOC") -> None:

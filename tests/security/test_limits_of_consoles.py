@@ -18,7 +18,7 @@ from pqkit.lab.visitors import Session, Site
 from pqkit.queue import get_queue
 from tests.consoles import Consoles
 from tests.rest import service
-from tests.security.attack import ask, is_hung_up_on, log_in, say
+from tests.security.attack import ask, is_hung_up_on, log_in, run, say
 from tests.support import PATIENCE, wait_until
 
 PER_ADDRESS = 400
@@ -124,7 +124,7 @@ def test_thirty_pages_of_one_address_are_no_trouble(consoles: Consoles) -> None:
             session.connection.close()
         return len(sessions)
 
-    assert visitors.run(thirty) == 30
+    assert run(thirty) == 30
 
 
 def test_one_address_opens_only_so_many_pages(monkeypatch: pytest.MonkeyPatch) -> None:
