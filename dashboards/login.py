@@ -44,7 +44,7 @@ class Cookies:
         own = {"httponly": True, "samesite": "Strict", "secure": self._https, "path": "/"}
         return {"xsrf_cookies": True, "xsrf_cookie_name": name, "xsrf_cookie_kwargs": own}
 
-    def session(self, handler: RequestHandler) -> str:
+    def secret(self, handler: RequestHandler) -> str:
         """The secret that the browser shows; empty where there is none."""
         return self._read(handler, "session")
 
@@ -84,13 +84,13 @@ class Login(RequestHandler):
     service: Service
 
     async def get(self) -> None:
-        if self.cookies.session(self) and await asyncio.to_thread(_is_over, self.cookies.session(self)):
+        if self.cookies.secret(self) and await asyncio.to_thread(_is_over, self.cookies.secret(self)):
             self.cookies.forget_session(self)
         self._show("")
 
     async def post(self) -> None:
         name, password = self.get_body_argument("name", ""), self.get_body_argument("password", "", strip=False)
-        shown = {"device": self.cookies.device(self), "instead_of": self.cookies.session(self)}
+        shown = {"device": self.cookies.device(self), "instead_of": self.cookies.secret(self)}
         address = self.request.remote_ip or ""
         try:
             session = await asyncio.to_thread(lambda: sessions().login(name.strip(), password, address, **shown))
@@ -111,7 +111,7 @@ class Login(RequestHandler):
         next_page = _inside(self.get_argument("next", "/"), self.cookies.prefix)
         self.set_header("Cache-Control", "no-store")
         said = {"problem": problem, "name": name, "next": next_page, "left": bool(self.get_argument("left", ""))}
-        self.write(page.generate(console=str(self.service), xsrf=self.xsrf_form_html(), **said))
+        self.finish(page.generate(console=str(self.service), xsrf=self.xsrf_form_html(), **said))
 
 
 class Logout(RequestHandler):
@@ -124,7 +124,7 @@ class Logout(RequestHandler):
         if self.request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}:
             self.redirect(f"{self.cookies.prefix}/")
             return
-        secret = self.cookies.session(self)
+        secret = self.cookies.secret(self)
         try:
             await asyncio.to_thread(lambda: sessions().logout(secret))
         except PqkitError as error:

@@ -53,7 +53,7 @@ class Gate(AuthProvider):
 
     async def _visitor(self, handler: RequestHandler) -> str | None:
         """The name of who asks, or None; the request keeps the secret for the page."""
-        secret = self.cookies.session(handler)
+        secret = self.cookies.secret(handler)
         if not secret:
             return None
         mark = hashlib.sha256(secret.encode()).hexdigest()
