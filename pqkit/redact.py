@@ -118,6 +118,18 @@ def _items(items: list[Any] | tuple[Any, ...], depth: int) -> list[Any]:
 def redact(text: str) -> str:
     """``text`` with stars for the secrets in it: in URLs, beside names of secrets, and those that are known by their
     shape."""
+    for _ in range(ROUNDS):
+        before, text = text, _redacted(text)
+        if text == before:
+            break
+    return text
+
+
+ROUNDS = 4
+"""Stars may end what was none before, such as an address that is cut off there."""
+
+
+def _redacted(text: str) -> str:
     if text[:1] in {"{", "["} and len(text) <= MAX_JSON:
         text = _as_json(text)
     text = _PEM.sub(rf"\1{STARS}", text) if "PRIVATE KEY-----" in text else text

@@ -80,7 +80,7 @@ def show(
     job: Annotated[int, typer.Argument(max=INT_MAX, help="Job id.")],
     *,
     decrypt: Annotated[
-        bool, typer.Option("--decrypt", help="Show what is encrypted, with the keys given here.")
+        bool, typer.Option("--decrypt", help="Show secrets too, and what is encrypted, with the keys given here.")
     ] = False,
     json: AsJson = False,
 ) -> None:

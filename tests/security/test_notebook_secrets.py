@@ -78,7 +78,7 @@ def test_a_job_never_decrypts(queue: Queue, tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_task_refuses_a_notebook_that_asks_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PQKIT_NOTEBOOKS", json.dumps([str(tmp_path)]))
+    monkeypatch.setenv("PQKIT_NOTEBOOKS", str(tmp_path))
     settings.cache_clear()
     path = job_notebook(tmp_path / "job-1.ipynb", 1, [], tmp_path)
     assert not shows_secrets(path, {})
