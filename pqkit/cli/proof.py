@@ -63,10 +63,8 @@ def _show(certificate: Certificate) -> None:
         )
     if certificate.refused:
         words = ", ".join(f"job {one.job_id} attempt {one.attempt}" for one in certificate.refused[:MANY])
-        out.say(
         count = out.many(len(certificate.refused), "report")
         out.say(f"the fence refused {count} of attempts that had lost their job: {words}")
-        )
     out.say(f"checksum sha256 {certificate.checksum}")
     smallest = certificate.smallest()
     if smallest:
