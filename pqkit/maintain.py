@@ -141,6 +141,11 @@ class Maintainer(threading.Thread):
     def stop(self) -> None:
         self._done.set()
 
+    @property
+    def on_duty(self) -> bool:
+        """Whether this worker does maintenance."""
+        return self._on_duty
+
     def tick(self, now: float) -> None:
         """Do what is due at ``now`` (monotonic seconds); a database that is away is met again at the next tick."""
         if self._ticked is not None and now - self._ticked > PAUSE:

@@ -129,7 +129,7 @@ def test_a_history_that_no_honest_queue_would_have_is_found_and_named(eventful: 
     smallest = audit(eventful.database).smallest()
     assert smallest
     assert smallest.words
-    assert rule == TRAIL or any("queued" in words for _, words in smallest.timeline)
+    assert smallest.rule == TRAIL or any("queued" in words for _, words in smallest.timeline)
 
 
 def test_a_retry_before_its_time_is_found(queue: Queue, add: Any, worker: Leases) -> None:

@@ -33,7 +33,7 @@ from pqkit.cli.monitor import monitor
 from pqkit.cli.outages import cuts, failover, horizon, partition, restart
 from pqkit.cli.producer import producer
 from pqkit.cli.proof import audit, why
-from pqkit.cli.proofs import consoles, filters, mutants, powercut, simulate, syscalls
+from pqkit.cli.proofs import consoles, crippled, filters, mutants, powercut, simulate, syscalls
 from pqkit.cli.prune import archive, prune
 from pqkit.cli.up import up
 from pqkit.cli.watch import watch
@@ -79,6 +79,7 @@ for proof in (
     syscalls,
     simulate,
     mutants,
+    crippled,
     cuts,
     restart,
     failover,

@@ -90,6 +90,19 @@ def simulate(
         raise typer.Exit(1)
 
 
+def crippled(
+    *,
+    clinging: Annotated[
+        bool, typer.Option("--clinging", help="The control: the crippled worker keeps maintenance, and this must fail.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Cripple the worker that has maintenance, by memory, threads, files, disk, clock, stop: the dead are rescued."""
+    from pqkit.lab.crippled import crippled as experiment  # noqa: PLC0415
+
+    run_experiment(lambda place, progress: experiment(place, clinging=clinging, progress=progress), as_json=json)
+
+
 def mutants(*, json: AsJson = False) -> None:
     """Make the queue wrong in one way after the other: the simulation must find each and name the right rule."""
     from pqkit.lab.mutants import mutants as experiment  # noqa: PLC0415

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from pqkit.db import Transaction, clock
 from pqkit.db.handles import Handles
 from pqkit.errors import DatabaseUnavailable, NotFound
+from pqkit.lab.cripples import CRIPPLES, clinging, when_on_duty
 from pqkit.limits import PLAIN
 from pqkit.outcome import HELD
 from pqkit.queue import Finished, Leases, awaited, leases, limited, settle
@@ -174,6 +175,8 @@ WITHOUT: dict[str, Callable[[], None]] = {
     "carried": _with_open_connections,
     "unlimited": _without_limits,
     "impatient": _without_patience,
+    **{name: partial(when_on_duty, cripple) for name, cripple in CRIPPLES.items()},
+    **{f"clinging_{name}": partial(clinging, name) for name in CRIPPLES},
     "unwatched": partial(_take_away, (Heart, "watch")),
     "no_history": partial(_take_away, HISTORY),
     "no_rollups": partial(_take_away, ROLLUPS),
