@@ -160,6 +160,26 @@ def _busy_threads(many: int) -> Iterator[None]:
             thread.join()
 
 
+def queue_in_child(queue: Queue, task: str) -> int | None:
+    """Have a fork queue a job after its parent has closed the queue; the id that it was told, None where it was not."""
+    (told, tell), (waits, go) = os.pipe(), os.pipe()
+
+    def act() -> None:
+        os.read(waits, 1)
+        os.write(tell, str(queue.enqueue(task).id).encode())
+
+    wait = fork(act)
+    queue.close()
+    os.write(go, b"x")
+    os.close(tell)
+    with os.fdopen(told) as source:
+        answer = source.read()
+    os.close(waits)
+    os.close(go)
+    wait()
+    return int(answer) if answer else None
+
+
 WAYS: dict[str, Callable[[Act], Wait]] = {
     "fork": fork,
     "fork and exit": fork_and_exit,

@@ -19,6 +19,7 @@ LIVING_KEEP = "the living keep their leases"
 NEIGHBOURS = "neighbours uncharged"
 POISON = "poison set aside"
 EFFECTS = "effects once"
+FORKS = "children queue for themselves"
 DRAINED = "drained"
 FILES = "files in place"
 
