@@ -91,10 +91,10 @@ class QueueMachine(RuleBasedStateMachine):
         return multiple(*got)
 
     def enqueue_in_a_child(self) -> None:
-        """A fork queues a job while its parent closes the queue; no random step, for it takes a process."""
+        """A fork queues jobs while its parent closes the queue; no random step, for it takes a process."""
         told = queue_in_child(self.queue, "t")
-        assert told is not None
-        self.model[told] = Expected(S.PENDING)
+        assert len(told) == 2
+        self.model.update(dict.fromkeys(told, Expected(S.PENDING)))
 
     def pending(self, *, suspect: bool) -> list[int]:
         return sorted(i for i, e in self.model.items() if e.state is S.PENDING and e.suspect == suspect)

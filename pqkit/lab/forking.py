@@ -160,24 +160,26 @@ def _busy_threads(many: int) -> Iterator[None]:
             thread.join()
 
 
-def queue_in_child(queue: Queue, task: str) -> int | None:
-    """Have a fork queue a job after its parent has closed the queue; the id that it was told, None where it was not."""
+def queue_in_child(queue: Queue, task: str) -> list[int]:
+    """Have a fork queue a job before its parent closes the queue, and one after; the ids that it was told."""
     (told, tell), (waits, go) = os.pipe(), os.pipe()
 
     def act() -> None:
+        os.write(tell, f"{queue.enqueue(task).id}\n".encode())
         os.read(waits, 1)
-        os.write(tell, str(queue.enqueue(task).id).encode())
+        os.write(tell, f"{queue.enqueue(task).id}\n".encode())
 
     wait = fork(act)
-    queue.close()
-    os.write(go, b"x")
     os.close(tell)
     with os.fdopen(told) as source:
-        answer = source.read()
+        first = source.readline()
+        queue.close()
+        os.write(go, b"x")
+        ids = [int(line) for line in (first, *source) if line]
     os.close(waits)
     os.close(go)
     wait()
-    return int(answer) if answer else None
+    return ids
 
 
 WAYS: dict[str, Callable[[Act], Wait]] = {

@@ -204,10 +204,9 @@ class Simulation:
         """A real one, for what it tears is in no simulated memory."""
         told = queue_in_child(self._queue, "good")
         self._world.say(f"a producer's child queues good {told}")
-        if told is None:
-            self._witness.blame(FORKS, 0, "a child got no answer to its enqueue")
-        else:
-            self._witness.queued([told], "good")
+        self._witness.queued(told, "good")
+        if len(told) != 2:
+            self._witness.blame(FORKS, 0, f"a child was told {len(told)} ids for two jobs")
 
     def _calm_round(self) -> bool:
         """Longer than a lease, and until the next job is due; then everybody works twice."""
