@@ -13,6 +13,8 @@ from sqlalchemy import bindparam, delete
 from pqkit import Queue, get_queue
 from pqkit.db import Transaction, clock
 from pqkit.db.driver import sqlite
+from pqkit.lab.faults import CARRIED
+from pqkit.lab.forking import queue_in_child
 from pqkit.outcome import MAX_CRASHES, Cancel, Claim, Fail, Snooze, Stopped, ended_by
 from pqkit.queries import misplaced
 from pqkit.queue import Finished, Leases, leases, moves, settle, upkeep
@@ -87,6 +89,12 @@ class QueueMachine(RuleBasedStateMachine):
             e = self.model[i]
             self.model[i] = replace(e, state=S.PROCESSING, attempt=e.attempt + 1, holder=worker.id)
         return multiple(*got)
+
+    def enqueue_in_a_child(self) -> None:
+        """A fork queues jobs while its parent closes the queue; no random step, for it takes a process."""
+        told = queue_in_child(self.queue, "t")
+        assert len(told) == 2
+        self.model.update(dict.fromkeys(told, Expected(S.PENDING)))
 
     def pending(self, *, suspect: bool) -> list[int]:
         return sorted(i for i, e in self.model.items() if e.state is S.PENDING and e.suspect == suspect)
@@ -219,6 +227,11 @@ def _attempt_starts_again_at_resubmit(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(moves, "resubmit", lambda tx, job, now: honest(tx, job._replace(attempt=0), now))
 
 
+def _forks_ignored(patch: pytest.MonkeyPatch) -> None:
+    for owner, name in CARRIED:
+        patch.setattr(owner, name, lambda *_: None)
+
+
 History = Callable[[Any], None]
 
 
@@ -262,9 +275,15 @@ def _a_completed_job_is_resubmitted(m: QueueMachine) -> None:
     m.operate(claim.job_id, "resubmit")
 
 
+def _a_child_queues(m: QueueMachine) -> None:
+    m.enqueue(None, 1)
+    m.enqueue_in_a_child()
+
+
 @pytest.mark.parametrize(
     ("mutate", "history"),
     [
+        (_forks_ignored, _a_child_queues),
         (_fence_by_job_id_only, _a_dead_worker_finishes),
         (_everybody_charged, _a_worker_dies_with_two),
         (_attempt_starts_again_at_resubmit, _a_completed_job_is_resubmitted),

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from pqkit.db import Transaction, clock
 from pqkit.db.handles import Handles
+from pqkit.db.sqlite import SqliteDatabase
 from pqkit.errors import DatabaseUnavailable, NotFound
 from pqkit.lab.cripples import CRIPPLES, clinging, when_on_duty
 from pqkit.limits import PLAIN
@@ -138,9 +139,8 @@ def _with_hope() -> None:
 
 
 def _with_open_connections() -> None:
-    """Connections to a SQLite file stay open over a fork, and a child opens others beside them."""
-    for name in ("before_fork", "after_fork", "_refuse_inherited"):
-        setattr(Handles, name, _nothing)
+    """Connections to a SQLite file stay open over a fork, a child opens others beside them, and nobody notices."""
+    _take_away(*CARRIED)
 
 
 def _without_limits() -> None:
@@ -158,6 +158,10 @@ def _nothing(*_: object) -> None:
     """Stands where something was taken away."""
 
 
+CARRIED = (
+    *((Handles, name) for name in ("before_fork", "after_fork", "_refuse_inherited")),
+    (SqliteDatabase, "refuse_lost_log"),
+)
 HISTORY, ROLLUPS = (settle, "_keep_history"), (Tally, "count")
 
 

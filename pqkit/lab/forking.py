@@ -160,6 +160,28 @@ def _busy_threads(many: int) -> Iterator[None]:
             thread.join()
 
 
+def queue_in_child(queue: Queue, task: str) -> list[int]:
+    """Have a fork queue a job before its parent closes the queue, and one after; the ids that it was told."""
+    (told, tell), (waits, go) = os.pipe(), os.pipe()
+
+    def act() -> None:
+        os.write(tell, f"{queue.enqueue(task).id}\n".encode())
+        os.read(waits, 1)
+        os.write(tell, f"{queue.enqueue(task).id}\n".encode())
+
+    wait = fork(act)
+    os.close(tell)
+    with os.fdopen(told) as source:
+        first = source.readline()
+        queue.close()
+        os.write(go, b"x")
+        ids = [int(line) for line in (first, *source) if line]
+    os.close(waits)
+    os.close(go)
+    wait()
+    return ids
+
+
 WAYS: dict[str, Callable[[Act], Wait]] = {
     "fork": fork,
     "fork and exit": fork_and_exit,

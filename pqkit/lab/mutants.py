@@ -15,12 +15,12 @@ from sqlalchemy import BigInteger, Text, bindparam, delete, select, update
 from pqkit import executor, outcome
 from pqkit.db import Transaction
 from pqkit.executor import Run
-from pqkit.lab.faults import history_rewritten
+from pqkit.lab.faults import CARRIED, history_rewritten
 from pqkit.lab.result import Progress, Result, silent
 from pqkit.lab.simulated import Gapped, SimulatedDatabase, by_server_clock
 from pqkit.lab.simulation import simulator
 from pqkit.lab.verdict import Finding
-from pqkit.lab.witness import DRAINED, EFFECTS, EVIDENCE, FILES, LIVING_KEEP, NEIGHBOURS, POISON
+from pqkit.lab.witness import DRAINED, EFFECTS, EVIDENCE, FILES, FORKS, LIVING_KEEP, NEIGHBOURS, POISON
 from pqkit.outcome import LEASE as LEASED
 from pqkit.outcome import READY_KEY, Claim, Outcome
 from pqkit.queue import Finished, Leases, leases, moves, settle, upkeep
@@ -296,6 +296,14 @@ def _nobody_rescues() -> AbstractContextManager[object]:
     return patch.object(upkeep.Upkeep, "_free_some", lambda *_, **__: False)
 
 
+def _forks_ignored() -> AbstractContextManager[object]:
+    """What is open crosses a fork, and the child opens the same file beside it."""
+    stack = ExitStack()
+    for owner, name in CARRIED:
+        stack.enter_context(patch.object(owner, name, lambda *_: None))
+    return stack
+
+
 MUTANTS = [
     Mutant("fence removed", frozenset({"fence held"}), _fence_removed),
     Mutant("fence and history's key removed", frozenset({"fence held"}), _fence_and_history_removed),
@@ -320,6 +328,7 @@ MUTANTS = [
     Mutant("files not awaited", frozenset({FILES}), _files_not_awaited),
     Mutant("prune of any state", frozenset({"none lost"}), _prune_of_all),
     Mutant("nobody rescues", frozenset({DRAINED}), _nobody_rescues),
+    Mutant("forks ignored", frozenset({FORKS, "none lost"}), _forks_ignored, False),
 ]
 
 

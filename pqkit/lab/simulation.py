@@ -12,17 +12,19 @@ from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 from pqkit.lab.crew import Crew
+from pqkit.lab.forking import queue_in_child
 from pqkit.lab.machine import SECOND, Process, World
 from pqkit.lab.result import Progress, Result, silent
 from pqkit.lab.simulated import SimulatedDatabase, simulated
 from pqkit.lab.verdict import Finding
-from pqkit.lab.witness import STALE_AFTER, Broken, Witness
+from pqkit.lab.witness import FORKS, STALE_AFTER, Broken, Witness
 from pqkit.states import JobState
 
 QUEUES = ("images", "mails")
 PRODUCED = {"good": 4, "flaky": 3, "doomed": 1, "moody": 3, "effect": 4, "file": 4, "poison": 1}
 CALM_ROUNDS = 300
 CHUNK = 100
+FORKS_EVERY = 25
 
 
 class Played(NamedTuple):
@@ -193,7 +195,17 @@ class Simulation:
             self._witness.found_paused(name)
         for worker in self._crew.workers:
             worker.frozen = False
+        if self._seed % FORKS_EVERY == 0:
+            self._fork()
         return any(self._calm_round() for _ in range(CALM_ROUNDS))
+
+    def _fork(self) -> None:
+        """A real one, for what it tears is in no simulated memory."""
+        told = queue_in_child(self._queue, "good")
+        self._world.say(f"a producer's child queues good {told}")
+        self._witness.queued(told, "good")
+        if len(told) != 2:
+            self._witness.blame(FORKS, 0, f"a child was told {len(told)} ids for two jobs")
 
     def _calm_round(self) -> bool:
         """Longer than a lease, and until the next job is due; then everybody works twice."""

@@ -18,6 +18,7 @@ NEIGHBOURS = "neighbours uncharged"
 POISON = "poison set aside"
 EFFECTS = "effects once"
 EVIDENCE = "only evidence counts"
+FORKS = "children queue for themselves"
 DRAINED = "drained"
 FILES = "files in place"
 

@@ -30,9 +30,12 @@ class SimulatedSqlite(SimulatedDatabase, SqliteDatabase):
     def __init__(self, path: Path) -> None:
         SqliteDatabase.__init__(self, path, "normal")
         schema.ensure(self)
-        connection = self.connection()
+        self.connection().execute("CREATE TABLE effect (job_id INTEGER, attempt INTEGER)")
+
+    def open(self) -> Any:
+        connection = super().open()
         connection.execute("PRAGMA synchronous=OFF")
-        connection.execute("CREATE TABLE effect (job_id INTEGER, attempt INTEGER)")
+        return connection
 
     def empty(self) -> None:
         connection = self.connection()
