@@ -62,7 +62,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "maintain": {"backup", "retention"},
         "supervise": set(),
         "demo": set(),
-        "api": {"maintain"},
+        "api": {"maintain", "worker"},
         "client": set(),
         "worker": {"executor", "maintain"},
         "notebook": set(),

@@ -13,6 +13,7 @@ from pqkit.log import get_logger
 from pqkit.maintain import Maintainer
 from pqkit.queue import Queue
 from pqkit.settings import Settings
+from pqkit.worker.hooked import Hooked
 
 GRACE = 5
 
@@ -29,8 +30,9 @@ class _Server(uvicorn.Server):
 
 def serve(queue: Queue, settings: Settings, port: int) -> None:
     """Serve until SIGTERM or Ctrl+C. Raises PqkitError for a port that cannot be listened on."""
+    app = create_app(queue, get_dequeue=settings.api_get_dequeue)
     config = uvicorn.Config(
-        create_app(queue, get_dequeue=settings.api_get_dequeue),
+        app,
         host=settings.host,
         port=port,
         log_config=None,
@@ -40,7 +42,7 @@ def serve(queue: Queue, settings: Settings, port: int) -> None:
         proxy_headers=False,  # a header must not say whose address goes on record
     )
     server = _Server(config)
-    with _maintained(queue, settings):
+    with _maintained(queue, settings, app.state.hooked):
         try:
             server.run()
         except SystemExit:
@@ -49,8 +51,9 @@ def serve(queue: Queue, settings: Settings, port: int) -> None:
 
 
 @contextmanager
-def _maintained(queue: Queue, settings: Settings) -> Iterator[None]:
-    maintainer = Maintainer(queue.database, secrets.randbits(63), settings)
+def _maintained(queue: Queue, settings: Settings, hooked: Hooked) -> Iterator[None]:
+    me = secrets.randbits(63)
+    maintainer = Maintainer(queue.database, me, settings, set_aside=hooked.set_aside, acted=hooked.catch_up)
     maintainer.start()
     try:
         yield
