@@ -1,7 +1,9 @@
-"""What a worker calls after a job's end is on disk: functions of the user's own, declared beside the tasks.
+"""What is called after a job's end is on disk: functions of the user's own, declared beside the tasks.
 
-A hook is told once, by the worker that wrote the end; not at all where that worker dies between the two. Whoever must
-miss nothing reads ``pqkit watch`` from a cursor on, where operators' actions are as well.
+The process that wrote the end calls them: a worker for its runs and for what it rescues, `pqkit api` for REST workers;
+it tells once, and not at all where it dies between the two. Of the ends that operators write (cancel, mark failed,
+replace), the process that does maintenance tells: a worker, or `pqkit api`, that has the tasks' modules. It tells at
+least once. Whoever must miss nothing reads ``pqkit watch`` from a cursor on.
 """
 
 from collections.abc import Callable

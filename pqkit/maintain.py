@@ -81,11 +81,12 @@ class Maintainer(threading.Thread):
         settings: Settings,
         *,
         set_aside: Callable[[list[int]], object] = lambda _jobs: None,
+        acted: Callable[[int], object] = lambda _action: None,
     ) -> None:
-        """``set_aside`` is told of jobs that killed their workers once too often."""
+        """``set_aside`` is told of jobs that killed their workers once too often, ``acted`` of the last action."""
         super().__init__(name="maintenance", daemon=True)
         self._database, self._upkeep, self._worker_id = database, Upkeep(database), worker_id
-        self._set_aside = set_aside
+        self._set_aside, self._acted = set_aside, acted
         self._rescue_after = settings.rescue_after
         self._ticker, self._dependents = Ticker(database), Dependents(database)
         self._done = threading.Event()
@@ -262,6 +263,7 @@ class Maintainer(threading.Thread):
             jobs = [a.job_id for a in done if a.job_id is not None]
             what = {"jobs": jobs[:20], "count": len(jobs)} if jobs else {"what": done[0].detail}
             self._log.info(WORDS.get(verb, verb), who=who, reason=reason, **what)
+        self._acted(self._agenda.last_action)
 
     def _tell(self, rescued: list[Rescued]) -> None:
         for worker, reason, requeued, quarantined, ended, _ in rescued:

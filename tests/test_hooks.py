@@ -14,6 +14,7 @@ from pqkit import JobState, Queue, hooks
 from pqkit.outcome import MAX_CRASHES
 from pqkit.worker.hooked import Hooked
 from tests.conftest import a_worker
+from tests.rest import client_of
 from tests.support import PATIENCE, wait_until
 from tests.verbs import claim_one
 
@@ -100,3 +101,45 @@ def test_without_hooks_no_thread_is_made(queue: Queue) -> None:
     hooked.set_aside([1])
     hooked.stop(0)
     assert threading.active_count() == before
+
+
+def test_the_ends_that_operators_write_are_told_at_least_once(queue: Queue) -> None:
+    told: list[tuple[int, str]] = []
+    for on in (hooks.on_canceled, hooks.on_failed, hooks.on_completed):
+        on(lambda end: told.append((end.job_id, str(end.state))))
+    jobs, operator = queue.enqueue_many("add", [{}] * 5), queue.operator("anna")
+    held = claim_one(a_worker(queue))
+    first = Hooked(queue.database)
+    catch_up(queue, first)
+    operator.cancel([jobs[1], held.job_id])
+    operator.mark_failed([jobs[2]])
+    operator.set_priority([jobs[3]], 5)
+    new = operator.replace(jobs[4], {"a": 1})
+    first.stop(PATIENCE)  # it dies before it has looked, and another process has the duty now
+    second = Hooked(queue.database)
+    catch_up(queue, second)
+    catch_up(queue, second)
+    operator.cancel([new])
+    catch_up(queue, second)
+    second.stop(PATIENCE)
+    assert told == [(jobs[1], "canceled"), (jobs[2], "failed"), (jobs[4], "canceled"), (new, "canceled")]
+
+
+def catch_up(queue: Queue, hooked: Hooked) -> None:
+    """A look of maintenance, and all that it has to tell."""
+    wait_until(hooked._ends.empty)
+    hooked.catch_up(queue.upkeep().agenda().last_action)
+
+
+def test_the_interface_tells_how_the_jobs_of_rest_workers_ended(queue: Queue) -> None:
+    told: list[hooks.Ended] = []
+    hooks.on_completed(told.append)
+    hooks.on_failed(told.append)
+    jobs = queue.enqueue_many("add", [{}] * 2)
+    with client_of(queue) as client:
+        mine = client.post("/workers", json={"name": "elsewhere", "slots": 2, "tasks": ["add"]}).json()["worker"]
+        first, second = client.post(f"/workers/{mine}/claim", json={"count": 2}).json()["jobs"]
+        client.post(f"/leases/{first['lease']}/finish", json={"result": 1}).raise_for_status()
+        client.post(f"/leases/{second['lease']}/fail", json={"error": "no", "retry": False}).raise_for_status()
+        wait_until(lambda: len(told) == 2)
+    assert [(end.job_id, end.state) for end in told] == [(jobs[0], "completed"), (jobs[1], "failed")]

@@ -74,7 +74,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "maintain": {"backup", "duties", "retention"},
         "supervise": set(),
         "demo": set(),
-        "api": {"maintain"},
+        "api": {"maintain", "worker"},
         "client": set(),
         "worker": {"executor", "maintain"},
         "notebook": set(),

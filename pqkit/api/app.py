@@ -13,8 +13,11 @@ from pqkit.api.body import BodyLimit
 from pqkit.queue import Queue
 from pqkit.queue.remote import Remotes
 from pqkit.version import VERSION
+from pqkit.worker.hooked import Hooked
 
 ROUTERS = tuple(room.router for room in (enqueue, jobs, work, schedules, system, health, metrics))
+GRACE = 5.0
+"""Seconds that hooks have at the end."""
 THREADS = 16
 """Requests that use the database at once; more wait their turn."""
 ABOUT = """The queue for programs in any language. Every request but the two of health shows a token
@@ -29,9 +32,12 @@ def create_app(queue: Queue, *, get_dequeue: bool = False) -> FastAPI:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         with Bell(queue) as app.state.bell:
             yield
+        app.state.hooked.stop(GRACE)
 
     app = FastAPI(title="pqkit", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.queue, app.state.tokens, app.state.remotes = queue, Tokens(queue.database), Remotes(queue.database)
+    app.state.queue, app.state.tokens = queue, Tokens(queue.database)
+    app.state.hooked = Hooked(queue.database)
+    app.state.remotes = Remotes(queue.database, app.state.hooked.ended)
     app.state.meter = metrics.Meter(queue.database)
     for router in ROUTERS:
         app.include_router(router)

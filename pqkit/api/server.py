@@ -17,6 +17,7 @@ from pqkit.maintain import Maintainer
 from pqkit.public import Service
 from pqkit.queue import Queue
 from pqkit.settings import Settings
+from pqkit.worker.hooked import Hooked
 
 GRACE = 5
 
@@ -52,7 +53,7 @@ def serve(queue: Queue, settings: Settings, port: int) -> None:
         ssl_keyfile=settings.tls_key,
     )
     server = _Server(config)
-    with _maintained(queue, settings):
+    with _maintained(queue, settings, app.state.hooked):
         try:
             server.run()
         except SystemExit:
@@ -61,8 +62,9 @@ def serve(queue: Queue, settings: Settings, port: int) -> None:
 
 
 @contextmanager
-def _maintained(queue: Queue, settings: Settings) -> Iterator[None]:
-    maintainer = Maintainer(queue.database, secrets.randbits(63), settings)
+def _maintained(queue: Queue, settings: Settings, hooked: Hooked) -> Iterator[None]:
+    me = secrets.randbits(63)
+    maintainer = Maintainer(queue.database, me, settings, set_aside=hooked.set_aside, acted=hooked.catch_up)
     maintainer.start()
     try:
         yield

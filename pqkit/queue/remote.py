@@ -28,6 +28,7 @@ BEAT_EVERY = 1.0
 UNHEARD = "its worker never heard of it"
 Decide = Callable[[Claim, bool], Outcome]
 """What an attempt came to, from its claim and whether its cancel was asked for."""
+Tell = Callable[[Sequence[Finished]], object]
 
 
 class Handle(NamedTuple):
@@ -80,9 +81,9 @@ class Life(NamedTuple):
 class Remote(Leases):
     """The leases of one life, in this request and in those to come."""
 
-    def __init__(self, database: Database, life: Life) -> None:
+    def __init__(self, database: Database, life: Life, ended: Tell = lambda _: None) -> None:
         super().__init__(database, life.name, life.slots, (), life.queues)
-        self.id, self.life = life.id, life
+        self.id, self.life, self._ended = life.id, life, ended
         self._turn = threading.Lock()
         self._beaten = time.monotonic()
 
@@ -152,6 +153,7 @@ class Remote(Leases):
         finished = Finished(claim, outcome, claim.claimed_at, self._database.now())
         if self.exchange([finished], 0, alone=False).refused:
             raise LeaseLost(f"job {claim.job_id} is no longer this worker's")
+        self._ended([finished])
 
     def _refuse(self, handle: Handle, outcome: Outcome) -> None:
         with self._database.write() as tx:
@@ -162,8 +164,9 @@ class Remote(Leases):
 class Remotes:
     """The remote workers of one queue. What it keeps of them is only to be quick: the registry knows them all."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, ended: Tell = lambda _: None) -> None:
+        """``ended`` is told of each end after its commit."""
+        self._database, self._ended = database, ended
         self._mutex = threading.Lock()
         self._kept: OrderedDict[int, Remote] = OrderedDict()
 
@@ -179,7 +182,7 @@ class Remotes:
         with self._database.write() as tx:
             tx.run(sql.INSERT_WORKER, *me, json.dumps(life.queues) if life.queues else None, VERSION, now, now, 0)
             tx.run_many(sql.INSERT_WORKER_TASK, [(life.id, task) for task in dict.fromkeys(wanted.tasks)])
-        return self._keep(Remote(self._database, life))
+        return self._keep(Remote(self._database, life, self._ended))
 
     def find(self, owner: str, worker_id: int) -> Remote:
         """A life of that owner; NotFound when there is none."""
@@ -203,7 +206,8 @@ class Remotes:
             raise _unknown(worker_id)
         queues = tuple(json.loads(row[2])) if row[2] else ()
         once = row[3] == _space(owner, once=True)
-        return Remote(self._database, Life(worker_id, row[0], row[1], queues, owner, once))
+        life = Life(worker_id, row[0], row[1], queues, owner, once)
+        return Remote(self._database, life, self._ended)
 
     def _keep(self, remote: Remote) -> Remote:
         with self._mutex:

@@ -1352,6 +1352,26 @@ DELETE_DELAYED = Statement(
     ),
 )
 
+TOLD_UP_TO = Statement(
+    Text(
+        "SELECT duty.until FROM duty WHERE duty.name = 'hooks'",
+    ),
+    Text(
+        "SELECT duty.until FROM duty WHERE duty.name = 'hooks'",
+    ),
+)
+
+SET_TOLD_UP_TO = Statement(
+    Text(
+        "INSERT INTO duty (name, worker_id, boot_id, until) VALUES ('hooks', 0, '', ?) ON CONFLICT (name) DO "
+        "UPDATE SET until = excluded.until",
+    ),
+    Text(
+        "INSERT INTO duty (name, worker_id, boot_id, until) VALUES ('hooks', 0, '', %s::BIGINT) ON CONFLICT "
+        "(name) DO UPDATE SET until = excluded.until",
+    ),
+)
+
 ENDED_JOB = Statement(
     Text(
         "SELECT job.id, job.task, job.queue, closed.attempt, closed.state, closed.error, closed.finished_at "

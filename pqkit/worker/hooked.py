@@ -1,15 +1,22 @@
-"""Calling the user's hooks, in a thread of their own: a slow or broken one holds up no job."""
+"""Calling the user's hooks, in a thread of their own: a slow or broken one holds up no job.
 
+A process tells of the ends that it writes: a worker those of its runs, `pqkit api` those of REST workers. Ends that
+operators wrote, wherever they did, are told by the process that does maintenance, from their actions on: how far it
+came is kept after the calls, so that the next one goes on there, and tells the last ones again rather than not at all.
+"""
+
+import json
 import queue
 import threading
 from collections.abc import Sequence
 
-from pqkit.db import Database
+from pqkit.db import Database, Transaction
 from pqkit.errors import DatabaseUnavailable
 from pqkit.hooks import Ended, registry
 from pqkit.log import get_logger
 from pqkit.outcome import summarize
 from pqkit.queue import Finished
+from pqkit.queue.upkeep import BATCH, Deed
 from pqkit.sql import compiled as sql
 from pqkit.states import JobState
 
@@ -17,13 +24,18 @@ MOST = 10_000
 """Ends that wait for their hooks; more are not told, and the log says so."""
 
 
+ENDS = {"cancel": JobState.CANCELED, "replace": JobState.CANCELED, "mark_failed": JobState.FAILED}
+"""The verbs of operators that end a job, and how."""
+
+
 class Hooked:
-    """The hooks of one worker; nothing of it runs before the first end that has one."""
+    """The hooks of one process; nothing of it runs before the first end that has one."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._ends: queue.Queue[Ended | None] = queue.Queue(MOST)
+        self._ends: queue.Queue[Ended | int | None] = queue.Queue(MOST)
         self._thread: threading.Thread | None = None
+        self._seen = -1
         self._log = get_logger("hooks")
 
     def ended(self, finished: Sequence[Finished]) -> None:
@@ -41,6 +53,37 @@ class Hooked:
                 self._log.error("hooks were not told: the database is away", jobs=list(job_ids[:20]))
             else:
                 self._tell([Ended(*row)._replace(state=JobState(row[4])) for row in rows])
+
+    def catch_up(self, last_action: int) -> None:
+        """Tell of the ends that operators wrote since the last look, up to that action."""
+        if not registry or last_action <= self._seen or not self._ends.empty():
+            return
+        with self._database.read() as tx:
+            row = tx.row(sql.TOLD_UP_TO)
+            actions = tx.rows(sql.ACTIONS_SINCE, row[0], BATCH) if row else []
+            ends = [end for action in map(Deed._make, actions) for end in self._ends_of(tx, action)]
+        told = actions[-1][0] if actions else last_action
+        self._seen = told
+        self._tell([end for end in ends if end.state in registry])
+        if self._thread is None or not row:
+            self._write_down(told)
+        else:
+            self._ends.put(told)
+
+    def _ends_of(self, tx: Transaction, action: Deed) -> list[Ended]:
+        """What an action ended; a run that it asked to stop is its worker's to tell."""
+        state = ENDS.get(action.verb)
+        if state is None or action.job_id is None or json.loads(action.detail).get("from") == JobState.PROCESSING:
+            return []
+        found = [Ended(*row)._replace(state=JobState(row[4])) for row in tx.rows(sql.ENDED_JOB, action.job_id)]
+        return [end for end in found if end.state is state]
+
+    def _write_down(self, action: int) -> None:
+        try:
+            with self._database.write() as tx:
+                tx.run(sql.SET_TOLD_UP_TO, action)
+        except DatabaseUnavailable:
+            self._seen = -1  # they are told once more
 
     def stop(self, patience: float) -> None:
         """Let the hooks end that were told already, for so many seconds."""
@@ -61,6 +104,9 @@ class Hooked:
 
     def _call(self) -> None:
         while (end := self._ends.get()) is not None:
+            if isinstance(end, int):
+                self._write_down(end)
+                continue
             for hook in registry.get(end.state, ()):
                 try:
                     hook(end)

@@ -56,7 +56,8 @@ class Worker:
             settings.slots, self._database, self._wake, self._heart.report, self._spawn_child
         )
         self._hooked = Hooked(self._database)
-        self._maintainer = Maintainer(self._database, self._leases.id, settings, set_aside=self._hooked.set_aside)
+        set_aside, acted = self._hooked.set_aside, self._hooked.catch_up
+        self._maintainer = Maintainer(self._database, self._leases.id, settings, set_aside=set_aside, acted=acted)
         self._forgotten = Forgotten(self._leases, self._slots, self._database, settings.rescue_after)
         self._pace = Pace(settings.slots, prefetch=settings.prefetch)
         self._around = surroundings()
