@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from weakref import WeakKeyDictionary
 
+import panel.io.server
 from bokeh.server.urls import per_app_patterns
 from bokeh.server.views.ico_handler import IcoHandler
 from bokeh.server.views.multi_root_static_handler import MultiRootStaticHandler
@@ -40,8 +41,8 @@ LIMITS: dict[str, Any] = {
         "idle_connection_timeout": 20,  # also for headers that do not come
         "body_timeout": 10,
     },
-    "websocket_ping_interval": 20,
-    "websocket_ping_timeout": 20,
+    "websocket_ping_interval": 60,
+    "websocket_ping_timeout": 60,
     "xsrf_cookies": True,
     "xsrf_cookie_kwargs": {"samesite": "Strict", "httponly": True},
 }
@@ -59,6 +60,11 @@ def server_options(most_bytes: int) -> dict[str, Any]:
 def use_own_routes() -> None:
     """For the servers that this process makes from now on; Panel puts in its own in the same way."""
     per_app_patterns[:] = ROUTES
+
+
+def import_nothing() -> None:
+    """Take the route that imports modules out of every server that this process makes from now on."""
+    panel.io.server.ComponentResourceHandler = Refused
 
 
 def stand_before(server: Any, hosts: Collection[str], own: Collection[str] = ()) -> "Guard":
@@ -164,7 +170,7 @@ def _has_body(request: HTTPServerRequest) -> bool:
 class Refused(RequestHandler):
     """Answers with a status and nothing else."""
 
-    def initialize(self, status: int) -> None:
+    def initialize(self, status: int = 404) -> None:
         self.set_status(status)
 
     def check_xsrf_cookie(self) -> None:

@@ -219,7 +219,7 @@ def test_the_first_administrator_gets_in_where_the_address_led(shop: Shop, doors
         cookies = {cookie["name"]: cookie for cookie in visit.page.context.cookies()}
         session = next(cookie for name, cookie in cookies.items() if name.startswith("pqkit_"))
         assert session["httpOnly"]
-        assert session["sameSite"] == "Lax"
+        assert session["sameSite"] == "Strict"
         assert session["value"] not in visit.page.content()
 
 

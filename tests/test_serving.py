@@ -7,7 +7,10 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
+
+import pytest
 
 from pqkit.cli.dashboards import load
 from pqkit.queue import Queue, get_queue
@@ -54,6 +57,7 @@ def writes(source: str) -> set[str]:
 
 def test_a_page_without_a_login_changes_nothing_but_its_scratch_queue_and_asks_for_investigations() -> None:
     allowed = {"investigate.py": {"enqueue"}, "tryit.py": {"enqueue", "leases"}}
+    allowed["sockets.py"] = {"session"}  # a visitor's, not the database's
     for file in (REPO / "dashboards").glob("*.py"):
         assert writes(file.read_text()) == allowed.get(file.name, set()), file
     assert writes("feed.queue().operator('me').cancel([1])")
@@ -96,6 +100,8 @@ def test_the_consoles_can_be_mounted_in_a_server_of_ones_own(tmp_path: Path) -> 
         for name in ("ops", "manager"):
             with urlopen(f"http://127.0.0.1:{port}/{name}") as answer:
                 assert b"pqkit" in answer.read()
+        with pytest.raises(HTTPError, match="404"):
+            urlopen(f"http://127.0.0.1:{port}/components/antigravity/a/_css/b")
         assert b"Traceback" not in (tmp_path / "log").read_bytes()
     finally:
         server.terminate()

@@ -34,6 +34,10 @@ class Console(StrEnum):
     OPS = "ops"
 
 
+OWN_NAMES = {f"{name}.localhost" for name in Console}
+"""Browsers look for such names on this machine alone, and share no cookies between them."""
+
+
 def dashboards(
     console: Annotated[Console | None, typer.Argument(help="Which console; both where none is named.")] = None,
     port: Annotated[
@@ -50,12 +54,15 @@ def dashboards(
 def apps() -> dict[str, Callable[[], Any]]:
     """The pages by name, to be mounted in a Panel server of your own: ``panel.serve(apps())``.
 
-    Such a server has Panel's own routes, one of which imports any module that a stranger names: make it with what the
-    page's module says in ``server_options`` (the manager's login is part of it), and put ``dashboards.guard`` before
-    it. Raises PqkitError where Panel is missing.
+    Such a server has Panel's own routes, but for the one that imports modules, and no guard. Make it with what
+    each page's module says in ``server_options`` (the manager's login is part of it), between ``use_own_routes`` and
+    ``stand_before`` of ``dashboards.guard``, wherever others than yourself reach it. Raises PqkitError where Panel is
+    missing.
     """
     package = load(kit.folder(PACKAGE, settings().dashboards))
-    return {str(name): _module(package, name).page for name in Console}
+    pages = {str(name): _module(package, name).page for name in Console}
+    importlib.import_module(f"{PACKAGE}.guard").import_nothing()
+    return pages
 
 
 def serve(ports: dict[Console, int]) -> None:
@@ -120,7 +127,7 @@ def _server(name: Console, module: ModuleType, port: int) -> Any:
 def origins(host: str, port: int) -> list[str]:
     """The names with the port by which this server is asked, and whose pages may open a live connection: its own, and
     no other. A name that somebody else makes lead here is not among them."""
-    names = {"127.0.0.1", "localhost"} if host in LOOPBACK | EVERYWHERE else {host}
+    names = {"127.0.0.1", "localhost", *OWN_NAMES} if host in LOOPBACK | EVERYWHERE else {host}
     if host in EVERYWHERE:
         names |= {socket.gethostname(), socket.getfqdn(), *_addresses()}
     if host in {"::", "::1"}:
