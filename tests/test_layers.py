@@ -159,7 +159,7 @@ def test_an_import_upwards_is_found() -> None:
 def test_only_the_database_room_names_a_dialect() -> None:
     """``postgresql_where`` beside ``sqlite_where`` is how Core says a partial index for both, and some experiments of
     the lab do harm to SQLite's files."""
-    harming = {PACKAGE / "lab" / name for name in ("client.py", "powercut.py", "syscalls.py")}
+    harming = {PACKAGE / "lab" / name for name in ("client.py", "faults.py", "powercut.py", "syscalls.py")}
     harming |= set((PACKAGE / "lab" / "simulated").glob("*.py"))
     for file in FILES:
         if room_of(file) in {"columns", "db", "models", "settings", "sql", "statements", "cli"} or file in harming:

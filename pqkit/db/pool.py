@@ -19,7 +19,7 @@ def watch_pool(engine: Engine, database: "SqliteDatabase", *, read_only: str) ->
             connection.exec_driver_sql("BEGIN")
             return
         # IMMEDIATE: a read that turns into a write fails at once when another writer was faster.
-        database.begin_in_turn(connection.connection.driver_connection)
+        database.begin_in_turn(connection.connection.dbapi_connection)
         database.note_log(connection.connection.dbapi_connection)
 
     @event.listens_for(engine, "commit")
