@@ -15,7 +15,7 @@ class NotJson(PqkitError, ValueError):
 
 
 def record(name: str, value: Any) -> None:
-    """Keep ``value``, which JSON can hold exactly (numpy's numbers count), under ``name`` with this run of the notebook.
+    """Keep ``value``, which JSON holds exactly, under ``name`` with this run of the notebook; numpy's numbers count.
 
     Raises NotJson for what would be read as another value, such as a tuple or a key that is no text.
     """
