@@ -46,8 +46,9 @@ def surely_fits(text: str) -> bool:
 
 def surely_fits_flat(text: str) -> bool:
     """The same of an object of plain values whose numbers are finite, as a serializer has written it in UTF-8."""
-    size = len(text)
-    return size <= MAX_BYTES // 4 and "\\u0000" not in text and (size < 19 or not _LONG_NUMBER.search(text))
+    if len(text) >= 19 and (len(text) > MAX_BYTES // 4 or _LONG_NUMBER.search(text)):
+        return False
+    return "\\u0000" not in text
 
 
 def encode_result(value: Any) -> str | None:

@@ -140,9 +140,8 @@ class Task(Generic[P, R]):
             text = self._write(checked, warnings=False).decode()
         except (ValidationError, PydanticSerializationError):
             return self._encode_closely(args)
-        if not surely_fits_flat(text) or (self._floats and any(map(is_wide, args.values()))):
-            return self._encode_closely(args)
-        return text
+        wide = self._floats and any(map(is_wide, args.values()))
+        return text if not wide and surely_fits_flat(text) else self._encode_closely(args)
 
     def _encode_closely(self, args: Mapping[str, Any]) -> str:
         if not isinstance(args, Mapping):

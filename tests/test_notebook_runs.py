@@ -122,6 +122,25 @@ def test_only_what_json_can_hold_is_recorded() -> None:
         record("a", float("nan"))
 
 
+@pytest.mark.parametrize("value", [(1, 2), {"a": (1,)}, {1: "a", "1": "b"}, {1}, [float("nan")], b"a"])
+def test_what_json_would_change_is_not_recorded(value: object) -> None:
+    with pytest.raises(NotJson, match="record 'x'"):
+        record("x", value)
+
+
+def test_a_run_whose_process_is_gone_is_stopped_and_not_running_for_ever(write: Write) -> None:
+    notebook = write("a.ipynb", "n = 1", "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)")
+    killed = run_program(settings().runs.parent, "run", str(notebook))
+    assert killed.code < 0
+    ((name, found),) = past()
+    assert (found.verdict, found.error) == ("stopped", "its process is gone")
+    assert found.ended_at is not None
+    assert "stopped" in run_program(settings().runs.parent, "runs", "list").out
+    found.verdict, found.host = "running", "another"
+    found.write(settings().runs / name)
+    assert read(settings().runs / name).verdict == "running"  # nobody here can tell
+
+
 def test_passwords_in_urls_become_stars() -> None:
     assert without_passwords("postgresql://me:se/cr@h/d") == "postgresql://me:***@h/d"
     assert without_passwords('url="postgresql+psycopg://me:secret@h/d"') == 'url="postgresql+psycopg://me:***@h/d"'

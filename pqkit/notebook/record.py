@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pqkit.errors import PqkitError
+from pqkit.exact import alike, storage_fault
 
 MIME = "application/vnd.pqkit.record+json"
 
@@ -14,11 +15,18 @@ class NotJson(PqkitError, ValueError):
 
 
 def record(name: str, value: Any) -> None:
-    """Keep ``value``, which JSON can hold (numpy's numbers count), under ``name`` with this run of the notebook."""
+    """Keep ``value``, which JSON holds exactly, under ``name`` with this run of the notebook; numpy's numbers count.
+
+    Raises NotJson for what would be read as another value, such as a tuple or a key that is no text.
+    """
+    value = _plain(value)
     try:
-        kept = json.loads(json.dumps(value, default=_plain, allow_nan=False))
-    except (TypeError, ValueError) as error:
+        kept = json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
         raise NotJson(f"record {name!r}: {error}") from None
+    fault = None if alike(value, kept) else storage_fault(value, kept, name)
+    if fault is not None:
+        raise NotJson(f"record {name!r}: {fault}")
     from IPython.display import display  # noqa: PLC0415 - there wherever a notebook runs
 
     display({MIME: {name: kept}, "text/plain": f"{name} = {kept!r}"}, raw=True)
@@ -31,6 +39,9 @@ def recorded(cells: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if not hasattr(value, "item"):
-        raise TypeError(f"{type(value).__name__} is nothing that JSON can hold")
-    return value.item()
+    """With Python's own numbers in the place of numpy's."""
+    if type(value) is dict:
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if type(value) in {list, tuple}:
+        return type(value)(map(_plain, value))
+    return value.item() if hasattr(value, "item") else value
