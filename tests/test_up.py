@@ -232,6 +232,26 @@ def test_workers_that_cannot_start_are_one_line_with_the_reason(project: Project
     assert project.processes() == []
 
 
+def test_a_group_that_is_told_to_stop_at_once_lets_its_handlers_end(project: Project) -> None:
+    """As systemd does it: `pqkit up`, supervisord and the workers get SIGTERM together."""
+    (project.folder / "waiting.py").write_text(
+        "import pathlib, time\nfrom pqkit import task\n\n\n@task(max_retries=0)\ndef waiting() -> None:\n"
+        "    pathlib.Path('begun').touch()\n"
+        "    while not pathlib.Path('go').exists():\n        time.sleep(0.01)\n"
+    )
+    up = project.up("--no-consoles", "--no-api", PQKIT_TASKS="waiting", PQKIT_GRACE="300")
+    project.wait_for("stop             Ctrl+C")
+    project.pqkit("enqueue", "waiting")
+    wait_until((project.folder / "begun").exists, what="the job's start")
+    for process in [(head := psutil.Process(up.pid)), *head.children(recursive=True)]:
+        process.send_signal(signal.SIGTERM)
+    wait_until(project.drains, what="a worker that knows that it is to stop")
+    (project.folder / "go").touch()
+    assert up.wait(PATIENCE) == 0
+    assert project.processes() == []
+    assert '"completed"' in project.pqkit("jobs", "list", "--json").stdout
+
+
 def test_a_second_ctrl_c_ends_what_drains_and_its_job_goes_back(project: Project) -> None:
     (project.folder / "slow.py").write_text(
         "import pathlib, time\nfrom pqkit import task\n\n\n@task\ndef slow() -> None:\n"
@@ -244,8 +264,8 @@ def test_a_second_ctrl_c_ends_what_drains_and_its_job_goes_back(project: Project
     up.send_signal(signal.SIGINT)
     project.wait_for("Ctrl+C again ends them at once")
     wait_until(project.drains, what="a worker that knows that it is to stop")
-    up.send_signal(signal.SIGINT)
-    assert up.wait(PATIENCE) == 0
+    wait_until(lambda: up.poll() is not None or up.send_signal(signal.SIGINT), what="its end")
+    assert up.returncode == 0
     assert project.processes() == []
     assert '"pending"' in project.pqkit("jobs", "list", "--json").stdout
 

@@ -168,6 +168,41 @@ def test_a_job_left_by_a_worker_whose_end_is_on_record_is_not_charged(queue: Que
     assert sql(queue, "SELECT suspect, crashes FROM ready") == [(1, 0)]
 
 
+@pytest.mark.parametrize("lives", [1, 2])
+@pytest.mark.parametrize(
+    ("happened", "words"),
+    [
+        ("boot_id = 'the boot before'", "its machine was started anew"),
+        ("stopping_at = 1, process_start = process_start + 1", "after it was told to stop"),
+        ("pid_space = 'another-boot space', beat = beat - 31000000", "no other worker of its machine is heard"),
+    ],
+)
+def test_an_end_that_is_no_evidence_charges_no_job_and_suspects_none(
+    queue: Queue, add: Any, happened: str, words: str, lives: int
+) -> None:
+    jobs = queue.enqueue_many(add, [{"a": n} for n in range(lives)])
+    for name in range(MAX_CRASHES + 1):
+        claim(a_worker(queue, f"w{name}"), lives)
+        sql(queue, f"UPDATE worker SET {happened} WHERE ended_at IS NULL")
+        (rescued,) = queue.upkeep().rescue(30)
+        assert (rescued.requeued, rescued.excused) == (jobs, True)
+        assert words in rescued.reason
+    assert sql(queue, "SELECT retries, crashes, suspect FROM ready") == [(0, 0, 0)] * lives
+
+
+@pytest.mark.usefixtures("stopped_clocks")
+def test_a_silent_worker_is_evidence_where_another_of_its_machine_is_heard(queue: Queue, add: Any) -> None:
+    queue.enqueue(add, {"a": 1})
+    dead, other = a_worker(queue, "w1"), a_worker(queue, "w2")
+    claim_one(dead)
+    sql(queue, "UPDATE worker SET pid_space = 'another-boot space'")
+    sql(queue, f"UPDATE worker SET beat = beat - {31 * SECOND} WHERE id = {dead.id}")
+    sql(queue, f"UPDATE worker SET pid_space = 'another-boot space-2' WHERE id = {other.id}")
+    (rescued,) = queue.upkeep().rescue(30)
+    assert (rescued.worker, rescued.excused) == ("w1", False)
+    assert sql(queue, "SELECT crashes FROM ready") == [(1,)]
+
+
 @pytest.fixture
 def clocks(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Clocks:
     """Set both clocks to so many seconds from now: what the machine has slept is on the wall clock alone."""

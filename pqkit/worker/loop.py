@@ -19,6 +19,7 @@ from pqkit.settings import Settings
 from pqkit.worker.attempt import drop_staged
 from pqkit.worker.child import Child, surroundings
 from pqkit.worker.forgotten import Forgotten
+from pqkit.worker.grace import Grace
 from pqkit.worker.heart import Heart, Ill
 from pqkit.worker.hooked import Hooked
 from pqkit.worker.pace import Pace
@@ -63,6 +64,7 @@ class Worker:
         self._around = surroundings()
         self.stops = StopCount()
         self.left: list[Finished] = []
+        self._grace = Grace(settings.grace, self.stops, self.runs, self._wake)
         self._ill: Ill | None = None
         self._queued_since: float | None = None
         self._seen = 0
@@ -244,8 +246,8 @@ class Worker:
         self._release(self._slots.take_queued(), "the worker stopped")
         for run in self.runs():
             run.ask("stop_asked", time.monotonic())
-        self._await_handlers()
-        self._force_handlers()
+        self._grace.wait(self._ill, self._flush)
+        self._grace.force()
         self._flush()
         if self._ill is Ill.DISOWNED:
             return  # others may run its jobs already, so that it has no time to lose
@@ -262,34 +264,6 @@ class Worker:
     def end_words(self) -> str:
         """Why this life ended, for the registry."""
         return "stopped" if self.told_to_stop or self._ill is None else str(self._ill)
-
-    def _patience(self, begun: float) -> bool:
-        """Whether running handlers still get time."""
-        if self._ill is Ill.DISOWNED:
-            return False
-        only_stuck = self._ill is Ill.STUCK and all(run.held_up or self._overdue(run) for run in self.runs())
-        return self.stops.told < 2 and not only_stuck and time.monotonic() - begun < self._settings.grace
-
-    def _overdue(self, run: Run) -> bool:
-        asked = (run.timed_out or run.cancel_asked) and run.asked_at is not None
-        return bool(asked) and time.monotonic() - (run.asked_at or 0) > self._settings.grace
-
-    def _await_handlers(self) -> None:
-        begun = time.monotonic()
-        while self.runs() and self._patience(begun):
-            self._wake.wait_for_set(0.05)
-            self._flush()
-
-    def _force_handlers(self) -> None:
-        """End what can be ended from outside: children and async handlers."""
-        forced = [run for run in self.runs() if run.force is not None and not (run.blocks or run.held_up)]
-        for run in forced:
-            run.ask("stop_asked", time.monotonic())
-            if run.force is not None:
-                run.force()
-        begun = time.monotonic()
-        while any(run in forced for run in self.runs()) and time.monotonic() - begun < 5:
-            self._wake.wait_for_set(0.05)
 
     def _given_up(self) -> list[Finished]:
         """How the attempts ended whose handlers did not give way. Their jobs are this worker's until its process, and

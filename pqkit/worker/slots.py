@@ -122,7 +122,7 @@ class Slots:
         for number, thread in enumerate(self._threads):
             if not _lives(thread):
                 self._log.error("a slot has died and is replaced", slot=thread.name)
-                self._drop_runs(thread, SlotDied("the slot that ran it died"))
+                self._permits.extend([None] * self._drop_runs(thread, SlotDied("the slot that ran it died")))
                 self._threads[number] = self._new_thread()
                 self._bell.put(True)
         if self._loop is not None and not self._loop.alive:
@@ -163,36 +163,36 @@ class Slots:
 
     def _work_on(self) -> bool:
         """Serve until told to end; false where something was thrown into this thread from outside."""
+        me, permitted = threading.current_thread(), False
         try:
             while self._bell.get():
-                while self._serve():
-                    pass
+                while permitted := self._take_permit():
+                    if not self._serve(me):
+                        break
+                permitted = False
         except BaseException as error:  # noqa: BLE001 - a handler may throw exceptions into any thread, at any time
             self._log.error("something was thrown into a slot, which goes on", error=summarize(error))
-            self._drop_runs(threading.current_thread(), error)
+            self._drop_runs(me, error)
+            if permitted:
+                self._permits.append(None)
             self._ring()
             return False
         return True
 
-    def _serve(self) -> bool:
-        """Take a free slot and the next claim, and run it; false where there is none."""
-        if not self._take_permit():
-            return False
-        claim = self._next()
-        if claim is None:
-            self._permits.append(None)
-            self._ring()  # for a claim that came meanwhile, when another found no slot free
-            return False
-        self._ring()
-        run = self._begin(claim)
-        run.thread = threading.current_thread()
-        if run.task is not None and run.task.is_async and run.task.policy.isolation == "thread":
-            self._start_async(run)
-            run.thread = None
-            return True
-        self._end(run, *self._run(run))
+    def _serve(self, me: threading.Thread) -> bool:
+        """Run one claim after the other. True where the event loop has got the permit, false where no claim is left."""
+        while (claim := self._next()) is not None:
+            self._ring()
+            run = self._begin(claim)
+            run.thread = me
+            if run.task is not None and run.task.is_async and run.task.policy.isolation == "thread":
+                self._start_async(run)
+                run.thread = None
+                return True
+            self._end(run, *self._run(run))
         self._permits.append(None)
-        return True
+        self._ring()  # for a claim that came meanwhile, when another found no permit
+        return False
 
     def _take_permit(self) -> bool:
         try:
@@ -201,11 +201,12 @@ class Slots:
             return False
         return True
 
-    def _drop_runs(self, thread: threading.Thread, error: BaseException) -> None:
-        """End what that thread ran; its handler has been left in the middle."""
-        for run in [run for run in list(self.running.values()) if run.thread is thread]:
+    def _drop_runs(self, thread: threading.Thread, error: BaseException) -> int:
+        """End what that thread ran, whose handler has been left in the middle; how many runs these were."""
+        dropped = [run for run in list(self.running.values()) if run.thread is thread]
+        for run in dropped:
             self._end(run, run.outcome_of(error), written=False)
-            self._permits.append(None)
+        return len(dropped)
 
     def _run(self, run: Run) -> tuple[Outcome, bool]:
         try:
