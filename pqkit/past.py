@@ -12,12 +12,14 @@ from pqkit.seal import Seal, Span
 
 class Past(NamedTuple):
     """``there`` and ``deleted`` are the ids that stand in the database, and those that operators have deleted; ``last``
-    is the last id that was given, None where ids may be skipped."""
+    is the last id that was given, None where ids may be skipped; ``named`` are ids that other records name, such as an
+    operator's action or a schedule's slot."""
 
     seals: Sequence[Seal]
     there: list[Span]
     deleted: list[Span]
     last: int | None
+    named: Sequence[int] = ()
 
 
 def examine(certificate: Certificate, past: Past, around: Surroundings, archives: Path | None = None) -> None:
@@ -42,10 +44,10 @@ def _seals_whole(past: Past) -> Iterator[Finding]:
 
 
 def _none_missing(past: Past) -> Iterator[Finding]:
-    if past.last is None:
-        return
     sealed = [span for one in past.seals for span in seal.from_text(one.ids)]
-    missing = seal.uncovered(past.last, past.there + past.deleted + sealed)
+    known = past.there + past.deleted + sealed
+    missing = seal.uncovered(past.last or 0, known)
+    missing += seal.without(past.named, known + missing)
     if missing:
         words = f"{seal.as_text(missing)} ({seal.how_many(missing)} in all)"
         said = f"these were queued, and are neither there nor sealed nor deleted on record: {words}"

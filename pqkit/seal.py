@@ -5,6 +5,8 @@ job that was ever queued that it is there, sealed, or deleted by somebody whose 
 """
 
 import hashlib
+import sys
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -111,6 +113,17 @@ def uncovered(last: int, covered: Iterable[Span]) -> list[Span]:
     if after < last:
         found.append((after + 1, last))
     return found
+
+
+def without(ids: Iterable[int], covered: Iterable[Span]) -> list[Span]:
+    """Those of some ascending ids that no span covers."""
+    ordered = sorted(covered)
+
+    def is_covered(number: int) -> bool:
+        at = bisect_right(ordered, (number, sys.maxsize)) - 1
+        return at >= 0 and ordered[at][1] >= number
+
+    return spans(number for number in ids if not is_covered(number))
 
 
 def overlap(covered: Iterable[Span]) -> int | None:

@@ -16,13 +16,12 @@ import pytest
 from pqkit.db import forks
 from pqkit.errors import DatabaseUnavailable, ForkedWhileOpen
 from pqkit.lab import Scratch
-from pqkit.lab.fleet import LEDGER, carrying
+from pqkit.lab.fleet import LEDGER, Fleet, carrying
 from pqkit.lab.forking import WAYS
-from pqkit.lab.forks import Plan
+from pqkit.lab.forks import IN_HANDLERS, Plan
 from pqkit.lab.forks import forks as experiment
 from pqkit.lab.ledger import read_diaries
 from pqkit.queue import Queue, get_queue
-from tests.fleet import Fleet
 from tests.support import wait_until
 from tests.verbs import sql
 
@@ -200,15 +199,15 @@ def test_locks_that_other_threads_hold_are_free_in_a_child(queue: Queue) -> None
 
 
 @pytest.mark.fault
-def test_handlers_may_fork_and_their_children_may_queue(fleet: Fleet, queue: Queue, tmp_path: Path) -> None:
-    fleet.worker()
-    ways = ("fork", "grandchild", "executor", "multiprocessing fork", "multiprocessing spawn")
-    jobs = [queue.enqueue("lab.fork", {"way": way, "folder": str(tmp_path)}) for way in ways]
-    for job in jobs:
-        wait_until(lambda job=job: job.state.final, what="the end of a handler that forks")  # type: ignore[misc]
-    told = read_diaries(tmp_path.glob("told-*")).ids
-    wait_until(lambda: all(queue.state(job).final for job in told), what="the end of what they have queued")
-    assert all(job.state == "completed" for job in jobs)
+def test_handlers_may_fork_and_their_children_may_queue(place: Scratch) -> None:
+    with Fleet(place) as fleet:
+        fleet.worker()
+        jobs = [fleet.queue.enqueue("lab.fork", {"way": way, "folder": str(place.folder)}) for way in IN_HANDLERS]
+        wait_until(lambda: all(job.state.final for job in jobs), what="the end of handlers that fork")
+        assert [job.state for job in jobs] == ["completed"] * len(jobs)
+        told = read_diaries(place.folder.glob("told-*")).ids
+        assert len(told) >= 2 * (len(jobs) - 1), "the grandchild may be on its way"
+        wait_until(lambda: all(fleet.queue.state(job).final for job in told), what="the end of what they have queued")
 
 
 @pytest.mark.sqlite

@@ -241,3 +241,23 @@ def test_spans_of_ids_are_written_read_and_compared() -> None:
     assert uncovered(12, found) == [(4, 6), (8, 8), (11, 12)]
     assert overlap(found) is None
     assert overlap([*found, (10, 11)]) == 10
+
+
+def test_a_lost_job_that_another_record_names_is_missing_on_every_database(queue: Queue) -> None:
+    """As after a crash that took the job and kept what was written of it elsewhere."""
+    for verb in ("kept", "lost"):
+        job = queue.enqueue(verb)
+        queue.operator("ada").cancel([job.id])
+    sql(queue, f"DELETE FROM job WHERE id = {job.id}")
+    (found,) = audit(queue.database).findings
+    assert found.rule == MISSING
+    assert found.job_id == job.id
+
+
+@pytest.mark.sqlite
+def test_a_lost_job_is_missing_even_where_its_id_is_to_be_given_again(queue: Queue) -> None:
+    job = queue.enqueue("lost")
+    queue.operator("ada").cancel([job.id])
+    sql(queue, f"DELETE FROM job WHERE id = {job.id}")
+    sql(queue, "DELETE FROM sqlite_sequence WHERE name = 'job'")
+    assert rules(queue) == {MISSING}

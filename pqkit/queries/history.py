@@ -1,13 +1,13 @@
 """The record that an audit judges, read job by job in one consistent look."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Executable, RowMapping, Select, literal, null, select, union_all
+from sqlalchemy import Connection, Executable, RowMapping, Select, exists, literal, null, select, union, union_all
 
 from pqkit import record
 from pqkit.audit import (
@@ -35,6 +35,7 @@ from pqkit.wallclock import Step, WallClock, wall_clock
 JOB, READY, DELAYED, LEASE, CLOSED = (table(name) for name in ("job", "ready", "delayed", "lease", "closed"))
 ATTEMPT, ACTION, WORKER, SEAL = (table(name) for name in ("attempt", "action", "worker", "seal"))
 CLOCK_STEP, REFUSAL, TRAIL_HEAD = (table(name) for name in ("clock_step", "refusal", "trail"))
+NAMING = (ACTION.c.job_id, table("slot").c.job_id, table("dependency").c.on_job_id, table("redrive_job").c.job_id)
 BATCH, SECOND = 1_000, 1_000_000
 
 
@@ -115,7 +116,14 @@ def _pruned(database: Database, connection: Connection, there: list[Span]) -> Pa
     seals = [Seal(*row) for row in connection.execute(select(*columns).order_by(SEAL.c.id))]
     deleted = connection.scalars(select(ACTION.c.job_id).where(ACTION.c.verb == "delete").order_by(ACTION.c.job_id))
     last = None if database.ids_have_gaps else database.counters(connection)["job"]
-    return Past(seals, there, spans(dict.fromkeys(deleted)), last)
+    return Past(seals, there, spans(dict.fromkeys(deleted)), last, _named(connection))
+
+
+def _named(connection: Connection) -> Sequence[int]:
+    """The ids of jobs that other records name and that are not there."""
+    there = exists().where
+    gone = (select(named.label("id")).where(named.is_not(None), ~there(JOB.c.id == named)) for named in NAMING)
+    return connection.scalars(union(*gone).order_by("id")).all()
 
 
 def _histories(connection: Connection, since: int | None, until: int | None, there: list[Span]) -> Iterator[History]:
