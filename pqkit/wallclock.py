@@ -58,8 +58,9 @@ class WallClock:
 
     def ends(self, claimed_at: int, ended_at: int) -> list[Place]:
         """Where a run may have ended: by the moment, or by how long it took since it was claimed."""
-        took = max(0, ended_at - claimed_at)
-        return self.places(ended_at) + [(boot, reading + took) for boot, reading in self.places(claimed_at)]
+        took = ended_at - claimed_at
+        by_claim = [(boot, reading + took) for boot, reading in self.places(claimed_at)]
+        return self.places(ended_at) + (by_claim if took >= 0 else [])
 
     def reached(self, moment: int, ended: Iterable[Place], claimed: Iterable[Place]) -> bool:
         """Whether the wall clock may have shown that moment or a later one between those places."""

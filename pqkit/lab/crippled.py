@@ -20,6 +20,7 @@ def crippled(
     kinds: tuple[str, ...] = KINDS,
     *,
     clinging: bool = False,
+    limit: float = LIMIT,
     progress: Progress = silent,
 ) -> Result:
     """Cripple the worker that has maintenance in each of these ways, kill another that runs a job, and wait for that
@@ -27,22 +28,22 @@ def crippled(
     waits: dict[str, float | None] = {}
     for number, kind in enumerate(kinds):
         progress(number / len(kinds), kind)
-        waits[kind] = _one(place, number, kind, f"clinging_{kind}" if clinging else kind)
+        waits[kind] = _one(place, kind, f"clinging_{kind}" if clinging else kind, limit)
     late = [kind for kind, seconds in waits.items() if seconds is None]
     findings = [
-        Finding("rescued all the same", None, f"{kind}: nobody was rescued within {LIMIT:g} s") for kind in late
+        Finding("rescued all the same", None, f"{kind}: nobody was rescued within {limit:g} s") for kind in late
     ]
     known = [seconds for seconds in waits.values() if seconds is not None]
     figure = (
         f"crippled: {len(kinds)} kinds, {len(known)} survived, the longest wait for a rescue "
         f"{max(known, default=0.0):.1f} s"
     )
-    return Result(figure, {"waits": waits, "limit": LIMIT}, findings)
+    return Result(figure, {"waits": waits, "limit": limit}, findings)
 
 
-def _one(place: Scratch, number: int, kind: str, fault: str) -> float | None:
+def _one(place: Scratch, kind: str, fault: str, limit: float) -> float | None:
     """The seconds until the job of a killed worker and one that was due meanwhile had ended; None for too many."""
-    gate, until = place.folder / f"gate-{number}", place.folder / f"until-{number}"
+    gate, until = place.folder / f"gate-{kind}", place.folder / f"until-{kind}"
     with Fleet(place, (), **SETTINGS) as fleet:
         fleet.environment[GATE] = str(gate)
         holder = fleet.worker("--queue", "none", fault="" if kind == STOPPED else fault)
@@ -61,7 +62,7 @@ def _one(place: Scratch, number: int, kind: str, fault: str) -> float | None:
         killed = clock.steady()
         until.touch()
         try:
-            wait_until(lambda: held.state.final and later.state.final, LIMIT)
+            wait_until(lambda: held.state.final and later.state.final, limit)
         except TimeoutError:
             return None
         finally:

@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 from pqkit.db import clock
 from pqkit.maintain import Maintainer
+from pqkit.queue import Upkeep
 
 HOUR = 3_600_000_000
 GATE = "PQKIT_LAB_GATE"
@@ -59,8 +60,18 @@ def wrong_clock() -> None:
     clock.wall = lambda: honest() - HOUR
 
 
+def no_look() -> None:
+    """Let each look for the dead fail, as where a little memory is left for all else."""
+
+    def fail(_upkeep: Upkeep, _stale_after: float | None) -> None:
+        raise MemoryError
+
+    patch.object(Upkeep, "rescue", fail).start()
+
+
 CRIPPLES: dict[str, Callable[[], None]] = {
     "no_memory": no_memory,
+    "no_look": no_look,
     "no_files": no_files,
     "no_threads": no_threads,
     "blocked_disk": blocked_disk,

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from sqlalchemy import BigInteger, Text, bindparam, delete, select, update
 
-from pqkit import executor, outcome
+from pqkit import executor, outcome, wallclock
 from pqkit.db import Transaction
 from pqkit.executor import Run
 from pqkit.lab.faults import CARRIED, history_rewritten
@@ -25,6 +25,7 @@ from pqkit.outcome import LEASE as LEASED
 from pqkit.outcome import READY_KEY, Claim, Outcome
 from pqkit.queue import Finished, Leases, leases, moves, settle, upkeep
 from pqkit.queue.insert import Inserter
+from pqkit.queue.operate import Deed, Operator
 from pqkit.sql import compiled as sql
 from pqkit.statements import claim, workers
 from pqkit.statements import operate as operating
@@ -263,6 +264,7 @@ def _burial_split() -> AbstractContextManager[object]:
 
     def free_some(self: upkeep.Upkeep, tx: Transaction, worker_id: int, found: Any, *, may_charge: bool) -> bool:
         if may_charge:
+            tx.run(sql.END_WORKER, self._database.now(), found.reason, worker_id)
             _begin_another(tx)
         return honest(self, tx, worker_id, found, may_charge=may_charge)
 
@@ -304,6 +306,22 @@ def _forks_ignored() -> AbstractContextManager[object]:
     return stack
 
 
+def _resubmit_unrecorded() -> AbstractContextManager[object]:
+    """A resubmit leaves no action row."""
+    honest = Operator.record
+
+    def record(self: Operator, tx: Transaction, now: int, deed: Deed, job_id: int | None = None) -> None:
+        if deed.verb != "resubmit":
+            honest(self, tx, now, deed, job_id)
+
+    return patch.object(Operator, "record", record)
+
+
+def _ends_by_the_wall_clock() -> AbstractContextManager[object]:
+    """The audit takes the order of moments for that of commits."""
+    return patch.object(wallclock.WallClock, "was_set_back", False)
+
+
 MUTANTS = [
     Mutant("fence removed", frozenset({"fence held"}), _fence_removed),
     Mutant("fence and history's key removed", frozenset({"fence held"}), _fence_and_history_removed),
@@ -327,6 +345,8 @@ MUTANTS = [
     Mutant("files of the dead forgotten", frozenset({FILES}), _files_forgotten),
     Mutant("files not awaited", frozenset({FILES}), _files_not_awaited),
     Mutant("prune of any state", frozenset({"none lost"}), _prune_of_all),
+    Mutant("resubmits unrecorded", frozenset({"ended on record"}), _resubmit_unrecorded),
+    Mutant("order by the wall clock", frozenset({"one lease at a time", "fence held"}), _ends_by_the_wall_clock, False),
     Mutant("nobody rescues", frozenset({DRAINED}), _nobody_rescues),
     Mutant("forks ignored", frozenset({FORKS, "none lost"}), _forks_ignored, False),
 ]
