@@ -7,7 +7,7 @@ from alembic import op
 
 from pqkit.db.migrations.columns import on_postgresql
 
-revision = "0015"
+revision = "0014"
 down_revision = "0013"
 
 VIEW = "SELECT pg_get_viewdef('job_state'::regclass)"

@@ -5,8 +5,8 @@ from alembic import op
 
 from pqkit.db.migrations.columns import BIG, TEXT, key
 
-revision = "0017"
-down_revision = "0015"
+revision = "0015"
+down_revision = "0014"
 
 
 def upgrade() -> None:
