@@ -161,7 +161,7 @@ def _records(tx: Transaction, ids: list[int]) -> list[Row]:
             "closed": closed[job["id"]] | {"result": json.loads(closed[job["id"]]["result"] or "null")},
             "attempts": runs.get(job["id"], []),
             "actions": actions.get(job["id"], []),
-            "lines": lines.get(job["id"], []),
+            "lines": sorted(lines.get(job["id"], []), key=lambda line: line["at"]),
         }
         for job in _rows(tx, sql.JOBS_OF, wanted)
         if job["id"] in closed

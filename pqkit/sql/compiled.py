@@ -1871,12 +1871,12 @@ LINES_OF = Statement(
     Text(
         "SELECT job_log.id, job_log.job_id, job_log.attempt, job_log.at, job_log.line FROM job_log WHERE "
         "job_log.job_id IN (SELECT listed.value FROM json_each(?) AS listed) ORDER BY job_log.job_id, "
-        "job_log.at, job_log.id",
+        "job_log.id",
     ),
     Text(
         "SELECT job_log.id, job_log.job_id, job_log.attempt, job_log.at, job_log.line FROM job_log WHERE "
         "job_log.job_id = ANY (array((SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS "
-        "BIGINT) AS json_array_elements_text_1))) ORDER BY job_log.job_id, job_log.at, job_log.id",
+        "BIGINT) AS json_array_elements_text_1))) ORDER BY job_log.job_id, job_log.id",
     ),
 )
 

@@ -84,7 +84,7 @@ JOBS_OF = _rows_of(JOB.c.id)
 CLOSED_OF = _rows_of(CLOSED.c.job_id)
 RUNS_OF = _rows_of(ATTEMPT.c.job_id, ATTEMPT.c.job_id, ATTEMPT.c.attempt)
 ACTIONS_OF = _rows_of(ACTION.c.job_id, ACTION.c.job_id, ACTION.c.id)
-LINES_OF = _rows_of(LOG.c.job_id, LOG.c.job_id, LOG.c.at, LOG.c.id)
+LINES_OF = _rows_of(LOG.c.job_id, LOG.c.job_id, LOG.c.id)
 LIVES_OF = _rows_of(WORKER.c.id)
 pauses = (
     select(ACTION.c.at, ACTION.c.verb, ACTION.c.detail)
