@@ -63,7 +63,7 @@ class Write:
             self._roll_back()
             self._database.refuse_inherited(self._cursor.connection)
             raise DatabaseUnavailable(f"{self._database.path}: the commit failed: {error}") from error
-        self._database.refuse_lost_log(self._kept.log)
+        self._database.handles.refuse_lost_log(self._kept.log)
 
     def _roll_back(self) -> None:
         with suppress(sqlite.Error):  # a full disk may have rolled back already
