@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pqkit.db import forks
 from pqkit.db.driver import sqlite
-from pqkit.errors import ForkedWhileOpen
+from pqkit.errors import DatabaseUnavailable, ForkedWhileOpen
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -71,7 +71,7 @@ class Handles(forks.AtFork):
     """All connections of this process to ``path``. ``pool`` is the engine whose pool has some of them."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self._log = path, f"{path}-wal"
         self._left: list[Any] = []
         self._all: weakref.WeakSet[Any] = weakref.WeakSet()
         self._start()
@@ -114,6 +114,15 @@ class Handles(forks.AtFork):
             threads = list(self._kept)
         for kept in threads:
             kept.close()
+
+    def refuse_lost_log(self, log: File | None) -> None:
+        """Raise DatabaseUnavailable where a connection's log is not there any more, or another one: what was written to
+        it may be lost, and nobody may be told that it is kept."""
+        if identity(self._log) != log:
+            self.close_idle()
+            raise DatabaseUnavailable(
+                f"{self._log} was removed or replaced while it was in use: whether this was written is not known"
+            )
 
     def before_fork(self) -> None:
         """Wait for the others' transactions, and close everything; keep from finalizing what stays open."""

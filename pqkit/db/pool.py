@@ -26,7 +26,7 @@ def watch_pool(engine: Engine, database: "SqliteDatabase", *, read_only: str) ->
     def committing(connection: Connection) -> None:
         if not connection.get_execution_options().get(read_only):
             handle: Any = connection.connection.dbapi_connection
-            database.refuse_lost_log(handle.log)
+            database.handles.refuse_lost_log(handle.log)
 
     @event.listens_for(engine, "checkout")
     def lent(handle: Any, _entry: ConnectionPoolEntry, _proxy: object) -> None:

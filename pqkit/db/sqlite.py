@@ -244,15 +244,6 @@ class SqliteDatabase(Database):
         """Remember the log that a connection of the pool has opened."""
         connection.log = connection.log or identity(self._log)
 
-    def refuse_lost_log(self, log: File | None) -> None:
-        """Raise DatabaseUnavailable where a connection's log is not there any more, or another one: what was written to
-        it may be lost, and nobody may be told that it is kept."""
-        if identity(self._log) != log:
-            self.handles.close_idle()
-            raise DatabaseUnavailable(
-                f"{self._log} was removed or replaced while it was in use: whether this was written is not known"
-            )
-
     def refuse_inherited(self, connection: Any) -> None:
         """Raise ForkedWhileOpen where a transaction was begun by the parent of this process."""
         if connection.pid != os.getpid():

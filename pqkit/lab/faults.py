@@ -14,7 +14,6 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from pqkit.db import Transaction, clock
 from pqkit.db.handles import Handles
-from pqkit.db.sqlite import SqliteDatabase
 from pqkit.errors import DatabaseUnavailable, NotFound
 from pqkit.lab.cripples import CRIPPLES, clinging, when_on_duty
 from pqkit.limits import PLAIN
@@ -158,10 +157,7 @@ def _nothing(*_: object) -> None:
     """Stands where something was taken away."""
 
 
-CARRIED = (
-    *((Handles, name) for name in ("before_fork", "after_fork", "_refuse_inherited")),
-    (SqliteDatabase, "refuse_lost_log"),
-)
+CARRIED = [(Handles, name) for name in ("before_fork", "after_fork", "_refuse_inherited", "refuse_lost_log")]
 HISTORY, ROLLUPS = (settle, "_keep_history"), (Tally, "count")
 
 
