@@ -74,10 +74,11 @@ def registry_as_it_was() -> Iterator[None]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test with a database runs on both, unless it is marked to be about SQLite's files."""
+    """A test with a database runs on both, unless it is marked to be about one of them."""
     if "kind" in metafunc.fixturenames:
-        about_files = metafunc.definition.get_closest_marker("sqlite")
-        metafunc.parametrize("kind", ["sqlite"] if about_files else ["sqlite", "postgresql"], indirect=True)
+        kinds = ["sqlite", "postgresql"]
+        marked = [kind for kind in kinds if metafunc.definition.get_closest_marker(kind)]
+        metafunc.parametrize("kind", marked or kinds, indirect=True)
 
 
 @pytest.fixture

@@ -263,12 +263,11 @@ def test_a_wall_clock_that_is_set_forth_and_back_accuses_nobody(
     assert "fence held" in rules(queue)
 
 
+@pytest.mark.postgresql
 def test_a_finish_that_a_burial_waits_for_is_not_late(
-    queue: Queue, worker: Leases, kind: str, monkeypatch: pytest.MonkeyPatch
+    queue: Queue, worker: Leases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A frozen commit: the burial finds the lease, and waits for it while the finish is accepted."""
-    if kind == "sqlite":
-        pytest.skip("one writes after the other")
     queue.enqueue_many("add", [{"a": 1}] * 2)
     kept, other = claim(worker, 2)
     honest, ahead = queue.database.now, [0]

@@ -240,7 +240,7 @@ def test_doctor_says_what_is_wrong_and_what_mends_it(pqkit, queue, tmp_path):
         connection.execute(table("worker").update().values(boot_id="another"))
     (tmp_path / "supervisor").mkdir()
     (tmp_path / "supervisor" / "supervisord.conf").write_text("[program:worker]\nstopwaitsecs = 5\n")
-    found = pqkit("doctor", "--json")
+    found = pqkit("doctor", "--json", SUPERVISOR="supervisor")
     assert found.code == 1
     wrong = {finding["check"]: finding for finding in found.json if finding["level"] != "ok"}
     assert {"modes", "workers", "served", "grace"} <= set(wrong)
