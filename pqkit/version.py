@@ -1,3 +1,3 @@
 """The version, where every room can import it; pyproject.toml reads it from here."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
