@@ -80,7 +80,7 @@ class Installed:
     ("noted", "source"),
     [
         ('{"url": "file:///home/ada/my%20kit", "dir_info": {"editable": true}}', "/home/ada/my kit"),
-        ('{"url": "file:///w/pqkit-0.2.0-py3-none-any.whl"}', "/w/pqkit-0.1.0-py3-none-any.whl"),
+        ('{"url": "file:///w/pqkit-0.2.0-py3-none-any.whl"}', "/w/pqkit-0.2.0-py3-none-any.whl"),
         ('{"url": "https://host/pqkit.whl"}', extras.ELSEWHERE),
         ("no JSON", extras.ELSEWHERE),
         (None, extras.ELSEWHERE),
