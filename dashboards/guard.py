@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import panel.io.server
 from bokeh.server.urls import per_app_patterns
@@ -20,9 +20,11 @@ from tornado.httputil import HTTPServerRequest
 from tornado.routing import Router
 from tornado.web import HTTPError, RequestHandler
 
+from pqkit.access.throttle import network_of
 from pqkit.forwarded import Network, trusted
 
 from .headers import MARK, Headers
+from .login import LOGOUT
 from .pages import Page
 from .proxied import BehindProxies
 from .sockets import Prompt
@@ -103,6 +105,7 @@ class Guard(Router):
         self.hosts = {host.lower() for host in hosts}
         self._application, self._own, self._proxies = application, own, proxies
         self._streams: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        self._asked: WeakSet[Any] = WeakSet()
 
     def start_request(self, server_conn: Any, request_conn: Any) -> Any:
         """With the first byte or before it: a connection too many is closed."""
@@ -112,6 +115,7 @@ class Guard(Router):
 
     def find_handler(self, request: HTTPServerRequest, **_: Any) -> Any:
         hand_to: Callable[..., Any] = self._application.get_handler_delegate
+        self._asked.add(getattr(request.connection, "stream", self))
         status = self._refusal(request)
         if status:
             return hand_to(request, Refused, {"status": status})
@@ -120,11 +124,16 @@ class Guard(Router):
         return self._application.find_handler(request)
 
     def _come(self, connection: Any) -> None:
-        held = [address for stream, address in self._streams.items() if not stream.closed()]
-        address = self._streams[connection.stream] = connection.context.remote_ip
-        most = AT_ONCE if trusted(address, self._proxies) else PER_ADDRESS
-        if len(held) >= AT_ONCE or held.count(address) >= most:
-            connection.stream.close()
+        """One that has not asked for anything yet gives way: it may be a stranger who holds it open."""
+        held = {stream: address for stream, address in self._streams.items() if not stream.closed()}
+        peer = connection.context.remote_ip
+        address = self._streams[connection.stream] = network_of(peer)
+        mine = [stream for stream, other in held.items() if other == address]
+        most = AT_ONCE if trusted(peer, self._proxies) else PER_ADDRESS
+        if len(held) < AT_ONCE and len(mine) < most:
+            return
+        idle = (stream for stream in (mine if len(mine) >= most else held) if stream not in self._asked)
+        next(idle, connection.stream).close()
 
     def _refusal(self, request: HTTPServerRequest) -> int:
         """The status of a request that reaches no handler; 0 for one that may."""
@@ -134,7 +143,8 @@ class Guard(Router):
             return 414
         if request.method not in (FORMS if request.path in self._own else READING):
             return 405
-        return 403 if _chooses_session(request) or _has_body(request) else 0
+        acts = request.path == LOGOUT and _comes_from_elsewhere(request)  # a link leads to pages only
+        return 403 if acts or _chooses_session(request) or _has_body(request) else 0
 
     def _is_from_here(self, request: HTTPServerRequest) -> bool:
         """Browsers say which page asks; a link that is followed is the only thing that others may do."""

@@ -159,4 +159,5 @@ def _inside(address: str, prefix: str) -> str:
     plain = address.startswith("/") and not address.startswith("//") and "\\" not in address and address.isprintable()
     if not plain or parts.scheme or parts.netloc:
         return "/"
-    return address.removeprefix(prefix) if prefix and address.startswith(f"{prefix}/") else address
+    inner = address.removeprefix(prefix) if prefix and address.startswith(f"{prefix}/") else address
+    return "/" if inner.startswith("//") else inner

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,8 @@ ALL = "all"
 MOST_BYTES = 64 * 1024
 """Of one message to the server."""
 NOTHING_SHOWN = (View(), -1)
+HURRY_EVERY = 0.5
+"""Seconds between updates that do not wait for the regular one."""
 WINDOW = {
     "size": "small",
     "margin": 0,
@@ -67,7 +70,7 @@ class Ops:
         self._ticking: list[Any] = []
         self.stage, self.charts = shared_stage(), second()
         self.view, self._shown, self._begun = View(), NOTHING_SHOWN, False
-        self._picked = (0.0, 0.0)
+        self._picked, self._hurried = (0.0, 0.0), -HURRY_EVERY
         self.window = pmui.RadioButtonGroup(options=list(WINDOWS), value=self.view.window, **WINDOW)
         self.queue = pmui.Select(label="Queue", options=[ALL], value=ALL, **SELECT)
         self.task = pmui.Select(label="Task", options=[ALL], value=ALL, **SELECT)
@@ -137,8 +140,11 @@ class Ops:
         self._update_soon()
 
     def _update_soon(self) -> None:
-        """As the document's own callback: it holds the document's lock all the while, also when it has waited."""
-        if pn.state.curdoc is not None:
+        """As the document's own callback: it holds the document's lock all the while, also when it has waited. Of many
+        changes in a moment the last is shown at the next regular update."""
+        now, before = time.monotonic(), self._hurried
+        if pn.state.curdoc is not None and now - before >= HURRY_EVERY:
+            self._hurried = now
             pn.state.curdoc.add_next_tick_callback(self.update)
 
     def _chosen(self, *_: Any) -> None:

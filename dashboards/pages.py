@@ -8,6 +8,8 @@ from weakref import WeakKeyDictionary
 from panel.io.server import DocHandler
 from tornado.web import HTTPError
 
+from pqkit.access.throttle import network_of
+
 PER_ADDRESS, AT_ONCE = 100, 300
 """Sessions that one address may have, and all together. One that nobody looks at any more ends within half a minute."""
 ID = re.compile(r"[A-Za-z0-9-]+")
@@ -26,14 +28,15 @@ class Page(DocHandler):
     async def get_session(self) -> Any:
         self._check_room()
         session = await super().get_session()
-        _addresses[session] = self.request.remote_ip
+        _addresses[session] = network_of(self.request.remote_ip)
         if not all(ID.fullmatch(root.id) for root in session.document.roots):  # they go into a script as they are
             raise HTTPError(500)
         return session
 
     def _check_room(self) -> None:
         sessions = list(self.application_context.sessions)
-        mine = sum(_addresses.get(session) == self.request.remote_ip for session in sessions)
+        here = network_of(self.request.remote_ip)
+        mine = sum(_addresses.get(session) == here for session in sessions)
         if len(sessions) >= AT_ONCE or mine >= PER_ADDRESS:
             self.set_header("Retry-After", "30")
             raise HTTPError(503, reason="too many pages are open")

@@ -20,7 +20,8 @@ from .verdict import Verdict, judge
 from .words import NOTHING, clock, count, safe
 
 MILLION = 1_000_000
-UNWATCHED = 15.0
+MOST_SCENES = 32
+UNWATCHED = 5.0
 """Seconds after which a view that nobody looks at any more is forgotten."""
 EVERY_OTHER = 2
 SOMETIMES = 5
@@ -115,12 +116,18 @@ class Stage:
         with self._mutex:
             scene = self._scenes.get(view)
             if scene is None:
+                self._make_room()
                 scene = Scene(view)
                 seen = self._feed.latest
                 scene.refresh(None if seen.away or not seen.version else self._feed.queue(), seen, self._common(seen))
                 self._scenes[view] = scene
             scene.wanted_at = time.monotonic()
             return scene
+
+    def _make_room(self) -> None:
+        """Each scene costs the one thread that refreshes all of them, so one visitor must not make many."""
+        if len(self._scenes) >= MOST_SCENES:
+            del self._scenes[min(self._scenes, key=lambda view: self._scenes[view].wanted_at)]
 
     def seen(self) -> Snapshot:
         return self._feed.latest

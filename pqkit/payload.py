@@ -162,3 +162,13 @@ def _mend_text(value: Any) -> str:
         return _BAD_TEXT.sub("\ufffd", str(value))
     except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything, and the finish must not fail for it
         return f"<{type(value).__name__}>"
+
+
+def without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A hook for JSON that is read: the object of these pairs. Raises ValueError where two have one name, of which the
+    parser would drop one without a word."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r:.80} is in one object twice")
+    return found

@@ -506,3 +506,21 @@ def test_a_worker_gets_encrypted_arguments_in_clear(
     finally:
         settings.cache_clear()
         cipher.forget()
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer pq_none_of_ours"}])
+def test_the_body_of_a_stranger_is_not_read(queue: Queue, headers: dict[str, str]) -> None:
+    with client_of(queue) as client:
+        client.headers.pop("Authorization")
+        answer = client.post("/jobs", content="{", headers={"Content-Type": "application/json", **headers})
+    problem(answer, 401)  # and not 422, which would be an opinion of it
+    assert answer.headers["connection"] == "close"
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("body", ['{"task": "a", "task": "b", "args": {}}', '{"task": "a", "args": {"n": 1, "n": 2}}'])
+def test_a_name_that_stands_twice_is_refused_and_not_dropped(api: TestClient, body: str) -> None:
+    answer = api.post("/jobs", content=body, headers={"Content-Type": "application/json"})
+    assert "twice" in problem(answer, 422), answer.text
+    assert api.get("/jobs").json()["jobs"] == []

@@ -10,6 +10,7 @@ from pqkit.access import Tokens
 from pqkit.api import enqueue, health, jobs, metrics, openapi, problems, schedules, system, work
 from pqkit.api.bell import Bell
 from pqkit.api.body import BodyLimit
+from pqkit.api.token_first import TokenFirst
 from pqkit.queue import Queue
 from pqkit.queue.remote import Remotes
 from pqkit.version import VERSION
@@ -46,4 +47,5 @@ def create_app(queue: Queue, *, get_dequeue: bool = False) -> FastAPI:
     problems.install(app)
     openapi.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(TokenFirst, tokens=app.state.tokens)  # the last that is added comes first
     return app

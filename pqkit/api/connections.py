@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from pqkit.access.throttle import network_of
+
 PER_ADDRESS, AT_ONCE = 400, 800
 """Connections that one address may hold, and all together: fewer than the files that a process may open by default."""
 PATIENCE, LOOK_EVERY = 20.0, 2.0
@@ -33,7 +35,7 @@ class BoundedProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
-        self._address = self.client[0] if self.client else ""
+        self._address = network_of(self.client[0] if self.client else "")
         self._held[self._address] += 1
         if self._held[self._address] > PER_ADDRESS:
             transport.close()

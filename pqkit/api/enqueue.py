@@ -9,9 +9,10 @@ from pqkit.access import Principal
 from pqkit.api.gate import OnQueue, needs
 from pqkit.api.shapes.base import Name
 from pqkit.api.shapes.jobs import NewJob, NewJobs, Queued, QueuedMany
+from pqkit.api.strict import StrictRoute
 from pqkit.queue import Queue
 
-router = APIRouter(tags=["enqueue"])
+router = APIRouter(route_class=StrictRoute, tags=["enqueue"])
 Producer = Annotated[Principal, Depends(needs("enqueue"))]
 Key = Annotated[Name | None, Header(alias="Idempotency-Key", description="Sent again within a day, it queues nothing.")]
 

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from pqkit.access import Principal, Tokens
+from pqkit.api.token_first import PRINCIPAL, SHOW_ONE
 from pqkit.errors import NotLoggedIn
 from pqkit.queries.views import PUBLIC, RAW, Told
 from pqkit.queue import Queue
@@ -22,8 +23,9 @@ def needs(verb: str) -> Callable[..., Principal]:
         request: Request, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)] = None
     ) -> Principal:
         if shown is None:
-            raise NotLoggedIn("show a token: Authorization: Bearer pq_…")
-        principal = cast("Tokens", request.app.state.tokens).check(shown.credentials)
+            raise NotLoggedIn(SHOW_ONE)
+        known = request.scope.get(PRINCIPAL)
+        principal = known or cast("Tokens", request.app.state.tokens).check(shown.credentials)
         principal.require(verb)
         return principal
 

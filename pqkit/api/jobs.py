@@ -11,13 +11,14 @@ from pqkit.access import Principal
 from pqkit.api.gate import Looker, OnQueue, needs, told_to
 from pqkit.api.shapes.base import UNSAID, Asked, JobId, Name, Seconds, Words
 from pqkit.api.shapes.jobs import JobOut, JobPage, JobWhole, StateOut
+from pqkit.api.strict import StrictRoute
 from pqkit.errors import PqkitError, Refused
 from pqkit.payload import INT_MAX, INT_MIN
 from pqkit.queries import Filter, Key
 from pqkit.queue import Done, Queue
 from pqkit.states import JobState, Place
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(route_class=StrictRoute, tags=["jobs"])
 ThisJob = Annotated[JobId, Path(description="The job's id.")]
 WIDTHS: dict[Place | None, tuple[type, ...]] = {
     None: (int,),

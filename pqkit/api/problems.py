@@ -63,6 +63,11 @@ def install(app: FastAPI) -> None:
 
 
 async def _ours(_request: Request, error: Exception) -> ProblemAnswer:
+    return answer_to(error)
+
+
+def answer_to(error: Exception) -> ProblemAnswer:
+    """One of our own errors as an answer."""
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 422)
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}.get(status)
     if status == 503:
@@ -78,6 +83,8 @@ async def _invalid(_request: Request, error: Exception) -> ProblemAnswer:
 
 def _line(error: dict[str, Any]) -> str:
     where: Sequence[Any] = [step for step in error["loc"] if step != "body"]
+    if error["type"] == "json_invalid":
+        return f"body: it is not JSON that can be read: {error['ctx']['error']}"
     return f"{'.'.join(str(step)[:80] for step in where) or 'body'}: {error['msg']}"
 
 

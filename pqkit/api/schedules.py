@@ -19,9 +19,10 @@ from pqkit.api.shapes.schedules import (
     ScheduleWhole,
     SlotOut,
 )
+from pqkit.api.strict import StrictRoute
 from pqkit.queue import Queue, Schedules
 
-router = APIRouter(tags=["schedules"])
+router = APIRouter(route_class=StrictRoute, tags=["schedules"])
 This = Annotated[Name, Path(description="The schedule's name.")]
 SLOTS = 20
 

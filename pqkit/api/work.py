@@ -26,14 +26,15 @@ from pqkit.api.shapes.work import (
     Registered,
     Snoozing,
 )
+from pqkit.api.strict import StrictRoute
 from pqkit.errors import NotFound
 from pqkit.outcome import Claim, Fail, Outcome, Retry, Snooze, completed, ended_by, released
 from pqkit.payload import clean_text
 from pqkit.queue.remote import Decide, Handle, Remote, Remotes, Wanted, handle_of
 from pqkit.settings import settings
 
-router = APIRouter(tags=["work"])
-unsafe = APIRouter(tags=["work"])
+router = APIRouter(route_class=StrictRoute, tags=["work"])
+unsafe = APIRouter(route_class=StrictRoute, tags=["work"])
 ThisLease = Annotated[str, Path(max_length=80, description="The job's lease, as its claim gave it.")]
 ThisWorker = Annotated[str, Path(max_length=20, description="The worker's id, as its registration gave it.")]
 Claimer = Annotated[Principal, Depends(needs("claim"))]

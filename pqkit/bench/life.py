@@ -63,7 +63,7 @@ def _worker(ground: Ground, place: Scratch, *module: str) -> Iterator["subproces
     own = variables({"url": place.url, "durability": ground.durability})
     with (place.folder / "worker.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", *module], env={**os.environ, **own}, stdout=log, stderr=log, process_group=0
+            [sys.executable, "-P", "-m", *module], env={**os.environ, **own}, stdout=log, stderr=log, process_group=0
         )
     try:
         yield process
@@ -90,5 +90,5 @@ def _megabytes(pid: int, queue: Queue) -> Iterator[float]:
 def _run(code: str) -> float:
     """Seconds that a Python process takes to run this."""
     begun = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True, process_group=0)
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, process_group=0)
     return time.perf_counter() - begun

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from pqkit.errors import PqkitError
+from pqkit.payload import without_twins
 from pqkit.queries import Filter
 from pqkit.states import JobState
 
@@ -93,7 +94,7 @@ def json_object(text: str, where: str) -> dict[str, Any]:
 def _value(text: str, name: str) -> Any:
     """JSON where it parses, otherwise text; JSON that cannot be held, such as a huge number, is refused."""
     try:
-        return json.loads(text, object_pairs_hook=_without_twins)
+        return json.loads(text, object_pairs_hook=without_twins)
     except json.JSONDecodeError:
         return text
     except (ValueError, RecursionError) as error:
@@ -102,17 +103,9 @@ def _value(text: str, name: str) -> Any:
 
 def _read(text: str, where: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_without_twins)
+        return json.loads(text, object_pairs_hook=without_twins)
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{where} is not JSON that can be read: {_why(error)}") from None
-
-
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r:.80} is in one object twice")
-    return found
 
 
 def _why(error: Exception) -> str:

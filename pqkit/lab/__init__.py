@@ -1,7 +1,6 @@
 """What notebooks need beside the queue itself: a scratch place, their tasks, real workers, waiting with a deadline."""
 
 import atexit
-import importlib
 import os
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ from typing import NamedTuple, Self, TypeVar
 from pqkit.db import connect
 from pqkit.errors import DatabaseUnavailable, NotFound
 from pqkit.notebook.place import kit_folder
+from pqkit.worker.tasks import import_from
 
 __all__ = ["Scratch", "WorkerProcess", "load_tasks", "scratch", "start_worker", "wait_until"]
 
@@ -64,9 +64,7 @@ def load_tasks(name: str) -> ModuleType:
     """Import a module of tasks from the working folder, its ``notebooks``, or the kit's. NotFound where none has it."""
     for folder in (Path.cwd(), kit_folder()):
         if (folder / f"{name}.py").is_file():
-            if str(folder) not in sys.path:
-                sys.path.insert(0, str(folder))
-            return importlib.import_module(name)
+            return import_from(str(folder), name)
     raise NotFound(f"no {name}.py in {Path.cwd()} or {kit_folder()}")
 
 
@@ -107,7 +105,7 @@ def start_worker(here: Scratch, tasks: ModuleType, *, slots: int = 4, name: str 
     command = ["worker", "--tasks", tasks.__name__, "--slots", str(slots), "--name", name]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "pqkit.lab.attached", str(os.getpid()), *command],
+            [sys.executable, "-P", "-m", "pqkit.lab.attached", str(os.getpid()), *command],
             env={**os.environ, "PQKIT_URL": here.url},
             cwd=folder,
             stdout=output,

@@ -9,4 +9,4 @@ from pqkit.process import die_with_parent
 if __name__ == "__main__":
     die_with_parent(signal.SIGTERM, int(sys.argv[1]))
     # What the kernel was asked for outlives exec.
-    os.execv(sys.executable, [sys.executable, "-m", "pqkit", *sys.argv[2:]])  # noqa: S606 - no shell is wanted
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "pqkit", *sys.argv[2:]])  # noqa: S606 - no shell is wanted

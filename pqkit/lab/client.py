@@ -73,7 +73,7 @@ def _checkpoint(database: Database) -> None:
 
 
 def main(told: str, jobs: str, seconds: str, *worker: str) -> None:
-    beside = [subprocess.Popen([sys.executable, "-m", "pqkit", name, "--slots", "4"]) for name in worker]
+    beside = [subprocess.Popen([sys.executable, "-P", "-m", "pqkit", name, "--slots", "4"]) for name in worker]
     try:
         converse(get_queue(), Path(told), int(jobs), float(seconds))
     finally:

@@ -101,7 +101,7 @@ class Opened(NamedTuple):
 def go_to(project: str | Path) -> None:
     """Work in that folder, as its workers do: its settings and its modules count, wherever the kernel was started."""
     os.chdir(project)
-    sys.path.insert(0, str(Path.cwd()))
+    sys.path.append(str(Path.cwd()))  # last: no file of it takes the place of a library
     settings.cache_clear()
 
 

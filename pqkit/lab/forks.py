@@ -63,7 +63,7 @@ class Families:
         with (folder / "families.log").open("ab") as log:
             self.parents.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "pqkit.lab.forking", way, first, str(folder), str(self.plan.each)],
+                    [sys.executable, "-P", "-m", "pqkit.lab.forking", way, first, str(folder), str(self.plan.each)],
                     env={**os.environ, **self.fleet.environment, **fault},
                     stdout=log,
                     stderr=log,

@@ -45,7 +45,7 @@ def start(options: Sequence[str], output: Path, command: Sequence[str], url: str
     tracing = [strace(), "-f", "-qq", *options] if options else []
     with output.open("ab") as log:
         return Traced(
-            [*tracing, sys.executable, "-m", *command],
+            [*tracing, sys.executable, "-P", "-m", *command],
             env=environment,
             cwd=output.parent,
             stdout=log,

@@ -105,7 +105,7 @@ def _write(path: Path, text: str) -> Path:
     cells = [_cell(number, name, source) for number, (name, _, source) in enumerate(blocks)]
     whole = json.dumps({"cells": cells, "metadata": PYTHON, "nbformat": 4, "nbformat_minor": 5}, indent=1)
     try:
-        write_new(path, f"{whole}\n".encode(), 0o644)
+        write_new(path, f"{whole}\n".encode())
     except FileExistsError:
         raise Refused(f"{path} is there already: move it away, or name another file") from None
     except OSError as error:

@@ -58,7 +58,7 @@ def rehearse(
         "most": most,
     }
     done = subprocess.run(
-        [sys.executable, "-m", "pqkit.testing.cases"],
+        [sys.executable, "-P", "-m", "pqkit.testing.cases"],
         input=json.dumps(plan),
         capture_output=True,
         text=True,
