@@ -103,7 +103,7 @@ def test_a_server_that_does_not_answer_is_named(pqkit: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "mend"), [("0001", "pqkit db upgrade"), ("9999", "upgrade pqkit"), (None, "pqkit db upgrade")]
+    ("version", "mend"), [("0001", "pqkit db upgrade"), ("9999", "upgrade pqkit"), (None, "set PQKIT_URL to a queue")]
 )
 def test_another_schema_is_mended_by_what_fits(pqkit: Any, queue: Queue, version: str | None, mend: str) -> None:
     change = f"UPDATE pqkit_version SET version_num = '{version}'" if version else "DELETE FROM pqkit_version"

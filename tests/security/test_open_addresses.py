@@ -137,7 +137,8 @@ def test_the_doctor_names_what_is_open(
 
 
 def test_pages_of_the_public_address_may_open_a_live_connection() -> None:
-    assert origins("127.0.0.1", 8501) == ["127.0.0.1:8501", "localhost:8501"]
+    own = ["127.0.0.1:8501", "localhost:8501", "manager.localhost:8501", "ops.localhost:8501"]
+    assert origins("127.0.0.1", 8501) == own
     assert "jobs.example.org:80" in origins("127.0.0.1", 8501, "https://jobs.example.org/pq")
     assert "jobs.example.org:8443" in origins("127.0.0.1", 8501, "https://jobs.example.org:8443")
     assert socket.gethostname() + ":8501" in origins(EVERYWHERE, 8501)
