@@ -19,6 +19,7 @@ POISON = "poison set aside"
 EFFECTS = "effects once"
 EVIDENCE = "only evidence counts"
 FORKS = "children queue for themselves"
+FREE = "what is free starts"
 DRAINED = "drained"
 FILES = "files in place"
 
