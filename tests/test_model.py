@@ -145,11 +145,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1))
     def worker_dies(self, which: int) -> None:
-        dead = self.workers[which]
-        with self.queue.engine.begin() as connection:
-            connection.exec_driver_sql(f"UPDATE worker SET boot_id = 'gone' WHERE id = {dead.id}")
-        self.queue.upkeep().rescue(None)
-        held = [i for i, e in self.model.items() if e.holder == dead.id]
+        held = self._bury(which)
         for i in held:
             e = replace(self.model[i], holder=None, suspect=True)
             if e.cancel_asked:
@@ -161,8 +157,25 @@ class QueueMachine(RuleBasedStateMachine):
                 out = crashes >= MAX_CRASHES
                 state = S.UNPROCESSABLE if out else S.PENDING
                 self.model[i] = replace(e, state=state, crashes=crashes, suspect=not out)
+
+    @rule(which=st.integers(0, 1))
+    def worker_announces_its_stop_and_is_killed(self, which: int) -> None:
+        """Its end is no evidence against what it held."""
+        self.workers[which].beat(stopping=True)
+        for i in self._bury(which):
+            e = self.model[i]
+            ended = replace(e, state=S.CANCELED, cancel_asked=False, suspect=False)
+            self.model[i] = replace(ended if e.cancel_asked else replace(e, state=S.PENDING), holder=None)
+
+    def _bury(self, which: int) -> list[int]:
+        """Kill a worker, rescue and replace it; the jobs that it held."""
+        dead = self.workers[which]
+        with self.queue.engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE worker SET process_start = 1 WHERE id = {dead.id}")
+        self.queue.upkeep().rescue(None)
         self.hired += 1
         self.workers[which] = self._hire(self.hired)
+        return [i for i, e in self.model.items() if e.holder == dead.id]
 
     @rule(seconds=st.sampled_from([-3600, 1, 3, 10]))
     def time_passes_or_steps_back(self, seconds: int) -> None:
@@ -222,6 +235,10 @@ def _everybody_charged(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(upkeep, "_lost", lambda claim, asked, reason, alone: honest(claim, asked, reason, alone=True))
 
 
+def _announcements_ignored(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(upkeep, "_judged", lambda _worker, reason, _boot, _is_heard: (reason, False))
+
+
 def _attempt_starts_again_at_resubmit(patch: pytest.MonkeyPatch) -> None:
     honest = moves.resubmit
     patch.setattr(moves, "resubmit", lambda tx, job, now: honest(tx, job._replace(attempt=0), now))
@@ -268,6 +285,13 @@ def _a_worker_dies_with_two(m: QueueMachine) -> None:
     m.worker_dies(0)
 
 
+def _a_worker_is_killed_at_its_stop(m: QueueMachine) -> None:
+    m.enqueue(None, 1)
+    m.claim(0, 1)
+    m.worker_announces_its_stop_and_is_killed(0)
+    m.claim(1, 1)
+
+
 def _a_completed_job_is_resubmitted(m: QueueMachine) -> None:
     m.enqueue(None, 1)
     (claim,) = m.claim(0, 1).values
@@ -286,6 +310,7 @@ def _a_child_queues(m: QueueMachine) -> None:
         (_forks_ignored, _a_child_queues),
         (_fence_by_job_id_only, _a_dead_worker_finishes),
         (_everybody_charged, _a_worker_dies_with_two),
+        (_announcements_ignored, _a_worker_is_killed_at_its_stop),
         (_attempt_starts_again_at_resubmit, _a_completed_job_is_resubmitted),
     ],
 )

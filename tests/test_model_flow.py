@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import multiple, rule, run_state_machine_as_test
 
 from pqkit import Queue, get_queue
-from pqkit.lab.mutants import _pause_ignored
+from pqkit.lab.wrong_turns import pause_ignored
 from pqkit.limits import PLAIN, QueueSettings
 from pqkit.models import metadata
 from pqkit.queue import Leases, awaited, limited, taken
@@ -291,4 +291,4 @@ def test_the_model_finds_flow_control_that_is_wrong(
 
 def test_the_model_finds_a_pause_that_is_ignored() -> None:
     with ExitStack() as stack:
-        caught(FlowMachine, _a_claim_from_a_paused_queue, lambda: stack.enter_context(_pause_ignored()))
+        caught(FlowMachine, _a_claim_from_a_paused_queue, lambda: stack.enter_context(pause_ignored()))

@@ -37,7 +37,7 @@ def test_the_histories_have_what_they_are_about() -> None:
         words = "\n".join(what for seed in range(40) for _, what in play(seed).events)
     for what in ("no heartbeat", "process is gone", "started anew", "is set by", "is killed in a rescue", "given up"):
         assert what in words
-    for what in ("wakes from a sleep", "puts 1 files in place", "pruned 1 of"):
+    for what in ("wakes from a sleep", "puts 1 files in place", "pruned 1 of", "w0: gave maintenance up"):
         assert what in words
     assert any("refused [" in line and "refused []" not in line for line in words.splitlines())
 

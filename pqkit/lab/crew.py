@@ -124,6 +124,11 @@ class Crew:
             finished, worker.ended = worker.ended, []
             self._exchange(worker, finished, demand)
 
+    def claim(self, worker: Worker) -> list[Claim]:
+        """Take what is there, and end nothing; what runs then."""
+        self._exchange(worker, [], SLOTS - len(worker.running))
+        return [running.claim for running in worker.running]
+
     # Faults
 
     def kill(self, worker: Worker) -> None:
@@ -215,7 +220,7 @@ class Crew:
         self._rescuing = True
         found = self._world.act(worker, "a rescue", lambda: self._world.queue.upkeep().rescue(stale_after))
         self._rescuing = False
-        self._witness.rescued(self._look_around())
+        self._witness.rescued(self.look_around())
         for name, reason, requeued, quarantined, *_ in found or []:
             self._world.say(f"{worker.name} rescues from {name} ({reason}): {requeued}, set aside {quarantined}")
 
@@ -223,13 +228,13 @@ class Crew:
         """Before a transaction of one, another may act: between the look and the deed of a rescue above all."""
         if self._rng.random() >= (OTHERS_ACT_IN_A_RESCUE if self._rescuing else OTHERS_ACT):
             return
-        self._witness.rescued(self._look_around())
+        self._witness.rescued(self.look_around())
         worker = self.anyone()
         if worker.leases and worker is not self._world.machine.actor:
             worker.frozen = False
             self._rng.choice((self.beat, self.beat, self.turn))(worker)
 
-    def _look_around(self) -> dict[int, Life]:
+    def look_around(self) -> dict[int, Life]:
         return {worker_id: self._life(worker_id, worker) for worker_id, worker in self._lives.items()}
 
     def _life(self, worker_id: int, worker: Worker) -> Life:

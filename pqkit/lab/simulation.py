@@ -15,9 +15,10 @@ from pqkit.lab.crew import Crew
 from pqkit.lab.forking import queue_in_child
 from pqkit.lab.machine import SECOND, Process, World
 from pqkit.lab.result import Progress, Result, silent
+from pqkit.lab.rota import STEP, STEPS, Rota
 from pqkit.lab.simulated import SimulatedDatabase, simulated
 from pqkit.lab.verdict import Finding
-from pqkit.lab.witness import FORKS, STALE_AFTER, Broken, Witness
+from pqkit.lab.witness import FORKS, FREE, STALE_AFTER, Broken, Witness
 from pqkit.states import JobState
 
 QUEUES = ("images", "mails")
@@ -25,6 +26,8 @@ PRODUCED = {"good": 4, "flaky": 3, "doomed": 1, "moody": 3, "effect": 4, "file":
 CALM_ROUNDS = 300
 CHUNK = 100
 FORKS_EVERY = 25
+SCENES_EVERY, CRIPPLED_AT, CROWDED_AT = 10, 1, 2
+CROWD = 8
 
 
 class Played(NamedTuple):
@@ -82,6 +85,7 @@ class Simulation:
         self._witness = Witness(database)
         self._crew = Crew(self._world, self._witness)
         self._sets_clock = self._rng.random() < 0.4
+        self._rota: Rota | None = None
 
     def play(self) -> Played:
         drained = False
@@ -197,6 +201,15 @@ class Simulation:
             worker.frozen = False
         if self._seed % FORKS_EVERY == 0:
             self._fork()
+        if self._seed % SCENES_EVERY == CRIPPLED_AT:
+            self._cripple()
+        drained = self._drain()
+        if drained and self._seed % SCENES_EVERY == CROWDED_AT:
+            self._crowd()
+            drained = self._drain()
+        return drained
+
+    def _drain(self) -> bool:
         return any(self._calm_round() for _ in range(CALM_ROUNDS))
 
     def _fork(self) -> None:
@@ -207,20 +220,60 @@ class Simulation:
         if len(told) != 2:
             self._witness.blame(FORKS, 0, f"a child was told {len(told)} ids for two jobs")
 
+    def _cripple(self) -> None:
+        """From now on one worker can rescue nobody; another dies with what it holds."""
+        self._rota = Rota(self._world, self._crew)
+        self._all_up()
+        self._witness.queued([self._queue.enqueue("good", {}).id], "good")
+        self._crew.claim(self._crew.workers[-1])
+        self._crew.kill_one(self._crew.workers[-1])
+
+    def _crowd(self) -> None:
+        """Jobs without a key, and of another one, behind many whose key leaves no room."""
+        self._all_up()
+        self._queue.operator("ada").set_queue("crowd", key_concurrency=1)
+        worker, queue = self._crew.workers[0], partial(self._queue.enqueue_many, "good", queue="crowd")
+        blocked = queue([{}] * CROWD, limit_key="blocked")
+        self._witness.queued(blocked, "good")
+        self._crew.claim(worker)
+        free = [*queue([{}]), *queue([{}], limit_key="free")]
+        self._witness.queued(free, "good")
+        starving = set(free) - {claim.job_id for claim in self._crew.claim(worker)}
+        if starving:
+            self._witness.blame(FREE, min(starving), f"it waits behind {CROWD} jobs whose key leaves no room")
+
     def _calm_round(self) -> bool:
         """Longer than a lease, and until the next job is due; then everybody works twice."""
-        crew, upkeep = self._crew, self._queue.upkeep()
-        due = upkeep.next_due()
+        due = self._queue.upkeep().next_due()
         until_due = 0.0 if due is None else (due - self._database.now()) / SECOND
-        self._world.pass_time(max(STALE_AFTER + 1, until_due))
-        for worker in crew.workers:
-            if worker.leases is None:
-                crew.start(worker)
-            crew.beat(worker)
-        self._world.act(crew.workers[0], "staging", upkeep.stage)
-        crew.rescue(crew.workers[0], STALE_AFTER)
-        crew.finish_files(crew.workers[0])
-        for worker in crew.workers * 2:
+        if self._rota is None:
+            self._maintain(until_due)
+        else:
+            self._maintain_by_turns(self._rota, until_due)
+        self._crew.finish_files(self._crew.workers[0])
+        for worker in self._crew.workers * 2:
             if worker.leases is not None:
-                crew.turn(worker)
+                self._crew.turn(worker)
         return self._witness.all_ended()
+
+    def _maintain(self, until_due: float) -> None:
+        self._world.pass_time(max(STALE_AFTER + 1, until_due))
+        self._all_up()
+        worker = self._crew.workers[0]
+        self._world.act(worker, "staging", self._queue.upkeep().stage)
+        self._crew.rescue(worker, STALE_AFTER)
+
+    def _maintain_by_turns(self, rota: Rota, until_due: float) -> None:
+        """As workers do by themselves, in steps that are shorter than the duty's lease."""
+        self._world.pass_time(max(0.0, until_due))
+        for _ in range(STEPS):
+            self._world.pass_time(STEP)
+            self._all_up()
+            rota.tick()
+            self._witness.rescued(self._crew.look_around())
+
+    def _all_up(self) -> None:
+        for worker in self._crew.workers:
+            if worker.leases is None:
+                self._crew.start(worker)
+            self._crew.beat(worker)

@@ -19,6 +19,7 @@ POISON = "poison set aside"
 EFFECTS = "effects once"
 EVIDENCE = "only evidence counts"
 FORKS = "children queue for themselves"
+FREE = "what is free starts"
 DRAINED = "drained"
 FILES = "files in place"
 
@@ -43,6 +44,7 @@ class Seen:
     completions: int = 0
     crashes: int = 0
     deaths: int = 0
+    excused: int = 0
     resubmitted: int = 0
     deleted: bool = False
     file: int | None = None
@@ -219,9 +221,8 @@ class Witness:
             self.blame("finished once", job_id, f"{seen.completions} completions were accepted")
         if seen.kind == "effect" and effects != seen.completions:
             self.blame(EFFECTS, job_id, f"{effects} effects, {seen.completions} accepted completions")
-        if seen.kind == "poison" and (
-            state == JobState.COMPLETED or seen.deaths > (1 + MAX_CRASHES) * (1 + seen.resubmitted)
-        ):
+        most = (1 + MAX_CRASHES) * (1 + seen.resubmitted) + seen.excused
+        if seen.kind == "poison" and (state == JobState.COMPLETED or seen.deaths > most):
             self.blame(POISON, job_id, f"it is {state} and killed {seen.deaths} workers")
         if state is None:
             self.blame("none lost", job_id, "it stands nowhere")
@@ -230,6 +231,7 @@ class Witness:
         """A rescue took the lease: was the crash charged to the right one?"""
         seen = self.jobs[job_id]
         seen.holder = None
+        seen.excused += excused
         row = self._row("SELECT state, crashes FROM job_state WHERE id = ?", job_id)
         if row is None or row[0] is None:
             self.blame("none lost", job_id, "its worker died, and it stands nowhere")

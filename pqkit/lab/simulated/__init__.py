@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pqkit.db import connect
 from pqkit.db.sqlite import SqliteDatabase
 from pqkit.lab import scratch
-from pqkit.lab.simulated.database import Gapped, SimulatedDatabase
+from pqkit.lab.simulated.database import Gapped, SimulatedDatabase, begin_another
 
-__all__ = ["Gapped", "SimulatedDatabase", "by_server_clock", "simulated"]
+__all__ = ["Gapped", "SimulatedDatabase", "begin_another", "by_server_clock", "simulated"]
 
 
 def by_server_clock(beside: str | None) -> bool:

@@ -59,5 +59,11 @@ class Gapped(Transaction):
         self.cursor.execute(self.begin)
 
 
+def begin_another(tx: Transaction) -> None:
+    """The same, for whoever was handed a transaction of a simulation."""
+    assert isinstance(tx, Gapped)
+    tx.begin_another()
+
+
 def _nothing(_others_may_act: bool) -> None:
     """A gap in which nothing happens."""
