@@ -51,6 +51,8 @@ class Database(forks.AtFork, ABC):
     """The question whether events are recorded."""
     ids_have_gaps: ClassVar[bool]
     """Whether ids may be skipped that no job ever had."""
+    places_alone: ClassVar[bool] = False
+    """Whether ``place_job`` may do; where it never does, nobody prepares a row for it."""
 
     def __init__(self, name: str, url: str, durability: Durability) -> None:
         self.name, self.url, self.durability = name, url, durability

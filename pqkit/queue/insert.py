@@ -38,6 +38,8 @@ class Inserter:
 
     def insert_alone(self, order: Order, text: str) -> Inserted | None:
         """Insert and commit by one statement; None where that does not do."""
+        if not self._database.places_alone:
+            return None
         known = self._known.get(order.queue)
         if known is None or time.monotonic() >= known.until or not order.is_simple:
             return None

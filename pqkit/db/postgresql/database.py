@@ -65,6 +65,7 @@ class PostgresDatabase(Database):
     recording = told.ON_POSTGRESQL
     tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()"
     ids_have_gaps = True
+    places_alone = True
 
     def __init__(self, url: str, durability: Durability = "full") -> None:
         address = read_address(url)

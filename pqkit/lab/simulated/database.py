@@ -29,6 +29,7 @@ class SimulatedDatabase(Database):
         return self.machine.lease_clock()
 
     # By transactions, which have gaps around them, whatever the database itself saves.
+    places_alone = False
     lease_moment, place_job, write_one = Database.lease_moment, Database.place_job, Database.write_one
 
     @abstractmethod
