@@ -14,24 +14,26 @@ def _these(words: str, between: str = " ") -> frozenset[str]:
 
 
 SECRETS = _these(
-    "password passwords passwd passwds passphrase passphrases passcode passcodes pwd pwds pw psw pswd "
-    "secret secrets jwt jwts otp totp credential credentials creds cred bearer cvv cvc cvn iban ibans ssn dsn "
-    "mnemonic salt csrf xsrf passkey "
+    "password passwords passwd passwds passphrase passphrases passcode passcodes pwd pwds pw psw pswd passw "
+    "secret secrets jwt jwts otp totp credential credentials creds cred bearer cvv cvc cvn iban ibans ssn dsn psk "
+    "mnemonic csrf xsrf passkey pincode pem pat sas kubeconfig keypair keypairs presigned "
     "passwort passwörter passwoerter kennwort geheimnis пароль пароли паролі секрет токен contraseña contrasena "
-    "senha passe wachtwoord hasło haslo parola salasana lösenord losenord adgangskode"
+    "senha passe motdepasse wachtwoord hasło haslo heslo parola salasana lösenord losenord adgangskode şifre sifre"
 )
-"""A name with one of these words is secret, unless it has one of ``FACTS`` too."""
+"""A name with one of these words is secret, unless its last word is one of ``FACTS``."""
 SOFT = _these(
     "pass auth oauth authorization authorisation authentication token tokens session cookie cookies "
-    "card pin signature sig key keys"
+    "card pin signature sig key keys salt"
 )
-"""The same, but also one of ``ABOUT`` makes the name harmless."""
+"""The same, but a last word of ``ABOUT``, or a word of ``HARMLESS`` beside it, makes the name harmless as well."""
 PAIRS = _these(
     "connection string|conn string|conn str|database url|database uri|db url|db uri|postgres url|postgresql url|"
     "mysql url|redis url|mongo url|mongodb uri|mongo uri|broker url|amqp url|sqlalchemy url|session id|"
-    "credit card|card number|account number|social security|security code|verification code|recovery code|"
-    "recovery codes|backup codes|seed phrase|api key|api keys|private key|access key|ssh key|secret key|signing key|"
-    "encryption key|master key|license key|auth key|shared key|account key|storage key",
+    "credit card|card number|card num|account number|account num|social security|security code|verification code|"
+    "recovery code|recovery codes|backup codes|seed phrase|seed words|wallet seed|api key|api keys|private key|"
+    "access key|ssh key|ssh private|secret key|signing key|encryption key|master key|license key|auth key|shared key|"
+    "account key|storage key|mfa code|sms code|signed url|slack webhook|discord webhook|teams webhook|webhook url|"
+    "account json",
     "|",
 )
 """Two words that are secret side by side."""
@@ -41,39 +43,95 @@ FACTS = _these(
     "error errors exception warning failed failure invalid missing"
 )
 ABOUT = _these("name names url uri endpoint method mode provider status state version format index")
-OF_KEYS = _these(
+OF_KEYS = ABOUT | _these(
     "primary foreign unique limit sort partition dedupe dedup idempotency cache object s bucket row group order "
     "routing natural composite public lookup search join dict map message record field item hash id prefix suffix "
-    "value translation feature metric dimension parent child entity document blob pressed up down left right"
+    "value translation feature metric dimension parent child entity document blob pressed up down left right "
+    "count max min total num type kind column file path dir point points result results metrics phrase phrases code "
+    "press stroke issue jira project answer finding findings insight insights takeaways facts performance indicator"
 )
 """With one of these a key is no secret, nor is one that says no more than ``key``."""
-OF_TOKENS = _these("prompt completion input output cached reasoning used usage remaining per budget window")
+OF_TOKENS = _these(
+    "prompt completion input output cached reasoning used usage remaining per budget window max min total num count "
+    "limit stop bos eos pad unk sep cls mask special start end ids next page continuation vocab"
+)
+OF_SESSIONS = _these("start end started ended date time duration training study notes count")
+OF_CARDS = _these("title dashboard body header layout color colour score game flash")
+HARMLESS: dict[str, frozenset[str]] = {
+    "key": OF_KEYS,
+    "keys": OF_KEYS,
+    "token": OF_TOKENS,
+    "tokens": OF_TOKENS,
+    "pass": _these("rate first second low high band forward backward number single multi through"),
+    "session": OF_SESSIONS,
+    "card": OF_CARDS,
+    "pin": _these("gpio position led board layout"),
+    "signature": _these("time function"),
+    "sig": _these("figs"),
+    "cookie": _these("consent banner notice"),
+    "cookies": _these("consent banner notice"),
+    "salt": _these("ratio water content level concentration"),
+}
+"""Words that tell that the one they stand beside is no secret."""
+ALONE = frozenset({"key", "keys", "tokens"})
+"""These alone are no secrets."""
 _JOINED = re.compile(
     r"password(?!less)|passwd|passphrase|passwort|kennwort|credential|secret(?!ar|ion|e(?!s$)|iv)|"
     r"(?:api|private|access|secret|ssh|auth|signing|encryption|master)keys?$|(?:auth|access|refresh|session|csrf|xsrf|"
     r"id|bearer|api|user|bot)tokens?$|sessionid$|jsessionid|phpsessid|creditcard|cardnumber|connectionstring|"
-    r"databaseurl|(?:db|pg|my|mysql|user|root|admin|ftp|smtp)(?:pass|pwd|pw)$|密码|密碼|口令|パスワード|비밀번호"
+    r"databaseurl|(?:db|pg|my|mysql|user|root|admin|ftp|smtp)(?:pass|pwd|pw)$|motdepasse|"
+    r"onetime(?:code|pass|pin)|(?:mfa|sms)code$|"
+    r"密码|密碼|口令|パスワード|비밀번호"
 )
 
 _LETTERS = re.compile(r"[^\W\d_]+")
+_COLOUR = re.compile(r"\x1b\[[0-9;:?]{0,40}+[@-~]")
+
+
+class _Plain(dict[int, str]):
+    """What each character looks like: spaces, quotes and signs as in ASCII, and nothing for those that nobody sees."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        plain = unicodedata.normalize("NFKC", char)
+        if char in "\u201c\u201d\u201e\u201f\u00ab\u00bb":
+            plain = '"'
+        elif char in "\u2018\u2019\u201a\u201b":
+            plain = "'"
+        elif unicodedata.category(char) == "Cf" or char in "\u034f\u115f\u1160\u3164":
+            plain = ""
+        elif char in "\u2236\ua789\u02d0":
+            plain = ":"
+        self[code] = plain if len(plain) <= 1 else char
+        return self[code]
+
+
+_PLAIN = _Plain({code: chr(code) for code in range(128)})
+
+
+def as_seen(text: str) -> str:
+    """``text`` as one who reads it sees it: without colours and unseen characters, with the signs of ASCII."""
+    text = _COLOUR.sub("", text) if "\x1b" in text else text
+    return text if text.isascii() else text.translate(_PLAIN)
 
 
 @lru_cache(maxsize=4096)
 def is_secret(name: str) -> bool:
     """Whether a value of that name is one to hide, by the words of the name."""
     words = words_of(name if len(name) <= MAX_NAME else name[: MAX_NAME // 2] + " " + name[-MAX_NAME // 2 :])
-    known = set(words)
-    sure = known & SECRETS or any(pair in PAIRS for pair in _pairs(words)) or any(map(_is_joined, _runs(words)))
-    if known & FACTS and "hash" not in known:
+    pairs = list(_pairs(words))
+    if not words or (words[-1] in FACTS and pairs[-1:] != ["card num"] and pairs[-1:] != ["account num"]):
         return False
-    if sure:
+    known = set(words)
+    if known & SECRETS or any(pair in PAIRS for pair in pairs) or any(map(_is_joined, _runs(words))):
         return True
     soft = known & SOFT
-    if not soft or known & ABOUT:
+    if not soft or known <= ALONE or words[-1] in ABOUT:
         return False
-    if soft <= {"key", "keys"}:
-        return bool(known - soft) and not known & OF_KEYS
-    return not (soft == {"tokens"} and known & OF_TOKENS)
+    return any(not known & HARMLESS.get(word, NOTHING) for word in soft)
+
+
+NOTHING = frozenset[str]()
 
 
 def _is_joined(word: str) -> bool:
@@ -92,7 +150,7 @@ def _pairs(words: list[str]) -> Iterator[str]:
 def words_of(name: str) -> list[str]:
     """The words of a name in small letters: at signs, digits and capitals, as in ``dbPassword2`` and ``API_KEY``."""
     found: list[str] = []
-    for run in _LETTERS.findall(unicodedata.normalize("NFKC", name)):
+    for run in _LETTERS.findall(unicodedata.normalize("NFKC", as_seen(name))):
         start = 0
         for place in range(1, len(run)):
             begins = run[place].isupper() and (run[place - 1].islower() or run[place + 1 : place + 2].islower())

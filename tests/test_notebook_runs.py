@@ -23,7 +23,8 @@ from pqkit.notebook.record import NotJson
 from pqkit.notebook.run import run
 from pqkit.notebook.runs import past, read
 from pqkit.queue import Queue
-from pqkit.redact import redact, without_passwords
+from pqkit.redact import redact
+from pqkit.redact_texts import without_passwords
 from pqkit.settings import settings
 from pqkit.states import JobState
 from pqkit.tasks import ArgumentError

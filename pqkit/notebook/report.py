@@ -4,7 +4,8 @@ import warnings
 from typing import Any
 
 from pqkit.notebook.record import MIME
-from pqkit.redact import public, redact, without_passwords
+from pqkit.redact import public, redact
+from pqkit.redact_texts import without_passwords
 
 PICTURES = ("image/", "video/", "audio/")
 

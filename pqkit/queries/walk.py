@@ -18,7 +18,8 @@ from pqkit.columns import compact
 from pqkit.errors import PqkitError
 from pqkit.fingerprint import GAP, fits
 from pqkit.models import table
-from pqkit.redact import STARS, redact, shows
+from pqkit.redact import redact, shows
+from pqkit.redact_texts import STARS
 from pqkit.states import JobState, Place
 
 JOB, READY, DELAYED, LEASE, CLOSED = (table(name) for name in ("job", "ready", "delayed", "lease", "closed"))

@@ -15,6 +15,27 @@ from pqkit.testing.twice import PARTICULARS
 
 PIECES = ["/", "g-", "a@-", "'", '"', "a", "0", "a.", "a=", "password=", "password='", "a://", "a://b:", "--a ", "\\"]
 PIECES += ["eyJ", "Bearer ", "-----BEGIN PRIVATE KEY-----", "x:a@", "\u2028", "[", '{"a":', "a: b =", "key key ", "%"]
+PIECES += [
+    "password=[",
+    "password: {'",
+    "<password>",
+    "value: a",
+    "digest a=",
+    "input_value=",
+    "identified by '",
+    "'a',",
+]
+PIECES += [
+    "password%3D",
+    "password:\n  ",
+    "a:\n",
+    "\u200b",
+    "\x1b[",
+    "\u201cpin\uff1a",
+    '{"name": "a", ',
+    "(",
+    "password=a(",
+]
 SHORT, LONG = 4_000, 16_000
 MOST = 12.0
 """Four times as long a text takes four times as long, and sixteen times where a pattern is quadratic."""

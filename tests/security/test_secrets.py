@@ -25,12 +25,17 @@ connection_string connectionString ConnectionString credit_card creditCard credi
 sshKey SSH_PRIVATE_KEY private_key privateKey secret_key SECRET_KEY client_secret clientSecret api_key apiKey apikey
 API-KEY x-api-key X-API-Key APIKEY access_key AWS_ACCESS_KEY_ID aws_secret_access_key AWS_SECRET_ACCESS_KEY
 AWSSecretKey encryption_key signing_key master_key license_key token access_token accessToken refresh_token id_token
-idToken csrf_token xsrf bearer bearer_token token2 tokens credential credentials gcp_credentials creds cookie cookies
+idToken csrf_token xsrf bearer bearer_token token2 credential credentials gcp_credentials creds cookie cookies
 Set-Cookie session_cookie signature X-Amz-Signature sig pin PIN pin_code cvv cvv2 CVC iban IBAN ssn
 social_security_number passwort Passwort db-passwort kennwort пароль Пароль пароль_базы contraseña senha 密码 パスワード
 motDePasse authorization Authorization Proxy-Authorization authentication oauth oauth_token user.password
 spring.datasource.password salt mnemonic seed_phrase webhook_secret hf_token GITHUB_TOKEN npm_config__authToken
-vault_token secretAccessKey userpassword mypassword dbpass rootpw recovery_codes
+vault_token secretAccessKey userpassword mypassword dbpass rootpw recovery_codes access_tokens github_tokens
+FIELD_ENCRYPTION_KEY file_password zip_file_password key_file_password private_key_path_passphrase AGE_SECRET_KEY
+card_num credit_card_num invalid_password failed_password type_password secret_at_rest invalid_token provider_token
+psk wpa_psk mfa_code sms_code one_time_code oneTimeCode pincode pem private_pem ssh_private gh_pat pat wallet_seed
+seed_words sas presigned_url slack_webhook webhook_url kubeconfig service_account_json keypair passw heslo sifre şifre
+motdepasse pass\u200bword t\u200boken \uff50assword
 """
 PLAIN_NAMES = """
 keyboard monkey author authors passenger passengers compass passed primary_key key keys token_count unique_key
@@ -40,7 +45,11 @@ auth_method auth_url session_count sessions secretary pinned ping opinion shippi
 discard cookbook signal signed design assigned foreign_key public_key sort_key cache_key s3_key object_key
 idempotency_key group_key turkey key_id key_name passage overpass trespass name id url host user username email path
 file count size status state message text data value type kind retries order orders address zip phone country width
-height format token_limit
+height format token_limit password_file token_expires_at tokens stop_tokens eos_token pad_token special_tokens
+token_ids next_token page_token pageToken continuation_token pass_rate first_pass low_pass forward_pass pass_number
+session_start session_date training_session card_title dashboard_card gpio_pin pin_position key_points key_results
+key_metrics key_phrases keyCode key_press issue_key jira_key project_key answer_key time_signature function_signature
+sig_figs cookie_consent salt_ratio
 """
 SECRET_TEXTS = r"""password=hunter2
 cannot log in to h with password=hunter2
