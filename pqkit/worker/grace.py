@@ -12,15 +12,25 @@ FORCED_WITHIN = 5.0
 
 
 class Grace:
-    """``runs`` are the handlers under way; it lasts up to ``seconds``, and ends where somebody insists on a stop."""
+    """``runs`` are the handlers under way; it lasts up to ``seconds``, and ends where somebody insists on a stop.
 
-    def __init__(self, seconds: float, stops: StopCount, runs: Callable[[], list[Run]], wake: Wake) -> None:
-        self._seconds, self._stops, self._runs, self._wake = seconds, stops, runs, wake
+    ``ill`` is asked again and again: a worker that stops may fall ill while it waits.
+    """
 
-    def wait(self, ill: Ill | None, flush: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        stops: StopCount,
+        runs: Callable[[], list[Run]],
+        ill: Callable[[], Ill | None],
+        wake: Wake,
+    ) -> None:
+        self._seconds, self._stops, self._runs, self._ill, self._wake = seconds, stops, runs, ill, wake
+
+    def wait(self, flush: Callable[[], None]) -> None:
         """Wait for the handlers, and ``flush`` what ends meanwhile."""
         begun = time.monotonic()
-        while self._runs() and self._lasts(begun, ill):
+        while self._runs() and self._lasts(begun):
             self._wake.wait_for_set(0.05)
             flush()
 
@@ -35,7 +45,8 @@ class Grace:
         while any(run in forced for run in self._runs()) and time.monotonic() - begun < FORCED_WITHIN:
             self._wake.wait_for_set(0.05)
 
-    def _lasts(self, begun: float, ill: Ill | None) -> bool:
+    def _lasts(self, begun: float) -> bool:
+        ill = self._ill()
         if ill is Ill.DISOWNED:
             return False
         only_stuck = ill is Ill.STUCK and all(run.held_up or self._is_overdue(run) for run in self._runs())

@@ -64,7 +64,7 @@ class Worker:
         self._around = surroundings()
         self.stops = StopCount()
         self.left: list[Finished] = []
-        self._grace = Grace(settings.grace, self.stops, self.runs, self._wake)
+        self._grace = Grace(settings.grace, self.stops, self.runs, lambda: self._ill, self._wake)
         self._ill: Ill | None = None
         self._queued_since: float | None = None
         self._seen = 0
@@ -246,7 +246,7 @@ class Worker:
         self._release(self._slots.take_queued(), "the worker stopped")
         for run in self.runs():
             run.ask("stop_asked", time.monotonic())
-        self._grace.wait(self._ill, self._flush)
+        self._grace.wait(self._flush)
         self._grace.force()
         self._flush()
         if self._ill is Ill.DISOWNED:
