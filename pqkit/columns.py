@@ -4,13 +4,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Integer, cast, func, type_coerce
+from sqlalchemy import BigInteger, Dialect, Integer, cast, type_coerce
 from sqlalchemy import Text as AnyText
 from sqlalchemy.dialects.postgresql import JSON
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
-from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import UserDefinedType
 
 BIG = BigInteger().with_variant(Integer, "sqlite")
@@ -43,24 +40,3 @@ def _compact(text: str | None) -> str | None:
 
 
 Json = AnyText().with_variant(_JsonAsText(), "postgresql")
-
-
-class compact(FunctionElement[str]):  # noqa: N801 - it reads as a function of SQL
-    """A text to look for in stored JSON, or that JSON, without the spaces that JSONB, in which it once was, put behind
-    commas and colons."""
-
-    type = AnyText()
-    inherit_cache = True
-
-
-@compiles(compact)
-def _as_it_is(element: compact, compiler: SQLCompiler, **kw: Any) -> str:
-    return str(compiler.process(element.clauses, **kw))
-
-
-@compiles(compact, "postgresql")
-def _without_spaces(element: compact, compiler: SQLCompiler, **kw: Any) -> str:
-    (text,) = element.clauses
-    # Not one regular expression: it takes ten times as long.
-    stripped = func.replace(func.replace(cast(text, AnyText), ": ", ":"), ", ", ",")
-    return str(compiler.process(stripped, **kw))

@@ -135,11 +135,6 @@ def redacted(text: str | None) -> str:
         return redact(str(text))
 
 
-def shows(text: str, part: str) -> bool:
-    """Whether a stored JSON text in which ``part`` was found has it where it is not hidden, in any case of letters."""
-    return _close(part) in _close(redacted(text))
-
-
 def restored(changed: Any, kept: Any) -> Any:
     """``changed`` with the hidden values of ``kept`` where it has what is shown of them.
 
@@ -198,8 +193,9 @@ def _stands_for_hidden(item: Any) -> bool:
 _written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def _close(text: str) -> str:
-    """Without the spaces behind commas and colons, which PostgreSQL puts there and one who searches may not."""
+def comparable(text: str) -> str:
+    """A text to search, or to search for, in small letters, without the spaces behind commas and colons: PostgreSQL may
+    put them there, and one who searches may not."""
     return text.replace(", ", ",").replace(": ", ":").lower()
 
 

@@ -2,23 +2,26 @@
 
 Where few jobs fit, that could be a walk past all of them; so a walk may be told how many it may pass, and says where it
 ended, for another to go on from there.
+
+Texts are searched as they are shown. The database compares no stored text with the one that is searched for: it reads
+the rows that the other conditions leave, and each text is redacted before it is compared. So the jobs of a page, its
+end and the work for it depend on what may be shown alone. The time depends on the length of what is stored as well,
+secrets too, but not on the text that is searched for.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import count as count_from
 from math import inf
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Table, Text, cast, desc, exists, func, literal, select, tuple_
+from sqlalchemy import Connection, Select, Table, Text, cast, desc, exists, func, null, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from pqkit import cipher
-from pqkit.columns import compact
 from pqkit.errors import PqkitError
 from pqkit.fingerprint import GAP, fits
 from pqkit.models import table
-from pqkit.redact import redact, shows
+from pqkit.redact import comparable, redact, redacted
 from pqkit.redact_texts import STARS
 from pqkit.states import JobState, Place
 
@@ -29,18 +32,20 @@ class BadFilter(PqkitError, ValueError):
     """A filter that says nothing, or that no job can fit."""
 
 
-CHUNK = 500  # bound parameters in one statement
-MOST_CHUNKS = 4
+AT_ONCE = 500
+"""Rows whose texts are read by one statement."""
+MOST_CHARACTERS = 1_000_000
+"""Shown texts that a walk which may not pass all rows compares: they take about 0.1 s to redact."""
 Values = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which jobs. Ages are seconds since the job was created; ``text`` is looked for in the stored arguments, ``error``
-    in the last error, both as they are, in any case of ASCII letters; ``group`` is a pattern of errors.
+    """Which jobs. Ages are seconds since the job was created; ``text`` is looked for in the arguments, ``error`` in
+    the last error, both as they are shown, in any case of letters; ``group`` is a pattern of errors.
 
     What is encrypted is not searched, nor are secrets: what a console hides, nobody can guess. Raises BadFilter for a
-    blank text, which would fit every job, for an unknown state, and for an age that is none.
+    text without a letter or digit, which could fit every job, for an unknown state, and for an age that is none.
     """
 
     states: tuple[JobState, ...] = ()
@@ -57,6 +62,9 @@ class Filter:
             value = getattr(self, name)
             if value is not None and not (isinstance(value, str) and value.strip()):
                 raise BadFilter(f"the filter {name} is blank, and a blank one is no filter: leave it out")
+        for name in ("text", "error"):
+            if not any(map(str.isalnum, getattr(self, name) or "any")):
+                raise BadFilter(f"the filter {name} has no letter and no digit, so it could fit every job")
         for name in ("older_than", "newer_than"):
             age = getattr(self, name)
             if age is not None and (type(age) not in {int, float} or not 0 <= age < inf):
@@ -65,8 +73,13 @@ class Filter:
 
     @property
     def by_words(self) -> bool:
-        """Whether texts are searched: which of them fit is known when they are seen without their secrets."""
-        return (self.text, self.error, self.group) != (None, None, None)
+        """Whether texts are searched: which of them fit is known when they are redacted."""
+        return self.text is not None or self.in_errors
+
+    @property
+    def in_errors(self) -> bool:
+        """Whether errors are searched: only jobs that have one can fit."""
+        return (self.error, self.group) != (None, None)
 
 
 def _check_states(states: object) -> None:
@@ -163,7 +176,8 @@ def count(connection: Connection, wanted: Filter, now: int, page: Page) -> tuple
 def _end(connection: Connection, group: list[Walk], wanted: Filter, now: int, page: Page) -> Values | None:
     """Where the first of these walks has passed as many rows as it may; None where all come to their end before, or
     where every row that is passed fits."""
-    if page.among is None or not any(True for walk in group for _ in _conditions(walk, wanted, now)):
+    narrowed = wanted.by_words or any(True for walk in group for _ in _conditions(walk, wanted, now))
+    if page.among is None or not narrowed:
         return None
     passed = Filter(queue=wanted.queue) if group[0].place is Place.READY else ALL
     asked = [statement(walk, passed, now, page._replace(limit=1)).offset(page.among - 1) for walk in group]
@@ -183,39 +197,60 @@ def _reached(row: Values, end: Values, *, oldest: bool) -> bool:
 def _fitting(
     connection: Connection, walk: Walk, wanted: Filter, now: int, page: Page
 ) -> tuple[list[Values], Values | None]:
-    """The keys of up to ``page.limit`` rows, without those that fit only by what nobody may see; where it took too
-    many of those, also the key of the last one that was looked at."""
+    """The keys of up to ``page.limit`` rows; where it compared all the text that it may, also the last key it saw."""
     if not wanted.by_words:
         return [tuple(row) for row in connection.execute(statement(walk, wanted, now, page))], None
     rows: list[Values] = []
-    for looked in count_from(1):
-        found = [tuple(row) for row in connection.execute(statement(walk, wanted, now, page._replace(limit=CHUNK)))]
-        rows += _seen(connection, walk, found, wanted)
-        if len(found) < CHUNK or len(rows) >= page.limit:
+    characters = 0
+    for key, texts in _shown(connection, walk, wanted, now, page):
+        if _tells(texts, wanted):
+            rows.append(key)
+        if len(rows) == page.limit:
             break
-        if page.among is not None and looked == MOST_CHUNKS:
-            return rows, found[-1]
-        page = page._replace(before=Key(walk.place, found[-1]))
-    return rows[: page.limit], None
+        characters += len(texts.args) + len(texts.error)
+        if page.among is not None and characters > MOST_CHARACTERS:
+            return rows, key
+    return rows, None
 
 
-def _seen(connection: Connection, walk: Walk, rows: list[Values], wanted: Filter) -> list[Values]:
-    """Those of the rows that fit also by what may be shown of them."""
-    ids = [row[-1] for row in rows]
-    if wanted.text is not None:
-        texts = connection.execute(select(JOB.c.id, JOB.c.args).where(JOB.c.id.in_(ids)))
-        ids = [job_id for job_id, args in texts if shows(args, wanted.text)]
-    if wanted.error is not None or wanted.group is not None:
-        errors = connection.execute(select(walk.order[-1], walk.table.c.error).where(walk.order[-1].in_(ids)))
-        ids = [job_id for job_id, error in errors if _tells(redact(error or ""), wanted)]
-    known = set(ids)
-    return [row for row in rows if row[-1] in known]
+class Texts(NamedTuple):
+    """What may be shown of a job, of what is searched; nothing of what is encrypted."""
+
+    args: str
+    error: str
 
 
-def _tells(error: str, wanted: Filter) -> bool:
-    """Whether what may be shown of an error is what is looked for."""
-    of_group = wanted.group is None or fits(error, wanted.group.replace(STARS, GAP))
-    return of_group and (wanted.error is None or wanted.error.lower() in error.lower())
+def _shown(connection: Connection, walk: Walk, wanted: Filter, now: int, page: Page) -> Iterator[tuple[Values, Texts]]:
+    """Every row of the walk with its texts, whatever is searched in them."""
+    page = page._replace(limit=AT_ONCE)
+    while True:
+        rows = connection.execute(statement(walk, wanted, now, page).add_columns(*_stored(walk, wanted))).all()
+        for *key, args, error in rows:
+            yield tuple(key), Texts(_open(args, redacted), _open(error, redact))
+        if len(rows) < AT_ONCE:
+            return
+        page = page._replace(before=Key(walk.place, tuple(rows[-1][: len(walk.order)])))
+
+
+def _stored(walk: Walk, wanted: Filter) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """The arguments and the error of a row, as they are stored, where they are searched."""
+    args: ColumnElement[Any] = null() if wanted.text is None else cast(JOB.c.args, Text)
+    if walk.table is not JOB and wanted.text is not None:
+        args = select(args).where(JOB.c.id == walk.order[-1]).scalar_subquery()
+    return args, walk.table.c.error if wanted.in_errors else null()
+
+
+def _open(text: str | None, told: Callable[[str], str]) -> str:
+    return "" if text is None or cipher.is_sealed(text) else told(text)
+
+
+def _tells(shown: Texts, wanted: Filter) -> bool:
+    """Whether what may be shown of a job is what is looked for."""
+    if wanted.text is not None and comparable(wanted.text) not in comparable(shown.args):
+        return False
+    if wanted.group is not None and not fits(shown.error, wanted.group.replace(STARS, GAP)):
+        return False
+    return wanted.error is None or wanted.error.lower() in shown.error.lower()
 
 
 RANKS = (None, Place.LEASE, Place.READY, Place.DELAYED, Place.CLOSED)
@@ -228,7 +263,7 @@ def _rank(place: Place | None) -> int:
 def walks(wanted: Filter) -> Iterator[list[Walk]]:
     """The walks of each place that can hold such jobs; where any state will do that of ``job`` itself, or those of the
     places where errors are, by the job's id too."""
-    failed = wanted.error is not None or wanted.group is not None
+    failed = wanted.in_errors
     if not wanted.states:
         # Not down ``job``: PostgreSQL would first read all errors that there are, and then begin.
         yield [Walk(None, at, (at.c.job_id,)) for at in (DELAYED, CLOSED)] if failed else [Walk(None, JOB, (JOB.c.id,))]
@@ -277,8 +312,8 @@ def _conditions(walk: Walk, wanted: Filter, now: int) -> Iterator[ColumnElement[
     elif asked:
         # Not a join: SQLite would sometimes begin with ``job``, read all of it and sort.
         yield exists().where(JOB.c.id == walk.order[-1], *asked)
-    for pattern in _patterns(wanted):
-        yield walk.table.c.error.ilike(pattern, escape="/")
+    if wanted.in_errors:
+        yield walk.table.c.error.is_not(None)
 
 
 def _asked(wanted: Filter, now: int) -> Iterator[ColumnElement[bool]]:
@@ -291,25 +326,3 @@ def _asked(wanted: Filter, now: int) -> Iterator[ColumnElement[bool]]:
         yield JOB.c.created_at <= now - round(wanted.older_than * 1_000_000)
     if wanted.newer_than is not None:
         yield JOB.c.created_at > now - round(wanted.newer_than * 1_000_000)
-    if wanted.text is not None:
-        yield ~cast(JOB.c.args, Text).like(f"{cipher.JSON_MARK}%")
-        yield compact(JOB.c.args).ilike(_anywhere(wanted.text), escape="/")
-
-
-def _anywhere(text: str) -> ColumnElement[str]:
-    """A pattern that finds this part of a stored JSON text."""
-    return literal("%") + compact(literal(_literally(text))) + literal("%")
-
-
-def _patterns(wanted: Filter) -> Iterator[str]:
-    """What the last error has to be like: of a pattern the longest part, since many gaps take a database long."""
-    if wanted.error is not None:
-        yield f"%{_literally(max(wanted.error.split(STARS), key=len))}%"
-    if wanted.group is not None:
-        yield f"%{_literally(max(wanted.group.replace(STARS, GAP).split(GAP), key=len))}%"
-
-
-def _literally(text: str) -> str:
-    for sign in "/%_":
-        text = text.replace(sign, f"/{sign}")
-    return text

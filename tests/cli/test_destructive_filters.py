@@ -25,7 +25,11 @@ EMPTY = [
     (),
     ("--text", ""),
     ("--text", "  "),
+    ("--text", '"'),
+    ("--text", "%"),
+    ("--text", '{": '),
     ("--error", ""),
+    ("--error", "…: *"),
     ("--queue", ""),
     ("--task", " "),
     ("--older-than", ""),
@@ -37,7 +41,7 @@ EMPTY = [
     ("--older-than", "2h", "--newer-than", "1h"),
     ("--all", "--task", "add"),
 ]
-FITS_NONE = [("--queue", "nowhere"), ("--task", "nothing"), ("--text", "%"), ("--task", "add", "--queue", "other")]
+FITS_NONE = [("--queue", "nowhere"), ("--task", "nothing"), ("--text", "100%"), ("--task", "add", "--queue", "other")]
 
 
 @pytest.fixture
@@ -118,6 +122,9 @@ def test_other_verbs_that_destroy_refuse_what_says_nothing(
     [
         {"text": ""},
         {"text": " \n"},
+        {"text": '"'},
+        {"text": "},{"},
+        {"error": ":"},
         {"error": ""},
         {"queue": ""},
         {"task": 5},
@@ -152,7 +159,7 @@ def test_in_python_all_has_to_be_said_and_ids_are_numbers(seeded: Queue) -> None
 def test_the_rest_interface_takes_no_filter_that_says_nothing(seeded: Queue) -> None:
     before = standing(seeded)
     with client_of(seeded) as client:
-        for query in ("text=", "error=%20", "queue=", "task=%20", "state=lost", "older_than=-1"):
+        for query in ("text=", "text=%22", "error=%20", "error=:", "queue=", "task=%20", "state=lost", "older_than=-1"):
             assert client.get(f"/jobs?{query}").status_code == 422, query
         for path in ("/jobs//cancel", "/jobs/0/cancel", "/jobs/x/resubmit", "/schedules/night/backfill"):
             assert client.post(path, json={}).status_code in {404, 422}, path
