@@ -223,7 +223,7 @@ def _is_prose(text: str, found: re.Match[str]) -> bool:
     name, before = found["name"], text[max(0, found.start() - 2) : found.start()]
     if _PATH.search(name) and _WORDS.match(text, found.end()):
         return True
-    in_sentence = re.fullmatch(r"[a-z][ ]", before) is not None and ("_" in name or "." in name)
+    in_sentence = re.fullmatch(r"([a-z][ ])?", before) is not None and ("_" in name or "." in name)
     return (in_sentence or before[-1:] in {"/", "\\"}) and _MESSAGE.match(text, found.end()) is not None
 
 
@@ -236,12 +236,13 @@ def _value(text: str, found: re.Match[str]) -> tuple[int, int]:
     before = text[found.start() - 1 : found.start()]
     if name.startswith("--") and before in {"'", '"'}:
         return start, _end(_INSIDE[before], text, start)
+    bare = _BARE.match(text, start)
+    word = bare.end("scheme") if bare and bare["scheme"] else start
     if "cookie" in name or ("authorization" in name and ":" in found["sign"]):
-        return start, _end(_LINE, text, start)
+        return word, _end(_LINE, text, word)
     if bracket := _BRACKET.match(text, start):
         return start, _end_of_brackets(text, bracket.end())
-    bare = _BARE.match(text, start)
-    return (start, start) if bare is None else (bare.end("scheme") if bare["scheme"] else start, bare.end())
+    return word, bare.end() if bare else word
 
 
 def _quoted(text: str, opens: re.Match[str]) -> tuple[int, int]:

@@ -73,6 +73,7 @@ MESSAGES = [
     "cannot write nodir/secret.keys: No such file or directory",
     "cannot import the tasks in no_session: No module named 'no_session'",
     "secrets.json: truncated file",
+    "no_session: No module named 'no_session'",
     "the `<password>` of it and <token> is</b>",
     "error in password_file: x",
     "a\npasswords are long:\n  x",
@@ -121,5 +122,6 @@ def test_keys_that_look_the_same_without_their_secrets_stay_apart() -> None:
 def test_what_stands_beside_a_secret_stays() -> None:
     assert redact("run ['--password=a', '--host', 'h'] now") == "run ['--password=***', '--host', 'h'] now"
     assert redact('sent {"password": ["a", "b"], "n": 1} to h') == 'sent {"password": ***, "n": 1} to h'
+    assert redact('Authorization: Digest a, response="b"\nport: 1') == "Authorization: Digest ***\nport: 1"
     assert redact("db:\n  password:\n    a\n  port: 1") == "db:\n  password:\n    ***\n  port: 1"
     assert redact("\x1b[1mport\x1b[0m: 1\u00a0\u201cx\u201d") == "\x1b[1mport\x1b[0m: 1\u00a0\u201cx\u201d"
