@@ -147,7 +147,7 @@ class QueueMachine(RuleBasedStateMachine):
     def worker_dies(self, which: int) -> None:
         dead = self.workers[which]
         with self.queue.engine.begin() as connection:
-            connection.exec_driver_sql(f"UPDATE worker SET boot_id = 'gone' WHERE id = {dead.id}")
+            connection.exec_driver_sql(f"UPDATE worker SET process_start = 1 WHERE id = {dead.id}")
         self.queue.upkeep().rescue(None)
         held = [i for i, e in self.model.items() if e.holder == dead.id]
         for i in held:
