@@ -31,7 +31,7 @@ def eventful(queue: Queue, add: Any, worker: Leases) -> Queue:
         claimed = claim_one(worker)
         complete(worker, queue, claimed) if error is None else fail(worker, queue, claimed, error)
     claim(worker, 2)
-    sql(queue, f"UPDATE worker SET boot_id = 'gone' WHERE id = {worker.id}")
+    sql(queue, f"UPDATE worker SET process_start = 1 WHERE id = {worker.id}")
     queue.upkeep().rescue(None)
     other = a_worker(queue, "w2")
     complete(other, queue, claim_one(other))

@@ -163,7 +163,7 @@ def test_a_dead_workers_share_is_free_when_its_leases_end(queue: Queue, add: Any
     claim(worker, 4)
     other = a_worker(queue, "w2")
     assert ids(other, 4) == []
-    sql(queue, f"UPDATE worker SET boot_id = 'gone' WHERE id = {worker.id}")
+    sql(queue, f"UPDATE worker SET process_start = 1 WHERE id = {worker.id}")
     queue.upkeep().rescue(None)
     (suspect,) = claim(other, 4)
     assert (suspect.job_id, suspect.suspect) == (1, 1)
@@ -175,7 +175,7 @@ def test_a_suspect_waits_for_its_key_like_any_other(queue: Queue, add: Any, work
     queue.operator().set_queue("default", key_concurrency=2)
     many(queue, add, 3, limit_key="a")
     claim(worker, 4)
-    sql(queue, f"UPDATE worker SET boot_id = 'gone' WHERE id = {worker.id}")
+    sql(queue, f"UPDATE worker SET process_start = 1 WHERE id = {worker.id}")
     queue.operator().set_queue("default", key_concurrency=1)
     queue.upkeep().rescue(None)
     queue.operator().assign([3], "w3")

@@ -191,7 +191,7 @@ def test_old_slots_are_forgotten_but_for_the_last_thousand(queue: Queue, tick: T
 
 
 def test_maintenance_ticks(queue: Queue, fleet: Any) -> None:
-    queue.schedules().add("s", task="quick", every=1)
+    queue.schedules().add("s", task="report", every=1)
     fleet.start("w1")
     wait_until(lambda: len(told(queue)) >= 2, what="two slots")
 

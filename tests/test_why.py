@@ -66,7 +66,7 @@ def test_it_is_not_due_runs_or_has_ended(queue: Queue, add: Any, worker: Leases)
 def test_a_suspect_waits_to_be_alone(queue: Queue, add: Any, worker: Leases) -> None:
     ids = queue.enqueue_many(add, [{"a": 1}] * 2)
     claim(worker, 2)
-    sql(queue, f"UPDATE worker SET boot_id = 'gone' WHERE id = {worker.id}")
+    sql(queue, f"UPDATE worker SET process_start = 1 WHERE id = {worker.id}")
     queue.upkeep().rescue(None)
     a_worker(queue, "w2")
     assert "to run alone" in why(queue.database, ids[0])

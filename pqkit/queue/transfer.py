@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from pqkit.columns import Json
 from pqkit.db import Database, schema
@@ -57,6 +57,8 @@ def copy(
 
 
 def _refuse_full(target: Database, connection: Connection) -> None:
+    trail = table("trail")
+    connection.execute(delete(trail).where(trail.c.actions == 0))  # the schema comes with it: the source has its own
     found = [one.name for one in metadata.sorted_tables if _count(connection, one)]
     if found:
         raise Refused(f"{target.name} is in use already (it has rows in {', '.join(found)}): name an empty database")
