@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from pqkit.columns import Json
 from pqkit.db import Database, schema
@@ -16,6 +16,8 @@ from pqkit.seal import Seal, as_text, from_text, sealed, spans, uncovered
 
 CHUNK = 1_000
 EXACT = 2**63
+FIRST_ROWS = {"trail": table("trail").c.actions == 0}
+"""Rows that a new schema begins with, by table: a database that has no others is empty."""
 Progress = Callable[[int, int, str], None]
 """Told (rows done, rows in all, table) while the copy goes on."""
 
@@ -48,6 +50,8 @@ def copy(
     copied = Copied()
     with source.look() as reading, target.in_words(), target.change_schema() as writing:
         _refuse_full(target, writing)
+        for name, begun in FIRST_ROWS.items():
+            writing.execute(delete(table(name)).where(begun))
         total = sum(_count(reading, one) for one in metadata.sorted_tables)
         for one in metadata.sorted_tables:
             _copy_table(one, reading, writing, copied, lambda name: progress(copied.total, total, name))
@@ -57,9 +61,14 @@ def copy(
 
 
 def _refuse_full(target: Database, connection: Connection) -> None:
-    found = [one.name for one in metadata.sorted_tables if _count(connection, one)]
+    found = [one.name for one in metadata.sorted_tables if _count(connection, one) > _first_rows(connection, one)]
     if found:
         raise Refused(f"{target.name} is in use already (it has rows in {', '.join(found)}): name an empty database")
+
+
+def _first_rows(connection: Connection, one: Table) -> int:
+    begun = FIRST_ROWS.get(one.name)
+    return 0 if begun is None else connection.execute(select(func.count()).select_from(one).where(begun)).scalar_one()
 
 
 def _copy_table(
