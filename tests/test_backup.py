@@ -157,6 +157,20 @@ def test_a_copy_is_refused_while_workers_live_or_jobs_come_in_or_the_target_is_i
         moved(queue, f"sqlite:///{tmp_path}/copy.db")
 
 
+def test_the_seals_over_what_operators_did_go_along_and_stay_where_a_copy_is_refused(
+    eventful: Queue, tmp_path: Path
+) -> None:
+    there = moved(eventful, f"sqlite:///{tmp_path}/copy.db")
+    (head,) = sql(eventful, "SELECT * FROM trail")
+    assert head[1] > 0
+    assert sql(there, "SELECT * FROM trail") == [head]
+    sql(there, "UPDATE trail SET actions = 0")
+    with pytest.raises(Refused, match="is in use already"):
+        moved(eventful, f"sqlite:///{tmp_path}/copy.db")
+    assert len(sql(there, "SELECT * FROM trail")) == 1
+    there.close()
+
+
 def test_the_comparison_of_a_copy_knows_every_table(eventful: Queue, tmp_path: Path) -> None:
     copied: Copied = transfer.copy(eventful.database, connect(f"sqlite:///{tmp_path}/copy.db"))
     assert set(copied.rows) == set(copied.checksums) == {one.name for one in metadata.sorted_tables}
