@@ -33,8 +33,9 @@ def consoles(folder: Path) -> Iterator[Consoles]:
     consoles.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Ended with each file: the library runs an event loop in this thread as long as it is there."""
     found = find_chromium()
     if found is None:
         pytest.skip("no Chromium: tests/browser.py says where one is looked for")
