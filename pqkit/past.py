@@ -46,7 +46,7 @@ def _seals_whole(past: Past) -> Iterator[Finding]:
 def _none_missing(past: Past) -> Iterator[Finding]:
     sealed = [span for one in past.seals for span in seal.from_text(one.ids)]
     known = past.there + past.deleted + sealed
-    missing = seal.uncovered(past.last or 0, known)
+    missing = [] if past.last is None else seal.uncovered(past.last, known)
     missing += seal.without(past.named, known + missing)
     if missing:
         words = f"{seal.as_text(missing)} ({seal.how_many(missing)} in all)"

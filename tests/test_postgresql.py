@@ -701,7 +701,7 @@ def test_what_is_searched_is_found_as_on_sqlite_whatever_spaces_jsonb_puts(queue
     queue.enqueue("add", {"a": [12]})
     for text in ('"a":[1,2]', '"a": [1, 2]', "x, y", 'Y"'):
         assert [job.id for job in jobs(queue.database, Filter(text=text))] == [wanted]
-    assert jobs(queue.database, Filter(text="%")) == []
+    assert jobs(queue.database, Filter(text="% 1")) == []
 
 
 def test_large_numbers_come_back_with_the_value_that_they_had(queue: Queue, worker: Leases) -> None:

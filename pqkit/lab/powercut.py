@@ -210,7 +210,9 @@ def _examine(disk: Disk, files: dict[str, bytearray], before: Path, database: Sq
     for name, content in files.items():
         (database.path.parent / Path(name).relative_to(before)).write_bytes(content)
     try:
-        wrong = database.integrity() + [f"job {job} is misplaced" for job in misplaced(database)]
+        if damage := database.integrity():  # its rows may hold anything: nothing else can be read out of them
+            return damage, len(disk.queued)
+        wrong = [f"job {job} is misplaced" for job in misplaced(database)]
         wrong += [f"{found.rule}: {found.words}" for found in audit(database).findings]
         queued = {row[0] for row in database.connection().execute("SELECT id FROM job")}
         ended = {row[0] for row in database.connection().execute("SELECT job_id FROM closed")}

@@ -86,9 +86,11 @@ class Options(TypedDict, total=False):
 class Queue:
     """A queue in one database; get it from ``get_queue``. Safe to share between threads."""
 
+    _inserter_type = Inserter
+
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._inserter = Inserter(database)
+        self._inserter = self._inserter_type(database)
         self._group = GroupCommit(database, self._inserter)
         self._later = AsyncCommit(self._group)
         self._plain_orders: dict[Task[..., Any], Order] = {}

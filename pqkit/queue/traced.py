@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from pqkit import tracing
-from pqkit.db import Database, Transaction
+from pqkit.db import Transaction
 from pqkit.queue import Options, Queue
-from pqkit.queue.group import GroupCommit
 from pqkit.queue.insert import Call, Inserted, Inserter
 from pqkit.queue.job import Job
 from pqkit.queue.order import Order
@@ -17,13 +16,29 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 
+class TracingInserter(Inserter):
+    """Writes the trace beside each new job, in its transaction."""
+
+    def insert(self, tx: Transaction, order: Order, text: str) -> Inserted:
+        inserted = super().insert(tx, order, text)
+        if order.trace is not None and not inserted.existing:
+            tx.run(sql.INSERT_TRACE, inserted.id, order.trace)
+        return inserted
+
+    def insert_many(self, tx: Transaction, order: Order, texts: Sequence[str]) -> list[int]:
+        ids = super().insert_many(tx, order, texts)
+        if (parent := tracing.parent()) is not None:
+            tx.run_many(sql.INSERT_TRACE, [(job_id, parent) for job_id in ids])
+        return ids
+
+    def insert_all(self, tx: Transaction, calls: Sequence[Call]) -> list[Inserted]:
+        return [self.insert(tx, order, text) for order, text in calls]
+
+
 class TracedQueue(Queue):
     """``get_queue`` makes it where the setting ``traces`` is on."""
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        self._inserter = TracingInserter(database)
-        self._group = GroupCommit(database, self._inserter)
+    _inserter_type = TracingInserter
 
     def enqueue(
         self,
@@ -55,25 +70,6 @@ class TracedQueue(Queue):
     def _order(self, task: Task[..., Any] | str, args: dict[str, Any] | None, options: Options) -> Call:
         order, text = super()._order(task, args, options)  # here, for another thread may commit it
         return order._replace(trace=tracing.parent()), text
-
-
-class TracingInserter(Inserter):
-    """Writes the trace beside each new job, in its transaction."""
-
-    def insert(self, tx: Transaction, order: Order, text: str) -> Inserted:
-        inserted = super().insert(tx, order, text)
-        if order.trace is not None and not inserted.existing:
-            tx.run(sql.INSERT_TRACE, inserted.id, order.trace)
-        return inserted
-
-    def insert_many(self, tx: Transaction, order: Order, texts: Sequence[str]) -> list[int]:
-        ids = super().insert_many(tx, order, texts)
-        if (parent := tracing.parent()) is not None:
-            tx.run_many(sql.INSERT_TRACE, [(job_id, parent) for job_id in ids])
-        return ids
-
-    def insert_all(self, tx: Transaction, calls: Sequence[Call]) -> list[Inserted]:
-        return [self.insert(tx, order, text) for order, text in calls]
 
 
 def _name(task: Task[..., Any] | str) -> str:
