@@ -99,17 +99,21 @@ class Proxy:
         for side in wire.wait():
             data = _received(side)
             self._carries.wait()
-            if not data:
-                return False
-            cut = self._chance() if side is wire.client and COMMIT in data else None
-            if cut != "before" and not _sent(wire.server if side is wire.client else wire.client, data):
-                return False
-            if cut == "after":
-                _received(wire.server)  # the server has carried it out, and nobody is told
-            if cut is not None:
-                self.cuts[cut] += 1
+            if not data or not self._pass_on(wire, side, data):
                 return False
         return True
+
+    def _pass_on(self, wire: "_Wire", side: socket.socket, data: bytes) -> bool:
+        if side is wire.server:
+            if wire.doomed:  # the server has carried it out, and nobody is told
+                self.cuts["after"] += 1
+            return not wire.doomed and _sent(wire.client, data)
+        cut = self._chance() if COMMIT in data and not wire.doomed else None
+        if cut == "before":
+            self.cuts["before"] += 1
+            return False
+        wire.doomed = wire.doomed or cut == "after"
+        return _sent(wire.server, data)  # of a doomed one too: a commit may stand in the midst of what is sent
 
     def __enter__(self) -> Self:
         return self
@@ -121,10 +125,10 @@ class Proxy:
 
 
 class _Wire:
-    """The two ends of one connection."""
+    """The two ends of one connection; a doomed one is cut when the server answers."""
 
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
-        self.client, self.server = client, server
+        self.client, self.server, self.doomed = client, server, False
         self._selector = selectors.DefaultSelector()
         for side in (client, server):
             self._selector.register(side, selectors.EVENT_READ)
