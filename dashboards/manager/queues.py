@@ -165,7 +165,14 @@ class Queues:
             return f"settings of queue {name} are changed: {', '.join(changed) or 'nothing'}"
 
         about = "An empty field leaves it to the task and to pqkit's defaults. Limits hold from the next claim on."
-        self._open(f"Change settings of queue {name}?", about, "Change", change, list(fields.values()))
+        self._open(
+            f"Change settings of queue {name}?",
+            about,
+            "Change",
+            change,
+            list(fields.values()),
+            verb="shorten_retention",
+        )
 
     def _open(
         self,

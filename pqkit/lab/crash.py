@@ -16,6 +16,7 @@ from pqkit.lab.ledger import Diary
 from pqkit.lab.result import Progress, Result, silent, verdict_of
 from pqkit.lab.story import Blow, recoveries
 from pqkit.lab.verdict import Finding
+from pqkit.notebook.place import refuse_other_code
 from pqkit.queries import counts, workers
 from pqkit.queries.span import RunView, runs
 from pqkit.states import JobState
@@ -221,6 +222,7 @@ class Calm:
 def crash(place: Scratch, plan: Plan, progress: Progress = silent) -> Result:
     """Run one storm in ``place`` and judge what is left."""
     modules = [plan.task.partition(":")[0]] if plan.task else []
+    refuse_other_code(modules)
     with Fleet(place, modules, **QUICK) as fleet:
         record.prepare(place, fleet.queue)
         return story(Storm(plan, place, fleet), progress)

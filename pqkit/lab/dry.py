@@ -17,7 +17,7 @@ from pqkit.executor import Run, execute
 from pqkit.incident import snapshot
 from pqkit.lab import Scratch
 from pqkit.notebook.parameters import NO_JOB
-from pqkit.notebook.place import runs_as_job
+from pqkit.notebook.place import refuse_other_code, runs_as_job
 from pqkit.outcome import Claim, Outcome, is_private
 from pqkit.queries import JobDetail, as_stored, job
 from pqkit.redact import HIDDEN, redact, redacted
@@ -71,6 +71,7 @@ class Opened(NamedTuple):
         Its session is on the copy and is rolled back; files that it stages are dropped. Whatever else it does, it does.
         Secrets in what it says are hidden, and of an encrypted job all of it, unless they were asked for.
         """
+        refuse_other_code(modules)
         import_tasks(modules)
         database, lines = connect(self.url), list[str]()
         view = self.story.job
@@ -100,6 +101,7 @@ class Opened(NamedTuple):
 
 def go_to(project: str | Path) -> None:
     """Work in that folder, as its workers do: its settings and its modules count, wherever the kernel was started."""
+    refuse_other_code((), Path(project))
     os.chdir(project)
     sys.path.append(str(Path.cwd()))  # last: no file of it takes the place of a library
     settings.cache_clear()

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from pqkit.errors import PqkitError
 from pqkit.files import read_regular
+from pqkit.settings import settings
 
 TAG = "parameters"
 TYPES: dict[str, Any] = {"Any": Any, **{kind.__name__: kind for kind in (bool, int, float, str, list, dict)}}
@@ -21,6 +22,10 @@ TYPES: dict[str, Any] = {"Any": Any, **{kind.__name__: kind for kind in (bool, i
 DECRYPT = "decrypt"
 """The parameter that asks a notebook to show secrets."""
 NO_JOB = "a notebook that is run as a job shows no secrets: run it by hand with decrypt = True"
+
+
+BY_HAND = "not in a job"
+"""The end of the comment beside a parameter that a job may not set, such as the address of a queue."""
 
 
 class BadNotebook(PqkitError, ValueError):
@@ -95,6 +100,19 @@ def shows_secrets(path: Path, values: Mapping[str, Any]) -> bool:
     """Whether the notebook is asked to show secrets, by a value or by itself; what cannot be read asks so too."""
     declared = parameters_of(path).get(DECRYPT)
     return values.get(DECRYPT, False if declared is None else declared.default) is not False
+
+
+def refuse_by_hand(path: Path, values: Mapping[str, Any]) -> None:
+    """Refuse values of parameters that only a run by hand may set; the notebook's own value and the project's queue do.
+
+    Raises BadParameter or BadNotebook.
+    """
+    for name, declared in parameters_of(path).items():
+        if declared.about.endswith(BY_HAND) and values.get(name, declared.default) not in (
+            declared.default,
+            settings().url,
+        ):
+            raise BadParameter(f"parameter {name!r} is not for a job: run the notebook by hand")
 
 
 def parse(path: Path, pairs: Sequence[str]) -> dict[str, Any]:

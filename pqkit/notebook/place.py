@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -77,6 +78,20 @@ JOB = "PQKIT_NOTEBOOK_JOB"
 def runs_as_job() -> bool:
     """Whether this is the kernel of a job."""
     return JOB in os.environ
+
+
+def refuse_other_code(modules: Iterable[str], project: Path | None = None) -> None:
+    """In the kernel of a job, refuse to import what its worker would not: other modules, or those of another folder.
+
+    The parameters of a job are its producer's, who may write files but run none of them. Raises Refused.
+    """
+    if not runs_as_job():
+        return
+    if others := sorted(set(modules) - set(settings().tasks)):
+        raise Refused(f"a job imports only the modules of the setting tasks, not {', '.join(others)}: run it by hand")
+    folder = Path(os.environ.get("PYTHONPATH", "").partition(os.pathsep)[0]).resolve()  # as the run gives it
+    if project is not None and project.resolve() != folder:
+        raise Refused(f"a job works in the folder of its worker, {folder}, and not in {project}: run it by hand")
 
 
 def create(path: Path) -> Path:

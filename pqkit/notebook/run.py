@@ -133,6 +133,7 @@ def _environment(job: tuple[int, int] | None) -> dict[str, str]:
     path = [str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])]
     own = {name: value for name, value in os.environ.items() if name != place.JOB}
     known = {"PQKIT_URL": connect(settings().url).url, "PYTHONPATH": os.pathsep.join(path)}
+    known["PQKIT_TASKS"] = ",".join(settings().tasks)
     return {**own, **known, **({place.JOB: str(job[0])} if job else {})}
 
 

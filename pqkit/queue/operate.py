@@ -195,12 +195,16 @@ class Operator:
     def set_queue(self, name: str, *, reason: str | None = None, **options: Unpack[QueueOptions]) -> QueueSettings:
         """Change these settings of a queue, entering it where it is new, and return all that hold now.
 
-        Limits hold from the next claim on; the retry policy for jobs queued a second later. Raises BadLimit.
+        Limits hold from the next claim on; the retry policy for jobs queued a second later. To keep ended jobs for less
+        time is to destroy some. Raises BadLimit.
         """
         check_name("queue", name)
         with self.writing("set_queue") as tx:
             tx.run(sql.INSERT_QUEUE, name, self.database.now())
-            changed = QueueSettings._make(tx.row(sql.QUEUE_SETTINGS, name)).changed(options)
+            before = QueueSettings._make(tx.row(sql.QUEUE_SETTINGS, name))
+            changed = before.changed(options)
+            if changed.keeps_less_than(before):
+                self._check(tx, "shorten_retention")
             tx.run(sql.SET_QUEUE, int(changed.limited), *changed, name)
             # Claims hold the queue's row: all that did not know of this have been made before the moment on record.
             self.record(tx, self.database.now(), Deed("set_queue", reason, {"queue": name, **options}))
@@ -252,10 +256,13 @@ class Operator:
     def writing(self, verb: str) -> Iterator[Transaction]:
         """A write transaction in which this person may do that, as the database says now."""
         with self.database.write() as tx:
-            if self._guard is not None:
-                self._guard(tx, verb)
+            self._check(tx, verb)
             yield tx
             seal_actions(tx)
+
+    def _check(self, tx: Transaction, verb: str) -> None:
+        if self._guard is not None:
+            self._guard(tx, verb)
 
     def record(self, tx: Transaction, now: int, deed: Deed, job_id: int | None = None) -> None:
         """Leave an action row."""

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("quick_hashes")
 DEEDS: dict[str, Callable[[Operator, int], object]] = {
     "delete": lambda operator, job: operator.delete([job]),
     "delete_queue": lambda operator, _: operator.delete_queue("idle"),
+    "shorten_retention": lambda operator, _: operator.set_queue("idle", keep_completed=0.001),
     "prune": lambda operator, _: operator.note("prune"),
     "clean_files": lambda operator, _: operator.note("clean_files"),
     "delete_schedule": lambda operator, _: Schedules(operator).delete("nightly"),
@@ -69,6 +70,14 @@ def test_a_stolen_session_destroys_nothing_and_its_person_does(queue: Queue, job
     DEEDS[verb](session.principal.operator(), job)
     assert not sessions.check(session.secret).must_confirm(verb)
     assert sql(queue, "SELECT who FROM action ORDER BY id DESC LIMIT 1") == [("ada",)]
+
+
+def test_settings_that_let_jobs_stay_as_long_need_no_password(queue: Queue, job: int) -> None:
+    admin = Sessions(queue.database).login("ada", PASSWORD, HERE).principal.operator()
+    queue.operator().set_queue("idle", keep_completed=1.0, keep_dead=2.0)
+    admin.set_queue("idle", concurrency=3, keep_completed=2.0, keep_dead=None)
+    with pytest.raises(NotConfirmed):
+        admin.set_queue("idle", keep_completed=1.9)
 
 
 def stood(queue: Queue) -> list[list[object]]:
