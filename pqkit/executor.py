@@ -106,6 +106,20 @@ class Run:
         return ended_by(self.claim, error)
 
 
+class _Here:
+    """The process, asked for once and not for each job."""
+
+    def __init__(self) -> None:
+        self.look()
+
+    def look(self) -> None:
+        self.pid = os.getpid()
+
+
+_here = _Here()
+os.register_at_fork(after_in_child=_here.look)
+
+
 def known(run: Run) -> Task[..., Any]:
     if run.task is None:
         raise NotFound(f"this worker does not know the task {run.claim.task}")
@@ -114,7 +128,7 @@ def known(run: Run) -> Task[..., Any]:
 
 def execute(run: Run, ctx: Context | None) -> Outcome:
     """Run a handler in this thread; whatever it raises becomes an outcome. ``ctx`` is None where it asks for none."""
-    here = os.getpid()
+    here = _here.pid
     try:
         task = known(run)
         if task.is_async:
@@ -129,7 +143,7 @@ def execute(run: Run, ctx: Context | None) -> Outcome:
 
 async def execute_async(run: Run, ctx: Context | None) -> Outcome:
     """Run an async handler in the running event loop; who calls it sees to its timeout."""
-    here = os.getpid()
+    here = _here.pid
     try:
         task = known(run)
         value = await task.function(**_arguments(task, run.claim, ctx))
@@ -159,7 +173,7 @@ async def _execute_within_timeout(run: Run, ctx: Context | None) -> Outcome:
 
 def _end_fork(here: int, error: BaseException | None = None) -> None:
     """End a fork that the handler has made and let out of its own code: it must not go on as a second worker."""
-    if os.getpid() == here:
+    if _here.pid == here:
         return
     code = 0 if error is None else 1
     with suppress(BaseException):
