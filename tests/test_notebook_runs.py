@@ -33,6 +33,15 @@ from tests.fleet import Fleet
 from tests.support import PATIENCE, lives, wait_until
 
 Write = Callable[..., Path]
+CHANNELS = """
+import json, stat
+from pathlib import Path
+from ipykernel.connect import get_connection_file
+from pqkit.notebook import record
+channels = json.loads(Path(get_connection_file()).read_text())
+record("transport", channels["transport"])
+record("mode", stat.S_IMODE(Path(channels["ip"]).parent.stat().st_mode))
+"""
 RECORDING = "from pqkit.notebook import record\nrecord({})"
 PARAMETERS = """
 day = '2030-01-01'  # the day to report
@@ -291,3 +300,18 @@ def test_a_killed_worker_s_notebooks_run_again_and_each_result_is_there_once(
     for row in rows:
         assert nbformat.read(settings().runs / row["run"] / "notebook.ipynb", 4).cells
     assert queries.misplaced(queue.database) == []
+
+
+def test_nobody_else_on_the_machine_hears_what_a_kernel_says(write: Write) -> None:
+    """By TCP its output goes to whoever connects to 127.0.0.1, signed and in clear."""
+    _, found = run(write("a.ipynb", "", CHANNELS), {})
+    assert found.recorded == {"transport": "ipc", "mode": 0o700}
+
+
+def test_a_file_of_the_project_is_found_and_replaces_no_library(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("WORD = 'found'")
+    (tmp_path / "traitlets.py").write_text("raise SystemExit('planted')")
+    (tmp_path / "colorsys.py").write_text("raise SystemExit('planted')")
+    cells = ("import mine, colorsys", "from pqkit.notebook import record; record('word', mine.WORD)")
+    _, found = run(write("a.ipynb", "", *cells), {})
+    assert (found.verdict, found.recorded) == ("passed", {"word": "found"}), found.error

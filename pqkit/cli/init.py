@@ -29,13 +29,13 @@ SETTINGS = """# Settings of this queue; the environment (PQKIT_URL ...) and .env
 url = "sqlite:///data/queue.db"
 # The modules with your tasks; the second is the demo's, for `pqkit up --demo`.
 tasks = ["tasks", "pqkit.demo.tasks"]
-# Your own copies of the kit; without these lines those that come with pqkit are used.
-dashboards = "dashboards"
+# Your own copy; without this line that which comes with pqkit is used.
 supervisor = "supervisor"
 """
 
 IGNORED = "/data/\n/logs/\n/runs/\n__pycache__/\n.ipynb_checkpoints/\n.env\n"
 
+COPIED = ("notebooks", "supervisor")  # a copy of the consoles would keep the faults of its day
 NOT_COPIED = "__pycache__"
 MODE = 0o644
 
@@ -43,12 +43,12 @@ MODE = 0o644
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is new or empty.")],
 ) -> None:
-    """Lay out a project of your own: tasks, settings, notebooks, dashboards, Supervisor's configuration."""
+    """Lay out a project of your own: tasks, settings, notebooks, Supervisor's configuration."""
     lay_out(folder)
     typer.echo(
         f"{folder} is ready:\n"
         "  tasks.py, pyproject.toml             your tasks and settings\n"
-        "  notebooks/ dashboards/ supervisor/   the kit, yours to change\n"
+        "  notebooks/ supervisor/               the kit, yours to change\n"
         "  Procfile                             for Honcho, where Supervisor does not run\n"
         "Next:\n"
         f"  cd {folder}\n"
@@ -64,7 +64,7 @@ def lay_out(folder: Path) -> None:
     try:
         private_folder(folder)
         folder.chmod(stat.S_IMODE(folder.stat().st_mode) & ~OTHERS_WRITE)  # it may have been there, and empty
-        for name in (*kit.FOLDERS, "Procfile"):
+        for name in (*COPIED, "Procfile"):
             _copy(kit.root() / name, folder / name)
         for name, text in {"tasks.py": TASKS, "pyproject.toml": SETTINGS, ".gitignore": IGNORED}.items():
             write_new(folder / name, text.encode(), MODE)

@@ -4,9 +4,12 @@ a kernel that dies is an error at once. Imported only where a notebook runs."""
 import logging
 import re
 import signal
+import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -29,13 +32,23 @@ class NotebookFailed(PqkitError):
 
 
 class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill has no types
-    """``watch`` hears of each code cell that begins; once ``stop()`` is true the kernel is interrupted."""
+    """``watch`` hears of each code cell that begins; once ``stop()`` is true the kernel is interrupted.
 
-    def __init__(self, *args: Any, watch: Watch, stop: Callable[[], bool], **options: Any) -> None:
+    The kernel talks through sockets in the folder ``sockets``: by TCP it would publish all output to whoever connects.
+    """
+
+    def __init__(self, *args: Any, watch: Watch, stop: Callable[[], bool], sockets: str, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._watch, self._stop = watch, stop
+        self._watch, self._stop, self._sockets = watch, stop, sockets
         own = [index for index, cell in enumerate(self.nb.cells) if cell.cell_type == "code" and not _injected(cell)]
         self._numbers = {index: number for number, index in enumerate(own, 1)}
+
+    def create_kernel_manager(self) -> Any:
+        """As nbclient makes it, with sockets that only this user reaches."""
+        manager = super().create_kernel_manager()
+        if hasattr(socket, "AF_UNIX"):
+            manager.transport, manager.ip = "ipc", f"{self._sockets}/kernel"
+        return manager
 
     def execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
         """Run one cell; Stopped when the run is to end, NotebookFailed when it has no answer."""
@@ -84,6 +97,15 @@ class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill has no 
             watcher.join()
 
 
+def _reaching(folder: Path) -> str:
+    """An argument of the kernel, by which it finds the modules of a folder: last, so that none replaces a library."""
+    line = (
+        f"import os, sys; sys.path.append({str(folder)!r}); "
+        f"os.environ['PYTHONPATH'] = os.pathsep.join([{str(folder)!r}, *filter(None, [os.environ.get('PYTHONPATH')])])"
+    )
+    return f"--IPKernelApp.exec_lines={line}"
+
+
 def _injected(cell: Any) -> bool:
     """The cell that papermill puts in for the parameters."""
     return "injected-parameters" in cell.metadata.get("tags", ())
@@ -102,11 +124,15 @@ class QueueEngine(Engine):  # type: ignore[misc] # see Client
         stop: Callable[[], bool],
         cell_timeout: float | None,
         kernel: dict[str, Any],
+        project: Path,
         **_: Any,
     ) -> Any:
-        """``kernel`` is what its process is started with."""
+        """``kernel`` is what its process is started with; the modules of ``project`` can be imported in it."""
         limits = {"timeout_func": lambda _cell: cell_timeout, "startup_timeout": START_SECONDS}
-        return Client(nb_man, watch=watch, stop=stop, kernel_name=kernel_name, **limits).execute(**kernel)
+        with tempfile.TemporaryDirectory(prefix="pqkit-") as sockets:  # short: the path of a socket has 107 characters
+            own = Client(nb_man, watch=watch, stop=stop, sockets=sockets, kernel_name=kernel_name, **limits)
+            own.extra_arguments = [_reaching(project)]
+            return own.execute(**kernel)
 
 
 # A kernel that was given up leaves tasks of asyncio behind, whose ends are nobody's business.

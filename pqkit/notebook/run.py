@@ -87,6 +87,7 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, *, job: tuple[int
                 engine_name=engine.NAME,
                 progress_bar=False,
                 kernel=kernel,
+                project=Path.cwd(),
                 **where,
                 **options,
             )
@@ -130,10 +131,8 @@ def libraries() -> tuple[Any, Any]:
 
 def _environment(job: tuple[int, int] | None) -> dict[str, str]:
     """The kernel works in the notebook's folder, and still means this queue and these modules of tasks."""
-    path = [str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])]
     own = {name: value for name, value in os.environ.items() if name != place.JOB}
-    known = {"PQKIT_URL": connect(settings().url).url, "PYTHONPATH": os.pathsep.join(path)}
-    known["PQKIT_TASKS"] = ",".join(settings().tasks)
+    known = {"PQKIT_URL": connect(settings().url).url, "PQKIT_TASKS": ",".join(settings().tasks)}
     return {**own, **known, **({place.JOB: str(job[0])} if job else {})}
 
 

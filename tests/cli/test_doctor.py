@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import typer
 
-from pqkit import Queue, cipher
+from pqkit import Queue, cipher, kit
 from pqkit.backup.folder import name_for
 from pqkit.cli import doctor
 from pqkit.cli.doctor import on_postgresql, on_sqlite
@@ -47,6 +47,16 @@ def test_a_sound_queue_has_no_finding(pqkit: Any, queue: Queue) -> None:
     assert {"places", "workers", "served", "queues", "due", "keys", "backups", "retention", "clock"} <= checks
     # The tests' server writes nothing to its disk on purpose.
     assert [one for one in told if one["level"] == "fail" and one["check"] != "durability"] == []
+
+
+def test_a_copy_of_the_consoles_of_another_version_is_named(pqkit: Any, queue: Queue, tmp_path: Path) -> None:
+    copy = shutil.copytree(kit.root() / "dashboards", tmp_path / "dashboards")
+    assert found(pqkit, "pages", DASHBOARDS=str(copy)) == []
+    with (copy / "guard.py").open("a") as file:
+        file.write("# of an earlier release")
+    ((level, said, mend),) = found(pqkit, "pages", DASHBOARDS=str(copy))
+    assert (level, "in 1 modules, such as guard.py" in said) == ("warn", True)
+    assert "leave the setting dashboards out" in mend
 
 
 @pytest.mark.sqlite

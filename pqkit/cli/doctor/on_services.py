@@ -1,17 +1,31 @@
 """What is known to go wrong with who reaches the consoles and the REST interface."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
-from pqkit import public
+from pqkit import kit, public
 from pqkit.cli.doctor.finding import Finding
 from pqkit.public import NAMES, Service
 from pqkit.settings import Settings
+from pqkit.version import VERSION
 
 
 def look(wanted: Settings) -> Iterator[Finding]:
     """Every check in turn."""
     yield _ops(wanted)
     yield _plain(wanted)
+    if wanted.dashboards is not None:
+        yield _pages(wanted.dashboards)
+
+
+def _pages(own: Path) -> Finding:
+    """A copy of the consoles keeps the faults of the day on which it was made, those of security too."""
+    found = kit.outdated("dashboards", own)
+    if not found:
+        return Finding("pages", "ok", f"{own} is as pqkit's own")
+    said = f"{own} differs from the consoles of pqkit {VERSION} in {len(found)} modules, such as {found[0]}"
+    mend = "copy the pages anew, or use pqkit's own: leave the setting dashboards out"
+    return Finding("pages", "warn", said, mend)
 
 
 def _ops(wanted: Settings) -> Finding:
