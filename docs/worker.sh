@@ -7,8 +7,8 @@ ask() { # ask PATH JSON: the body of the answer; fails where the service says no
     curl --silent --show-error --fail --retry 5 --retry-connrefused --max-time 60 --data "$2" \
         --header "Authorization: Bearer $PQKIT_TOKEN" --header "Content-Type: application/json" "$PQKIT_API$1"
 }
-field() { # field NAME: that text out of a JSON object; jq is better where there is one
-    sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"
+field() { # field NAME: the first text of that name in JSON, before any that arguments hold; jq is better
+    grep -o "\"$1\":\"[^\"]*\"" | head -n 1 | cut -d '"' -f 4
 }
 
 worker=$(ask /workers "{\"name\": \"shell-$$\", \"tasks\": [\"wordcount\"]}" | field worker)

@@ -60,17 +60,21 @@ class Timetable(NamedTuple):
         """Raise BadSchedule unless slots can be told from it."""
         if sum(part is not None for part in (self.cron, self.every, self.at)) != 1:
             raise BadSchedule("a schedule has either cron, every or at")
-        if self.every is not None and not 1 <= self.every <= MAX_EVERY:
-            raise BadSchedule(f"every must be 1 second to a year, not {self.every:g} seconds")
+        self._check_every()
         zone_of(self.zone)
         if self.cron is not None and next(self.after(0), None) is None:
             raise BadSchedule(f"cron {self.cron!r} never comes")
+
+    def _check_every(self) -> None:
+        if self.every is not None and not 1 <= self.every <= MAX_EVERY:
+            raise BadSchedule(f"every must be 1 second to a year, not {self.every:g} seconds")
 
     def after(self, moment: int) -> Iterator[int]:
         """Every slot after that moment, in order."""
         if self.at is not None:
             return iter([self.at] if self.at > moment else [])
         if self.every is not None:
+            self._check_every()
             step = round(self.every * SECOND)
             return count(self.anchor + ((moment - self.anchor) // step + 1) * step, step)
         return self._cron(moment)

@@ -107,6 +107,17 @@ def test_a_pause_passes_over_its_slots(queue: Queue, tick: Tick, monkeypatch: py
         verbs.resume("s")
 
 
+@pytest.mark.parametrize("planted", ["every = 0.0", "every = 1e-9", "every = 1e300", "missed = 'zz'", "zone = '../x'"])
+def test_a_row_that_makes_no_sense_is_set_aside_and_holds_up_no_other(queue: Queue, tick: Tick, planted: str) -> None:
+    verbs = queue.schedules()
+    verbs.add("bad", task="report", every=10)
+    verbs.add("good", task="report", every=10, overlap=Overlap.ALLOW)
+    sql(queue, f"UPDATE schedule SET {planted} WHERE name = 'bad'")
+    assert len(tick(20)) == 1
+    assert tick(40)
+    assert sql(queue, "SELECT name, paused_by FROM schedule ORDER BY name") == [("bad", "pqkit"), ("good", None)]
+
+
 def test_a_backfill_queues_what_has_no_job_and_nothing_twice(queue: Queue, tick: Tick) -> None:
     verbs = queue.schedules()
     verbs.add("s", task="report", every=10)

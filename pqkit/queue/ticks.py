@@ -5,6 +5,7 @@ from typing import NamedTuple
 from pqkit import cipher
 from pqkit.db import Database, Transaction
 from pqkit.errors import DatabaseUnavailable, PqkitError
+from pqkit.outcome import summarize
 from pqkit.queue.insert import Inserter
 from pqkit.queue.operate import Operator
 from pqkit.queue.order import Order, Ties
@@ -45,13 +46,13 @@ class Ticker:
         return [self._tick_or_pause(schedule, now) for schedule in due]
 
     def _tick_or_pause(self, schedule: Schedule, now: int) -> Ticked:
-        """One whose time zone or key is not there must not hold up the others."""
+        """One whose time zone or key is not there, or whose row makes no sense, must not hold up the others."""
         try:
             return self._tick(schedule, now)
         except DatabaseUnavailable:
             raise
-        except PqkitError as error:
-            self._set_aside(schedule, str(error), now)
+        except (PqkitError, ValueError, TypeError, OverflowError) as error:
+            self._set_aside(schedule, str(error) if isinstance(error, PqkitError) else summarize(error), now)
             return Ticked(schedule.name, [], 0)
 
     def _tick(self, schedule: Schedule, now: int) -> Ticked:
