@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import stat
 from contextlib import suppress
 from enum import StrEnum
 from ipaddress import ip_address
@@ -111,6 +112,9 @@ def _check_certificate(wanted: Settings) -> None:
             path.stat()
             continue
         raise PqkitError(f"there is no file {path}, which PQKIT_TLS_CERTIFICATE or PQKIT_TLS_KEY names")
+    key = wanted.tls_key or wanted.tls_certificate
+    if key.stat().st_mode & stat.S_IRWXO:
+        raise PqkitError(f"others may read the key of the certificate in {key}: chmod 600 {key}")
     try:
         # Without a password of ours the library would ask for one on the terminal.
         context.load_cert_chain(wanted.tls_certificate, wanted.tls_key, password=lambda: "")

@@ -8,6 +8,7 @@ from pqkit.files import inside, read_regular, write_durably
 from pqkit.settings import settings
 
 STAMP = re.compile(rb"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) job=(?P<job>\d+)\r?\n")
+LEAST_DAYS = 7.0
 
 
 @task(queue="files")
@@ -28,9 +29,12 @@ def stamp_file(name: str, *, ctx: Context) -> dict[str, str]:
 
 
 @task(queue="files")
-def clean_files(days: float = 7.0) -> dict[str, int]:
-    """Delete the files that were stamped so many days ago, as `pqkit files clean` does: for a schedule."""
+def clean_files(days: float = LEAST_DAYS) -> dict[str, int]:
+    """Delete the files that were stamped so many days ago, at least a week ago, as `pqkit files clean` does.
+
+    Whoever may enqueue chooses the days: what is younger only `pqkit files clean` deletes.
+    """
     from pqkit.demo.clean import delete, useless  # noqa: PLC0415 - its questions load SQLAlchemy
 
     folder = settings().files
-    return {"deleted": delete(folder, useless(get_queue(create=False), folder, days * 86_400))}
+    return {"deleted": delete(folder, useless(get_queue(create=False), folder, max(days, LEAST_DAYS) * 86_400))}

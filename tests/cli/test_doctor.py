@@ -175,6 +175,9 @@ def test_files_without_jobs_and_left_overs_are_named_and_cleaned_by_a_task(
     assert mend == "pqkit files clean --older-than 1m"
     settings.cache_clear()
     monkeypatch.setenv("PQKIT_URL", queue.database.url)
+    assert clean_files(days=0.01) == {"deleted": 0}
+    for path in folder.iterdir():
+        os.utime(path, (time.time() - 8 * 24 * HOUR,) * 2)
     assert clean_files(days=0.01) == {"deleted": 1}
     assert [path.name for path in folder.iterdir()] == ["named.txt"]
 

@@ -30,6 +30,7 @@ def make_certificate(folder: Path, host: str) -> tuple[Path, Path]:
     paths[0].write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
     plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, *plain))
+    paths[1].chmod(0o600)
     return paths
 
 

@@ -75,6 +75,10 @@ def test_a_certificate_is_enough_and_one_that_does_not_fit_is_one_clear_line(
 ) -> None:
     certificate, key = make_certificate(tmp_path, "jobs.localhost")
     tls = {"HOST": EVERYWHERE, "OPS_LOGIN": "true", "TLS_CERTIFICATE": str(certificate)}
+    key.chmod(0o644)
+    with pytest.raises(public.PqkitError, match=f"others may read the key of the certificate in {key}: chmod 600"):
+        public.check(wanted(monkeypatch, **tls, TLS_KEY=str(key)), Service.OPS)
+    key.chmod(0o600)
     for one in Service:
         public.check(wanted(monkeypatch, **tls, TLS_KEY=str(key)), one)
     for wrong in (tmp_path / "nowhere.pem", certificate, REPO / "README.md"):
