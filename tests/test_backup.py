@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +240,21 @@ def test_a_backup_that_is_not_whole_is_refused(queue: Queue, tmp_path: Path, har
         restore(file, connect(f"sqlite:///{tmp_path}/new.db"), rescue_after=30)
     assert not (tmp_path / "new.db").exists()
     assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_a_backup_with_a_trigger_that_is_not_ours_is_refused(tmp_path: Path) -> None:
+    """It would act unseen, with the rights of whoever enqueues."""
+    source = get_queue(f"sqlite:///{tmp_path / 'source.db'}")
+    source.enqueue("t")
+    with closing(sqlite3.connect(tmp_path / "source.db")) as other:
+        other.executescript("CREATE TABLE mine (n); CREATE TRIGGER fine AFTER INSERT ON mine BEGIN SELECT 1; END")
+        assert source.database.integrity() == []
+        other.executescript(
+            "CREATE TRIGGER z AFTER INSERT ON job BEGIN UPDATE account SET role = 'admin'; END",
+        )
+    with pytest.raises(BackupError, match="z is no trigger of pqkit's on job"):
+        restore(tmp_path / "source.db", connect(f"sqlite:///{tmp_path / 'there.db'}"), rescue_after=30)
+    assert not (tmp_path / "there.db").exists()
 
 
 def test_a_restored_queue_goes_on_and_what_ran_is_rescued(queue: Queue, another_url: str, tmp_path: Path) -> None:

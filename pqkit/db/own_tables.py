@@ -40,14 +40,15 @@ def _refuse_table(table: Any, connection: Any, **_: object) -> None:
 
     if not isinstance(connection, Connection) or connection.get_execution_options().get(OURS):
         return
-    if _is_ours(table.name) and _holds_queue(connection, table.schema):
+    if is_ours(table.name) and _holds_queue(connection, table.schema):
         raise Refused(
             f"{table.name} is a table of the queue in this database: give yours another name (__tablename__), a schema "
             "or a database of its own; nothing was changed"
         )
 
 
-def _is_ours(name: str) -> bool:
+def is_ours(name: str) -> bool:
+    """Whether a table of that name is the queue's."""
     from pqkit.models import metadata  # noqa: PLC0415 - not for processes that create no tables
 
     return name in metadata.tables or name == VERSION_TABLE

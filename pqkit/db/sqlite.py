@@ -15,6 +15,7 @@ from pqkit.db.disk import refuse_network
 from pqkit.db.driver import driver_version, is_unavailable, sqlite
 from pqkit.db.handles import File, Handles, Kept, identity
 from pqkit.db.holder import write_lock_holder
+from pqkit.db.own_tables import is_ours
 from pqkit.db.transaction import SqliteTransaction
 from pqkit.db.turns import Turns
 from pqkit.db.wake import LogWake
@@ -186,7 +187,9 @@ class SqliteDatabase(Database):
     def integrity(self) -> list[str]:
         with self._used() as kept:
             found = [row[0] for row in kept.connection.execute("PRAGMA integrity_check").fetchall()]
-        return [] if found == ["ok"] else found
+            triggers = kept.connection.execute("SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'")
+            planted = [f"{name} is no trigger of pqkit's on {table}" for name, table in triggers if is_ours(table)]
+        return ([] if found == ["ok"] else found) + planted
 
     def sizes(self) -> Sizes:
         return Sizes(_size(self.path), _size(Path(self._log)), shutil.disk_usage(self.path.parent).free)
