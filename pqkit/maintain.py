@@ -16,12 +16,14 @@ from pqkit.log import get_logger
 from pqkit.offspring import in_words
 from pqkit.queue import told
 from pqkit.queue.awaited import Dependents
+from pqkit.queue.leader import DUTY_SECONDS
 from pqkit.queue.named import forget_old
 from pqkit.queue.operate import PAST
 from pqkit.queue.redrive import advance
+from pqkit.queue.rescuer import Rescued
 from pqkit.queue.sample import Sampler
 from pqkit.queue.ticks import Ticker
-from pqkit.queue.upkeep import DUTY_SECONDS, NOTHING, Rescued, Upkeep
+from pqkit.queue.upkeep import NOTHING, Upkeep
 from pqkit.retention import Retention
 from pqkit.rhythm import until_next
 from pqkit.settings import Settings

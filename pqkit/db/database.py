@@ -156,6 +156,11 @@ class Database(forks.AtFork, ABC):
         which saves the question."""
         return self.lease_clock()
 
+    def machine_clock(self) -> int | None:
+        """This machine's own clock (microseconds, nobody sets it, it stands still in a sleep), where leases are judged
+        by another one."""
+        return None
+
     @abstractmethod
     def wake(self) -> Wake:
         """Wakes a waiting thread when there may be new work; whoever asks for it closes it."""

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from pqkit.db import clock, told
@@ -21,6 +21,7 @@ from pqkit.db.wake import LogWake
 from pqkit.db.write import Write
 from pqkit.errors import DatabaseUnavailable, ForeignSession, ForkedWhileOpen
 from pqkit.sql import compiled as sql
+from pqkit.wallclock import SEEN_EVERY
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -32,6 +33,21 @@ SET_BY = 500_000
 """Microseconds by which the wall clock moves only where it is set, or the machine slept."""
 LONGEST_CHANGE = 120_000
 """Milliseconds that one waits for another's migration."""
+
+
+class ClockNoted(NamedTuple):
+    """What is on record of the wall clock: how far it is ahead in that boot, and when that was seen last."""
+
+    boot: str
+    ahead: int
+    seen_at: int
+
+    def holds(self, boot: str, reading: int, ahead: int) -> bool:
+        """Whether there is nothing new to put on record."""
+        return self.is_of(boot, ahead) and reading - self.seen_at < SEEN_EVERY
+
+    def is_of(self, boot: str, ahead: int) -> bool:
+        return self.boot == boot and abs(self.ahead - ahead) < SET_BY
 
 
 class SqliteDatabase(Database):
@@ -49,7 +65,7 @@ class SqliteDatabase(Database):
         self._log = f"{self.path}-wal"
         self._first_file: File | None = None
         self.turns = Turns()
-        self.clock_noted: tuple[str, int] | None = None
+        self.clock_noted: ClockNoted | None = None
 
     def write(self) -> Write:
         return Write(self)
@@ -82,23 +98,20 @@ class SqliteDatabase(Database):
     def lease_clock(self) -> tuple[str, int]:
         return clock.boot_id(), clock.steady()
 
-    def note_clock(self, tx: SqliteTransaction) -> tuple[str, int] | None:
-        """Put on record that the wall clock was set since the last write; what is known of it once this is committed.
+    def note_clock(self, tx: SqliteTransaction) -> ClockNoted | None:
+        """Put on record that the wall clock was set since the last write, and now and then that it was not; what is
+        known of it once this is committed.
 
         The order on record is that of a clock that nobody sets: the moments alone would lie.
         """
         boot, reading = self.lease_clock()
         ahead, known = self.now() - reading, self.clock_noted
-        if known is not None and known[0] == boot and abs(known[1] - ahead) < SET_BY:
+        if known is not None and known.holds(boot, reading, ahead):
             return known
         try:
-            last = tx.row(sql.LAST_CLOCK_STEP)
-            if last is None or last[0] != boot or abs(last[1] - ahead) >= SET_BY:
-                tx.run(sql.INSERT_CLOCK_STEP, boot, reading, ahead)
-                return boot, ahead
+            return _note_clock(tx, boot, reading, ahead)
         except sqlite.OperationalError:  # tables of an older pqkit
             return None
-        return last[0], last[1]
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed, and when the thread's own was opened again."""
@@ -307,3 +320,15 @@ def _prepare(connection: Any, durability: Durability) -> None:
         "wal_autocheckpoint=4000",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _note_clock(tx: SqliteTransaction, boot: str, reading: int, ahead: int) -> ClockNoted:
+    last = tx.row(sql.LAST_CLOCK_STEP)
+    noted = None if last is None else ClockNoted(last[1], last[2], last[3] or 0)
+    if noted is None or not noted.is_of(boot, ahead):
+        tx.run(sql.INSERT_CLOCK_STEP, boot, reading, ahead, reading)
+        return ClockNoted(boot, ahead, reading)
+    if not noted.holds(boot, reading, ahead):
+        tx.run(sql.CLOCK_SEEN, reading, last[0])
+        return noted._replace(seen_at=reading)
+    return noted

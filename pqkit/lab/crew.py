@@ -68,6 +68,7 @@ class Crew:
         self._world, self._witness, self._rng = world, witness, world.rng
         self._lives: dict[int, Worker] = {}
         self._boots: dict[int, int] = {}
+        self._cut_off: dict[int, float] = {}
         self._rescuing = False
         spaces = self._rng.choice([["here"], ["here", "there"]])
         self.workers = [Worker(f"w{n}", space=self._rng.choice(spaces)) for n in range(self._rng.randint(2, 4))]
@@ -104,7 +105,7 @@ class Crew:
         if answer is None:
             return
         if answer.registered:
-            worker.beat, worker.canceled = self._world.machine.lease_clock()[1], answer.cancel
+            worker.beat, worker.canceled = self._world.machine.elapsed, answer.cancel
         else:
             self._world.say(f"{worker.name} learns that it has been given up, and begins anew")
             self._begin_life(worker)
@@ -193,6 +194,8 @@ class Crew:
         """The machine is started anew."""
         self._world.say("the machine is started anew")
         for worker in self.workers:
+            if worker.leases is not None:
+                self._cut_off[worker.leases.id] = self._silence(worker)
             self.kill(worker)
         self._world.machine.reboot()
 
@@ -239,10 +242,19 @@ class Crew:
 
     def _life(self, worker_id: int, worker: Worker) -> Life:
         alive = worker.leases is not None and worker.leases.id == worker_id
-        machine = self._world.machine
+        return Life(alive, self._silence(worker), self._is_excused(worker_id))
+
+    def _is_excused(self, worker_id: int) -> bool | None:
+        """A stop that was announced excuses, and so does a new start of the machine, which a worker that was silent for
+        long before it may have seemed to come ahead of."""
         told = self._world.database.ask("SELECT 1 FROM worker WHERE id = ? AND stopping_at IS NOT NULL", worker_id)
-        excused = bool(told) or self._boots[worker_id] != machine.boot
-        return Life(alive, (machine.lease_clock()[1] - worker.beat) / SECOND, excused)
+        if told or self._cut_off.get(worker_id, STALE_AFTER) <= STALE_AFTER / 2:
+            return True
+        return None if self._boots[worker_id] != self._world.machine.boot else False
+
+    def _silence(self, worker: Worker) -> float:
+        """Seconds of its machine since the last beat: while the machine sleeps, nobody beats."""
+        return (self._world.machine.elapsed - worker.beat) / SECOND
 
     # Inside a worker
 
@@ -251,7 +263,7 @@ class Crew:
         leases = self._world.queue.leases(worker.name, SLOTS, TASKS)
         leases.id = self._rng.getrandbits(63)
         worker.die()
-        worker.leases, worker.frozen, worker.beat = leases, False, self._world.machine.lease_clock()[1]
+        worker.leases, worker.frozen, worker.beat = leases, False, self._world.machine.elapsed
         worker.canceled = frozenset()
         self._lives[leases.id], self._boots[leases.id] = worker, self._world.machine.boot
         self._world.say(f"{worker.name} starts as pid {worker.pid}")

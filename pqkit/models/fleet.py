@@ -11,8 +11,9 @@ class WorkerRow(Row, table=True):
     """One worker process's life, kept after its end. ``id`` is random: no two lives share it.
 
     ``boot_id`` and ``beat`` (microseconds of a clock that no one can set) decide about leases; ``heartbeat_at`` is for
-    people. ``process_start`` tells a process from a later one with the same pid, ``pid_space`` where pids compare.
-    ``queues`` is a JSON list, NULL for all.
+    people. ``machine_at`` is what the worker's machine read at the beat, where that is not the clock of leases.
+    ``process_start`` tells a process from a later one with the same pid, ``pid_space`` where pids compare. ``queues``
+    is a JSON list, NULL for all.
     """
 
     __tablename__ = "worker"
@@ -34,6 +35,7 @@ class WorkerRow(Row, table=True):
     stopping_at: int | None = Field(default=None, sa_type=BigInteger)
     ended_at: int | None = Field(default=None, sa_type=BigInteger)
     end_reason: str | None = Field(default=None, sa_type=Text)
+    machine_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class WorkerTaskRow(Row, table=True):
@@ -59,13 +61,15 @@ class DutyFailureRow(Row, table=True):
 
 class ClockStepRow(Row, table=True):
     """From ``at`` on (microseconds of that boot, on the clock that nobody sets) the wall clock was ``ahead`` of it by
-    so many microseconds: a row for each time that it was set. The server's clock has none."""
+    so many microseconds: a row for each time that it was set. ``last_at``: the newest write known was then, or shortly
+    after. The server's clock has none."""
 
     __tablename__ = "clock_step"
     id: int | None = Field(default=None, sa_column=key())
     boot_id: str = Field(sa_type=Text)
     at: int = Field(sa_type=BigInteger)
     ahead: int = Field(sa_type=BigInteger)
+    last_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class DutyRow(Row, table=True):

@@ -146,10 +146,16 @@ CLOCKS_AHEAD = Declared(
     ("the_boot_id", "but"),
 )
 LAST_CLOCK_STEP = Declared(
-    select(CLOCK_STEP.c.boot_id, CLOCK_STEP.c.ahead).order_by(CLOCK_STEP.c.id.desc()).limit(literal_column("1"))
+    select(CLOCK_STEP.c.id, CLOCK_STEP.c.boot_id, CLOCK_STEP.c.ahead, CLOCK_STEP.c.last_at)
+    .order_by(CLOCK_STEP.c.id.desc())
+    .limit(literal_column("1"))
 )
-CLOCK_STEPS = Declared(select(CLOCK_STEP.c.boot_id, CLOCK_STEP.c.at, CLOCK_STEP.c.ahead).order_by(CLOCK_STEP.c.id))
-INSERT_CLOCK_STEP = insert_row(CLOCK_STEP, "boot_id", "at", "ahead")
+CLOCK_STEP_COLUMNS = ("boot_id", "at", "ahead", "last_at")
+CLOCK_STEPS = Declared(select(*(CLOCK_STEP.c[name] for name in CLOCK_STEP_COLUMNS)).order_by(CLOCK_STEP.c.id))
+INSERT_CLOCK_STEP = insert_row(CLOCK_STEP, *CLOCK_STEP_COLUMNS)
+CLOCK_SEEN = Declared(
+    update(CLOCK_STEP).where(*equal(CLOCK_STEP, "id")).values(last_at=bindparam("reading")), ("reading", "the_id")
+)
 DELETE_DUTY = delete_by(DUTY, "name", "worker_id", "until")
 
 # Roll-ups

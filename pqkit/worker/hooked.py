@@ -16,7 +16,8 @@ from pqkit.hooks import Ended, registry
 from pqkit.log import get_logger
 from pqkit.outcome import summarize
 from pqkit.queue import Finished
-from pqkit.queue.upkeep import BATCH, Deed
+from pqkit.queue.upkeep import Deed
+from pqkit.queue.verbs import BATCH
 from pqkit.sql import compiled as sql
 from pqkit.states import JobState
 

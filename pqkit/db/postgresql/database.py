@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import psycopg
 
-from pqkit.db import told
+from pqkit.db import clock, told
 from pqkit.db.database import Database, Durability, Obstacle, Sizes
 from pqkit.db.postgresql import scratch, trouble
 from pqkit.db.postgresql.address import read_address
@@ -151,6 +151,9 @@ class PostgresDatabase(Database):
 
     def lease_moment(self) -> tuple[str, int | None]:
         return SERVER, None
+
+    def machine_clock(self) -> int:
+        return clock.steady()
 
     def wake(self) -> NotifiedWake:
         return NotifiedWake(self._listener)
