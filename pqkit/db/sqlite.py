@@ -75,7 +75,7 @@ class SqliteDatabase(Database):
         with self._used() as kept:
             kept.connection.execute("BEGIN")
             try:
-                yield SqliteTransaction(kept.connection.cursor())
+                yield SqliteTransaction(kept.connection.cursor(), self.hooked)
             finally:
                 kept.connection.execute("ROLLBACK")
 
@@ -90,7 +90,7 @@ class SqliteDatabase(Database):
         files = connection.execute("PRAGMA database_list").fetchall()
         if not any(name and Path(name).samefile(self.path) for _, _, name in files):
             raise ForeignSession(f"session= is on another database than the queue's {self.path}")
-        return SqliteTransaction(connection.cursor())
+        return SqliteTransaction(connection.cursor(), self.hooked)
 
     def now(self) -> int:
         return clock.wall()

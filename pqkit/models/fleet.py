@@ -72,6 +72,35 @@ class ClockStepRow(Row, table=True):
     last_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
+class HookRow(Row, table=True):
+    """A state whose ends some process has hooks for, and when a process said so last."""
+
+    __tablename__ = "hook"
+    state: str = Field(sa_column=Column(Text, primary_key=True))
+    at: int = Field(sa_type=BigInteger)
+
+
+class HookCallRow(Row, table=True):
+    """An end of which hooks are still to be told, written with the end itself and gone when they were called.
+
+    ``caller`` is the process that is to call them, 0 for any that has some. Another takes it over where that is no
+    living worker, from ``held_until`` on.
+    """
+
+    __tablename__ = "hook_call"
+    __table_args__ = (Index("hook_call_by_caller", "caller", "id"),)
+    id: int | None = Field(default=None, sa_column=key())
+    job_id: int = Field(sa_type=BigInteger)
+    task: str = Field(sa_type=Text)
+    queue: str = Field(sa_type=Text)
+    attempt: int
+    state: str = Field(sa_type=Text)
+    error: str | None = Field(default=None, sa_type=Text)
+    ended_at: int = Field(sa_type=BigInteger)
+    caller: int = Field(sa_type=BigInteger)
+    held_until: int = Field(sa_type=BigInteger)
+
+
 class DutyRow(Row, table=True):
     """Who does a maintenance duty, until when on the lease clock of which boot."""
 

@@ -13,9 +13,10 @@ from pqkit.errors import DatabaseUnavailable
 from pqkit.outcome import LEASE, READY_KEY, Claim
 from pqkit.queue import rollup
 from pqkit.queue.doubt import MOST, Doubts
+from pqkit.queue.finished import Finished
 from pqkit.queue.limited import Limited, Taker, spend
 from pqkit.queue.rollup import SECOND, Counted, Tally
-from pqkit.queue.settle import Finished, SomeRefused, settle, settle_each
+from pqkit.queue.settle import SomeRefused, settle, settle_each
 from pqkit.sql import compiled as sql
 from pqkit.version import VERSION
 

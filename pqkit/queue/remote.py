@@ -16,9 +16,9 @@ from pqkit import cipher
 from pqkit.db import Database
 from pqkit.errors import LeaseLost, NotFound
 from pqkit.outcome import Claim, Outcome, is_private, released
+from pqkit.queue.finished import Finished
 from pqkit.queue.leases import Beat, Leases
 from pqkit.queue.order import check_name
-from pqkit.queue.settle import Finished
 from pqkit.sql import compiled as sql
 from pqkit.version import VERSION
 

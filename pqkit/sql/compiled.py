@@ -1322,6 +1322,129 @@ BURY_WORKER = Statement(
     ),
 )
 
+HOOKED_STATES = Statement(
+    Text(
+        "SELECT hook.state FROM hook",
+    ),
+    Text(
+        "SELECT hook.state FROM hook",
+    ),
+)
+
+SET_HOOK = Statement(
+    Text(
+        "INSERT INTO hook (state, at) VALUES (?, ?) ON CONFLICT (state) DO UPDATE SET at = excluded.at",
+    ),
+    Text(
+        'INSERT INTO hook (state, at) VALUES (%s::VARCHAR COLLATE "C", %s::BIGINT) ON CONFLICT (state) DO '
+        "UPDATE SET at = excluded.at",
+    ),
+)
+
+FORGET_HOOKS = Statement(
+    Text(
+        "DELETE FROM hook WHERE hook.at < ?",
+    ),
+    Text(
+        "DELETE FROM hook WHERE hook.at < %s::BIGINT",
+    ),
+)
+
+INSERT_HOOK_CALL = Statement(
+    Text(
+        "INSERT INTO hook_call (job_id, task, queue, attempt, state, error, ended_at, caller, held_until) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO hook_call (job_id, task, queue, attempt, state, error, ended_at, caller, held_until) "
+        'VALUES (%s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::INTEGER, %s::VARCHAR '
+        'COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT, %s::BIGINT)',
+    ),
+    Text(
+        "INSERT INTO hook_call (job_id, task, queue, attempt, state, error, ended_at, caller, held_until) "
+        "SELECT rows.job_id, rows.task, rows.queue, rows.attempt, rows.state, rows.error, rows.ended_at, "
+        'rows.caller, rows.held_until FROM unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE '
+        '"C", %s::INTEGER[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::BIGINT[], %s::BIGINT[], '
+        "%s::BIGINT[]) AS rows(job_id, task, queue, attempt, state, error, ended_at, caller, held_until)",
+    ),
+)
+
+ENDED_JOB = Statement(
+    Text(
+        "SELECT job.id, job.task, job.queue, closed.attempt, closed.state, closed.error, closed.finished_at "
+        "FROM job JOIN closed ON closed.job_id = job.id WHERE job.id = ?",
+    ),
+    Text(
+        "SELECT job.id, job.task, job.queue, closed.attempt, closed.state, closed.error, closed.finished_at "
+        "FROM job JOIN closed ON closed.job_id = job.id WHERE job.id = %s::BIGINT",
+    ),
+)
+
+HOOK_CALLS_OF = Statement(
+    Text(
+        "SELECT hook_call.id, hook_call.job_id, hook_call.task, hook_call.queue, hook_call.attempt, "
+        "hook_call.state, hook_call.error, hook_call.ended_at FROM hook_call WHERE hook_call.caller = ? ORDER "
+        "BY hook_call.id LIMIT ? + 0 OFFSET ?",
+        (0, 1, 2),
+        (0,),
+    ),
+    Text(
+        "SELECT hook_call.id, hook_call.job_id, hook_call.task, hook_call.queue, hook_call.attempt, "
+        "hook_call.state, hook_call.error, hook_call.ended_at FROM hook_call WHERE hook_call.caller = "
+        "%s::BIGINT ORDER BY hook_call.id LIMIT %s::INTEGER + 0",
+    ),
+)
+
+LEFT_HOOK_CALLS = Statement(
+    Text(
+        "SELECT hook_call.id, hook_call.caller, hook_call.job_id, hook_call.task, hook_call.queue, "
+        "hook_call.attempt, hook_call.state, hook_call.error, hook_call.ended_at FROM hook_call WHERE "
+        "hook_call.id > ? AND hook_call.held_until <= ? AND NOT (EXISTS (SELECT * FROM worker WHERE worker.id "
+        "= hook_call.caller AND worker.ended_at IS NULL)) ORDER BY hook_call.id LIMIT ? + 0 OFFSET ?",
+        (0, 1, 2, 3),
+        (0,),
+    ),
+    Text(
+        "SELECT hook_call.id, hook_call.caller, hook_call.job_id, hook_call.task, hook_call.queue, "
+        "hook_call.attempt, hook_call.state, hook_call.error, hook_call.ended_at FROM hook_call WHERE "
+        "hook_call.id > %s::BIGINT AND hook_call.held_until <= %s::BIGINT AND NOT (EXISTS (SELECT * FROM "
+        "worker WHERE worker.id = hook_call.caller AND worker.ended_at IS NULL)) ORDER BY hook_call.id LIMIT "
+        "%s::INTEGER + 0",
+    ),
+)
+
+TAKE_HOOK_CALL = Statement(
+    Text(
+        "UPDATE hook_call SET caller=?, held_until=? WHERE hook_call.id = ? AND hook_call.caller = ? AND "
+        "hook_call.held_until <= ?",
+    ),
+    Text(
+        "UPDATE hook_call SET caller=%s::BIGINT, held_until=%s::BIGINT WHERE hook_call.id = %s::BIGINT AND "
+        "hook_call.caller = %s::BIGINT AND hook_call.held_until <= %s::BIGINT",
+    ),
+)
+
+DELETE_HOOK_CALL = Statement(
+    Text(
+        "DELETE FROM hook_call WHERE hook_call.id = ?",
+    ),
+    Text(
+        "DELETE FROM hook_call WHERE hook_call.id = %s::BIGINT",
+    ),
+    Text(
+        "DELETE FROM hook_call WHERE hook_call.id = ANY (%s::BIGINT[])",
+    ),
+)
+
+FORGET_HOOK_CALLS = Statement(
+    Text(
+        "DELETE FROM hook_call WHERE hook_call.ended_at < ?",
+    ),
+    Text(
+        "DELETE FROM hook_call WHERE hook_call.ended_at < %s::BIGINT",
+    ),
+)
+
 DUE = Statement(
     Text(
         "SELECT delayed.due_at, delayed.job_id, job.queue, job.priority, delayed.attempt, delayed.retries, "
@@ -1350,37 +1473,6 @@ DELETE_DELAYED = Statement(
         "(%s::BIGINT[])[width_bucket(delayed.job_id, %s::BIGINT[])]",
         (0, 1, 0),
         (),
-    ),
-)
-
-TOLD_UP_TO = Statement(
-    Text(
-        "SELECT duty.until FROM duty WHERE duty.name = 'hooks'",
-    ),
-    Text(
-        "SELECT duty.until FROM duty WHERE duty.name = 'hooks'",
-    ),
-)
-
-SET_TOLD_UP_TO = Statement(
-    Text(
-        "INSERT INTO duty (name, worker_id, boot_id, until) VALUES ('hooks', 0, '', ?) ON CONFLICT (name) DO "
-        "UPDATE SET until = excluded.until",
-    ),
-    Text(
-        "INSERT INTO duty (name, worker_id, boot_id, until) VALUES ('hooks', 0, '', %s::BIGINT) ON CONFLICT "
-        "(name) DO UPDATE SET until = excluded.until",
-    ),
-)
-
-ENDED_JOB = Statement(
-    Text(
-        "SELECT job.id, job.task, job.queue, closed.attempt, closed.state, closed.error, closed.finished_at "
-        "FROM job JOIN closed ON closed.job_id = job.id WHERE job.id = ?",
-    ),
-    Text(
-        "SELECT job.id, job.task, job.queue, closed.attempt, closed.state, closed.error, closed.finished_at "
-        "FROM job JOIN closed ON closed.job_id = job.id WHERE job.id = %s::BIGINT",
     ),
 )
 

@@ -16,10 +16,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.sql.elements import ColumnElement
 
 from pqkit.statements.declare import Declared, by_lease_clock, delete_by, delete_by_key, equal, insert_row, up_to
-from pqkit.statements.tables import CLOCK_STEP, CLOSED, DELAYED, DUTY, DUTY_FAILURE, JOB, LEASE, ROLLUP, WORKER
+from pqkit.statements.tables import CLOCK_STEP, DELAYED, DUTY, DUTY_FAILURE, JOB, LEASE, ROLLUP, WORKER
 from pqkit.statements.workers import LIFE
 
 DUE = Declared(
@@ -42,21 +41,6 @@ DUE = Declared(
     ("now", "most"),
 )
 DELETE_DELAYED = delete_by_key(DELAYED, "job_id", "due_at")
-# Up to which action hooks were told of ends: a row of its own beside the duties, whose moment it has no use for.
-_hooks: ColumnElement[str] = literal_column("'hooks'")
-TOLD_UP_TO = Declared(select(DUTY.c.until).where(DUTY.c.name == _hooks))
-_told = insert(DUTY).values(
-    name=_hooks, worker_id=literal_column("0"), boot_id=literal_column("''"), until=bindparam("action")
-)
-SET_TOLD_UP_TO = Declared(
-    _told.on_conflict_do_update(index_elements=["name"], set_={"until": _told.excluded.until}).inline(), ("action",)
-)
-ENDED_JOB = Declared(
-    select(JOB.c.id, JOB.c.task, JOB.c.queue, CLOSED.c.attempt, CLOSED.c.state, CLOSED.c.error, CLOSED.c.finished_at)
-    .select_from(JOB.join(CLOSED, CLOSED.c.job_id == JOB.c.id))
-    .where(*equal(JOB, "id")),
-    ("the_id",),
-)
 next_due = select(func.min(DELAYED.c.due_at))
 NEXT_DUE = Declared(next_due)
 LEASES_OF = Declared(

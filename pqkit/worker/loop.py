@@ -56,9 +56,8 @@ class Worker:
         self._slots = _slots(settings)(
             settings.slots, self._database, self._wake, self._heart.report, self._spawn_child
         )
-        self._hooked = Hooked(self._database)
-        set_aside, acted = self._hooked.set_aside, self._hooked.catch_up
-        self._maintainer = Maintainer(self._database, self._leases.id, settings, set_aside=set_aside, acted=acted)
+        self._hooked = Hooked(self._database, self._leases.id)
+        self._maintainer = Maintainer(self._database, self._leases.id, settings)
         self._forgotten = Forgotten(self._leases, self._slots, self._database, settings.rescue_after)
         self._pace = Pace(settings.slots, prefetch=settings.prefetch)
         self._around = surroundings()
@@ -101,6 +100,7 @@ class Worker:
             return None
         self._heart.start()
         self._maintainer.start()
+        self._hooked.start()
         self._log.info("worker ready", worker=self._leases.name, slots=self._slots.size, pid=os.getpid())
         while not self.told_to_stop and self._ill is None:
             self._turn()
@@ -179,7 +179,8 @@ class Worker:
         self._pace.saw([(f.ended_at - f.started_at) / 1e6 for f in kept if f.started_at is not None])
         self._tell.ended(kept)
         self._tell.refused(refused)
-        self._hooked.ended(kept)
+        if kept:
+            self._hooked.wake()
 
     def _put_files_in_place(self, finished: Sequence[Finished]) -> None:
         done = []

@@ -100,7 +100,7 @@ class PostgresDatabase(Database):
         with self.in_words():
             connection = self.kept.begin(LOOK)
             try:
-                yield PostgresTransaction(connection.cursor())
+                yield PostgresTransaction(connection.cursor(), self.hooked)
             finally:
                 self._end_look(connection)
 
@@ -132,7 +132,7 @@ class PostgresDatabase(Database):
             theirs = connection.execute(IDENTITY).fetchone()
             if theirs != self._ask(IDENTITY):
                 raise ForeignSession(f"session= is on another database or schema than the queue's {self.name}")
-        return JoinedTransaction(connection.cursor())
+        return JoinedTransaction(connection.cursor(), self.hooked)
 
     def now(self) -> int:
         """The server's clock: asked now and then, and carried on between by a clock of this machine that none sets."""
