@@ -183,6 +183,10 @@ class Witness:
         if row is not None and row[0] is not None:
             self.paused[queue] = row[1]
 
+    def claims(self) -> int:
+        """How many were made, of all jobs."""
+        return sum(seen.claims for seen in self.jobs.values())
+
     def all_ended(self) -> bool:
         """Every job is closed, and every file in place."""
         unfinished = self._row("SELECT 1 FROM job WHERE id NOT IN (SELECT job_id FROM closed)")

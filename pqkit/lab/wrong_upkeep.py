@@ -15,7 +15,7 @@ from pqkit.duties import Watched
 from pqkit.lab.simulated import SimulatedDatabase, begin_another
 from pqkit.maintain import Maintainer
 from pqkit.outcome import Claim
-from pqkit.queue import Finished, rescuer, staged_files
+from pqkit.queue import Finished, dead_workers, rescuer, staged_files
 from pqkit.queue.operate import Deed, Operator
 from pqkit.sql import compiled as sql
 from pqkit.statements import operate as operating
@@ -97,6 +97,11 @@ def leases_by_sleepless_clock() -> AbstractContextManager[object]:
         return f"boot-{self.machine.boot}", self.machine.elapsed + self.machine.slept
 
     return patch.object(SimulatedDatabase, "lease_clock", lease_clock)
+
+
+def sleep_is_silence() -> AbstractContextManager[object]:
+    """Silence is counted by the server's clock alone, which goes on while the workers' machine sleeps."""
+    return patch.object(dead_workers, "_silence", lambda worker, _here: worker.now - worker.beat)
 
 
 def burial_split() -> AbstractContextManager[object]:
