@@ -5,10 +5,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pqkit.db import clock, told
+from pqkit.db.clock_steps import ClockNoted, Standing, note_clock
 from pqkit.db.create import create
 from pqkit.db.database import Database, Durability, Obstacle, Sizes
 from pqkit.db.disk import refuse_network
@@ -20,8 +21,6 @@ from pqkit.db.turns import Turns
 from pqkit.db.wake import LogWake
 from pqkit.db.write import Write
 from pqkit.errors import DatabaseUnavailable, ForeignSession, ForkedWhileOpen
-from pqkit.sql import compiled as sql
-from pqkit.wallclock import SEEN_EVERY
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -29,25 +28,8 @@ if TYPE_CHECKING:
 
 READ_ONLY = "pqkit_read_only"
 BUSY_TIMEOUT = 5.0
-SET_BY = 500_000
-"""Microseconds by which the wall clock moves only where it is set, or the machine slept."""
 LONGEST_CHANGE = 120_000
 """Milliseconds that one waits for another's migration."""
-
-
-class ClockNoted(NamedTuple):
-    """What is on record of the wall clock: how far it is ahead in that boot, and when that was seen last."""
-
-    boot: str
-    ahead: int
-    seen_at: int
-
-    def holds(self, boot: str, reading: int, ahead: int) -> bool:
-        """Whether there is nothing new to put on record."""
-        return self.is_of(boot, ahead) and reading - self.seen_at < SEEN_EVERY
-
-    def is_of(self, boot: str, ahead: int) -> bool:
-        return self.boot == boot and abs(self.ahead - ahead) < SET_BY
 
 
 class SqliteDatabase(Database):
@@ -99,19 +81,9 @@ class SqliteDatabase(Database):
         return clock.boot_id(), clock.steady()
 
     def note_clock(self, tx: SqliteTransaction) -> ClockNoted | None:
-        """Put on record that the wall clock was set since the last write, and now and then that it was not; what is
-        known of it once this is committed.
-
-        The order on record is that of a clock that nobody sets: the moments alone would lie.
-        """
+        """Put on record how the wall clock stands; what is known of it once this is committed."""
         boot, reading = self.lease_clock()
-        ahead, known = self.now() - reading, self.clock_noted
-        if known is not None and known.holds(boot, reading, ahead):
-            return known
-        try:
-            return _note_clock(tx, boot, reading, ahead)
-        except sqlite.OperationalError:  # tables of an older pqkit
-            return None
+        return note_clock(tx, self.clock_noted, Standing(boot, reading, self.now() - reading))
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed, and when the thread's own was opened again."""
@@ -320,15 +292,3 @@ def _prepare(connection: Any, durability: Durability) -> None:
         "wal_autocheckpoint=4000",
     ):
         connection.execute(f"PRAGMA {pragma}")
-
-
-def _note_clock(tx: SqliteTransaction, boot: str, reading: int, ahead: int) -> ClockNoted:
-    last = tx.row(sql.LAST_CLOCK_STEP)
-    noted = None if last is None else ClockNoted(last[1], last[2], last[3] or 0)
-    if noted is None or not noted.is_of(boot, ahead):
-        tx.run(sql.INSERT_CLOCK_STEP, boot, reading, ahead, reading)
-        return ClockNoted(boot, ahead, reading)
-    if not noted.holds(boot, reading, ahead):
-        tx.run(sql.CLOCK_SEEN, reading, last[0])
-        return noted._replace(seen_at=reading)
-    return noted
