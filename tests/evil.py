@@ -16,6 +16,7 @@ from typing import Any
 
 from pqkit import Cancel, Context, Fail, Retry, Snooze, task
 from pqkit.hooks import on_completed
+from tests.support import PATIENCE
 
 ENDS = {
     "exit": SystemExit,
@@ -301,7 +302,7 @@ def ends_a_fork() -> int | None:
     child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
     child.start()
     child.terminate()
-    child.join(20)
+    child.join(PATIENCE)
     code = child.exitcode
     child.kill()
     return code
