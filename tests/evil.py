@@ -426,6 +426,12 @@ def ticks(path: str, *, ctx: Context) -> None:
         time.sleep(0.005)
 
 
+@task(max_retries=0)
+async def ticks_beside_the_loop(path: str, *, ctx: Context) -> None:
+    """The same, in a thread that the event loop lends."""
+    await asyncio.to_thread(ticks.function, path, ctx=ctx)
+
+
 @task(isolation="process")
 def dies_and_leaves_a_fork(path: str) -> None:
     pid = os.fork()
