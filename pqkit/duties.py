@@ -7,7 +7,8 @@ from pqkit.db import Database
 from pqkit.errors import DatabaseUnavailable
 from pqkit.log import get_logger
 from pqkit.outcome import summarize
-from pqkit.queue.upkeep import DUTY_SECONDS, Upkeep
+from pqkit.queue.leader import DUTY_SECONDS
+from pqkit.queue.upkeep import Upkeep
 
 EARLY = 0.1
 FAILURES = 3

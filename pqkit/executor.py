@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pqkit import cipher
 from pqkit.context import Context
@@ -78,6 +78,10 @@ class Run:
         self.asked_at = now if self.asked_at is None else self.asked_at
         if self.hear is not None:
             self.hear(wish)
+
+    def wishes(self) -> list[Wish]:
+        """What was asked of it."""
+        return [wish for wish in get_args(Wish) if getattr(self, wish)]
 
     def should_stop(self) -> bool:
         return self.asked_at is not None

@@ -1,9 +1,10 @@
 """What is called after a job's end is on disk: functions of the user's own, declared beside the tasks.
 
-The process that wrote the end calls them: a worker for its runs and for what it rescues, `pqkit api` for REST workers;
-it tells once, and not at all where it dies between the two. Of the ends that operators write (cancel, mark failed,
-replace), the process that does maintenance tells: a worker, or `pqkit api`, that has the tasks' modules. It tells at
-least once. Whoever must miss nothing reads ``pqkit watch`` from a cursor on.
+Every end is told at least once, wherever it was written: by a worker, by maintenance, over REST, by an operator. The
+call that is to be made stands in the database with the end itself, so that an end whose process dies before the call is
+told by another. So a call may come twice: the job's id, its attempt and the state tell whether it did. Each end is told
+in one process, of those that import a hook for its state: in the worker that ran the job, or else in one that imports
+the task, or after ten seconds in any. What finds no such process for a week is dropped.
 """
 
 from collections.abc import Callable

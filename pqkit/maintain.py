@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import groupby
 
@@ -14,14 +14,16 @@ from pqkit.duties import Aside, Duty, Rest, Watched
 from pqkit.errors import DatabaseUnavailable, WrongClock
 from pqkit.log import get_logger
 from pqkit.offspring import in_words
-from pqkit.queue import told
+from pqkit.queue import hook_calls, told
 from pqkit.queue.awaited import Dependents
+from pqkit.queue.leader import DUTY_SECONDS
 from pqkit.queue.named import forget_old
 from pqkit.queue.operate import PAST
 from pqkit.queue.redrive import advance
+from pqkit.queue.rescuer import Rescued
 from pqkit.queue.sample import Sampler
 from pqkit.queue.ticks import Ticker
-from pqkit.queue.upkeep import DUTY_SECONDS, NOTHING, Rescued, Upkeep
+from pqkit.queue.upkeep import NOTHING, Upkeep
 from pqkit.retention import Retention
 from pqkit.rhythm import until_next
 from pqkit.settings import Settings
@@ -79,14 +81,9 @@ class Maintainer(threading.Thread):
         database: Database,
         worker_id: int,
         settings: Settings,
-        *,
-        set_aside: Callable[[list[int]], object] = lambda _jobs: None,
-        acted: Callable[[int], object] = lambda _action: None,
     ) -> None:
-        """``set_aside`` is told of jobs that killed their workers once too often, ``acted`` of the last action."""
         super().__init__(name="maintenance", daemon=True)
         self._database, self._upkeep, self._worker_id = database, Upkeep(database), worker_id
-        self._set_aside, self._acted = set_aside, acted
         self._rescue_after = settings.rescue_after
         self._ticker, self._dependents = Ticker(database), Dependents(database)
         self._done = threading.Event()
@@ -244,6 +241,7 @@ class Maintainer(threading.Thread):
         self._upkeep.forget(self._database.now() - RECORDS_KEPT)
         forget_old(self._database)
         told.forget_old(self._database)
+        hook_calls.forget_old(self._database)
         self._ticker.forget()
 
     def _rescue(self) -> None:
@@ -263,7 +261,6 @@ class Maintainer(threading.Thread):
             jobs = [a.job_id for a in done if a.job_id is not None]
             what = {"jobs": jobs[:20], "count": len(jobs)} if jobs else {"what": done[0].detail}
             self._log.info(WORDS.get(verb, verb), who=who, reason=reason, **what)
-        self._acted(self._agenda.last_action)
 
     def _tell(self, rescued: list[Rescued]) -> None:
         for worker, reason, requeued, quarantined, ended, _ in rescued:
@@ -275,7 +272,6 @@ class Maintainer(threading.Thread):
                 count=len(requeued),
             )
             if quarantined:
-                self._set_aside(quarantined)
                 self._log.error("jobs set aside, they killed or outlived their workers", jobs=quarantined[:20])
             if ended:
                 self._log.warning("ended what a dead worker left running", worker=worker, processes=in_words(ended))

@@ -13,25 +13,30 @@ from typing import NamedTuple
 FOR_EVER = 2**62
 # Two readings differ by less in one process; by more only where the clock was set.
 NEAR = 2_000_000
+SEEN_EVERY = 10_000_000
+"""Microseconds: of the last write before a boot ends, or a step, it is known to so much when it was."""
 Place = tuple[int, int]
 """(number of the boot, reading of the clock that nobody sets there)."""
 
 
 class Step(NamedTuple):
-    """From ``at`` on in that boot the wall clock was ``ahead`` so many microseconds."""
+    """From ``at`` on in that boot the wall clock was ``ahead`` so many microseconds. It was seen so at ``last_at``, and
+    not much later; None where an older version did not put that on record."""
 
     boot_id: str
     at: int
     ahead: int
+    last_at: int | None = None
 
 
 class Epoch(NamedTuple):
-    """A span in which nobody set the wall clock."""
+    """A span in which nobody set the wall clock, which said ``begun`` at the first write in it."""
 
     boot: int
     since: int
     until: int
     ahead: int
+    begun: int
 
     def place_of(self, moment: int) -> Place | None:
         reading = moment - self.ahead
@@ -47,20 +52,24 @@ class WallClock:
     @cached_property
     def was_set_back(self) -> bool:
         """Else the moments themselves tell the order."""
-        return any(after.ahead < before.ahead for before, after in pairwise(self.epochs) if after.boot == before.boot)
+        return any(after.begun < before.until + before.ahead for before, after in pairwise(self.epochs))
 
     def places(self, moment: int) -> list[Place]:
-        """Where the moment may have been; where no step explains it, on a clock that was never set."""
+        """Where the moment may have been; where no step explains it, such as a moment to come, anywhere."""
         if not self.was_set_back:
             return [(0, moment)]
         found = [place for epoch in self.epochs if (place := epoch.place_of(moment)) is not None]
-        return found or [(0, moment - (self.epochs[0].ahead if self.epochs else 0))]
+        return found or [(epoch.boot, moment - epoch.ahead) for epoch in self.epochs]
 
     def ends(self, claimed_at: int, ended_at: int) -> list[Place]:
         """Where a run may have ended: by the moment, or by how long it took since it was claimed."""
         took = ended_at - claimed_at
-        by_claim = [(boot, reading + took) for boot, reading in self.places(claimed_at)]
+        by_claim = [(boot, end) for boot, at in self.places(claimed_at) if self._lasted(boot, end := at + took)]
         return self.places(ended_at) + (by_claim if took >= 0 else [])
+
+    def _lasted(self, boot: int, reading: int) -> bool:
+        """Whether that boot went on until then."""
+        return reading <= max((epoch.until for epoch in self.epochs if epoch.boot == boot), default=FOR_EVER) + NEAR
 
     def reached(self, moment: int, ended: Iterable[Place], claimed: Iterable[Place]) -> bool:
         """Whether the wall clock may have shown that moment or a later one between those places."""
@@ -90,17 +99,19 @@ def wall_clock(steps: Iterable[Step]) -> WallClock:
 
 
 def _epochs(steps: list[Step]) -> Iterator[Epoch]:
-    if not steps:
-        return
     boot, since = 0, -FOR_EVER
     for step, after in pairwise([*steps, None]):
         assert step is not None
-        same = after is not None and after.boot_id == step.boot_id
-        until = FOR_EVER
-        if after is not None:
-            # Of another boot only the wall clock tells when it began, unless that one was set back meanwhile.
-            until = after.at if same else after.at + after.ahead - step.ahead
-            until = until if until > since else FOR_EVER
-        yield Epoch(boot, since, until, step.ahead)
-        boot += not same
+        yield Epoch(boot, since, _until(step, after), step.ahead, step.at + step.ahead)
+        boot += after is None or after.boot_id != step.boot_id
         since = -FOR_EVER if after is None else after.at
+
+
+def _until(step: Step, after: Step | None) -> int:
+    """Until when the clock may have been so, on the clock that nobody sets."""
+    if after is not None and after.boot_id == step.boot_id:
+        return after.at
+    if step.last_at is not None:
+        return step.last_at + SEEN_EVERY
+    # Only the wall clock tells when another boot began, unless it was set back meanwhile.
+    return FOR_EVER if after is None else max(step.at, after.at + after.ahead - step.ahead)

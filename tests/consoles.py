@@ -97,7 +97,7 @@ def fill(queue: Queue) -> None:
     queue.enqueue("resize", {"path": "running.jpg"}, queue="images")
     worker.exchange([], 1, alone=True)
     queue.enqueue_many("resize", [{"path": "waiting.jpg"}] * 2, queue="images")
-    sql(queue, f"UPDATE worker SET beat = beat - {60 * SECOND}")
+    sql(queue, f"UPDATE worker SET machine_at = NULL, beat = beat - {60 * SECOND}")
 
 
 def hostile(queue: Queue) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from pqkit import Cancel, Context, Fail, Retry, Snooze, task
 from pqkit.hooks import on_completed
+from tests.support import PATIENCE
 
 ENDS = {
     "exit": SystemExit,
@@ -301,7 +302,7 @@ def ends_a_fork() -> int | None:
     child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
     child.start()
     child.terminate()
-    child.join(20)
+    child.join(PATIENCE)
     code = child.exitcode
     child.kill()
     return code
@@ -423,6 +424,12 @@ def ticks(path: str, *, ctx: Context) -> None:
         with Path(path).open("a") as file:
             file.write(f"{ctx.attempt}\n")
         time.sleep(0.005)
+
+
+@task(max_retries=0)
+async def ticks_beside_the_loop(path: str, *, ctx: Context) -> None:
+    """The same, in a thread that the event loop lends."""
+    await asyncio.to_thread(ticks.function, path, ctx=ctx)
 
 
 @task(isolation="process")

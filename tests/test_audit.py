@@ -221,13 +221,18 @@ class Clocks:
     """A machine whose wall clock people set; the clock of leases goes on."""
 
     def __init__(self, queue: Queue, patch: pytest.MonkeyPatch) -> None:
-        self.elapsed, self.ahead = 1_000 * SECOND, 10**15
+        self.boot, self.elapsed, self.ahead = "boot", 1_000 * SECOND, 3 * 10**15
         patch.setattr(queue.database, "now", lambda: self.elapsed + self.ahead)
-        patch.setattr(queue.database, "lease_clock", lambda: ("boot", self.elapsed))
+        patch.setattr(queue.database, "lease_clock", lambda: (self.boot, self.elapsed))
 
     def set(self, seconds: int) -> None:
         self.ahead += seconds * SECOND
         self.elapsed += 10 * SECOND
+
+    def reboot(self, seconds: int) -> None:
+        """A new start, from which on the wall clock is wrong by so many seconds more."""
+        self.ahead += self.elapsed + seconds * SECOND
+        self.boot, self.elapsed = f"{self.boot} anew", 5 * SECOND
 
 
 @pytest.mark.sqlite
@@ -261,6 +266,37 @@ def test_a_wall_clock_that_is_set_forth_and_back_accuses_nobody(
     late = f"outcome = 'completed', ended_at = {clocks.ahead + clocks.elapsed}"
     sql(queue, f"UPDATE attempt SET {late} WHERE job_id = {lost.job_id} AND attempt = 1")
     assert "fence held" in rules(queue)
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("before", [20, 5_000])
+def test_a_wall_clock_that_a_reboot_sets_back_accuses_nobody(
+    queue: Queue, add: Any, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    """As on a machine without a battery: what was done before is an hour ahead of what is done after."""
+    clocks = Clocks(queue, monkeypatch)
+    worker = a_worker(queue, "w1")
+    queue.enqueue_many(add, [{"a": n} for n in range(4)], backoff=[600])
+    clocks.elapsed += before * SECOND
+    worker.beat()
+    complete(worker, queue, claim_one(worker))
+    fail(worker, queue, claim_one(worker))
+    lost = claim_one(worker)
+    clocks.reboot(-3_600)
+    other = a_worker(queue, "w2")
+    assert queue.upkeep().rescue(None)
+    complete(other, queue, claim_one(other))
+    clocks.elapsed += 8_000 * SECOND
+    other.beat()
+    queue.upkeep().stage()
+    complete(other, queue, claim_one(other))
+    complete(other, queue, claim_one(other))
+    assert audit(queue.database).findings == []
+    clocks.elapsed += 60 * SECOND
+    late = f"outcome = 'completed', ended_at = {clocks.ahead + clocks.elapsed}"
+    queue.enqueue(add, {"a": 5})
+    sql(queue, f"UPDATE attempt SET {late} WHERE job_id = {lost.job_id} AND attempt = 1")
+    assert "fence held" in rules(queue), "the fence is still looked after"
 
 
 @pytest.mark.postgresql

@@ -265,7 +265,7 @@ def test_a_restored_queue_goes_on_and_what_ran_is_rescued(queue: Queue, another_
     found = restore(file, connect(another_url), rescue_after=30)
     assert (found.jobs, found.path) == (2, file)
     there = get_queue(another_url)
-    sql(there, "UPDATE worker SET beat = 0, boot_id = 'before'")
+    sql(there, "UPDATE worker SET machine_at = NULL, beat = 0, boot_id = 'before'")
     there.upkeep().rescue(30)
     again = a_worker(there)
     assert [complete(again, there, claim_one(again)) for _ in range(2)] == [True, True]

@@ -139,6 +139,6 @@ def test_a_beat_between_the_look_and_the_rescue_saves_the_worker(
         worker.beat()  # the race: it beats after it was looked at
         return "no heartbeat"
 
-    monkeypatch.setattr("pqkit.queue.upkeep._death", looks_dead)
+    monkeypatch.setattr("pqkit.queue.rescuer.death", looks_dead)
     assert queue.upkeep().rescue(30) == []
     assert job.state is JobState.PROCESSING

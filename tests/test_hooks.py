@@ -1,22 +1,26 @@
-"""Hooks: the user's functions, called by the worker after a job's end is on disk."""
+"""Hooks: the user's functions, called after a job's end is on disk, at least once for every end."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from pqkit import JobState, Queue, hooks
+from pqkit.db import connect
 from pqkit.outcome import MAX_CRASHES
+from pqkit.queue import hook_calls
 from pqkit.worker.hooked import Hooked
 from tests.conftest import a_worker
 from tests.rest import client_of
 from tests.support import PATIENCE, wait_until
-from tests.verbs import claim_one
+from tests.verbs import claim_one, sql
 
 TASKS = """
 import json
@@ -77,58 +81,187 @@ def test_a_worker_tells_how_jobs_ended(queue: Queue, url: str, tmp_path: Path) -
     assert "a broken hook" in (tmp_path / "log").read_text()
 
 
-def test_a_job_that_killed_its_workers_is_told_by_whoever_sets_it_aside(queue: Queue) -> None:
-    told: list[hooks.Ended] = []
-    hooks.on_unprocessable(told.append)
-    queue.enqueue("add", queue="sums")
-    for _ in range(MAX_CRASHES):
+# A worker that is killed when its first end is on disk, and before a hook is called.
+DIES = """
+import os, signal
+from pathlib import Path
+from pqkit.queue import hook_calls
+from pqkit.worker.hooked import Hooked
+
+def die(_hooked):
+    Path("died").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if not Path("died").exists():
+    Hooked.wake = die
+"""
+FORGETS = "hook_calls.expect = lambda *_: None\n"
+
+
+def worker_in(folder: Path, url: str) -> "subprocess.Popen[bytes]":
+    with (folder / "log").open("a") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pqkit", "worker", "--tasks", "hooked"],
+            cwd=folder,
+            env={**os.environ, "PQKIT_URL": url, "PQKIT_SLOTS": "1"},
+            stdout=log,
+            stderr=log,
+        )
+
+
+def told_of(folder: Path) -> list[int]:
+    told = folder / "told"
+    return [json.loads(line)[0] for line in told.read_text().splitlines()] if told.exists() else []
+
+
+@pytest.mark.parametrize("forgets", [False, True], ids=["kept", "the control"])
+def test_an_end_whose_worker_is_killed_before_the_hook_is_told_by_the_next(
+    queue: Queue, url: str, tmp_path: Path, forgets: bool
+) -> None:
+    (tmp_path / "hooked.py").write_text(TASKS + DIES + (FORGETS if forgets else ""))
+    first = queue.enqueue("work", {"how": "well"})
+    assert worker_in(tmp_path, url).wait(PATIENCE) == -signal.SIGKILL
+    assert first.state is JobState.COMPLETED
+    (tmp_path / "hooked.py").write_text(TASKS)
+    second = queue.enqueue("work", {"how": "well"})
+    worker = worker_in(tmp_path, url)
+    try:
+        wait_until(lambda: second.id in told_of(tmp_path), what="the call of a hook")
+        wait_until(lambda: sql(queue, "SELECT * FROM hook_call") == [], what="the end of the calls")
+        wait_until(lambda: sql(queue, "SELECT 1 FROM worker WHERE ended_at IS NULL") == [(1,)], what="the burial")
+        if not forgets:
+            wait_until(lambda: first.id in told_of(tmp_path), what="the call of a hook")
+        assert (first.id in told_of(tmp_path)) is not forgets
+    finally:
+        worker.terminate()
+        worker.wait(PATIENCE)
+
+
+# A process that has hooks, writes an end, and is killed before it comes to call.
+WRITES = """
+import os, signal, sys
+from pqkit import get_queue, hooks
+from pqkit.queue.remote import Remotes, Wanted, handle_of
+from pqkit.outcome import completed
+from pqkit.worker.hooked import Hooked
+
+for on in (hooks.on_completed, hooks.on_canceled, hooks.on_failed, hooks.on_unprocessable):
+    on(print)
+queue = get_queue(sys.argv[1])
+Hooked._look = lambda _self: None
+Hooked(queue.database, 7).start()
+if sys.argv[2] == "rest":
+    life = Remotes(queue.database).register("anna", "elsewhere", Wanted("w", 1, ["add"]))
+    (claim,) = life.claim(1, [])
+    life.conclude(handle_of(claim), lambda _claim, _asked: completed(None))
+elif sys.argv[2] == "rescue":
+    queue.upkeep().rescue(-1)
+else:
+    getattr(queue.operator("anna"), sys.argv[2])([1])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "state"),
+    [("rest", "completed"), ("rescue", "unprocessable"), ("cancel", "canceled"), ("mark_failed", "failed")],
+)
+def test_an_end_whose_writer_is_killed_before_the_hook_is_told_by_another(
+    queue: Queue, url: str, how: str, state: str
+) -> None:
+    queue.enqueue("add", {"a": 1})
+    if how == "rescue":
+        kill_workers(queue)
+    written = subprocess.run([sys.executable, "-c", WRITES, url, how], check=False, capture_output=True)
+    assert written.returncode == -signal.SIGKILL, written.stderr.decode()
+    with telling(queue, tasks=["add"]) as told:
+        wait_until(lambda: told != [], what="the call of a hook")
+    assert [(end.job_id, end.state) for end in told] == [(1, state)]
+    assert sql(queue, "SELECT * FROM hook_call") == []
+
+
+def kill_workers(queue: Queue) -> None:
+    """The job kills all workers that it may but one, and its last is still to be buried."""
+    for left in reversed(range(MAX_CRASHES)):
         claim_one(a_worker(queue))
-        (rescued,) = queue.upkeep().rescue(-1)
-    hooked = Hooked(queue.database)
-    hooked.set_aside(rescued.quarantined)
-    hooked.stop(PATIENCE)
-    (end,) = told
-    assert (end.job_id, end.task, end.queue, end.state) == (1, "add", "sums", JobState.UNPROCESSABLE)
-    assert end.error
-    assert end.error.startswith("crashed")
+        if left:
+            queue.upkeep().rescue(-1)
 
 
-@pytest.mark.sqlite
-def test_without_hooks_no_thread_is_made(queue: Queue) -> None:
+@contextmanager
+def telling(queue: Queue, tasks: Sequence[str] = ()) -> Iterator[list[hooks.Ended]]:
+    """What a process tells that has hooks for every end and knows these tasks."""
+    told: list[hooks.Ended] = []
+    for on in (hooks.on_completed, hooks.on_canceled, hooks.on_failed, hooks.on_unprocessable):
+        on(told.append)
+    hooked = Hooked(queue.database, a_worker(queue, "teller", tasks=tasks).id, tasks=tasks)
+    hooked.start()
+    try:
+        yield told
+    finally:
+        hooked.stop(PATIENCE)
+
+
+def test_ends_that_processes_without_hooks_write_are_told(queue: Queue, url: str) -> None:
+    """By operators, and by whoever buries a worker."""
+    with telling(queue, tasks=["add"]) as told:
+        wait_until(lambda: sql(queue, "SELECT 1 FROM hook") != [], what="the word that there are hooks")
+        elsewhere = Queue(connect(url))
+        jobs, operator = elsewhere.enqueue_many("add", [{}] * 5, queue="sums"), elsewhere.operator("anna")
+        kill_workers(elsewhere)
+        (rescued, *_) = (found for found in elsewhere.upkeep().rescue(-1) if found.quarantined)
+        operator.cancel([jobs[1]])
+        operator.mark_failed([jobs[2]])
+        operator.set_priority([jobs[3]], 5)
+        new = operator.replace(jobs[4], {"a": 1})
+        operator.cancel([new])
+        elsewhere.close()
+        wait_until(lambda: len(told) == 5, what="the calls")
+    assert rescued.quarantined == [jobs[0]]
+    found = {end.job_id: (end.task, end.queue, str(end.state)) for end in told}
+    states = dict.fromkeys(jobs[:1], "unprocessable") | {jobs[1]: "canceled", jobs[2]: "failed"}
+    assert found == {
+        job: ("add", "sums", state) for job, state in (states | {jobs[4]: "canceled", new: "canceled"}).items()
+    }
+    (killed,) = (end for end in told if end.state is JobState.UNPROCESSABLE)
+    assert killed.error
+    assert killed.error.startswith("crashed")
+
+
+def test_a_process_that_does_not_know_the_task_leaves_an_end_to_others_for_a_while(queue: Queue, url: str) -> None:
+    elsewhere = Queue(connect(url))
+    elsewhere.enqueue_many("add", [{}] * 2)
+    with telling(queue) as told:
+        wait_until(lambda: sql(queue, "SELECT 1 FROM hook") != [], what="the word that there are hooks")
+        elsewhere.operator("anna").cancel([1, 2])
+        long_ago = hook_calls.STRANGE_AFTER + 1
+        sql(queue, f"UPDATE hook_call SET ended_at = ended_at - {long_ago} WHERE job_id = 2")
+        wait_until(lambda: told != [], what="the call of a hook")
+    elsewhere.close()
+    assert [end.job_id for end in told] == [2]
+    assert sql(queue, "SELECT job_id FROM hook_call") == [(1,)]
+
+
+def test_without_hooks_there_is_no_thread_and_nothing_on_record(queue: Queue) -> None:
     before = threading.active_count()
-    hooked = Hooked(queue.database)
-    hooked.ended([])
-    hooked.set_aside([1])
+    hooked = Hooked(queue.database, 1)
+    hooked.start()
+    queue.enqueue("add", {"a": 1})
+    queue.operator("anna").cancel([1])
+    hooked.wake()
     hooked.stop(0)
     assert threading.active_count() == before
+    assert sql(queue, "SELECT count(*) FROM hook_call") == [(0,)]
 
 
-def test_the_ends_that_operators_write_are_told_at_least_once(queue: Queue) -> None:
-    told: list[tuple[int, str]] = []
-    for on in (hooks.on_canceled, hooks.on_failed, hooks.on_completed):
-        on(lambda end: told.append((end.job_id, str(end.state))))
-    jobs, operator = queue.enqueue_many("add", [{}] * 5), queue.operator("anna")
-    held = claim_one(a_worker(queue))
-    first = Hooked(queue.database)
-    catch_up(queue, first)
-    operator.cancel([jobs[1], held.job_id])
-    operator.mark_failed([jobs[2]])
-    operator.set_priority([jobs[3]], 5)
-    new = operator.replace(jobs[4], {"a": 1})
-    first.stop(PATIENCE)  # it dies before it has looked, and another process has the duty now
-    second = Hooked(queue.database)
-    catch_up(queue, second)
-    catch_up(queue, second)
-    operator.cancel([new])
-    catch_up(queue, second)
-    second.stop(PATIENCE)
-    assert told == [(jobs[1], "canceled"), (jobs[2], "failed"), (jobs[4], "canceled"), (new, "canceled")]
-
-
-def catch_up(queue: Queue, hooked: Hooked) -> None:
-    """A look of maintenance, and all that it has to tell."""
-    wait_until(hooked._ends.empty)
-    hooked.catch_up(queue.upkeep().agenda().last_action)
+def test_what_nobody_was_there_to_tell_is_dropped_after_a_week(queue: Queue) -> None:
+    hook_calls.HookCalls(queue.database, 1).announce([JobState.CANCELED])
+    queue.enqueue_many("add", [{}] * 2)
+    queue.operator("anna").cancel([1, 2])
+    sql(queue, f"UPDATE hook_call SET ended_at = ended_at - {hook_calls.KEPT} WHERE job_id = 1")
+    hook_calls.forget_old(queue.database)
+    assert sql(queue, "SELECT job_id FROM hook_call") == [(2,)]
+    assert sql(queue, "SELECT state FROM hook") == [("canceled",)]
 
 
 def test_the_interface_tells_how_the_jobs_of_rest_workers_ended(queue: Queue) -> None:
@@ -141,5 +274,5 @@ def test_the_interface_tells_how_the_jobs_of_rest_workers_ended(queue: Queue) ->
         first, second = client.post(f"/workers/{mine}/claim", json={"count": 2}).json()["jobs"]
         client.post(f"/leases/{first['lease']}/finish", json={"result": 1}).raise_for_status()
         client.post(f"/leases/{second['lease']}/fail", json={"error": "no", "retry": False}).raise_for_status()
-        wait_until(lambda: len(told) == 2)
+        wait_until(lambda: len(told) == 2, what="the calls")
     assert [(end.job_id, end.state) for end in told] == [(jobs[0], "completed"), (jobs[1], "failed")]

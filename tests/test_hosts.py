@@ -10,7 +10,7 @@ from pqkit.lab import Scratch, record
 from pqkit.lab.crash import QUICK
 from pqkit.lab.fleet import Fleet as LabFleet
 from pqkit.queries import workers
-from pqkit.queue.upkeep import DUTY_SECONDS
+from pqkit.queue.leader import DUTY_SECONDS
 from tests.fleet import Fleet
 from tests.handlers import double
 from tests.postgres import Server

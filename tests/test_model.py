@@ -17,7 +17,7 @@ from pqkit.lab.faults import CARRIED
 from pqkit.lab.forking import queue_in_child
 from pqkit.outcome import MAX_CRASHES, Cancel, Claim, Fail, Snooze, Stopped, ended_by
 from pqkit.queries import misplaced
-from pqkit.queue import Finished, Leases, leases, moves, settle, upkeep
+from pqkit.queue import Finished, Leases, leases, moves, rescuer, settle
 from pqkit.retry import delay_before
 from pqkit.statements.declare import Declared
 from pqkit.statements.tables import LEASE
@@ -231,12 +231,12 @@ def _fence_by_job_id_only(patch: pytest.MonkeyPatch) -> None:
 
 
 def _everybody_charged(patch: pytest.MonkeyPatch) -> None:
-    honest = upkeep._lost
-    patch.setattr(upkeep, "_lost", lambda claim, asked, reason, alone: honest(claim, asked, reason, alone=True))
+    honest = rescuer._lost
+    patch.setattr(rescuer, "_lost", lambda claim, asked, reason, alone: honest(claim, asked, reason, alone=True))
 
 
 def _announcements_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(upkeep, "_judged", lambda _worker, reason, _boot, _is_heard: (reason, False))
+    patch.setattr(rescuer, "judged", lambda _worker, reason, _boot, _is_heard: (reason, False))
 
 
 def _attempt_starts_again_at_resubmit(patch: pytest.MonkeyPatch) -> None:

@@ -137,7 +137,7 @@ def test_who_buries_a_worker_of_another_pid_space_ends_nothing(queue: Queue, fle
     worker = fleet.start()
     left = leak("child")
     worker.kill()
-    sql(queue, f"UPDATE worker SET pid_space = 'elsewhere', beat = beat - {31 * SECOND}")
+    sql(queue, f"UPDATE worker SET pid_space = 'elsewhere', machine_at = NULL, beat = beat - {31 * SECOND}")
     (rescued,) = queue.upkeep().rescue(30)
     assert rescued.ended == []
     assert lives(left.pid)
@@ -150,13 +150,13 @@ def test_a_frozen_worker_is_buried_without_its_process_which_begins_anew(
     old, forked = life_of(queue, worker), leak("fork", seconds=0)
     wait_until(lambda: queue.state(1) is JobState.COMPLETED, what="the handler's end")
     freeze(worker.process.pid, queue)
-    sql(queue, f"UPDATE worker SET beat = beat - {31 * SECOND}")
+    sql(queue, f"UPDATE worker SET machine_at = NULL, beat = beat - {31 * SECOND}")
     (rescued,) = queue.upkeep().rescue(30)
     assert [ended.pid for ended in rescued.ended] == [forked.pid]
     worker.signal(signal.SIGCONT)
     wait_until(lambda: fleet.registered("w1"), what="its new life")
     left = leak("child")
-    sql(queue, f"UPDATE worker SET ended_at = NULL, beat = beat - {31 * SECOND} WHERE id = {old}")
+    sql(queue, f"UPDATE worker SET ended_at = NULL, machine_at = NULL, beat = beat - {31 * SECOND} WHERE id = {old}")
     queue.upkeep().rescue(30)  # or the worker itself, in its new life, was faster
     assert sql(queue, f"SELECT ended_at IS NULL FROM worker WHERE id = {old}") == [(0,)]
     assert lives(left.pid)

@@ -150,7 +150,7 @@ def test_a_claim_and_the_burial_of_its_worker_exclude_each_other(queue: Queue, u
     queue.enqueue_many("add", [{}] * 50)
     for number in range(10):
         doomed = a_worker(queue, f"doomed {number}")
-        sql(queue, f"UPDATE worker SET beat = 0 WHERE id = {doomed.id}")
+        sql(queue, f"UPDATE worker SET machine_at = NULL, beat = 0 WHERE id = {doomed.id}")
         acts = [lambda: claim(doomed, 5), lambda: queue.upkeep().rescue(30)]  # noqa: B023
         together(2, lambda which: acts[which]())  # noqa: B023
         assert sql(queue, f"SELECT count(*) FROM lease WHERE worker_id = {doomed.id}") == [(0,)]
@@ -278,9 +278,9 @@ def by_index(steps: list[str]) -> bool:
 
 
 def test_leases_are_judged_by_the_servers_clock_alone(queue: Queue, worker: Leases) -> None:
-    sql(queue, f"UPDATE worker SET beat = beat - {29 * SECOND}, pid_space = 'elsewhere'")
+    sql(queue, f"UPDATE worker SET machine_at = NULL, beat = beat - {29 * SECOND}, pid_space = 'elsewhere'")
     assert queue.upkeep().rescue(60) == []
-    sql(queue, f"UPDATE worker SET beat = beat - {60 * SECOND}")
+    sql(queue, f"UPDATE worker SET machine_at = NULL, beat = beat - {60 * SECOND}")
     (found,) = queue.upkeep().rescue(60)
     assert "no heartbeat" in found.reason
 
@@ -532,7 +532,7 @@ def test_a_zombie_is_refused_also_after_a_commit_that_was_not_answered(
 ) -> None:
     queue.enqueue("add", {})
     claimed = claim_one(worker)
-    sql(queue, "UPDATE worker SET beat = 0")
+    sql(queue, "UPDATE worker SET machine_at = NULL, beat = 0")
     queue.upkeep().rescue(30)
     unanswered(monkeypatch, stands=True)
     with pytest.raises(DatabaseUnavailable):

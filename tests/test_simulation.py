@@ -42,7 +42,9 @@ def test_the_histories_have_what_they_are_about() -> None:
     assert any("refused [" in line and "refused []" not in line for line in words.splitlines())
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize(
+    "mutant", [one for one in MUTANTS if one.is_wrong(by_server_clock=False)], ids=lambda mutant: mutant.name
+)
 def test_a_mutant_is_found_by_a_rule_that_names_it(mutant: Mutant) -> None:
     caught = hunt(mutant)
     assert caught.seed is not None, caught
@@ -50,7 +52,10 @@ def test_a_mutant_is_found_by_a_rule_that_names_it(mutant: Mutant) -> None:
 
 def test_mutants_are_found_on_a_server_too(server: Server) -> None:
     """Some of each kind; ``pqkit lab mutants`` hunts them all."""
-    wanted = ("fence removed", "claim split in two transactions", "effects outside the transaction")
+    wanted = (
+        *("fence removed", "claim split in two transactions", "effects outside the transaction"),
+        *("sleep taken for silence", "the crippled cling to maintenance", "failures of duties swallowed"),
+    )
     with server.database() as url:
         caught = [hunt(mutant, beside=url) for mutant in MUTANTS if mutant.name in wanted]
     assert len(caught) == len(wanted)

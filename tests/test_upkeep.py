@@ -12,7 +12,7 @@ from pqkit.db import clock
 from pqkit.outcome import MAX_CRASHES, completed
 from pqkit.queries import misplaced
 from pqkit.queue import Leases
-from pqkit.queue.upkeep import BATCH
+from pqkit.queue.verbs import BATCH
 from tests.conftest import a_worker
 from tests.verbs import SECOND, claim, claim_one, complete, end, fail, set_lease_clock, sql, wait_out
 
@@ -56,7 +56,7 @@ def test_a_worker_that_beats_is_left_alone(queue: Queue, add: Any, worker: Lease
 def test_a_silent_worker_loses_its_jobs_and_they_keep_their_place(queue: Queue, add: Any, worker: Leases) -> None:
     first, second = queue.enqueue_many(add, [{"a": 1}, {"a": 2}])
     claim_one(worker)
-    sql(queue, f"UPDATE worker SET beat = beat - {31 * SECOND}")
+    sql(queue, f"UPDATE worker SET machine_at = NULL, beat = beat - {31 * SECOND}")
     assert queue.upkeep().rescue(None) == [], "its process is there; only the silence speaks against it"
     (rescued,) = queue.upkeep().rescue(30)
     assert rescued.requeued == [first]
@@ -174,7 +174,10 @@ def test_a_job_left_by_a_worker_whose_end_is_on_record_is_not_charged(queue: Que
     [
         ("boot_id = 'the boot before'", "its machine was started anew"),
         ("stopping_at = 1, process_start = process_start + 1", "after it was told to stop"),
-        ("pid_space = 'another-boot space', beat = beat - 31000000", "no other worker of its machine is heard"),
+        (
+            "pid_space = 'another-boot space', machine_at = NULL, beat = beat - 31000000",
+            "no other worker of its machine is heard",
+        ),
     ],
 )
 def test_an_end_that_is_no_evidence_charges_no_job_and_suspects_none(
@@ -196,7 +199,7 @@ def test_a_silent_worker_is_evidence_where_another_of_its_machine_is_heard(queue
     dead, other = a_worker(queue, "w1"), a_worker(queue, "w2")
     claim_one(dead)
     sql(queue, "UPDATE worker SET pid_space = 'another-boot space'")
-    sql(queue, f"UPDATE worker SET beat = beat - {31 * SECOND} WHERE id = {dead.id}")
+    sql(queue, f"UPDATE worker SET machine_at = NULL, beat = beat - {31 * SECOND} WHERE id = {dead.id}")
     sql(queue, f"UPDATE worker SET pid_space = 'another-boot space-2' WHERE id = {other.id}")
     (rescued,) = queue.upkeep().rescue(30)
     assert (rescued.worker, rescued.excused) == ("w1", False)
@@ -230,6 +233,51 @@ def test_a_machine_that_slept_finds_its_workers_alive_and_the_dead_no_later(
     clocks(31, slept=3_600)
     (rescued,) = upkeep.rescue(30)
     assert (rescued.worker, rescued.reason) == (silent.name, "no heartbeat for 31 s")
+
+
+@pytest.fixture
+def asleep(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    """Set the server's clock and this machine's to so many seconds from now: the server's goes on while we sleep."""
+    _, begun = queue.database.lease_clock()
+
+    def at(awake: int, slept: int = 0) -> None:
+        set_lease_clock(monkeypatch, queue, "server", begun + (awake + slept) * SECOND)
+        monkeypatch.setattr(queue.database, "machine_clock", lambda: awake * SECOND)
+
+    return at
+
+
+@pytest.mark.postgresql
+def test_a_machine_that_slept_beside_a_server_finds_its_workers_alive(queue: Queue, add: Any, asleep: Clocks) -> None:
+    queue.enqueue(add, {"a": 1})
+    asleep(0)
+    worker, silent = a_worker(queue, "w1"), a_worker(queue, "w2")
+    asleep(20)
+    worker.beat()
+    claim_one(worker)
+    asleep(21, slept=3_600)
+    assert queue.upkeep().rescue(30) == []
+    asleep(31, slept=3_600)
+    (rescued,) = queue.upkeep().rescue(30)
+    assert (rescued.worker, rescued.reason) == (silent.name, "no heartbeat for 31 s")
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(("later", "excused"), [(2, True), (20, False)])
+def test_a_worker_that_a_machine_lost_after_its_sleep_is_judged_by_the_time_that_it_was_awake(
+    queue: Queue, add: Any, asleep: Clocks, later: int, excused: bool
+) -> None:
+    """One had beaten again when the machine was lost, the other had no time to, or had been silent for long."""
+    queue.enqueue(add, {"a": 1})
+    asleep(0)
+    lost, other = a_worker(queue, "w1"), a_worker(queue, "w2")
+    claim_one(lost)
+    asleep(later, slept=3_600)
+    other.beat()
+    sql(queue, "UPDATE worker SET pid_space = 'another-boot space'")
+    asleep(later + 31, slept=3_600)
+    found = {rescued.worker: rescued.excused for rescued in queue.upkeep().rescue(30)}
+    assert found["w1"] is excused
 
 
 def test_by_a_clock_that_goes_on_in_a_sleep_everybody_would_be_dead(

@@ -43,6 +43,7 @@ def set_lease_clock(monkeypatch: pytest.MonkeyPatch, queue: Queue, boot: str, no
     """Let the lease clock of this process, or the server's, stand at ``now``."""
     for reading in ("lease_clock", "lease_moment"):
         monkeypatch.setattr(queue.database, reading, lambda: (boot, now))
+    monkeypatch.setattr(queue.database, "machine_clock", lambda: None)
 
 
 def sql(queue: Queue, text: str) -> list[tuple[Any, ...]]:

@@ -1,5 +1,6 @@
 """Putting the application together."""
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -17,8 +18,8 @@ from pqkit.version import VERSION
 from pqkit.worker.hooked import Hooked
 
 ROUTERS = tuple(room.router for room in (enqueue, jobs, work, schedules, system, health, metrics))
-GRACE = 5.0
-"""Seconds that hooks have at the end."""
+GRACE, HOLD = 5.0, 10_000_000
+"""Seconds that hooks have at the end, and microseconds for which others leave to this process what it wrote."""
 THREADS = 16
 """Requests that use the database at once; more wait their turn."""
 ABOUT = """The queue for programs in any language. Every request but the two of health shows a token
@@ -31,14 +32,15 @@ def create_app(queue: Queue, *, get_dequeue: bool = False) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        app.state.hooked.start()
         with Bell(queue) as app.state.bell:
             yield
         app.state.hooked.stop(GRACE)
 
     app = FastAPI(title="pqkit", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.queue, app.state.tokens = queue, Tokens(queue.database)
-    app.state.hooked = Hooked(queue.database)
-    app.state.remotes = Remotes(queue.database, app.state.hooked.ended)
+    app.state.hooked = Hooked(queue.database, secrets.randbits(63), hold=HOLD)
+    app.state.remotes = Remotes(queue.database, lambda _ended: app.state.hooked.wake())
     app.state.meter = metrics.Meter(queue.database)
     for router in ROUTERS:
         app.include_router(router)

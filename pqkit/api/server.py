@@ -17,7 +17,6 @@ from pqkit.maintain import Maintainer
 from pqkit.public import Service
 from pqkit.queue import Queue
 from pqkit.settings import Settings
-from pqkit.worker.hooked import Hooked
 
 GRACE = 5
 
@@ -53,7 +52,7 @@ def serve(queue: Queue, settings: Settings, port: int) -> None:
         ssl_keyfile=settings.tls_key,
     )
     server = _Server(config)
-    with _maintained(queue, settings, app.state.hooked):
+    with _maintained(queue, settings):
         try:
             server.run()
         except SystemExit:
@@ -62,9 +61,8 @@ def serve(queue: Queue, settings: Settings, port: int) -> None:
 
 
 @contextmanager
-def _maintained(queue: Queue, settings: Settings, hooked: Hooked) -> Iterator[None]:
-    me = secrets.randbits(63)
-    maintainer = Maintainer(queue.database, me, settings, set_aside=hooked.set_aside, acted=hooked.catch_up)
+def _maintained(queue: Queue, settings: Settings) -> Iterator[None]:
+    maintainer = Maintainer(queue.database, secrets.randbits(63), settings)
     maintainer.start()
     try:
         yield

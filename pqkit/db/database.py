@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pqkit.db import forks
+from pqkit.db.hooked import Hooked
 from pqkit.db.own_tables import guard_own_tables
 from pqkit.db.transaction import Transaction
 from pqkit.db.wake import Wake
@@ -58,6 +59,7 @@ class Database(forks.AtFork, ABC):
         self.name, self.url, self.durability = name, url, durability
         self._engine: Engine | None = None
         self._mutex = threading.Lock()
+        self.hooked = Hooked()
         self.join_forks()
 
     @property
@@ -155,6 +157,11 @@ class Database(forks.AtFork, ABC):
         """``lease_clock`` for a statement that takes a reading: None lets the server read its clock as it works on it,
         which saves the question."""
         return self.lease_clock()
+
+    def machine_clock(self) -> int | None:
+        """This machine's own clock (microseconds, nobody sets it, it stands still in a sleep), where leases are judged
+        by another one."""
+        return None
 
     @abstractmethod
     def wake(self) -> Wake:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pqkit.db import clock, told
+from pqkit.db.clock_steps import ClockNoted, Standing, note_clock
 from pqkit.db.create import create
 from pqkit.db.database import Database, Durability, Obstacle, Sizes
 from pqkit.db.disk import refuse_network
@@ -21,7 +22,6 @@ from pqkit.db.turns import Turns
 from pqkit.db.wake import LogWake
 from pqkit.db.write import Write
 from pqkit.errors import DatabaseUnavailable, ForeignSession, ForkedWhileOpen
-from pqkit.sql import compiled as sql
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 READ_ONLY = "pqkit_read_only"
 BUSY_TIMEOUT = 5.0
-SET_BY = 500_000
-"""Microseconds by which the wall clock moves only where it is set, or the machine slept."""
 LONGEST_CHANGE = 120_000
 """Milliseconds that one waits for another's migration."""
 
@@ -50,7 +48,7 @@ class SqliteDatabase(Database):
         self._log = f"{self.path}-wal"
         self._first_file: File | None = None
         self.turns = Turns()
-        self.clock_noted: tuple[str, int] | None = None
+        self.clock_noted: ClockNoted | None = None
 
     def write(self) -> Write:
         return Write(self)
@@ -60,7 +58,7 @@ class SqliteDatabase(Database):
         with self._used() as kept:
             kept.connection.execute("BEGIN")
             try:
-                yield SqliteTransaction(kept.connection.cursor())
+                yield SqliteTransaction(kept.connection.cursor(), self.hooked)
             finally:
                 kept.connection.execute("ROLLBACK")
 
@@ -75,7 +73,7 @@ class SqliteDatabase(Database):
         files = connection.execute("PRAGMA database_list").fetchall()
         if not any(name and Path(name).samefile(self.path) for _, _, name in files):
             raise ForeignSession(f"session= is on another database than the queue's {self.path}")
-        return SqliteTransaction(connection.cursor())
+        return SqliteTransaction(connection.cursor(), self.hooked)
 
     def now(self) -> int:
         return clock.wall()
@@ -83,23 +81,10 @@ class SqliteDatabase(Database):
     def lease_clock(self) -> tuple[str, int]:
         return clock.boot_id(), clock.steady()
 
-    def note_clock(self, tx: SqliteTransaction) -> tuple[str, int] | None:
-        """Put on record that the wall clock was set since the last write; what is known of it once this is committed.
-
-        The order on record is that of a clock that nobody sets: the moments alone would lie.
-        """
+    def note_clock(self, tx: SqliteTransaction) -> ClockNoted | None:
+        """Put on record how the wall clock stands; what is known of it once this is committed."""
         boot, reading = self.lease_clock()
-        ahead, known = self.now() - reading, self.clock_noted
-        if known is not None and known[0] == boot and abs(known[1] - ahead) < SET_BY:
-            return known
-        try:
-            last = tx.row(sql.LAST_CLOCK_STEP)
-            if last is None or last[0] != boot or abs(last[1] - ahead) >= SET_BY:
-                tx.run(sql.INSERT_CLOCK_STEP, boot, reading, ahead)
-                return boot, ahead
-        except sqlite.OperationalError:  # tables of an older pqkit
-            return None
-        return last[0], last[1]
+        return note_clock(tx, self.clock_noted, Standing(boot, reading, self.now() - reading))
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed, and when the thread's own was opened again."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
 
+from pqkit.db.hooked import Hooked
 from pqkit.sql.compiled import INSERT_JOB_WITH_ID
 from pqkit.sql.text import Statement, Values
 
@@ -21,12 +22,13 @@ class Alike(NamedTuple):
 
 
 class Transaction(ABC):
-    """Statements inside one open transaction, over the driver's cursor. Values are tuples in declared order."""
+    """Statements inside one open transaction, over the driver's cursor. Values are tuples in declared order. ``hooked``
+    says which ends are to be told."""
 
-    __slots__ = ("cursor",)
+    __slots__ = ("cursor", "hooked")
 
-    def __init__(self, cursor: Any) -> None:
-        self.cursor = cursor
+    def __init__(self, cursor: Any, hooked: Hooked) -> None:
+        self.cursor, self.hooked = cursor, hooked
 
     @abstractmethod
     def run(self, statement: Statement, *values: Any) -> int:

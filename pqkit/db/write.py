@@ -35,7 +35,7 @@ class Write:
         except sqlite.OperationalError as error:
             self._database.turns.refuse_own(self._database.path)
             _begin_patiently(self._begin, self._database.path, error)
-        tx = SqliteTransaction(self._cursor)
+        tx = SqliteTransaction(self._cursor, self._database.hooked)
         try:
             self._clock = self._database.note_clock(tx)
         except BaseException as error:

@@ -1,64 +1,17 @@
 """The simulated workers: they claim, run, beat, finish and do maintenance by the real verbs, and faults befall them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
-
-from sqlalchemy import text
+from typing import Any
 
 from pqkit.executor import Run
-from pqkit.lab.machine import SECOND, Process, World
-from pqkit.lab.witness import STALE_AFTER, Life, Witness, target_of
-from pqkit.outcome import Cancel, ChildDied, Claim, Fail, Outcome, Retry, Snooze, Stopped, completed
-from pqkit.queue import Finished, Leases
-from pqkit.worker.attempt import conclude, make_context
+from pqkit.lab.handlers import TASKS, Handlers
+from pqkit.lab.machine import SECOND, World
+from pqkit.lab.witness import STALE_AFTER, Life, Witness
+from pqkit.lab.workers import SLOTS, Running, Worker
+from pqkit.outcome import ChildDied, Claim, Outcome, Stopped
+from pqkit.queue import Finished
 
-
-class Unreadable(Exception):
-    """An error that ends the program when somebody reads it."""
-
-    def __str__(self) -> str:
-        raise SystemExit
-
-
-# What a handler of each kind may come to; a "poison" kills its worker, an "effect" writes through its job's session,
-# a "file" stages one.
-ENDINGS: dict[str, Sequence[Exception | None]] = {
-    "good": [None],
-    "flaky": [None, ValueError("no luck")],
-    "doomed": [ValueError("never"), Unreadable()],
-    "moody": [None, Cancel(), Fail(), Snooze(4), Stopped(), Retry(after=0), ChildDied("signal 9")],
-}
-TASKS = (*ENDINGS, "effect", "file", "poison")
-SLOTS = 3
 OTHERS_ACT, OTHERS_ACT_IN_A_RESCUE = 0.05, 0.4
-
-
-class Running(NamedTuple):
-    """A claim under way, and when its handler will be done."""
-
-    claim: Claim
-    until: int
-
-
-@dataclass(eq=False)
-class Worker(Process):
-    """A worker process; ``leases`` is its present life, None while it is down."""
-
-    leases: Leases | None = None
-    frozen: bool = False
-    beat: int = 0
-    running: list[Running] = field(default_factory=list)
-    ended: list[Finished] = field(default_factory=list)
-    renames: list[tuple[int, str, str]] = field(default_factory=list)
-    canceled: frozenset[int] = frozenset()
-
-    @property
-    def up(self) -> Leases | None:
-        return None if self.frozen else self.leases
-
-    def die(self) -> None:
-        self.leases, self.running, self.ended, self.renames = None, [], [], []
 
 
 class Crew:
@@ -68,7 +21,9 @@ class Crew:
         self._world, self._witness, self._rng = world, witness, world.rng
         self._lives: dict[int, Worker] = {}
         self._boots: dict[int, int] = {}
+        self._cut_off: dict[int, float] = {}
         self._rescuing = False
+        self._handlers = Handlers(world, witness, self.kill)
         spaces = self._rng.choice([["here"], ["here", "there"]])
         self.workers = [Worker(f"w{n}", space=self._rng.choice(spaces)) for n in range(self._rng.randint(2, 4))]
         world.others_act = self._somebody_else_acts
@@ -104,19 +59,19 @@ class Crew:
         if answer is None:
             return
         if answer.registered:
-            worker.beat, worker.canceled = self._world.machine.lease_clock()[1], answer.cancel
+            worker.beat, worker.canceled = self._world.machine.elapsed, answer.cancel
         else:
             self._world.say(f"{worker.name} learns that it has been given up, and begins anew")
             self._begin_life(worker)
 
     def turn(self, worker: Worker) -> None:
         """Run handlers to their end; finish what is done and claim anew, where there is something of either."""
-        self._put_files_in_place(worker)
+        self._handlers.put_files_in_place(worker)
         now = self._world.machine.elapsed
         done = [r for r in worker.running if self._world.calm or r.until <= now]
         for running in done:
             worker.running.remove(running)
-            self._run_handler(worker, running.claim)
+            self._handlers.run(worker, running.claim)
             if worker.leases is None:
                 return
         demand = SLOTS - len(worker.running)
@@ -193,6 +148,8 @@ class Crew:
         """The machine is started anew."""
         self._world.say("the machine is started anew")
         for worker in self.workers:
+            if worker.leases is not None:
+                self._cut_off[worker.leases.id] = self._silence(worker)
             self.kill(worker)
         self._world.machine.reboot()
 
@@ -239,10 +196,19 @@ class Crew:
 
     def _life(self, worker_id: int, worker: Worker) -> Life:
         alive = worker.leases is not None and worker.leases.id == worker_id
-        machine = self._world.machine
+        return Life(alive, self._silence(worker), self._is_excused(worker_id))
+
+    def _is_excused(self, worker_id: int) -> bool | None:
+        """A stop that was announced excuses, and so does a new start of the machine, which a worker that was silent for
+        long before it may have seemed to come ahead of."""
         told = self._world.database.ask("SELECT 1 FROM worker WHERE id = ? AND stopping_at IS NOT NULL", worker_id)
-        excused = bool(told) or self._boots[worker_id] != machine.boot
-        return Life(alive, (machine.lease_clock()[1] - worker.beat) / SECOND, excused)
+        if told or self._cut_off.get(worker_id, STALE_AFTER) <= STALE_AFTER / 2:
+            return True
+        return None if self._boots[worker_id] != self._world.machine.boot else False
+
+    def _silence(self, worker: Worker) -> float:
+        """Seconds of its machine since the last beat: while the machine sleeps, nobody beats."""
+        return (self._world.machine.elapsed - worker.beat) / SECOND
 
     # Inside a worker
 
@@ -251,7 +217,7 @@ class Crew:
         leases = self._world.queue.leases(worker.name, SLOTS, TASKS)
         leases.id = self._rng.getrandbits(63)
         worker.die()
-        worker.leases, worker.frozen, worker.beat = leases, False, self._world.machine.lease_clock()[1]
+        worker.leases, worker.frozen, worker.beat = leases, False, self._world.machine.elapsed
         worker.canceled = frozenset()
         self._lives[leases.id], self._boots[leases.id] = worker, self._world.machine.boot
         self._world.say(f"{worker.name} starts as pid {worker.pid}")
@@ -281,63 +247,6 @@ class Crew:
         for claim in turn.claims:
             lasts = self._rng.choice((0, 1, 4, 20, 50)) * SECOND
             worker.running.append(Running(claim, self._world.machine.elapsed + lasts))
-
-    def _run_handler(self, worker: Worker, claim: Claim) -> None:
-        if claim.task == "poison":
-            self._witness.jobs[claim.job_id].deaths += 1
-            self._world.say(f"job {claim.job_id} kills {worker.name}")
-            self.kill(worker)
-            return
-        run = Run(claim, self._world.database.now())
-        if claim.task == "effect":
-            self._run_with_effect(worker, run)
-            return
-        run.cancel_asked = claim.job_id in worker.canceled
-        if claim.task == "file":
-            self._hand_in(worker, run, self._stage_file(claim))
-            return
-        error = self._rng.choice(ENDINGS[claim.task])
-        try:
-            outcome = completed(None) if error is None else run.outcome_of(error)
-        except SystemExit:
-            self._world.say(f"job {claim.job_id} ends a slot of {worker.name}")
-            return
-        self._hand_in(worker, run, outcome)
-
-    def _hand_in(self, worker: Worker, run: Run, outcome: Outcome) -> None:
-        worker.ended.append(Finished(run.claim, outcome, run.started_at, self._world.database.now()))
-
-    def _run_with_effect(self, worker: Worker, run: Run) -> None:
-        expected = Finished(run.claim, completed(None), run.started_at, self._world.database.now())
-        ended = self._world.act(worker, "the commit of an effect", lambda: self._commit_effect(run))
-        if ended is None:
-            self._witness.found_ended([expected])
-        elif ended[1]:
-            self._witness.ended(expected, accepted=True)
-            self._world.say(f"{worker.name} commits the effect of job {run.claim.job_id}")
-        else:
-            self._hand_in(worker, run, ended[0])
-
-    def _stage_file(self, claim: Claim) -> Outcome:
-        target = target_of(claim.job_id)
-        staged = f"{target}-{claim.attempt}"
-        self._world.machine.files[staged] = claim.attempt
-        return completed(None, ((staged, target),))
-
-    def _put_files_in_place(self, worker: Worker) -> None:
-        """Often much later than the finish: whoever renames may have been frozen before it."""
-        done, worker.renames = worker.renames, []
-        for _, staged, target in done:
-            self._world.machine.put_in_place(staged, target)
-        if done and (leases := worker.leases):
-            self._world.act(worker, "a rename", lambda: leases.renamed([file[:2] for file in done]))
-
-    def _commit_effect(self, run: Run) -> tuple[Outcome, bool]:
-        claim, database = run.claim, self._world.database
-        ctx = make_context(database, run, lambda *_: None)
-        values = {"job_id": claim.job_id, "attempt": claim.attempt}
-        ctx.session.connection().execute(text("INSERT INTO effect VALUES (:job_id, :attempt)"), values)
-        return conclude(database, run, ctx, completed(None))
 
 
 def _ids(claims: Any) -> list[int]:

@@ -25,7 +25,7 @@ from pqkit.sql.text import Statement
 from pqkit.statements import attempt as declared
 from pqkit.statements.declare import Declared
 from pqkit.statements.tables import LEASE
-from pqkit.worker import loop
+from pqkit.worker import loop, staged_files
 from pqkit.worker.forgotten import Forgotten
 from pqkit.worker.heart import Heart
 from pqkit.worker.slots import Slots
@@ -43,7 +43,7 @@ GAPS = {
     "after_claim": Gap(Slots, "start", lambda _slots, claims: bool(claims)),
     "before_finish": Gap(Leases, "exchange", lambda _leases, finished, _demand: bool(finished)),
     "inside_finish": Gap(settle, "_write", lambda _tx, finished: bool(finished)),
-    "before_rename": Gap(loop, "put_in_place", lambda _staged, _target: True),
+    "before_rename": Gap(staged_files, "put_in_place", lambda _staged, _target: True),
 }
 
 

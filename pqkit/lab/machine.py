@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from pqkit import offspring, tasks
 from pqkit.db import clock
-from pqkit.queue import leases, upkeep
+from pqkit.queue import leases, staged_files, verbs
 
 if TYPE_CHECKING:
     from pqkit.lab.simulated import SimulatedDatabase
@@ -92,8 +92,9 @@ class Machine(ABC):
             patch.object(clock, "is_stopped", lambda _pid: False),
             patch.object(clock, "memory", lambda: 0),
             patch.object(offspring, "end", lambda *_, **__: []),
-            patch.object(upkeep, "put_in_place", self.put_in_place),
-            patch.object(upkeep, "BATCH", BATCH),
+            patch.object(clock, "steady", lambda: self.elapsed),
+            patch.object(staged_files, "put_in_place", self.put_in_place),
+            patch.object(verbs, "BATCH", BATCH),
             patch.object(leases, "os", SimpleNamespace(getpid=lambda: self.actor.pid)),
             patch.dict(tasks.registry, clear=True),  # the histories' tasks may share a name with the user's own
         ):

@@ -5,7 +5,7 @@ A mutant is put in place for as long as its ``with`` lasts; the simulation must 
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pqkit.lab import wrong_turns, wrong_upkeep
 from pqkit.lab.result import Progress, Result, silent
@@ -18,13 +18,16 @@ SEEDS = 400
 
 
 class Mutant(NamedTuple):
-    """One thing made wrong, and the rules that must name it. ``everywhere`` is false for what is wrong only where the
-    machine's own clock decides: a server's clock may go on while the workers' machine sleeps."""
+    """One thing made wrong, and the rules that must name it. ``clock`` says by whose clock it is wrong: a server's goes
+    on while the workers' machine sleeps, and that machine's own tells beside it how long a worker was silent."""
 
     name: str
     rules: frozenset[str]
     in_place: Callable[[], AbstractContextManager[object]]
-    everywhere: bool = True
+    clock: Literal["any", "machine", "server"] = "any"
+
+    def is_wrong(self, *, by_server_clock: bool) -> bool:
+        return self.clock == "any" or (self.clock == "server") is by_server_clock
 
 
 class Caught(NamedTuple):
@@ -67,10 +70,14 @@ MUTANTS = [
     Mutant("suspects run beside others", frozenset({NEIGHBOURS}), wrong_turns.suspects_beside_others),
     Mutant("crashes unbounded", frozenset({POISON, DRAINED}), wrong_upkeep.crashes_unbounded),
     Mutant("attempts begin anew at resubmit", frozenset({"history whole"}), wrong_turns.attempts_begin_anew),
-    Mutant("leases judged by the wall clock", frozenset({LIVING_KEEP}), wrong_upkeep.leases_by_wall_clock),
+    Mutant("leases judged by the wall clock", frozenset({LIVING_KEEP}), wrong_upkeep.leases_by_wall_clock, "machine"),
     Mutant(
-        "leases judged by a sleepless clock", frozenset({LIVING_KEEP}), wrong_upkeep.leases_by_sleepless_clock, False
+        "leases judged by a sleepless clock",
+        frozenset({LIVING_KEEP}),
+        wrong_upkeep.leases_by_sleepless_clock,
+        "machine",
     ),
+    Mutant("sleep taken for silence", frozenset({LIVING_KEEP, EVIDENCE}), wrong_upkeep.sleep_is_silence, "server"),
     Mutant("files of the dead forgotten", frozenset({FILES}), wrong_upkeep.files_forgotten),
     Mutant("files not awaited", frozenset({FILES}), wrong_upkeep.files_not_awaited),
     Mutant("prune of any state", frozenset({"none lost"}), wrong_upkeep.prune_of_all),
@@ -79,13 +86,13 @@ MUTANTS = [
         "order by the wall clock",
         frozenset({"one lease at a time", "fence held"}),
         wrong_upkeep.ends_by_the_wall_clock,
-        False,
+        "machine",
     ),
     Mutant("nobody rescues", frozenset({DRAINED}), wrong_upkeep.nobody_rescues),
     Mutant("the crippled cling to maintenance", frozenset({DRAINED}), wrong_upkeep.the_crippled_cling),
     Mutant("failures of duties swallowed", frozenset({DRAINED}), wrong_upkeep.failures_swallowed),
     Mutant("free jobs starve behind blocked keys", frozenset({FREE}), wrong_turns.free_jobs_starve),
-    Mutant("forks ignored", frozenset({FORKS, "none lost"}), wrong_turns.forks_ignored, False),
+    Mutant("forks ignored", frozenset({FORKS, "none lost"}), wrong_turns.forks_ignored, "machine"),
 ]
 
 
@@ -93,7 +100,7 @@ def mutants(*, beside: str | None = None, progress: Progress = silent) -> Result
     """Hunt them all, on a scratch file or on the PostgreSQL server that ``beside`` names; the table says which seed
     caught each and by which rule."""
     caught: list[Caught] = []
-    hunted = [mutant for mutant in MUTANTS if mutant.everywhere or not by_server_clock(beside)]
+    hunted = [mutant for mutant in MUTANTS if mutant.is_wrong(by_server_clock=by_server_clock(beside))]
     for number, mutant in enumerate(hunted):
         progress(number / len(hunted), mutant.name)
         caught.append(hunt(mutant, beside=beside))

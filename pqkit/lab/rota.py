@@ -9,7 +9,7 @@ from pqkit.lab.machine import SECOND, World
 from pqkit.lab.witness import STALE_AFTER
 from pqkit.maintain import Maintainer
 from pqkit.queue import Upkeep
-from pqkit.queue.upkeep import DUTY_SECONDS
+from pqkit.queue.leader import DUTY_SECONDS
 from pqkit.settings import Settings
 
 STEP = 0.8 * DUTY_SECONDS

@@ -23,7 +23,7 @@ from pqkit.states import JobState
 
 QUEUES = ("images", "mails")
 PRODUCED = {"good": 4, "flaky": 3, "doomed": 1, "moody": 3, "effect": 4, "file": 4, "poison": 1}
-CALM_ROUNDS = 300
+CALM_ROUNDS, STILL_ROUNDS = 300, 20
 CHUNK = 100
 FORKS_EVERY = 25
 SCENES_EVERY, CRIPPLED_AT, CROWDED_AT = 10, 1, 2
@@ -210,7 +210,16 @@ class Simulation:
         return drained
 
     def _drain(self) -> bool:
-        return any(self._calm_round() for _ in range(CALM_ROUNDS))
+        """Until everything has ended, or nothing moves any more."""
+        still, seen = 0, -1
+        for _ in range(CALM_ROUNDS):
+            if self._calm_round():
+                return True
+            moved = self._witness.claims()
+            still, seen = (still + 1, seen) if moved == seen else (0, moved)
+            if still == STILL_ROUNDS:
+                break
+        return False
 
     def _fork(self) -> None:
         """A real one, for what it tears is in no simulated memory."""

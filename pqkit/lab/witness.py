@@ -51,12 +51,13 @@ class Seen:
 
 
 class Life(NamedTuple):
-    """What the witness knows of a worker life: whether its process is there, seconds since its last good beat, and
-    whether its end is no evidence against a job."""
+    """What the witness knows of a worker life: whether its process is there, for how many seconds of its machine it
+    has not beaten, and whether its end is no evidence against a job. That is None where nobody can know: it had ended
+    before its machine was started anew."""
 
     alive: bool
     silent: float
-    excused: bool
+    excused: bool | None
 
 
 class Witness:
@@ -182,6 +183,10 @@ class Witness:
         if row is not None and row[0] is not None:
             self.paused[queue] = row[1]
 
+    def claims(self) -> int:
+        """How many were made, of all jobs."""
+        return sum(seen.claims for seen in self.jobs.values())
+
     def all_ended(self) -> bool:
         """Every job is closed, and every file in place."""
         unfinished = self._row("SELECT 1 FROM job WHERE id NOT IN (SELECT job_id FROM closed)")
@@ -227,16 +232,17 @@ class Witness:
         if state is None:
             self.blame("none lost", job_id, "it stands nowhere")
 
-    def _let_go(self, job_id: int, *, alone: bool, excused: bool) -> None:
+    def _let_go(self, job_id: int, *, alone: bool, excused: bool | None) -> None:
         """A rescue took the lease: was the crash charged to the right one?"""
         seen = self.jobs[job_id]
         seen.holder = None
-        seen.excused += excused
         row = self._row("SELECT state, crashes FROM job_state WHERE id = ?", job_id)
         if row is None or row[0] is None:
             self.blame("none lost", job_id, "its worker died, and it stands nowhere")
             return
         state, crashes = row
+        excused = crashes == seen.crashes if excused is None else excused
+        seen.excused += excused
         if state != JobState.CANCELED:
             expected = seen.crashes + (alone and not excused)
             if crashes != expected:

@@ -15,7 +15,7 @@ from pqkit.duties import Watched
 from pqkit.lab.simulated import SimulatedDatabase, begin_another
 from pqkit.maintain import Maintainer
 from pqkit.outcome import Claim
-from pqkit.queue import Finished, upkeep
+from pqkit.queue import Finished, dead_workers, rescuer, staged_files
 from pqkit.queue.operate import Deed, Operator
 from pqkit.sql import compiled as sql
 from pqkit.statements import operate as operating
@@ -45,7 +45,7 @@ def counted_at_failure() -> AbstractContextManager[object]:
     """A run counts when it fails: a lost one leaves no trace."""
 
     def settle_lost(
-        _self: upkeep.Upkeep,
+        _self: rescuer.Rescuer,
         tx: Transaction,
         rows: Sequence[tuple[object, ...]],
         _reason: str,
@@ -60,20 +60,20 @@ def counted_at_failure() -> AbstractContextManager[object]:
             tx.run(sql.INSERT_READY, *place, int(not alone), None, claim.claimed_at)
         return []
 
-    return patch.object(upkeep.Upkeep, "_settle_lost", settle_lost)
+    return patch.object(rescuer.Rescuer, "_settle_lost", settle_lost)
 
 
 def everybody_charged() -> AbstractContextManager[object]:
     """A crash is charged to every job that its worker held."""
-    honest = upkeep._lost
+    honest = rescuer._lost
     return patch.object(
-        upkeep, "_lost", lambda claim, asked, reason, alone: honest(claim, asked, reason, alone=bool(alone) or True)
+        rescuer, "_lost", lambda claim, asked, reason, alone: honest(claim, asked, reason, alone=bool(alone) or True)
     )
 
 
 def announcements_ignored() -> AbstractContextManager[object]:
     """A stop that was announced, and a machine that was started anew, count against the job."""
-    return patch.object(upkeep, "_judged", lambda _worker, reason, _boot, _is_heard: (reason, False))
+    return patch.object(rescuer, "judged", lambda _worker, reason, _boot, _is_heard: (reason, False))
 
 
 def crashes_unbounded() -> AbstractContextManager[object]:
@@ -99,22 +99,27 @@ def leases_by_sleepless_clock() -> AbstractContextManager[object]:
     return patch.object(SimulatedDatabase, "lease_clock", lease_clock)
 
 
+def sleep_is_silence() -> AbstractContextManager[object]:
+    """Silence is counted by the server's clock alone, which goes on while the workers' machine sleeps."""
+    return patch.object(dead_workers, "_silence", lambda worker, _here: worker.now - worker.beat)
+
+
 def burial_split() -> AbstractContextManager[object]:
     """A worker's end goes on record in one transaction, its jobs are freed in others."""
 
-    def free_some(self: upkeep.Upkeep, tx: Transaction, worker_id: int, found: Any, *, may_charge: bool) -> bool:
+    def free_some(self: rescuer.Rescuer, tx: Transaction, worker_id: int, found: Any, *, may_charge: bool) -> bool:
         if may_charge:
             tx.run(sql.END_WORKER, self._database.now(), found.reason, worker_id)
             begin_another(tx)
         return honest(self, tx, worker_id, found, may_charge=may_charge)
 
-    honest = upkeep.Upkeep._free_some
-    return patch.object(upkeep.Upkeep, "_free_some", free_some)
+    honest = rescuer.Rescuer._free_some
+    return patch.object(rescuer.Rescuer, "_free_some", free_some)
 
 
 def files_forgotten() -> AbstractContextManager[object]:
     """Nobody carries out the renames that a worker died before."""
-    return patch.object(upkeep.Upkeep, "finish_files", lambda _self: upkeep.Renamed(0, []))
+    return patch.object(staged_files.StagedFiles, "finish_files", lambda _self: staged_files.Renamed(0, []))
 
 
 def files_not_awaited() -> AbstractContextManager[object]:
@@ -135,7 +140,7 @@ def prune_of_all() -> AbstractContextManager[object]:
 
 def nobody_rescues() -> AbstractContextManager[object]:
     """What dead workers held stays with them."""
-    return patch.object(upkeep.Upkeep, "_free_some", lambda *_, **__: False)
+    return patch.object(rescuer.Rescuer, "_free_some", lambda *_, **__: False)
 
 
 def resubmit_unrecorded() -> AbstractContextManager[object]:

@@ -72,13 +72,15 @@ def _trail_whole(connection: Connection) -> Iterator[Finding]:
 
 def _clock(database: Database, connection: Connection) -> WallClock:
     """When the wall clock was set; it may have been set just now, and nobody has written since."""
-    columns = select(CLOCK_STEP.c.boot_id, CLOCK_STEP.c.at, CLOCK_STEP.c.ahead).order_by(CLOCK_STEP.c.id)
+    columns = select(*(CLOCK_STEP.c[name] for name in Step._fields)).order_by(CLOCK_STEP.c.id)
     steps = [Step(*row) for row in connection.execute(columns)]
-    boot, reading = database.lease_clock() if steps else ("", 0)
-    now = Step(boot, reading, database.now() - reading)
-    if steps and (steps[-1].boot_id != boot or abs(steps[-1].ahead - now.ahead) >= SECOND):
-        steps.append(now)
-    return wall_clock(steps)
+    if not steps:
+        return WallClock()
+    boot, reading = database.lease_clock()
+    last, now = steps[-1], Step(boot, reading, database.now() - reading, reading)
+    if last.boot_id == boot and abs(last.ahead - now.ahead) < SECOND:
+        return wall_clock([*steps[:-1], last._replace(last_at=reading)])
+    return wall_clock([*steps, now])
 
 
 def _crowded(connection: Connection, clock: WallClock) -> Mapping[int, str]:

@@ -12,6 +12,7 @@ from pqkit.db.schema import check, ensure
 from pqkit.errors import NotFound
 from pqkit.payload import PayloadError
 from pqkit.queue.batch import Batch, add_member, batch_of
+from pqkit.queue.finished import Finished
 from pqkit.queue.group import AsyncCommit, GroupCommit
 from pqkit.queue.insert import Call, Inserted, Inserter
 from pqkit.queue.job import Job
@@ -21,7 +22,6 @@ from pqkit.queue.operate import Done, Operator
 from pqkit.queue.order import IfFailed, Order, UniqueWhile, check_name, make_order
 from pqkit.queue.redrive import Redrives
 from pqkit.queue.schedules import Schedules
-from pqkit.queue.settle import Finished
 from pqkit.queue.upkeep import Upkeep
 from pqkit.settings import settings
 from pqkit.sql import compiled as sql

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from pqkit.db import Transaction
 from pqkit.outcome import Cancel, Claim, ended_by, released
-from pqkit.queue.settle import Finished, settle_each
+from pqkit.queue.finished import Finished
+from pqkit.queue.settle import settle_each
 from pqkit.sql import compiled as sql
 
 # A server that was cut off may still carry out a commit; by then it has noticed the cut itself.

@@ -13,9 +13,10 @@ from pqkit.errors import DatabaseUnavailable
 from pqkit.outcome import LEASE, READY_KEY, Claim
 from pqkit.queue import rollup
 from pqkit.queue.doubt import MOST, Doubts
+from pqkit.queue.finished import Finished
 from pqkit.queue.limited import Limited, Taker, spend
 from pqkit.queue.rollup import SECOND, Counted, Tally
-from pqkit.queue.settle import Finished, SomeRefused, settle, settle_each
+from pqkit.queue.settle import SomeRefused, settle, settle_each
 from pqkit.sql import compiled as sql
 from pqkit.version import VERSION
 
@@ -83,6 +84,7 @@ class Leases:
                 now,
                 now,
                 clock.memory(),
+                self._machine_clock(),
             )
             tx.run_many(sql.INSERT_WORKER_TASK, [(self.id, name) for name in self._tasks])
 
@@ -90,7 +92,8 @@ class Leases:
         """Enter the registry again after ``end``, by the same row: for whoever works now and then for a moment."""
         now = self._database.now()
         with self._database.write() as tx:
-            revived = tx.run(sql.REVIVE_WORKER, *self._database.lease_moment(), now, self.id)
+            moment = (*self._database.lease_moment(), now, self._machine_clock())
+            revived = tx.run(sql.REVIVE_WORKER, *moment, self.id)
             if revived:
                 tx.run_many(sql.INSERT_WORKER_TASK, [(self.id, name) for name in self._tasks])
         if not revived:  # it is new, or its row was pruned
@@ -174,11 +177,15 @@ class Leases:
         """Renew every lease of this worker in one row, hand in reports, and learn what was asked to cancel, where it
         is ``running`` anything."""
         now = self._database.now()
-        me = (*self._database.lease_moment(), now, clock.memory(), now if stopping else None, self.id)
+        moment = (*self._database.lease_moment(), now, self._machine_clock())
+        me = (*moment, clock.memory(), now if stopping else None, self.id)
         with self._rolled_up() as counted:
             alive = self._beat(me, counted, reports)
         asked = self._database.rows(sql.CANCEL_ASKED, self.id) if running else ()
         return Beat(bool(alive), frozenset(job_id for (job_id,) in asked))
+
+    def _machine_clock(self) -> int | None:
+        return self._database.machine_clock()
 
     def _beat(self, me: tuple[object, ...], counted: Counted, reports: Sequence[Report]) -> int:
         if not counted and not reports:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pqkit.db import Transaction
+from pqkit.queue import hook_calls
 from pqkit.sql import compiled as sql
 from pqkit.states import JobState, Place
 
@@ -58,6 +59,7 @@ def close(tx: Transaction, job: Standing, state: JobState, now: int, error: str)
     tx.run(sql.INSERT_CLOSED, job.job_id, state, now, job.attempt, job.retries, job.crashes, None, error)
     if job.unique_key is not None:
         tx.run(sql.DELETE_HOLD, job.job_id)
+    hook_calls.expect_of(tx, job.job_id, state)
     return None
 
 

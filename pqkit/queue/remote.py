@@ -16,9 +16,9 @@ from pqkit import cipher
 from pqkit.db import Database
 from pqkit.errors import LeaseLost, NotFound
 from pqkit.outcome import Claim, Outcome, is_private, released
+from pqkit.queue.finished import Finished
 from pqkit.queue.leases import Beat, Leases
 from pqkit.queue.order import check_name
-from pqkit.queue.settle import Finished
 from pqkit.sql import compiled as sql
 from pqkit.version import VERSION
 
@@ -145,6 +145,9 @@ class Remote(Leases):
                 self.exchange(gone, 0, alone=False)
             self.end("stopped")
 
+    def _machine_clock(self) -> None:
+        """Nobody knows its machine."""
+
     def _held(self) -> list[Claim]:
         with self._database.read() as tx:
             return [Claim._make(row[:-1]) for row in tx.rows(sql.LEASES_OF, self.id, MOST_SLOTS)]
@@ -180,7 +183,7 @@ class Remotes:
         now, (boot, beat) = self._database.now(), self._database.lease_clock()
         me = (life.id, life.name, host, 0, 0, _space(owner, once=once), boot, beat, life.slots)
         with self._database.write() as tx:
-            tx.run(sql.INSERT_WORKER, *me, json.dumps(life.queues) if life.queues else None, VERSION, now, now, 0)
+            tx.run(sql.INSERT_WORKER, *me, json.dumps(life.queues) if life.queues else None, VERSION, now, now, 0, None)
             tx.run_many(sql.INSERT_WORKER_TASK, [(life.id, task) for task in dict.fromkeys(wanted.tasks)])
         return self._keep(Remote(self._database, life, self._ended))
 

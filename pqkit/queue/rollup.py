@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pqkit.db import Transaction
 from pqkit.fingerprint import FAILING, GAP, pattern
 from pqkit.histogram import bucket
-from pqkit.queue.settle import Finished
+from pqkit.queue.finished import Finished
 from pqkit.sql import compiled as sql
 
 SECOND = 1_000_000

@@ -1,25 +1,18 @@
 """Writing outcomes under the fence: the one way by which a lease ends, for workers and for rescue alike."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pqkit.db import Database, Transaction
 from pqkit.errors import LeaseLost
-from pqkit.outcome import HELD, HELD_SINCE, PLAIN, READY_KEY, Claim, Outcome
+from pqkit.outcome import HELD, HELD_SINCE, PLAIN, READY_KEY
+from pqkit.queue import hook_calls
+from pqkit.queue.finished import Finished
 from pqkit.sql import compiled as sql
 from pqkit.states import FINAL, JobState, Place
 
 if TYPE_CHECKING:
     from sqlmodel import Session
-
-
-class Finished(NamedTuple):
-    """An attempt that has ended; times in microseconds UTC, ``started_at`` None where it never started."""
-
-    claim: Claim
-    outcome: Outcome
-    started_at: int | None
-    ended_at: int
 
 
 class SomeRefused(Exception):
@@ -82,6 +75,8 @@ def _write(tx: Transaction, finished: Sequence[Finished]) -> None:
     keyed = [(f.claim.job_id,) for f in finished if f.claim.unique_key is not None and f.outcome.state in FINAL]
     if keyed:
         tx.run_many(sql.DELETE_HOLD, keyed)
+    if finished:
+        hook_calls.expect(tx, finished)
 
 
 def _write_other(tx: Transaction, finished: Sequence[Finished]) -> None:

@@ -1181,25 +1181,26 @@ REPORT_LINE = Statement(
 INSERT_WORKER = Statement(
     Text(
         "INSERT INTO worker (id, name, host, pid, process_start, pid_space, boot_id, beat, slots, queues, "
-        "version, started_at, heartbeat_at, memory) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON "
-        "CONFLICT DO NOTHING",
+        "version, started_at, heartbeat_at, memory, machine_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+        "?, ?, ?) ON CONFLICT DO NOTHING",
     ),
     Text(
         "INSERT INTO worker (id, name, host, pid, process_start, pid_space, boot_id, beat, slots, queues, "
-        'version, started_at, heartbeat_at, memory) VALUES (%s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR '
-        'COLLATE "C", %s::INTEGER, %s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, '
-        '%s::INTEGER, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT, %s::BIGINT) '
-        "ON CONFLICT DO NOTHING",
+        'version, started_at, heartbeat_at, memory, machine_at) VALUES (%s::BIGINT, %s::VARCHAR COLLATE "C", '
+        '%s::VARCHAR COLLATE "C", %s::INTEGER, %s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", '
+        '%s::BIGINT, %s::INTEGER, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT, '
+        "%s::BIGINT, %s::BIGINT) ON CONFLICT DO NOTHING",
     ),
     Text(
         "INSERT INTO worker (id, name, host, pid, process_start, pid_space, boot_id, beat, slots, queues, "
-        "version, started_at, heartbeat_at, memory) SELECT rows.id, rows.name, rows.host, rows.pid, "
-        "rows.process_start, rows.pid_space, rows.boot_id, rows.beat, rows.slots, rows.queues, rows.version, "
-        'rows.started_at, rows.heartbeat_at, rows.memory FROM unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", '
-        '%s::TEXT[] COLLATE "C", %s::INTEGER[], %s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", '
-        '%s::BIGINT[], %s::INTEGER[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::BIGINT[], '
-        "%s::BIGINT[], %s::BIGINT[]) AS rows(id, name, host, pid, process_start, pid_space, boot_id, beat, "
-        "slots, queues, version, started_at, heartbeat_at, memory) ON CONFLICT DO NOTHING",
+        "version, started_at, heartbeat_at, memory, machine_at) SELECT rows.id, rows.name, rows.host, "
+        "rows.pid, rows.process_start, rows.pid_space, rows.boot_id, rows.beat, rows.slots, rows.queues, "
+        "rows.version, rows.started_at, rows.heartbeat_at, rows.memory, rows.machine_at FROM "
+        'unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::INTEGER[], %s::BIGINT[], '
+        '%s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::BIGINT[], %s::INTEGER[], %s::TEXT[] COLLATE "C", '
+        '%s::TEXT[] COLLATE "C", %s::BIGINT[], %s::BIGINT[], %s::BIGINT[], %s::BIGINT[]) AS rows(id, name, '
+        "host, pid, process_start, pid_space, boot_id, beat, slots, queues, version, started_at, "
+        "heartbeat_at, memory, machine_at) ON CONFLICT DO NOTHING",
     ),
 )
 
@@ -1231,16 +1232,16 @@ DELETE_WORKER_TASKS = Statement(
 BEAT = Statement(
     Text(
         "UPDATE worker SET boot_id=?, beat=?, heartbeat_at=?, memory=?, stopping_at=CASE WHEN (? IS NULL) "
-        "THEN worker.stopping_at ELSE ? END WHERE worker.id = ? AND worker.ended_at IS NULL",
-        (0, 1, 2, 3, 4, 4, 5),
+        "THEN worker.stopping_at ELSE ? END, machine_at=? WHERE worker.id = ? AND worker.ended_at IS NULL",
+        (0, 1, 2, 4, 5, 5, 3, 6),
         (),
     ),
     Text(
         'UPDATE worker SET boot_id=%s::VARCHAR COLLATE "C", beat=coalesce(%s::BIGINT, CAST(EXTRACT(epoch FROM '
         "clock_timestamp()) * 1000000 AS BIGINT)), heartbeat_at=%s::BIGINT, memory=%s::BIGINT, "
-        "stopping_at=CASE WHEN (%s::BIGINT IS NULL) THEN worker.stopping_at ELSE %s::BIGINT END WHERE "
-        "worker.id = %s::BIGINT AND worker.ended_at IS NULL",
-        (0, 1, 2, 3, 4, 4, 5),
+        "stopping_at=CASE WHEN (%s::BIGINT IS NULL) THEN worker.stopping_at ELSE %s::BIGINT END, "
+        "machine_at=%s::BIGINT WHERE worker.id = %s::BIGINT AND worker.ended_at IS NULL",
+        (0, 1, 2, 4, 5, 5, 3, 6),
         (),
     ),
 )
@@ -1248,12 +1249,12 @@ BEAT = Statement(
 REVIVE_WORKER = Statement(
     Text(
         "UPDATE worker SET boot_id=?, beat=?, heartbeat_at=?, stopping_at=NULL, ended_at=NULL, "
-        "end_reason=NULL WHERE worker.id = ? AND worker.ended_at IS NOT NULL",
+        "end_reason=NULL, machine_at=? WHERE worker.id = ? AND worker.ended_at IS NOT NULL",
     ),
     Text(
         'UPDATE worker SET boot_id=%s::VARCHAR COLLATE "C", beat=coalesce(%s::BIGINT, CAST(EXTRACT(epoch FROM '
         "clock_timestamp()) * 1000000 AS BIGINT)), heartbeat_at=%s::BIGINT, stopping_at=NULL, ended_at=NULL, "
-        "end_reason=NULL WHERE worker.id = %s::BIGINT AND worker.ended_at IS NOT NULL",
+        "end_reason=NULL, machine_at=%s::BIGINT WHERE worker.id = %s::BIGINT AND worker.ended_at IS NOT NULL",
     ),
 )
 
@@ -1321,6 +1322,129 @@ BURY_WORKER = Statement(
     ),
 )
 
+HOOKED_STATES = Statement(
+    Text(
+        "SELECT hook.state FROM hook",
+    ),
+    Text(
+        "SELECT hook.state FROM hook",
+    ),
+)
+
+SET_HOOK = Statement(
+    Text(
+        "INSERT INTO hook (state, at) VALUES (?, ?) ON CONFLICT (state) DO UPDATE SET at = excluded.at",
+    ),
+    Text(
+        'INSERT INTO hook (state, at) VALUES (%s::VARCHAR COLLATE "C", %s::BIGINT) ON CONFLICT (state) DO '
+        "UPDATE SET at = excluded.at",
+    ),
+)
+
+FORGET_HOOKS = Statement(
+    Text(
+        "DELETE FROM hook WHERE hook.at < ?",
+    ),
+    Text(
+        "DELETE FROM hook WHERE hook.at < %s::BIGINT",
+    ),
+)
+
+INSERT_HOOK_CALL = Statement(
+    Text(
+        "INSERT INTO hook_call (job_id, task, queue, attempt, state, error, ended_at, caller, held_until) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    ),
+    Text(
+        "INSERT INTO hook_call (job_id, task, queue, attempt, state, error, ended_at, caller, held_until) "
+        'VALUES (%s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::INTEGER, %s::VARCHAR '
+        'COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT, %s::BIGINT)',
+    ),
+    Text(
+        "INSERT INTO hook_call (job_id, task, queue, attempt, state, error, ended_at, caller, held_until) "
+        "SELECT rows.job_id, rows.task, rows.queue, rows.attempt, rows.state, rows.error, rows.ended_at, "
+        'rows.caller, rows.held_until FROM unnest(%s::BIGINT[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE '
+        '"C", %s::INTEGER[], %s::TEXT[] COLLATE "C", %s::TEXT[] COLLATE "C", %s::BIGINT[], %s::BIGINT[], '
+        "%s::BIGINT[]) AS rows(job_id, task, queue, attempt, state, error, ended_at, caller, held_until)",
+    ),
+)
+
+ENDED_JOB = Statement(
+    Text(
+        "SELECT job.id, job.task, job.queue, closed.attempt, closed.state, closed.error, closed.finished_at "
+        "FROM job JOIN closed ON closed.job_id = job.id WHERE job.id = ?",
+    ),
+    Text(
+        "SELECT job.id, job.task, job.queue, closed.attempt, closed.state, closed.error, closed.finished_at "
+        "FROM job JOIN closed ON closed.job_id = job.id WHERE job.id = %s::BIGINT",
+    ),
+)
+
+HOOK_CALLS_OF = Statement(
+    Text(
+        "SELECT hook_call.id, hook_call.job_id, hook_call.task, hook_call.queue, hook_call.attempt, "
+        "hook_call.state, hook_call.error, hook_call.ended_at FROM hook_call WHERE hook_call.caller = ? ORDER "
+        "BY hook_call.id LIMIT ? + 0 OFFSET ?",
+        (0, 1, 2),
+        (0,),
+    ),
+    Text(
+        "SELECT hook_call.id, hook_call.job_id, hook_call.task, hook_call.queue, hook_call.attempt, "
+        "hook_call.state, hook_call.error, hook_call.ended_at FROM hook_call WHERE hook_call.caller = "
+        "%s::BIGINT ORDER BY hook_call.id LIMIT %s::INTEGER + 0",
+    ),
+)
+
+LEFT_HOOK_CALLS = Statement(
+    Text(
+        "SELECT hook_call.id, hook_call.caller, hook_call.job_id, hook_call.task, hook_call.queue, "
+        "hook_call.attempt, hook_call.state, hook_call.error, hook_call.ended_at FROM hook_call WHERE "
+        "hook_call.id > ? AND hook_call.held_until <= ? AND NOT (EXISTS (SELECT * FROM worker WHERE worker.id "
+        "= hook_call.caller AND worker.ended_at IS NULL)) ORDER BY hook_call.id LIMIT ? + 0 OFFSET ?",
+        (0, 1, 2, 3),
+        (0,),
+    ),
+    Text(
+        "SELECT hook_call.id, hook_call.caller, hook_call.job_id, hook_call.task, hook_call.queue, "
+        "hook_call.attempt, hook_call.state, hook_call.error, hook_call.ended_at FROM hook_call WHERE "
+        "hook_call.id > %s::BIGINT AND hook_call.held_until <= %s::BIGINT AND NOT (EXISTS (SELECT * FROM "
+        "worker WHERE worker.id = hook_call.caller AND worker.ended_at IS NULL)) ORDER BY hook_call.id LIMIT "
+        "%s::INTEGER + 0",
+    ),
+)
+
+TAKE_HOOK_CALL = Statement(
+    Text(
+        "UPDATE hook_call SET caller=?, held_until=? WHERE hook_call.id = ? AND hook_call.caller = ? AND "
+        "hook_call.held_until <= ?",
+    ),
+    Text(
+        "UPDATE hook_call SET caller=%s::BIGINT, held_until=%s::BIGINT WHERE hook_call.id = %s::BIGINT AND "
+        "hook_call.caller = %s::BIGINT AND hook_call.held_until <= %s::BIGINT",
+    ),
+)
+
+DELETE_HOOK_CALL = Statement(
+    Text(
+        "DELETE FROM hook_call WHERE hook_call.id = ?",
+    ),
+    Text(
+        "DELETE FROM hook_call WHERE hook_call.id = %s::BIGINT",
+    ),
+    Text(
+        "DELETE FROM hook_call WHERE hook_call.id = ANY (%s::BIGINT[])",
+    ),
+)
+
+FORGET_HOOK_CALLS = Statement(
+    Text(
+        "DELETE FROM hook_call WHERE hook_call.ended_at < ?",
+    ),
+    Text(
+        "DELETE FROM hook_call WHERE hook_call.ended_at < %s::BIGINT",
+    ),
+)
+
 DUE = Statement(
     Text(
         "SELECT delayed.due_at, delayed.job_id, job.queue, job.priority, delayed.attempt, delayed.retries, "
@@ -1349,37 +1473,6 @@ DELETE_DELAYED = Statement(
         "(%s::BIGINT[])[width_bucket(delayed.job_id, %s::BIGINT[])]",
         (0, 1, 0),
         (),
-    ),
-)
-
-TOLD_UP_TO = Statement(
-    Text(
-        "SELECT duty.until FROM duty WHERE duty.name = 'hooks'",
-    ),
-    Text(
-        "SELECT duty.until FROM duty WHERE duty.name = 'hooks'",
-    ),
-)
-
-SET_TOLD_UP_TO = Statement(
-    Text(
-        "INSERT INTO duty (name, worker_id, boot_id, until) VALUES ('hooks', 0, '', ?) ON CONFLICT (name) DO "
-        "UPDATE SET until = excluded.until",
-    ),
-    Text(
-        "INSERT INTO duty (name, worker_id, boot_id, until) VALUES ('hooks', 0, '', %s::BIGINT) ON CONFLICT "
-        "(name) DO UPDATE SET until = excluded.until",
-    ),
-)
-
-ENDED_JOB = Statement(
-    Text(
-        "SELECT job.id, job.task, job.queue, closed.attempt, closed.state, closed.error, closed.finished_at "
-        "FROM job JOIN closed ON closed.job_id = job.id WHERE job.id = ?",
-    ),
-    Text(
-        "SELECT job.id, job.task, job.queue, closed.attempt, closed.state, closed.error, closed.finished_at "
-        "FROM job JOIN closed ON closed.job_id = job.id WHERE job.id = %s::BIGINT",
     ),
 )
 
@@ -1416,22 +1509,24 @@ LEASES_OF = Statement(
 HOLDERS = Statement(
     Text(
         "SELECT worker.id, worker.name, worker.pid, worker.process_start, worker.pid_space, worker.boot_id, "
-        "worker.beat, worker.stopping_at, ? AS anon_1 FROM worker WHERE worker.ended_at IS NULL UNION ALL "
-        "SELECT anon_2.worker_id, NULL AS anon_3, NULL AS anon__1, NULL AS anon__2, NULL AS anon__3, NULL AS "
-        "anon__4, NULL AS anon__5, NULL AS anon__6, NULL AS anon__7 FROM (SELECT DISTINCT lease.worker_id AS "
-        "worker_id FROM lease WHERE NOT (EXISTS (SELECT * FROM worker WHERE worker.id = lease.worker_id AND "
-        "worker.ended_at IS NULL)) LIMIT ? + 0 OFFSET ?) AS anon_2 ORDER BY 1",
+        "worker.beat, worker.stopping_at, worker.machine_at, ? AS anon_1 FROM worker WHERE worker.ended_at IS "
+        "NULL UNION ALL SELECT anon_2.worker_id, NULL AS anon_3, NULL AS anon__1, NULL AS anon__2, NULL AS "
+        "anon__3, NULL AS anon__4, NULL AS anon__5, NULL AS anon__6, NULL AS anon__7, NULL AS anon__8 FROM "
+        "(SELECT DISTINCT lease.worker_id AS worker_id FROM lease WHERE NOT (EXISTS (SELECT * FROM worker "
+        "WHERE worker.id = lease.worker_id AND worker.ended_at IS NULL)) LIMIT ? + 0 OFFSET ?) AS anon_2 "
+        "ORDER BY 1",
         (0, 1, 2),
         (0,),
     ),
     Text(
         "SELECT worker.id, worker.name, worker.pid, worker.process_start, worker.pid_space, worker.boot_id, "
-        "worker.beat, worker.stopping_at, coalesce(%s::BIGINT, CAST(EXTRACT(epoch FROM clock_timestamp()) * "
-        "1000000 AS BIGINT)) AS coalesce_1 FROM worker WHERE worker.ended_at IS NULL UNION ALL SELECT "
-        "anon_1.worker_id, NULL AS anon_2, NULL AS anon__1, NULL AS anon__2, NULL AS anon__3, NULL AS "
-        "anon__4, NULL AS anon__5, NULL AS anon__6, NULL AS anon__7 FROM (SELECT DISTINCT lease.worker_id AS "
-        "worker_id FROM lease WHERE NOT (EXISTS (SELECT * FROM worker WHERE worker.id = lease.worker_id AND "
-        "worker.ended_at IS NULL)) LIMIT %s::INTEGER + 0) AS anon_1 ORDER BY 1",
+        "worker.beat, worker.stopping_at, worker.machine_at, coalesce(%s::BIGINT, CAST(EXTRACT(epoch FROM "
+        "clock_timestamp()) * 1000000 AS BIGINT)) AS coalesce_1 FROM worker WHERE worker.ended_at IS NULL "
+        "UNION ALL SELECT anon_1.worker_id, NULL AS anon_2, NULL AS anon__1, NULL AS anon__2, NULL AS "
+        "anon__3, NULL AS anon__4, NULL AS anon__5, NULL AS anon__6, NULL AS anon__7, NULL AS anon__8 FROM "
+        "(SELECT DISTINCT lease.worker_id AS worker_id FROM lease WHERE NOT (EXISTS (SELECT * FROM worker "
+        "WHERE worker.id = lease.worker_id AND worker.ended_at IS NULL)) LIMIT %s::INTEGER + 0) AS anon_1 "
+        "ORDER BY 1",
     ),
 )
 
@@ -1439,15 +1534,15 @@ DUTY_HELD = Statement(
     Text(
         "SELECT duty.worker_id, duty.boot_id, duty.until, worker.id, worker.name, worker.pid, "
         "worker.process_start, worker.pid_space, worker.boot_id AS boot_id_1, worker.beat, "
-        "worker.stopping_at, ? AS anon_1 FROM duty LEFT OUTER JOIN worker ON worker.id = duty.worker_id AND "
-        "worker.ended_at IS NULL WHERE duty.name = ?",
+        "worker.stopping_at, worker.machine_at, ? AS anon_1 FROM duty LEFT OUTER JOIN worker ON worker.id = "
+        "duty.worker_id AND worker.ended_at IS NULL WHERE duty.name = ?",
     ),
     Text(
         "SELECT duty.worker_id, duty.boot_id, duty.until, worker.id, worker.name, worker.pid, "
         "worker.process_start, worker.pid_space, worker.boot_id AS boot_id_1, worker.beat, "
-        "worker.stopping_at, coalesce(%s::BIGINT, CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000000 AS "
-        "BIGINT)) AS coalesce_1 FROM duty LEFT OUTER JOIN worker ON worker.id = duty.worker_id AND "
-        'worker.ended_at IS NULL WHERE duty.name = %s::VARCHAR COLLATE "C"',
+        "worker.stopping_at, worker.machine_at, coalesce(%s::BIGINT, CAST(EXTRACT(epoch FROM "
+        "clock_timestamp()) * 1000000 AS BIGINT)) AS coalesce_1 FROM duty LEFT OUTER JOIN worker ON worker.id "
+        '= duty.worker_id AND worker.ended_at IS NULL WHERE duty.name = %s::VARCHAR COLLATE "C"',
     ),
 )
 
@@ -1537,34 +1632,49 @@ CLOCKS_AHEAD = Statement(
 
 LAST_CLOCK_STEP = Statement(
     Text(
-        "SELECT clock_step.boot_id, clock_step.ahead FROM clock_step ORDER BY clock_step.id DESC LIMIT 1 OFFSET ?",
+        "SELECT clock_step.id, clock_step.boot_id, clock_step.ahead, clock_step.last_at FROM clock_step ORDER "
+        "BY clock_step.id DESC LIMIT 1 OFFSET ?",
         (0,),
         (0,),
     ),
     Text(
-        "SELECT clock_step.boot_id, clock_step.ahead FROM clock_step ORDER BY clock_step.id DESC LIMIT 1",
+        "SELECT clock_step.id, clock_step.boot_id, clock_step.ahead, clock_step.last_at FROM clock_step ORDER "
+        "BY clock_step.id DESC LIMIT 1",
     ),
 )
 
 CLOCK_STEPS = Statement(
     Text(
-        "SELECT clock_step.boot_id, clock_step.at, clock_step.ahead FROM clock_step ORDER BY clock_step.id",
+        "SELECT clock_step.boot_id, clock_step.at, clock_step.ahead, clock_step.last_at FROM clock_step ORDER "
+        "BY clock_step.id",
     ),
     Text(
-        "SELECT clock_step.boot_id, clock_step.at, clock_step.ahead FROM clock_step ORDER BY clock_step.id",
+        "SELECT clock_step.boot_id, clock_step.at, clock_step.ahead, clock_step.last_at FROM clock_step ORDER "
+        "BY clock_step.id",
     ),
 )
 
 INSERT_CLOCK_STEP = Statement(
     Text(
-        "INSERT INTO clock_step (boot_id, at, ahead) VALUES (?, ?, ?)",
+        "INSERT INTO clock_step (boot_id, at, ahead, last_at) VALUES (?, ?, ?, ?)",
     ),
     Text(
-        'INSERT INTO clock_step (boot_id, at, ahead) VALUES (%s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT)',
+        'INSERT INTO clock_step (boot_id, at, ahead, last_at) VALUES (%s::VARCHAR COLLATE "C", %s::BIGINT, '
+        "%s::BIGINT, %s::BIGINT)",
     ),
     Text(
-        "INSERT INTO clock_step (boot_id, at, ahead) SELECT rows.boot_id, rows.at, rows.ahead FROM "
-        'unnest(%s::TEXT[] COLLATE "C", %s::BIGINT[], %s::BIGINT[]) AS rows(boot_id, at, ahead)',
+        "INSERT INTO clock_step (boot_id, at, ahead, last_at) SELECT rows.boot_id, rows.at, rows.ahead, "
+        'rows.last_at FROM unnest(%s::TEXT[] COLLATE "C", %s::BIGINT[], %s::BIGINT[], %s::BIGINT[]) AS '
+        "rows(boot_id, at, ahead, last_at)",
+    ),
+)
+
+CLOCK_SEEN = Statement(
+    Text(
+        "UPDATE clock_step SET last_at=? WHERE clock_step.id = ?",
+    ),
+    Text(
+        "UPDATE clock_step SET last_at=%s::BIGINT WHERE clock_step.id = %s::BIGINT",
     ),
 )
 
@@ -2018,15 +2128,17 @@ LIVES_OF = Statement(
     Text(
         "SELECT worker.id, worker.name, worker.host, worker.pid, worker.process_start, worker.pid_space, "
         "worker.boot_id, worker.beat, worker.slots, worker.queues, worker.version, worker.started_at, "
-        "worker.heartbeat_at, worker.memory, worker.stopping_at, worker.ended_at, worker.end_reason FROM "
-        "worker WHERE worker.id IN (SELECT listed.value FROM json_each(?) AS listed) ORDER BY worker.id",
+        "worker.heartbeat_at, worker.memory, worker.stopping_at, worker.ended_at, worker.end_reason, "
+        "worker.machine_at FROM worker WHERE worker.id IN (SELECT listed.value FROM json_each(?) AS listed) "
+        "ORDER BY worker.id",
     ),
     Text(
         "SELECT worker.id, worker.name, worker.host, worker.pid, worker.process_start, worker.pid_space, "
         "worker.boot_id, worker.beat, worker.slots, worker.queues, worker.version, worker.started_at, "
-        "worker.heartbeat_at, worker.memory, worker.stopping_at, worker.ended_at, worker.end_reason FROM "
-        "worker WHERE worker.id = ANY (array((SELECT CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) "
-        "AS BIGINT) AS json_array_elements_text_1))) ORDER BY worker.id",
+        "worker.heartbeat_at, worker.memory, worker.stopping_at, worker.ended_at, worker.end_reason, "
+        "worker.machine_at FROM worker WHERE worker.id = ANY (array((SELECT "
+        "CAST(json_array_elements_text(CAST(%s::VARCHAR AS JSON)) AS BIGINT) AS json_array_elements_text_1))) "
+        "ORDER BY worker.id",
     ),
 )
 

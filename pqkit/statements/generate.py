@@ -10,6 +10,7 @@ from pqkit.statements import (
     attempt,
     claim,
     dependents,
+    hooks,
     limits,
     operate,
     produce,
@@ -25,7 +26,7 @@ from pqkit.statements.declare import Declared, OnPostgresql
 
 TARGET = Path(__file__).parent.parent / "sql" / "compiled.py"
 ROOMS = (
-    *(produce, claim, limits, dependents, attempt, workers, upkeep),
+    *(produce, claim, limits, dependents, attempt, workers, hooks, upkeep),
     *(sample, prune, operate, redrive, schedules, access, told, agenda),
 )
 HEAD = '''"""All statements as the databases take them. Written by ``make sql``: do not edit."""

@@ -16,10 +16,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.sql.elements import ColumnElement
 
 from pqkit.statements.declare import Declared, by_lease_clock, delete_by, delete_by_key, equal, insert_row, up_to
-from pqkit.statements.tables import CLOCK_STEP, CLOSED, DELAYED, DUTY, DUTY_FAILURE, JOB, LEASE, ROLLUP, WORKER
+from pqkit.statements.tables import CLOCK_STEP, DELAYED, DUTY, DUTY_FAILURE, JOB, LEASE, ROLLUP, WORKER
 from pqkit.statements.workers import LIFE
 
 DUE = Declared(
@@ -42,21 +41,6 @@ DUE = Declared(
     ("now", "most"),
 )
 DELETE_DELAYED = delete_by_key(DELAYED, "job_id", "due_at")
-# Up to which action hooks were told of ends: a row of its own beside the duties, whose moment it has no use for.
-_hooks: ColumnElement[str] = literal_column("'hooks'")
-TOLD_UP_TO = Declared(select(DUTY.c.until).where(DUTY.c.name == _hooks))
-_told = insert(DUTY).values(
-    name=_hooks, worker_id=literal_column("0"), boot_id=literal_column("''"), until=bindparam("action")
-)
-SET_TOLD_UP_TO = Declared(
-    _told.on_conflict_do_update(index_elements=["name"], set_={"until": _told.excluded.until}).inline(), ("action",)
-)
-ENDED_JOB = Declared(
-    select(JOB.c.id, JOB.c.task, JOB.c.queue, CLOSED.c.attempt, CLOSED.c.state, CLOSED.c.error, CLOSED.c.finished_at)
-    .select_from(JOB.join(CLOSED, CLOSED.c.job_id == JOB.c.id))
-    .where(*equal(JOB, "id")),
-    ("the_id",),
-)
 next_due = select(func.min(DELAYED.c.due_at))
 NEXT_DUE = Declared(next_due)
 LEASES_OF = Declared(
@@ -146,10 +130,16 @@ CLOCKS_AHEAD = Declared(
     ("the_boot_id", "but"),
 )
 LAST_CLOCK_STEP = Declared(
-    select(CLOCK_STEP.c.boot_id, CLOCK_STEP.c.ahead).order_by(CLOCK_STEP.c.id.desc()).limit(literal_column("1"))
+    select(CLOCK_STEP.c.id, CLOCK_STEP.c.boot_id, CLOCK_STEP.c.ahead, CLOCK_STEP.c.last_at)
+    .order_by(CLOCK_STEP.c.id.desc())
+    .limit(literal_column("1"))
 )
-CLOCK_STEPS = Declared(select(CLOCK_STEP.c.boot_id, CLOCK_STEP.c.at, CLOCK_STEP.c.ahead).order_by(CLOCK_STEP.c.id))
-INSERT_CLOCK_STEP = insert_row(CLOCK_STEP, "boot_id", "at", "ahead")
+CLOCK_STEP_COLUMNS = ("boot_id", "at", "ahead", "last_at")
+CLOCK_STEPS = Declared(select(*(CLOCK_STEP.c[name] for name in CLOCK_STEP_COLUMNS)).order_by(CLOCK_STEP.c.id))
+INSERT_CLOCK_STEP = insert_row(CLOCK_STEP, *CLOCK_STEP_COLUMNS)
+CLOCK_SEEN = Declared(
+    update(CLOCK_STEP).where(*equal(CLOCK_STEP, "id")).values(last_at=bindparam("reading")), ("reading", "the_id")
+)
 DELETE_DUTY = delete_by(DUTY, "name", "worker_id", "until")
 
 # Roll-ups

@@ -20,6 +20,7 @@ WORKER_COLUMNS = (
     "started_at",
     "heartbeat_at",
     "memory",
+    "machine_at",
 )
 INSERT_WORKER = insert_row(WORKER, *WORKER_COLUMNS, unless_there=True)
 INSERT_WORKER_TASK = insert_row(WORKER_TASK, "worker_id", "task", unless_there=True)
@@ -34,11 +35,12 @@ BEAT = by_lease_clock(
             boot_id=bindparam("boot"),
             beat=clock,
             heartbeat_at=bindparam("now"),
+            machine_at=bindparam("machine", type_=BigInteger),
             memory=bindparam("rss"),
             stopping_at=case((_stops.is_(None), WORKER.c.stopping_at), else_=_stops),
         )
     ),
-    *("boot", "clock", "now", "rss", "stops", "worker"),
+    *("boot", "clock", "now", "machine", "rss", "stops", "worker"),
 )
 REVIVE_WORKER = by_lease_clock(
     lambda clock: (
@@ -48,12 +50,13 @@ REVIVE_WORKER = by_lease_clock(
             boot_id=bindparam("boot"),
             beat=clock,
             heartbeat_at=bindparam("now"),
+            machine_at=bindparam("machine", type_=BigInteger),
             stopping_at=null(),
             ended_at=null(),
             end_reason=null(),
         )
     ),
-    *("boot", "clock", "now", "worker"),
+    *("boot", "clock", "now", "machine", "worker"),
 )
 CANCEL_ASKED = Declared(
     select(LEASE.c.job_id).where(*equal(LEASE, "worker_id"), LEASE.c.cancel_requested_at.is_not(None)),
@@ -89,5 +92,6 @@ BURY_WORKER = Declared(
     ("now", "why", "worker", "seen_beat"),
 )
 LIFE = tuple(
-    WORKER.c[name] for name in ("id", "name", "pid", "process_start", "pid_space", "boot_id", "beat", "stopping_at")
+    WORKER.c[name]
+    for name in ("id", "name", "pid", "process_start", "pid_space", "boot_id", "beat", "stopping_at", "machine_at")
 )

@@ -13,7 +13,8 @@ from pqkit.executor import Run
 from pqkit.files import sync_file
 from pqkit.outcome import Claim, Outcome, is_private
 from pqkit.payload import clean_text
-from pqkit.queue.settle import Finished, finish_in
+from pqkit.queue.finished import Finished
+from pqkit.queue.settle import finish_in
 from pqkit.states import JobState
 
 if TYPE_CHECKING:

@@ -67,9 +67,11 @@ class Child:
             self.kill()
             return put_off(f"its child process cannot start: {self._trouble}"), False
         run.start_clock()
-        run.hear, run.force = lambda wish: self._send({"wish": wish}), self.kill
         try:
             self._send({"claim": list(run.claim)})
+            run.hear, run.force = lambda wish: self._send({"wish": wish}), self.kill
+            for wish in run.wishes():  # what was asked while the child started
+                self._send({"wish": wish})
             return self._listen(report, run.deadline)
         except Exception as error:  # noqa: BLE001 - after whatever it has sent that is no message, it is of no use
             if isinstance(error, TimeoutError):

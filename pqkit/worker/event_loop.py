@@ -7,6 +7,7 @@ import threading
 import time
 from asyncio import events
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import FrameType
 from typing import Any
 
@@ -25,6 +26,32 @@ Handler = Callable[[], Coroutine[Any, Any, Outcome]]
 Done = Callable[[Run, Outcome], None]
 
 
+class _Threads(ThreadPoolExecutor):
+    """The loop's own threads, as ``asyncio.to_thread`` uses them, and for which run each works."""
+
+    def __init__(self) -> None:
+        super().__init__(thread_name_prefix="event-loop")
+        self._work: dict[Run, set[Future[Any]]] = {}
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        future = super().submit(fn, *args, **kwargs)
+        run = _RUN.get(None)
+        if run is not None:
+            self._work.setdefault(run, set()).add(future)
+            future.add_done_callback(lambda done: self._forget(run, done))
+        return future
+
+    def _forget(self, run: Run, future: "Future[Any]") -> None:
+        work = self._work.get(run, set())
+        work.discard(future)
+        if not work:
+            self._work.pop(run, None)
+
+    def left(self, run: Run) -> "set[Future[Any]]":
+        """What still works for that run, which has ended."""
+        return {future for future in self._work.pop(run, ()) if not future.done()}
+
+
 class EventLoop:
     """Runs handlers in a thread of its own; ``done`` is called there at the end of each, whatever it ends by."""
 
@@ -32,6 +59,8 @@ class EventLoop:
         self._done = done
         self._runs: dict[Run, asyncio.Task[Outcome] | None] = {}
         self._loop = asyncio.new_event_loop()
+        self._threads = _Threads()
+        self._loop.set_default_executor(self._threads)
         self._closed = False
         self._busy = threading.Event()
         self._log = get_logger("worker")
@@ -71,7 +100,7 @@ class EventLoop:
             self._end(run, run.outcome_of(error))
             return
         self._runs[run] = task
-        task.add_done_callback(lambda ended: self._end(run, _outcome(run, ended)))
+        task.add_done_callback(lambda ended: self._has_ended(run, _outcome(run, ended)))
 
         def cancel() -> None:
             self._loop.call_soon_threadsafe(task.cancel)
@@ -93,6 +122,23 @@ class EventLoop:
             run.ask("timed_out", time.monotonic())
         else:
             self._loop.call_later(left, self._limit, run, task)
+
+    def _has_ended(self, run: Run, outcome: Outcome) -> None:
+        """Where it was asked to, its job is not free before the threads that still work for it have ended as well."""
+        left = self._threads.left(run)
+        if not left or not run.should_stop():
+            self._end(run, outcome)
+            return
+        run.force = None  # nobody ends a thread but with its process
+        waiting = set(left)
+
+        def ended(future: Future[Any]) -> None:
+            waiting.discard(future)
+            if not waiting:
+                self._loop.call_soon_threadsafe(self._end, run, outcome)
+
+        for future in left:
+            future.add_done_callback(ended)
 
     def _end(self, run: Run, outcome: Outcome) -> None:
         if run in self._runs:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from pqkit.db import Database
 from pqkit.errors import DatabaseUnavailable
 from pqkit.executor import Run
-from pqkit.files import put_in_place
 from pqkit.log import get_logger
 from pqkit.maintain import Maintainer
 from pqkit.outcome import Claim, Stopped, excuse, released
@@ -24,6 +23,7 @@ from pqkit.worker.heart import Heart, Ill
 from pqkit.worker.hooked import Hooked
 from pqkit.worker.pace import Pace
 from pqkit.worker.slots import Ended, Slots
+from pqkit.worker.staged_files import put_files_in_place
 from pqkit.worker.words import Teller
 
 FLUSH = 0.01
@@ -56,9 +56,8 @@ class Worker:
         self._slots = _slots(settings)(
             settings.slots, self._database, self._wake, self._heart.report, self._spawn_child
         )
-        self._hooked = Hooked(self._database)
-        set_aside, acted = self._hooked.set_aside, self._hooked.catch_up
-        self._maintainer = Maintainer(self._database, self._leases.id, settings, set_aside=set_aside, acted=acted)
+        self._hooked = Hooked(self._database, self._leases.id)
+        self._maintainer = Maintainer(self._database, self._leases.id, settings)
         self._forgotten = Forgotten(self._leases, self._slots, self._database, settings.rescue_after)
         self._pace = Pace(settings.slots, prefetch=settings.prefetch)
         self._around = surroundings()
@@ -101,6 +100,7 @@ class Worker:
             return None
         self._heart.start()
         self._maintainer.start()
+        self._hooked.start()
         self._log.info("worker ready", worker=self._leases.name, slots=self._slots.size, pid=os.getpid())
         while not self.told_to_stop and self._ill is None:
             self._turn()
@@ -175,25 +175,12 @@ class Worker:
             kept = [f for f in kept if f.claim.job_id not in lost]
         for finished in refused:
             drop_staged(finished.outcome.files)
-        self._put_files_in_place(kept)
+        put_files_in_place(self._leases, kept)
         self._pace.saw([(f.ended_at - f.started_at) / 1e6 for f in kept if f.started_at is not None])
         self._tell.ended(kept)
         self._tell.refused(refused)
-        self._hooked.ended(kept)
-
-    def _put_files_in_place(self, finished: Sequence[Finished]) -> None:
-        done = []
-        for job_id, staged, target in [
-            (f.claim.job_id, *pair) for f in finished if f.outcome.files for pair in f.outcome.files
-        ]:
-            try:
-                put_in_place(staged, target)
-                done.append((job_id, staged))
-            except OSError as error:
-                self._log.error("cannot put a file in place, maintenance tries again", job=job_id, error=str(error))
-        if done:
-            with suppress(DatabaseUnavailable):  # maintenance finds them in place
-                self._leases.renamed(done)
+        if kept:
+            self._hooked.wake()
 
     def _release_hoarded(self) -> None:
         """Give back claims that have waited here behind slow jobs, for others to take."""

@@ -131,5 +131,6 @@ class _Helper:
     def _beat(self) -> bool:
         if self._database is None:
             self._database = connect(self._settings.url, self._settings.durability)
-        moment, now, memory = self._database.lease_moment(), self._database.now(), clock.memory(self._parent)
-        return bool(self._database.write_one(sql.BEAT, *moment, now, memory, None, self._worker))
+        moment = (*self._database.lease_moment(), self._database.now(), self._database.machine_clock())
+        memory = clock.memory(self._parent)
+        return bool(self._database.write_one(sql.BEAT, *moment, memory, None, self._worker))

@@ -216,7 +216,7 @@ class Slots:
 
     def _attempt(self, run: Run) -> tuple[Outcome, bool]:
         if run.task is not None and run.task.policy.isolation == "process":
-            claim = run.claim
+            claim, run.deadline = run.claim, None  # its clock starts when its child is ready
             return self._child().execute(run, lambda fraction, text: self._report(claim, fraction, text))
         return attempt(self._database, run, execute, self._report)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import psycopg
 
-from pqkit.db import told
+from pqkit.db import clock, told
 from pqkit.db.database import Database, Durability, Obstacle, Sizes
 from pqkit.db.postgresql import scratch, trouble
 from pqkit.db.postgresql.address import read_address
@@ -100,7 +100,7 @@ class PostgresDatabase(Database):
         with self.in_words():
             connection = self.kept.begin(LOOK)
             try:
-                yield PostgresTransaction(connection.cursor())
+                yield PostgresTransaction(connection.cursor(), self.hooked)
             finally:
                 self._end_look(connection)
 
@@ -132,7 +132,7 @@ class PostgresDatabase(Database):
             theirs = connection.execute(IDENTITY).fetchone()
             if theirs != self._ask(IDENTITY):
                 raise ForeignSession(f"session= is on another database or schema than the queue's {self.name}")
-        return JoinedTransaction(connection.cursor())
+        return JoinedTransaction(connection.cursor(), self.hooked)
 
     def now(self) -> int:
         """The server's clock: asked now and then, and carried on between by a clock of this machine that none sets."""
@@ -151,6 +151,9 @@ class PostgresDatabase(Database):
 
     def lease_moment(self) -> tuple[str, int | None]:
         return SERVER, None
+
+    def machine_clock(self) -> int:
+        return clock.steady()
 
     def wake(self) -> NotifiedWake:
         return NotifiedWake(self._listener)

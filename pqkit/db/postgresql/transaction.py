@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from pqkit.db.hooked import Hooked
 from pqkit.db.transaction import ARGS, Alike, Transaction
 from pqkit.errors import DatabaseUnavailable
 from pqkit.sql.compiled import ASSIGN, INSERT_JOB_WITH_ID, INSERT_READY, PAUSE
@@ -39,8 +40,8 @@ class PostgresTransaction(Transaction):
 
     __slots__ = ("placed",)
 
-    def __init__(self, cursor: Any) -> None:
-        super().__init__(cursor)
+    def __init__(self, cursor: Any, hooked: Hooked) -> None:
+        super().__init__(cursor, hooked)
         self.placed = False
 
     def run(self, statement: Statement, *values: Any) -> int:
@@ -170,7 +171,7 @@ class Write:
     def __enter__(self) -> PostgresTransaction:
         with self._database.in_words():
             self._connection = self._database.kept.begin("BEGIN")
-        self._tx = PostgresTransaction(self._connection.cursor())
+        self._tx = PostgresTransaction(self._connection.cursor(), self._database.hooked)
         return self._tx
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:

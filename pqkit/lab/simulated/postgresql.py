@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pqkit.db import schema
 from pqkit.db.postgresql.database import PostgresDatabase
 from pqkit.db.postgresql.transaction import JoinedTransaction, PostgresTransaction, Write
+from pqkit.db.transaction import Transaction
 from pqkit.lab.machine import ServerClocks
 from pqkit.lab.simulated.database import Gapped, SimulatedDatabase
 from pqkit.models import metadata
@@ -18,8 +19,8 @@ class GappedPostgres(Gapped, JoinedTransaction):
     __slots__ = ("gap",)
     begin = "BEGIN"
 
-    def __init__(self, cursor: Any, gap: Callable[[bool], None]) -> None:
-        super().__init__(cursor)
+    def __init__(self, honest: Transaction, gap: Callable[[bool], None]) -> None:
+        super().__init__(honest.cursor, honest.hooked)
         self.gap = gap
 
     def _has_placed(self) -> None:
@@ -50,7 +51,7 @@ class SimulatedPostgres(SimulatedDatabase, PostgresDatabase):
         return _WriteWithGaps(self)
 
     def join(self, session: "Session") -> JoinedTransaction:
-        return GappedPostgres(super().join(session).cursor, self.gap)
+        return GappedPostgres(super().join(session), self.gap)
 
     def _run(self, text: str) -> None:
         with Write(self) as tx:
@@ -68,7 +69,7 @@ class _WriteWithGaps(Write):
 
     def __enter__(self) -> PostgresTransaction:
         self._gap(True)
-        self._tx = GappedPostgres(super().__enter__().cursor, self._gap)
+        self._tx = GappedPostgres(super().__enter__(), self._gap)
         return self._tx
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pqkit.db import schema
 from pqkit.db.sqlite import SqliteDatabase
-from pqkit.db.transaction import SqliteTransaction
+from pqkit.db.transaction import SqliteTransaction, Transaction
 from pqkit.db.write import Write
 from pqkit.lab.simulated.database import Gapped, SimulatedDatabase
 from pqkit.models import metadata
@@ -19,8 +19,8 @@ class GappedSqlite(Gapped, SqliteTransaction):
     __slots__ = ("gap",)
     begin = "BEGIN IMMEDIATE"
 
-    def __init__(self, cursor: Any, gap: Callable[[bool], None]) -> None:
-        super().__init__(cursor)
+    def __init__(self, honest: Transaction, gap: Callable[[bool], None]) -> None:
+        super().__init__(honest.cursor, honest.hooked)
         self.gap = gap
 
 
@@ -53,7 +53,7 @@ class SimulatedSqlite(SimulatedDatabase, SqliteDatabase):
         return _WriteWithGaps(self)
 
     def join(self, session: "Session") -> SqliteTransaction:
-        return GappedSqlite(super().join(session).cursor, self.gap)
+        return GappedSqlite(super().join(session), self.gap)
 
 
 class _WriteWithGaps(Write):
@@ -67,7 +67,7 @@ class _WriteWithGaps(Write):
 
     def __enter__(self) -> SqliteTransaction:
         self._gap(True)
-        return GappedSqlite(super().__enter__().cursor, self._gap)
+        return GappedSqlite(super().__enter__(), self._gap)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         super().__exit__(kind, error, trace)
