@@ -55,9 +55,13 @@ class Context:
         return self.opened
 
     def progress(self, fraction: float, note: str = "") -> None:
-        """Report how far the run is, 0 to 1, with a short note; what is no number counts as 0."""
-        known = 0.0 if math.isnan(fraction) else float(fraction)
-        self.report_progress(min(max(known, 0.0), 1.0), str(note))
+        """Report how far the run is, with a short note; less than 0 counts as 0, and more than 1 as 1.
+
+        Raises ValueError for what is no finite number.
+        """
+        if not math.isfinite(fraction):
+            raise ValueError(f"progress is a number from 0 to 1, not {fraction}")
+        self.report_progress(min(max(float(fraction), 0.0), 1.0), str(note))
 
     def log(self, message: Any) -> None:
         """Keep one line with the job."""

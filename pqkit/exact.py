@@ -7,9 +7,10 @@ import json
 import marshal
 import math
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import is_dataclass
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from datetime import datetime, time, timezone
+from decimal import Decimal
 from typing import Any
 
 from pydantic_core import TzInfo
@@ -17,6 +18,9 @@ from pydantic_core import TzInfo
 PLAIN = frozenset({str, int, float, bool, type(None)})
 """The types of the values that JSON has beside objects and arrays."""
 NUMBERS = frozenset({int, float, bool})
+WRITTEN = frozenset({str, list, dict, type(None)})
+"""The types that stand for others in JSON."""
+ARRAYS = (list, tuple, deque, set, frozenset)
 CHANGED = "would arrive as another value"
 _PRECISION = 2**53
 
@@ -59,25 +63,69 @@ def conversion_fault(given: Any, taken: Any, where: str) -> str | None:
     """One line where an annotation has made another value of ``given``; None where it only has another form.
 
     Text stands for whatever the annotation reads in it, an array or an object for the collections and models that are
-    written so. A number stays the same number: 5 may become 5.0, and True does not become 1.
+    written so. A number stays the same number: 5 may become 5.0, and neither 5.0 becomes 5 nor True 1.
     """
     if given is taken:
         return None
-    if type(given) is type(taken):
-        return _first(given, taken, where, conversion_fault)
-    if type(given) in NUMBERS:
-        return None if _is_same_number(given, taken) else _changed(given, taken, where)
-    return _form_fault(given, taken, where)
+    if type(given) is not type(taken):
+        if type(given) in NUMBERS:
+            return None if _is_same_number(given, taken) else _changed(given, taken, where)
+        if type(given) not in WRITTEN:
+            return _changed(given, taken, where)
+    if isinstance(given, Mapping):
+        return _object_fault(given, taken, where)
+    return _array_fault(given, taken, where) if isinstance(given, ARRAYS) and isinstance(taken, ARRAYS) else None
 
 
-def _form_fault(given: Any, taken: Any, where: str) -> str | None:
-    """The same of an array or an object that was made into something else."""
-    if type(given) is list and isinstance(taken, (tuple, deque)) and len(given) == len(taken):
-        return _first(given, list(taken), where, conversion_fault)
-    if type(given) is dict and (parts := getattr(taken, "__dict__", None)) is not None:
-        known = [name for name in given if name in parts]
-        return next(filter(None, (conversion_fault(given[n], parts[n], f"{where}.{n}") for n in known)), None)
-    return None if type(given) in {str, list, dict, type(None)} else _changed(given, taken, where)
+def _object_fault(given: Mapping[Any, Any], taken: Any, where: str) -> str | None:
+    if not isinstance(taken, Mapping):
+        known = _fields(taken)
+        return _any_fault((item, known[name], f"{where}.{name}") for name, item in given.items() if name in known)
+    if len(given) != len(taken):
+        return _count_fault(given, taken, where)
+    there = {key: key for key in taken}
+    keys = [(key, there.get(key, other)) for key, other in zip(given, taken, strict=True)]
+    return _any_fault((key, twin, f"{where} (a key)") for key, twin in keys) or _any_fault(
+        (given[key], taken[twin], f"{where}.{key!s:.80}") for key, twin in keys
+    )
+
+
+def _array_fault(given: Any, taken: Any, where: str) -> str | None:
+    if len(given) != len(taken):
+        return _count_fault(given, taken, where)
+    if isinstance(taken, (set, frozenset)):
+        there = {item: item for item in taken}
+        # Text may stand for an item that does not look like it; a number is there as it is, or was changed.
+        seen = ((item, _twin(item, there)) for item in given)
+        return _any_fault((item, twin, f"{where} (an item)") for item, twin in seen)
+    pairs = enumerate(zip(given, taken, strict=True))
+    return _any_fault((item, twin, f"{where}[{index}]") for index, (item, twin) in pairs)
+
+
+def _twin(item: Any, there: dict[Any, Any]) -> Any:
+    if type(item) in NUMBERS:
+        return there.get(item)
+    return there.get(item, item) if isinstance(item, Hashable) else item
+
+
+def _any_fault(pairs: Iterable[tuple[Any, Any, str]]) -> str | None:
+    return next(filter(None, (conversion_fault(*each) for each in pairs)), None)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """The parts of a model, a data class or a named tuple, by the names under which it reads them."""
+    if isinstance(value, tuple):
+        return dict(zip(getattr(value, "_fields", ()), value, strict=False))
+    if is_dataclass(value):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    declared = getattr(type(value), "model_fields", {})
+    named = {known.alias: getattr(value, name) for name, known in declared.items() if known.alias is not None}
+    extra = getattr(value, "__pydantic_extra__", None) or {}
+    return {name: getattr(value, name) for name in declared} | named | extra
+
+
+def _count_fault(given: Any, taken: Any, where: str) -> str:
+    return f"{where} has {len(given)} items and would arrive with {len(taken)}"
 
 
 def _changed(given: Any, taken: Any, where: str) -> str:
@@ -100,11 +148,11 @@ def _difference(kept: Any, back: Any, where: str) -> str | None:
         case datetime() | time():
             return _moment_fault(kept, back, where)
         case dict() | list() | tuple():
-            return _first(kept, back, where, storage_fault)
+            return _first(kept, back, where)
         case set() | frozenset():
             same = kept == back
         case _ if is_dataclass(kept) or hasattr(kept, "model_fields_set"):
-            return _first(dict(vars(kept)), dict(vars(back)), where, storage_fault)
+            return _first(_fields(kept), _fields(back), where)
         case _:
             same = repr(kept) == repr(back) and (kept == back or isinstance(kept, float))
     return None if same else f"{where} is {_kind(kept)} that {CHANGED}"
@@ -123,16 +171,16 @@ def with_standard_zones(value: Any) -> Any:
     return value
 
 
-def _first(one: Any, other: Any, where: str, compare: Any) -> str | None:
+def _first(one: Any, other: Any, where: str) -> str | None:
     """The first fault among the parts of two values of one type."""
     if type(one) is dict and list(map(_named, one)) != list(map(_named, other)):
         return _keys_fault(one, where)
     if not isinstance(one, (dict, list, tuple)):
         return None
     if len(one) != len(other):
-        return f"{where} has {len(one)} items and would arrive with {len(other)}"
+        return _count_fault(one, other, where)
     pairs = zip(_items(one, where), _items(other, where), strict=True)
-    faults = (compare(item, twin, at) for (at, item), (_, twin) in pairs)
+    faults = (storage_fault(item, twin, at) for (at, item), (_, twin) in pairs)
     return next((fault for fault in faults if fault is not None), None)
 
 
@@ -157,6 +205,8 @@ def _is_same_number(given: Any, taken: Any) -> bool:
     taken = getattr(taken, "value", taken)
     if type(taken) is type(given):
         return bool(taken == given)
+    if type(given) is float and isinstance(taken, Decimal):  # with as many digits as whoever reads it pleases
+        return False
     return type(given) is not bool and type(taken) is not int and type(taken) is not bool and bool(taken == given)
 
 

@@ -25,7 +25,7 @@ from pqkit.outcome import (
     is_private,
     stopped_by,
 )
-from pqkit.tasks import Task, find
+from pqkit.tasks import ArgumentError, Task, find
 
 WITHOUT_KEY = 30.0
 Wish = Literal["cancel_asked", "timed_out", "stop_asked"]
@@ -193,7 +193,11 @@ def _staged(ctx: Context | None) -> tuple[tuple[str, str], ...]:
 
 
 def _arguments(task: Task[..., Any], claim: Claim, ctx: Context | None) -> dict[str, Any]:
-    arguments = task.decode(_revealed(claim.args) if is_private(claim) else claim.args)
+    text = _revealed(claim.args) if is_private(claim) else claim.args
+    try:
+        arguments = task.decode(text)
+    except ArgumentError as error:  # as often as it is tried
+        raise Fail(f"{error}") from None
     if task.wants_context:
         arguments["ctx"] = ctx
     return arguments

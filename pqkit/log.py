@@ -26,33 +26,44 @@ _UNSAFE_IN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f{UNSEEN}]")
 def configure(level: str | None = None) -> None:
     """Send log lines to standard output in the format and from the level that the settings say."""
     wanted = settings()
-    as_json = wanted.log_format == "json"
+    _configure("stdout", level or wanted.log_level, as_json=wanted.log_format == "json")
+
+
+def configure_command() -> None:
+    """Send log lines to standard error: on standard output stands what the command was asked for, such as JSON."""
+    _configure("stderr", "info", as_json=False)
+
+
+def _configure(stream: str, level: str, *, as_json: bool) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=as_json),
             _escape,
-            structlog.processors.JSONRenderer() if as_json else _console(),
+            structlog.processors.JSONRenderer() if as_json else _console(stream),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, (level or wanted.log_level).upper())),
-        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Forgiving())),
-        cache_logger_on_first_use=True,
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Forgiving(stream))),
+        cache_logger_on_first_use=stream == "stdout",  # a command may turn out to be one that logs there
     )
 
 
 class _Forgiving:
-    """Standard output, as it is at each line, with write errors swallowed: a full disk under the log must not end the
+    """A standard stream, as it is at each line, with write errors swallowed: a full disk under the log must not end the
     worker that logs."""
+
+    def __init__(self, stream: str) -> None:
+        self._stream = stream
 
     def write(self, text: str) -> int:
         with suppress(OSError):
-            sys.stdout.write(text)
+            getattr(sys, self._stream).write(text)
         return len(text)
 
     def flush(self) -> None:
         with suppress(OSError):
-            sys.stdout.flush()
+            getattr(sys, self._stream).flush()
 
 
 def get_logger(component: str) -> FilteringBoundLogger:
@@ -89,5 +100,5 @@ def _shown(key: str, value: Any) -> Any:
     return escape(shown) if isinstance(shown, str) else shown
 
 
-def _console() -> Any:
-    return structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=32)
+def _console(stream: str) -> Any:
+    return structlog.dev.ConsoleRenderer(colors=getattr(sys, stream).isatty(), pad_event_to=32)

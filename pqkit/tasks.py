@@ -2,7 +2,9 @@
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import update_wrapper
 from string import Formatter
@@ -43,6 +45,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Isolation = Literal["thread", "process"]
 CONTEXT_PARAMETER = "ctx"
+LONG_INTEGER = re.compile("[0-9]{16}")
+"""What is in the text of an integer that a float may not hold."""
 SIMPLE = {Any, object, int, str, float, bool, type(None)}
 """Annotations under which a plain value of the right type is stored as it is."""
 
@@ -91,7 +95,7 @@ class Task(Generic[P, R]):
     wants_context: bool = field(init=False)
     is_async: bool = field(init=False)
     _arguments: TypeAdapter[dict[str, Any]] = field(init=False, repr=False)
-    _read: Callable[[str], dict[str, Any]] = field(init=False, repr=False)
+    _read: Callable[..., dict[str, Any]] = field(init=False, repr=False)
     _key_parts: dict[str, Any] = field(init=False, repr=False)
     _check: Callable[..., dict[str, Any]] = field(init=False, repr=False)
     _write: Callable[..., bytes] = field(init=False, repr=False)
@@ -169,10 +173,8 @@ class Task(Generic[P, R]):
             raise PayloadError(f"{self.name}: args is nested too deep") from None
 
     def _refuse_changes(self, given: dict[str, Any], checked: dict[str, Any], text: str) -> None:
-        if not alike(given, checked):
-            faults = (conversion_fault(value, checked[name], f"args.{name}") for name, value in given.items())
-            if (fault := next(filter(None, faults), None)) is not None:
-                raise ArgumentError(f"{self.name}: {fault}")
+        if (fault := _conversion_fault(given, checked)) is not None:
+            raise ArgumentError(f"{self.name}: {fault}")
         back = self.decode(text)
         if not alike(checked, back) and (fault := storage_fault(checked, back, "args")) is not None:
             raise PayloadError(f"{self.name}: {fault}")
@@ -186,12 +188,25 @@ class Task(Generic[P, R]):
         return None if None in parts.values() else self.policy.limit_key.format_map(parts)
 
     def decode(self, text: str) -> dict[str, Any]:
-        """Keyword arguments for the function from stored JSON. Raises ArgumentError when the code has moved on."""
+        """Keyword arguments for the function from stored JSON. Raises ArgumentError when the code has moved on, and for
+        what an annotation would change: a producer that knows the task only by name does not see it."""
+        if self._simple and not (self._floats and LONG_INTEGER.search(text)):
+            with suppress(ValidationError):
+                return self._read(text, strict=True)
         try:
             read = self._read(text)
-            return read if self._simple else with_standard_zones(read)
         except ValidationError as error:
             raise ArgumentError(f"{self.name}: {_in_words(error)}") from None
+        read = read if self._simple else with_standard_zones(read)
+        self._refuse_conversion(json.loads(text), read)
+        return read
+
+    def _refuse_conversion(self, stored: dict[str, Any], read: dict[str, Any]) -> None:
+        if (fault := _conversion_fault(stored, read)) is None:
+            return
+        written = self._arguments.dump_python(read, mode="json", warnings=False)
+        if not alike(stored, written):  # or it is just how this value is written
+            raise ArgumentError(f"{self.name}: {fault}")
 
     def schema(self) -> dict[str, Any]:
         """The JSON schema of the arguments."""
@@ -327,6 +342,13 @@ def _fields_of(template: str | None, function: Callable[..., Any], name: str) ->
 
 def _in_words(error: ValidationError) -> str:
     return "; ".join(f"{_place(*e['loc'])}: {e['msg']}" for e in error.errors())
+
+
+def _conversion_fault(given: dict[str, Any], taken: dict[str, Any]) -> str | None:
+    if alike(given, taken):
+        return None
+    faults = (conversion_fault(value, taken[name], f"args.{name}") for name, value in given.items())
+    return next(filter(None, faults), None)
 
 
 def _place(name: int | str, *steps: int | str) -> str:

@@ -191,5 +191,10 @@ def secret_isolated(word: str) -> str:
 
 
 @task
+def whole(n: int) -> int:
+    return n
+
+
+@task
 def echo(value: Any) -> Any:
     return value

@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from pqkit.lab.mutants import MUTANTS
 from pqkit.settings import Settings
 from pqkit.states import JobState
 from pqkit.version import VERSION
@@ -49,6 +50,13 @@ def test_every_command_state_and_setting_has_its_line(generate: ModuleType) -> N
     assert len(commands) > 10
     for command in commands:
         assert f"| `pqkit {command}" in README, command
+
+
+def test_what_is_said_of_mutants_is_what_there_is() -> None:
+    said = re.search(r"(\d+) of (\d+) mutants", (REPO / "docs" / "postgresql.md").read_text())
+    assert said
+    there = str(sum(mutant.everywhere for mutant in MUTANTS))
+    assert said.groups() == (there, there)
 
 
 def test_the_examples_run_as_they_stand(tmp_path: Path) -> None:

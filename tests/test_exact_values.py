@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -10,21 +10,23 @@ from enum import Enum, IntEnum, StrEnum
 from fractions import Fraction
 from itertools import repeat
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, PlainSerializer, PlainValidator, SecretStr
 from sqlalchemy import column, select
 
-from pqkit import Queue, task
+from pqkit import Queue, queries, task
+from pqkit.errors import JobFailed
 from pqkit.models.jobs import JobRow
 from pqkit.outcome import Claim, completed
 from pqkit.payload import MAX_BYTES, MAX_DEPTH, PayloadError, encode_args
 from pqkit.queries import counts
 from pqkit.queue import Finished
 from pqkit.queue.order import make_order
+from pqkit.states import JobState
 from pqkit.tasks import ArgumentError, Task, registry
 from tests.fleet import Fleet
 from tests.support import PATIENCE
@@ -47,6 +49,10 @@ class Item(BaseModel):
     name: str = "x"
 
 
+class Open(BaseModel, extra="allow"):
+    """One that takes whatever comes."""
+
+
 class Heavy(Item):
     tons: int = 1
 
@@ -59,6 +65,12 @@ class Point:
 
 class Own(str):
     """A subclass, as libraries have them."""
+
+
+@dataclass(slots=True)
+class Narrow:
+    x: int
+    y: float = 0.0
 
 
 class Pair(NamedTuple):
@@ -111,6 +123,8 @@ TYPED: list[tuple[Any, Any]] = [
     *((UUID, UUID(int=5)), (Path, Path("/a b/c")), (Colour, Colour.RED), (Level, Level.LOW), (Word, Word.YES)),
     *(
         (Item, Item(weight=1e22)),
+        (Narrow, Narrow(1, -0.0)),
+        (Open, Open(more=1e22)),
         (Point, Point(1, -0.0)),
         (list[Item], [Item(weight=2)]),
         (dict[str, Path], {"a": Path("b")}),
@@ -125,6 +139,7 @@ CHANGED: list[tuple[Any, Any]] = [
         (float | None, math.nan),
         (list[float], [1.0, math.nan]),
         (Item, Item(weight=math.nan)),
+        (Open, Open(more={1, 2})),
     ),
     *((float, 2**53 + 1), (list[float], [2**53 + 1]), (float, True), (int, True), (int, 5.0), (bool, 1), (bool, 0.0)),
     *(
@@ -150,6 +165,20 @@ CHANGED: list[tuple[Any, Any]] = [
         (float, "nan"),
     ),
     *((list[int], (n for n in (1, 2))), (Any, iter([1])), (list[Any], [iter([1])])),
+]
+
+
+# More annotations, and values in the forms that JSON has, some of which an annotation would change.
+HINTS: list[Any] = [
+    *({hint: None for hint, _ in [*TYPED, *CHANGED]}.keys() - {SecretStr, complex}),  # text that says less than they do
+    *(dict[str, int], set[str], dict[str, Item], Pair, list[Pair], list[Point], int | float | str, list[bool], Narrow),
+]
+FORMS: list[Any] = [
+    *([5.0], [1, 1.0], [1, 1], [1.5, 2], [2**53 + 1], [5, True], ["1"], ["1", "01"], [[1.0, 2]], [{"weight": 2**60}]),
+    *({"1": "a"}, {"1": "a", "01": "b"}, {"a": 5.0}, {"a": True}, {"a": 1, "b": 2.0}, {"a": {"weight": 2**60}}),
+    *({"weight": True}, {"weight": 2**53 + 1}, {"weight": 1, "tons": 7.0}, {"name": "z", "weight": 1.0}),
+    *({"x": 5.0, "y": 1}, {"x": 5, "y": 1}, {"x": 5, "y": 2**53 + 1}, {"b": 1, "a": 2}, {"b": 1, "a": 2.0}),
+    *([{"x": 5.0, "y": 1}], 5.0, 0.5, 1e3, "2026-01-01", "red", "yes", "a b"),
 ]
 
 
@@ -225,6 +254,71 @@ def test_the_forms_that_json_has_for_a_type_are_still_read() -> None:
     ]:
         carry = taking(hint)
         assert is_same(carry.decode(carry.encode({"v": given}))["v"], taken)
+
+
+def arrives(carry: Task[..., Any], encode: Callable[[dict[str, Any]], str], value: Any) -> tuple[type, str] | None:
+    """What the handler would get, by type and by repr; None where it is refused, at the call or by the worker."""
+    try:
+        found = carry.decode(encode({"v": value}))["v"]
+    except (ArgumentError, PayloadError):
+        return None
+    return type(found), repr(found)
+
+
+@pytest.mark.parametrize("hint", HINTS, ids=str)
+def test_a_task_that_is_known_by_its_name_alone_gets_what_an_imported_one_gets(hint: Any) -> None:
+    carry = taking(hint)
+    for value in [*PLAIN, *FORMS]:
+        assert arrives(carry, encode_args, value) == arrives(carry, carry.encode, value), value
+
+
+@pytest.mark.parametrize(
+    ("hint", "value"),
+    [
+        *((int, 5.0), (int, True), (bool, 1), (float, 2**53 + 1), (float, True), (int | None, 5.0), (Decimal, 5.0)),
+        *((list[int], [5.0]), (set[int], [1.0]), (set[int], [1, 1]), (deque[int], [5.0]), (dict[int, str], {"1": 1})),
+        *((dict[str, int], {"a": 5.0}), (Item, {"weight": 2**53 + 1}), (Point, {"x": 5.0, "y": 1}), (datetime, 5)),
+        *((Narrow, {"x": True}), (Pair, [1, 2.0]), (tuple[float, ...], [2**53 + 1]), (Level, True)),
+    ],
+    ids=str,
+)
+def test_what_an_annotation_would_change_is_refused_by_both_ways(hint: Any, value: Any) -> None:
+    carry = taking(hint)
+    for encode in (encode_args, carry.encode):
+        assert arrives(carry, encode, value) is None
+
+
+def test_a_collection_that_an_annotation_would_change_is_refused_as_well() -> None:
+    for hint, value in [(set[int], {5.0}), (deque[int], deque([5.0])), (frozenset[float], frozenset([2**53 + 1]))]:
+        with pytest.raises(ArgumentError, match=r"args\.v"):
+            taking(hint).encode({"v": value})
+
+
+def test_a_type_that_is_written_as_a_number_is_still_read() -> None:
+    class Cents:
+        def __init__(self, amount: int) -> None:
+            self.amount = amount
+
+        def __repr__(self) -> str:
+            return f"Cents({self.amount})"
+
+    def read(value: Any) -> Cents:
+        return value if isinstance(value, Cents) else Cents(int(value))
+
+    carry = taking(Annotated[Any, PlainValidator(read), PlainSerializer(lambda cents: cents.amount, return_type=int)])
+    assert repr(carry.decode(encode_args({"v": 5}))["v"]) == "Cents(5)"
+    assert arrives(carry, encode_args, 5.5) is None
+
+
+def test_a_job_whose_arguments_the_annotations_would_change_fails_once_and_in_words(queue: Queue, fleet: Fleet) -> None:
+    jobs = [queue.enqueue("whole", {"n": 5.0}), queue.enqueue("whole", {"n": True}), queue.enqueue("whole", {"n": 5})]
+    fleet.start()
+    for job, kind in zip(jobs, ("float", "bool"), strict=False):
+        with pytest.raises(JobFailed, match=f"whole: args.n is a {kind} and would become an int"):
+            job.result(PATIENCE)
+        seen = queries.job(queue.database, job.id)
+        assert (seen.job.state, seen.job.attempt, seen.job.retries) == (JobState.FAILED, 1, 0)
+    assert jobs[2].result(PATIENCE) == 5
 
 
 def test_a_generator_is_refused_before_it_is_read() -> None:

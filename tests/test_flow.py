@@ -278,3 +278,65 @@ def test_a_job_is_not_replaced_by_one_that_would_wait_for_others(queue: Queue) -
     again = queue.enqueue("report", {"day": 3}, **options)
     assert (again.id, again.existing) == (waiting.id, True)
     assert args_of(queue, waiting.id) == '{"day":3}'
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"unique_while": "waiting"}, {"unique_while": "kept"}, {"replace": True}], ids=str
+)
+def test_a_call_whose_key_is_taken_loses_no_wait(queue: Queue, more: dict[str, Any]) -> None:
+    one, other = queue.enqueue("fetch"), queue.enqueue("fetch")
+    held = queue.enqueue("report", {"day": 1}, unique_key="k", depends_on=[one], **more)
+    again = queue.enqueue("report", {"day": 1}, unique_key="k", depends_on=[one], **more)
+    assert (again.id, again.existing) == (held.id, True)
+    lost = f"^job {held.id} has the unique key 'k' and does not wait for job {other.id}$"
+    with pytest.raises(Refused, match=lost):
+        queue.enqueue("report", {"day": 2}, unique_key="k", depends_on=[one, other], **more)
+    with pytest.raises(Refused, match=lost), queue.batch("night", "add", {"a": 1}) as batch:
+        batch.enqueue("report", {"day": 2}, unique_key="k", depends_on=[other], **more)
+    with pytest.raises(Refused, match=f"does not wait for job {held.id}$"):
+        queue.enqueue("report", {"day": 2}, unique_key="k", depends_on=[held], **more)
+    assert args_of(queue, held.id) == '{"day":1}'
+    assert sum(queries.counts(queue.database).values()) == 3
+
+
+def test_a_refused_call_leaves_nothing_in_the_callers_transaction(queue: Queue) -> None:
+    first = queue.enqueue("fetch")
+    held = queue.enqueue("report", {"day": 1}, unique_key="k", unique_while="waiting")
+    with queue.session() as session:
+        with pytest.raises(Refused):
+            queue.enqueue(
+                "report", {"day": 2}, session=session, unique_key="k", replace=True, priority=5, depends_on=[first]
+            )
+        with pytest.raises(BadOrder):
+            queue.enqueue("report", {"day": 3}, session=session, depends_on=[10**9])
+        session.commit()
+    assert args_of(queue, held.id) == '{"day":1}'
+    assert sum(queries.counts(queue.database).values()) == 2
+
+
+def test_a_debounced_call_does_not_end_the_wait_of_the_job_that_has_its_key(queue: Queue, worker: Leases) -> None:
+    first = queue.enqueue("add", {"a": 1})
+    waiting = queue.enqueue("add", {"a": 2}, unique_key="k", depends_on=[first])
+    with queue.batch("night", "add", {"a": 3}, unique_key="night") as batch:
+        batch.enqueue("add", {"a": 4})
+    for key in ("k", "night"):
+        assert queue.enqueue("add", {"a": 5}, unique_key=key, debounce=60).existing
+    wait_out(queue, 61)
+    assert go_on(queue) == []
+    for claimed in claim(worker, 10):
+        assert claimed.job_id in {first.id, *batch.jobs}
+        complete(worker, queue, claimed)
+    assert sorted(go_on(queue)) == [waiting.id, batch.id]
+    assert args_of(queue, batch.id) == '{"a":5}'
+
+
+def test_what_waits_for_others_is_debounced_from_the_last_call_on(queue: Queue, worker: Leases) -> None:
+    first = queue.enqueue("add", {"a": 1})
+    waiting = queue.enqueue("add", {"a": 2}, unique_key="k", depends_on=[first])
+    queue.enqueue("add", {"a": 5}, unique_key="k", debounce=60)
+    complete(worker, queue, claim_one(worker))
+    assert go_on(queue) == [waiting.id]
+    assert waiting.state is SCHEDULED
+    due = queries.job(queue.database, waiting.id).job.due_at
+    assert due is not None
+    assert due <= queue.database.now() + 60 * SECOND

@@ -1,6 +1,7 @@
 """A process that forks while its queue is open: what either side is told is queued stays queued, whoever ends first."""
 
 import asyncio
+import ctypes
 import os
 import signal
 import sys
@@ -243,3 +244,38 @@ def test_a_writer_goes_on_after_its_log_was_removed(queue: Queue) -> None:
     queue.enqueue("after")
     assert {"before", "after"} <= {task for (task,) in sql(queue, "SELECT task FROM job")}
     assert queue.state(kept)
+
+
+def past_hooks(act: Callable[[], object]) -> int:
+    """The exit code of a child that a library has forked without a word to Python, as uWSGI does."""
+    pid = ctypes.PyDLL(None).fork()
+    if pid == 0:
+        with suppress(BaseException):
+            act()
+            os._exit(0)
+        os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@pytest.mark.sqlite
+def test_a_child_that_was_forked_past_the_hooks_is_refused_in_words_however_it_asks(url: str) -> None:
+    queue = get_queue(url)
+    queue.enqueue("before")
+
+    def refused() -> None:
+        for ask in (lambda: get_queue(url), lambda: queue.enqueue("child")):
+            with pytest.raises(ForkedWhileOpen, match="this process was forked while it was open"):
+                ask()
+
+    assert past_hooks(refused) == 0
+    assert sql(queue, "SELECT task FROM job") == [("before",)]
+    queue.close()
+
+
+def test_a_child_that_was_forked_past_the_hooks_after_a_close_may_queue(url: str) -> None:
+    queue = get_queue(url)
+    queue.enqueue("before")
+    queue.close()
+    assert past_hooks(lambda: get_queue(url).enqueue("child")) == 0
+    assert sql(queue, "SELECT task FROM job ORDER BY id") == [("before",), ("child",)]
+    queue.close()

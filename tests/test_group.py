@@ -3,9 +3,9 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,8 +16,8 @@ from pqkit.errors import DatabaseUnavailable
 from pqkit.queue import group as group_module
 from pqkit.queue.group import GroupCommit
 from pqkit.queue.insert import Inserter
-from pqkit.queue.order import make_order
-from tests.support import wait_until
+from pqkit.queue.order import BadOrder, make_order
+from tests.support import PATIENCE, wait_until
 from tests.verbs import sql
 
 
@@ -201,3 +201,48 @@ def test_a_coroutine_that_is_cancelled_disturbs_nobody(queue: Queue) -> None:
         return (await second).id
 
     assert asyncio.run(both())
+
+
+@contextmanager
+def gathered(queue: Queue) -> Iterator[None]:
+    """What coroutines queue meanwhile goes together."""
+    go_on = threading.Event()
+    queue._later._thread.submit(go_on.wait)
+    try:
+        yield
+    finally:
+        go_on.set()
+
+
+def test_a_coroutine_whose_call_cannot_be_queued_fails_no_other(queue: Queue) -> None:
+    async def main() -> list[Any]:
+        with gathered(queue):
+            calls = [queue.enqueue_async("call", {"n": n}, depends_on=[10**9] if n == 1 else []) for n in range(3)]
+            asked = [asyncio.ensure_future(call) for call in calls]
+            await asyncio.sleep(0)
+        return await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), PATIENCE)
+
+    first, wrong, last = asyncio.run(main())
+    assert isinstance(wrong, BadOrder)
+    assert "no job 1000000000" in str(wrong)
+    assert {job.id for job in (first, last)} == {job for (job,) in sql(queue, "SELECT id FROM job")}
+
+
+def test_a_loop_that_was_closed_keeps_no_other_from_its_answer(queue: Queue) -> None:
+    async def give_up() -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(queue.enqueue_async("call", {"n": 1}), 0.01)
+
+    async def ask() -> asyncio.Task[Any]:
+        asked = asyncio.ensure_future(queue.enqueue_async("call", {"n": 2}))
+        await asyncio.sleep(0)
+        return asked
+
+    async def answer(asked: asyncio.Task[Any]) -> Any:
+        return await asyncio.wait_for(asked, PATIENCE)
+
+    with asyncio.Runner() as other:
+        with gathered(queue):
+            asyncio.run(give_up())
+            asked = other.run(ask())
+        assert other.run(answer(asked)).id

@@ -96,6 +96,8 @@ def test_retries_never_exceed_those_that_are_allowed(queue: Queue, worker: Any) 
     assert (view.retries, view.max_retries) == (0, 0)
     with client_of(queue) as client:
         assert client.get(f"/jobs/{job.id}").json()["job"]["retries"] == 0
+        (listed,) = client.get("/jobs").json()["jobs"]
+        assert (listed["retries"], listed["max_retries"]) == (0, 0)
 
 
 def test_a_cancel_that_comes_too_late_is_said_in_words(queue: Queue, worker: Any) -> None:

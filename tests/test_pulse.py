@@ -6,21 +6,31 @@ from pathlib import Path
 from pqkit import JobState, Queue
 from pqkit.lab.fleet import freeze
 from pqkit.queries import workers
-from tests import evil
+from tests import blocking_handlers, evil, forking_handlers
 from tests.fleet import Fleet
 from tests.support import PATIENCE, wait_until
 from tests.verbs import sql
 
-QUICK = {"heartbeat": "0.2", "rescue_after": "1.5", "rescue_every": "0.3", "grace": "0.2", "tasks": "tests.evil"}
+QUICK = {
+    "heartbeat": "0.2",
+    "rescue_after": "1.5",
+    "rescue_every": "0.3",
+    "grace": "0.2",
+    "tasks": "tests.blocking_handlers,tests.forking_handlers,tests.evil",
+}
 
 
 def test_the_neighbours_of_a_handler_that_holds_the_lock_for_longer_than_a_lease_run_once(
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
     holder = fleet.start("w1", **QUICK)
-    neighbour = queue.enqueue(evil.waits_isolated, {"path": str(tmp_path / "go"), "started": str(tmp_path / "n")})
+    neighbour = queue.enqueue(
+        forking_handlers.waits_isolated, {"path": str(tmp_path / "go"), "started": str(tmp_path / "n")}
+    )
     wait_until((tmp_path / "n").exists, what="the neighbour")
-    job = queue.enqueue(evil.holds_the_lock, {"started": str(tmp_path / "s"), "path": str(tmp_path / "go")})
+    job = queue.enqueue(
+        blocking_handlers.holds_the_lock, {"started": str(tmp_path / "s"), "path": str(tmp_path / "go")}
+    )
     wait_until((tmp_path / "s").exists, what="the handler")
     other = fleet.start("w2", **QUICK)
     wait_until(lambda: "a helper beats for the worker" in holder.log, what="the helper")
@@ -38,7 +48,7 @@ def test_a_worker_whose_lock_is_held_past_a_deadline_is_killed_before_its_job_is
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
     holder = fleet.start("w1", **QUICK)
-    job = queue.enqueue(evil.holds_the_lock_too_long, {"started": str(tmp_path / "s")})
+    job = queue.enqueue(blocking_handlers.holds_the_lock_too_long, {"started": str(tmp_path / "s")})
     wait_until((tmp_path / "s").exists, what="the handler")
     wait_until(lambda: holder.ended, what="the end of its worker")
     assert holder.process.returncode == -signal.SIGKILL

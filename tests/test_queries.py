@@ -205,6 +205,18 @@ def test_one_job_is_shown_with_its_attempts_lines_progress_actions_and_result(qu
     assert [(act.who, act.verb, act.reason) for act in detail.actions] == [("bob", "resubmit", "new picture")]
 
 
+def test_the_lines_of_a_job_are_in_the_order_of_time(queue):
+    queue.operator("bob").resubmit([5])
+    leases = queue.leases("w2", 1, ["resize"], ["images"])
+    leases.register()
+    (held,) = leases.exchange([], 1, alone=True).claims
+    now = queue.database.now()
+    later = [Report(held, now + after, None, f"line {after}") for after in (3, 1, 4, 2)]
+    leases.beat(later[:2])
+    leases.beat(later[2:])
+    assert [line.line for line in queries.job(queue.database, 5).lines] == ["line 1", "line 2", "line 3", "line 4"]
+
+
 def test_a_job_that_is_not_there_is_not_found(queue):
     with pytest.raises(NotFound, match="no job 99"):
         queries.job(queue.database, 99)

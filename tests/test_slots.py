@@ -118,6 +118,6 @@ def test_a_slot_that_has_died_is_replaced_and_its_job_ends_as_failed(
 
 
 def test_slots_bound_coroutines_and_threads_together(queue: Queue, fleet: Fleet) -> None:
-    fleet.start("w1", "--slots", "2", tasks="tests.evil")
+    fleet.start("w1", "--slots", "2", tasks="tests.blocking_handlers")
     jobs = [queue.enqueue(name) for _ in range(10) for name in ("counted", "counted_sync")]
     assert max(job.result(PATIENCE) for job in jobs) <= 2

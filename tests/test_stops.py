@@ -14,7 +14,7 @@ from pqkit.lab.fleet import freeze
 from pqkit.process import TOGETHER, StopCount
 from pqkit.queries import job as detail
 from pqkit.queries import workers
-from tests import evil, handlers
+from tests import forking_handlers, handlers
 from tests.fleet import Fleet, Process
 from tests.support import PATIENCE, lives, wait_until
 from tests.verbs import sql
@@ -45,8 +45,8 @@ def test_signals_that_come_together_are_one(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_handler_that_fails_because_its_worker_stops_is_not_charged(
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
-    worker = fleet.start("w1", tasks="tests.evil", grace=str(PATIENCE))
-    job = queue.enqueue(evil.fails_when_told, {"started": str(tmp_path / "s")})
+    worker = fleet.start("w1", tasks="tests.forking_handlers", grace=str(PATIENCE))
+    job = queue.enqueue(forking_handlers.fails_when_told, {"started": str(tmp_path / "s")})
     wait_until((tmp_path / "s").exists, what="the handler")
     assert worker.stop() == 0
     assert job.state is JobState.PENDING
@@ -57,8 +57,8 @@ def test_a_handler_that_fails_because_its_worker_stops_is_not_charged(
 def test_a_handler_whose_program_is_told_with_the_worker_is_not_charged(
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
-    worker = fleet.start("w1", tasks="tests.evil", grace=str(PATIENCE))
-    job = queue.enqueue(evil.program, {"started": str(tmp_path / "s")})
+    worker = fleet.start("w1", tasks="tests.forking_handlers", grace=str(PATIENCE))
+    job = queue.enqueue(forking_handlers.program, {"started": str(tmp_path / "s")})
     wait_until(lambda: (tmp_path / "s").exists() and (tmp_path / "s").read_text(), what="the handler")
     for pid in (worker.process.pid, int((tmp_path / "s").read_text())):
         os.kill(pid, signal.SIGTERM)
@@ -70,8 +70,8 @@ def test_a_handler_whose_program_is_told_with_the_worker_is_not_charged(
 def test_an_isolated_handler_has_its_grace_where_its_whole_group_is_told(
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
-    worker = fleet.start("w1", tasks="tests.evil", grace=str(PATIENCE))
-    job = queue.enqueue(evil.waits_isolated, {"path": str(tmp_path / "go"), "started": str(tmp_path / "s")})
+    worker = fleet.start("w1", tasks="tests.forking_handlers", grace=str(PATIENCE))
+    job = queue.enqueue(forking_handlers.waits_isolated, {"path": str(tmp_path / "go"), "started": str(tmp_path / "s")})
     wait_until(lambda: (tmp_path / "s").exists() and (tmp_path / "s").read_text(), what="the handler")
     for process in [psutil.Process(worker.process.pid), *psutil.Process(worker.process.pid).children(recursive=True)]:
         process.send_signal(signal.SIGTERM)
@@ -101,10 +101,10 @@ def test_a_stop_that_was_announced_and_cut_short_charges_no_job_and_suspects_non
 def test_a_deaf_thread_has_ended_before_its_job_runs_again(queue: Queue, fleet: Fleet, tmp_path: Path) -> None:
     """Attempt 1 leaves lines in a file; once a later one has begun to, no line of attempt 1 follows."""
     for name in ("w1", "w2"):
-        fleet.start(name, tasks="tests.evil", heartbeat="0.2", grace="0.2")
-    for task in (evil.ticks, evil.ticks_beside_the_loop):
+        fleet.start(name, tasks="tests.forking_handlers", heartbeat="0.2", grace="0.2")
+    for task in (forking_handlers.ticks, forking_handlers.ticks_beside_the_loop):
         queue.enqueue(task, {"path": str(tmp_path / task.name)}, timeout=0.3, max_retries=2, backoff=[0.01])
-    for path in (tmp_path / evil.ticks.name, tmp_path / evil.ticks_beside_the_loop.name):
+    for path in (tmp_path / forking_handlers.ticks.name, tmp_path / forking_handlers.ticks_beside_the_loop.name):
         wait_until(lambda path=path: path.exists() and "3" in path.read_text(), what="the third run")  # type: ignore[misc]
         attempts = path.read_text().split()
         assert attempts == sorted(attempts), Counter(attempts)
@@ -164,27 +164,27 @@ def test_a_stop_between_two_lives_of_a_worker_is_not_lost(queue: Queue, fleet: F
 def test_programs_and_forks_of_handlers_have_the_signals_that_any_program_has(
     queue: Queue, fleet: Fleet, task: str
 ) -> None:
-    fleet.start("w1", tasks="tests.evil")
+    fleet.start("w1", tasks="tests.forking_handlers")
     found = queue.enqueue(task).result(PATIENCE)
     assert found == ["False", "False", "0", "SIG_DFL", str(signal.default_int_handler)[:25] and found[4]]
     assert "default_int_handler" in found[4]
 
 
 def test_a_fork_that_is_told_to_end_as_soon_as_it_is_there_ends(queue: Queue, fleet: Fleet) -> None:
-    fleet.start("w1", tasks="tests.evil", slots="4")
-    jobs = [queue.enqueue(evil.ends_a_fork) for _ in range(12)]
+    fleet.start("w1", tasks="tests.forking_handlers", slots="4")
+    jobs = [queue.enqueue(forking_handlers.ends_a_fork) for _ in range(12)]
     assert {job.result(PATIENCE) for job in jobs} == {-signal.SIGTERM}
 
 
 def test_a_child_starts_as_its_worker_was_whatever_a_neighbour_has_changed(
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
-    fleet.start("w1", "--slots", "1", tasks="tests.evil")
+    fleet.start("w1", "--slots", "1", tasks="tests.forking_handlers")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    queue.enqueue(evil.changes_surroundings, {"folder": str(elsewhere)}).result(PATIENCE)
+    queue.enqueue(forking_handlers.changes_surroundings, {"folder": str(elsewhere)}).result(PATIENCE)
     elsewhere.rmdir()
-    folder, umask = queue.enqueue(evil.sees_surroundings).result(PATIENCE)
+    folder, umask = queue.enqueue(forking_handlers.sees_surroundings).result(PATIENCE)
     assert folder == str(tmp_path)
     assert umask != oct(0o777)
 
@@ -223,8 +223,8 @@ def test_the_time_that_a_child_takes_to_start_is_not_its_handlers(queue: Queue, 
 def test_an_isolated_handlers_end_is_seen_although_a_fork_of_it_holds_the_connection(
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
-    fleet.start("w1", tasks="tests.evil")
+    fleet.start("w1", tasks="tests.forking_handlers")
     path = tmp_path / "fork"
-    job = queue.enqueue(evil.dies_and_leaves_a_fork, {"path": str(path)})
+    job = queue.enqueue(forking_handlers.dies_and_leaves_a_fork, {"path": str(path)})
     wait_until(lambda: job.state.final or len(detail(queue.database, job.id).attempts) > 0, what="the end of the run")
     assert not lives(int(path.read_text().split()[0]))

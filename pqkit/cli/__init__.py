@@ -10,7 +10,7 @@ import typer
 
 from pqkit.cli.frame import make_app
 from pqkit.errors import PqkitError
-from pqkit.log import escape
+from pqkit.log import configure_command, escape
 from pqkit.redact import redact
 
 # Long-running processes that are started again and again: they load nothing of the other commands.
@@ -19,6 +19,7 @@ ALONE = ("worker", "producer")
 
 def main() -> NoReturn:
     """The ``pqkit`` program."""
+    configure_command()
     sys.exit(run())
 
 

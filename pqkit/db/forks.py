@@ -111,6 +111,7 @@ class Mutex(AtFork):
         self._lock = threading.RLock()
 
     def __enter__(self) -> None:
+        notice()  # or it would be another lock that is released
         self._lock.acquire()
 
     def __exit__(

@@ -10,9 +10,8 @@ from pqkit.lab.fleet import Fleet
 from pqkit.lab.ledger import Entry
 from pqkit.lab.result import Progress, Result, silent, verdict_of
 from pqkit.lab.verdict import Evidence, Finding
-from pqkit.queries import counts, ids
+from pqkit.queries import Filter, counts, ids
 from pqkit.queries.dependents import batches as batch_views
-from pqkit.queries.walk import Filter
 from pqkit.queue.order import IfFailed
 from pqkit.states import JobState
 

@@ -10,7 +10,9 @@ from pqkit.lab.verdict import Finding
 
 SETTINGS = {"heartbeat": 0.5, "rescue_after": 8, "rescue_every": 0.5, "slots": 2, "log_level": "warning"}
 WORKERS = 3
-PATIENCE, LIMIT = 90.0, 30.0
+PATIENCE = 90.0
+LIMIT, CONTROL = 120.0, 30.0
+"""Seconds that a rescue may take on however busy a machine, and those after which a control has failed."""
 STOPPED = "stopped"
 KINDS = (*CRIPPLES, STOPPED)
 
@@ -20,11 +22,12 @@ def crippled(
     kinds: tuple[str, ...] = KINDS,
     *,
     clinging: bool = False,
-    limit: float = LIMIT,
+    limit: float | None = None,
     progress: Progress = silent,
 ) -> Result:
     """Cripple the worker that has maintenance in each of these ways, kill another that runs a job, and wait for that
     job and one that is due later. ``clinging`` is for the control: the crippled one keeps maintenance."""
+    limit = limit or (CONTROL if clinging else LIMIT)
     waits: dict[str, float | None] = {}
     for number, kind in enumerate(kinds):
         progress(number / len(kinds), kind)

@@ -25,6 +25,8 @@ from pqkit.queries import counts
 
 IN_HANDLERS = ("fork", "grandchild", "executor", "multiprocessing fork", "multiprocessing spawn")
 OFTEN = 0.05
+FAMILY = 3 * CALM
+"""Seconds for a family to its end: it starts up to four programs, one after the other, on however busy a machine."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def _one_by_one(families: Families, progress: Progress) -> None:
         families.start()
         if families.kills < plan.kills / 2 * told / plan.jobs:
             _kill_within(families)
-        wait_until(lambda: not families.living(), CALM, "the end of a family")
+        wait_until(lambda: not families.living(), FAMILY, "the end of a family")
         families.bury()
 
 
@@ -179,7 +181,7 @@ def _kill_anyone(families: Families) -> None:
 def _drain(families: Families) -> None:
     """Let all come to their ends: families, and every job."""
     fleet, calm = families.fleet, Calm(CALM)
-    wait_until(lambda: not families.living(), CALM, "the end of the families")
+    wait_until(lambda: not families.living(), FAMILY, "the end of the families")
     while unfinished := sum(n for state, n in counts(fleet.queue.database).items() if not state.final):
         calm.check(unfinished)
         time.sleep(OFTEN)

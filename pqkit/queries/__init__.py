@@ -9,6 +9,7 @@ from pqkit.queries.dependents import BatchView, WaitView, batch, batches, member
 from pqkit.queries.duties import FailingDuty, failing_duties
 from pqkit.queries.events import Bar, Mark, bars, marks, pauses
 from pqkit.queries.failures import FailureGroup, failure_groups
+from pqkit.queries.filters import Filter
 from pqkit.queries.forecasts import Forecast, Outlook, outlook
 from pqkit.queries.health import Health, health
 from pqkit.queries.limits import LimitsView, limits
@@ -55,7 +56,7 @@ from pqkit.queries.views import (
     listed,
     tally,
 )
-from pqkit.queries.walk import Filter, Key
+from pqkit.queries.walk import Key
 
 __all__ = [
     "AMONG",

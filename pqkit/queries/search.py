@@ -5,8 +5,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from pqkit.db import Database
+from pqkit.queries.filters import ALL, Filter
 from pqkit.queries.views import JobView, views_of
-from pqkit.queries.walk import ALL, Filter, Key, Page, Reach, count, find
+from pqkit.queries.walk import Key, Page, Reach, count, find
 
 AMONG = 10_000
 MOST = 10_000

@@ -1,8 +1,8 @@
 """Which jobs a verb is to change: a filter has to say something, and "all" has to be said."""
 
 from pqkit.db import Database
+from pqkit.queries.filters import ALL, BadFilter, Filter
 from pqkit.queries.views import ids
-from pqkit.queries.walk import ALL, BadFilter, Filter
 
 
 def select_jobs(database: Database, wanted: Filter, limit: int, *, everything: bool = False) -> list[int]:

@@ -10,7 +10,8 @@ from pqkit import cipher
 from pqkit.db import Database
 from pqkit.errors import NotFound
 from pqkit.models import job_state, table
-from pqkit.queries.walk import ALL, Filter, Found, Key, Page, find
+from pqkit.queries.filters import ALL, Filter
+from pqkit.queries.walk import Found, Key, Page, find
 from pqkit.redact import redact, redacted
 from pqkit.states import NEVER, JobState
 

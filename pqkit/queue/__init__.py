@@ -116,7 +116,8 @@ class Queue:
         """Queue one call; when this returns it is on disk, or joined to the caller's ``session`` and commits with it.
 
         Raises ArgumentError or PayloadError for arguments that do not fit, BadOrder for options that make no sense.
-        A ``unique_key`` that an unfinished job of the queue holds returns that job, with ``existing`` set.
+        A ``unique_key`` that an unfinished job of the queue holds returns that job, with ``existing`` set. Refused
+        where that job does not wait for all that ``depends_on`` names.
         """
         order, text = self._order(task, args, options)
         if session is not None:

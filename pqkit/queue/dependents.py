@@ -26,12 +26,17 @@ class Dependent(NamedTuple):
     created_at: int
 
 
-def enter(tx: Transaction, order: Order, ids: Sequence[int], now: int) -> None:
-    """Write down what these new jobs wait for. Raises BadOrder for a job that is not there."""
+def refuse_unknown(tx: Transaction, order: Order) -> None:
+    """Raise BadOrder where the order waits for a job that is not there; nothing is written before."""
     ties = order.ties
     for awaited in ties.depends_on if ties.batch is None else ():
         if tx.row(sql.JOB_EXISTS, awaited) is None:
             raise BadOrder(f"there is no job {awaited} to depend on")
+
+
+def enter(tx: Transaction, order: Order, ids: Sequence[int], now: int) -> None:
+    """Write down what these new jobs wait for."""
+    ties = order.ties
     for job_id in ids:
         tx.run(sql.INSERT_DEPENDENT, job_id, ties.batch, ties.if_failed, order.due_at, 0, now)
         tx.run_many(sql.INSERT_DEPENDENCY, [(job_id, awaited) for awaited in ties.depends_on])
@@ -47,15 +52,14 @@ def hold_open(tx: Transaction, batch: int) -> Dependent:
 
 def refuse_lost_wait(tx: Transaction, order: Order, holder: int) -> None:
     """Raise Refused where the job that has the order's key would not do what the order waits for: complete that batch,
-    or be replaced and still wait for the same jobs."""
+    or wait for the same jobs. The key's job is as it was."""
     ties = order.ties
     if ties.batch is not None:
         raise Refused(
             f"batch {ties.batch} is not queued: the unique key {order.unique_key!r} of its completion job is held by "
             f"job {holder}, and its members would have none"
         )
-    if ties.replaces and ties.depends_on:
-        waits = {row[0] for row in tx.rows(sql.NEXT_DEPENDENCIES, holder, 0, MOST_DEPENDENCIES)}
-        lost = [job for job in ties.depends_on if job not in waits]
-        if lost:
-            raise Refused(f"job {holder} has the unique key {order.unique_key!r} and does not wait for job {lost[0]}")
+    waits = {row[0] for row in tx.rows(sql.NEXT_DEPENDENCIES, holder, 0, MOST_DEPENDENCIES)} if ties.depends_on else ()
+    lost = next((job for job in ties.depends_on if job not in waits), None)
+    if lost is not None:
+        raise Refused(f"job {holder} has the unique key {order.unique_key!r} and does not wait for job {lost}")

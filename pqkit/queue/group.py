@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from pqkit.db import Database, forks
 from pqkit.errors import DatabaseUnavailable
@@ -172,15 +173,27 @@ class AsyncCommit(forks.AtFork):
         try:
             inserted = self._group.insert([call for call, _ in pending])
         except Exception as error:  # noqa: BLE001 - it goes to whoever awaits
-            for _, future in pending:
-                future.get_loop().call_soon_threadsafe(_end, future, None, error)
+            alone = len(pending) == 1 or isinstance(error, DatabaseUnavailable)
+            for call, future in pending:  # what one call breaks must not fail the others
+                _answer(future, None, error) if alone else self._commit_alone(call, future)
         else:
             for (_, future), each in zip(pending, inserted, strict=True):
-                future.get_loop().call_soon_threadsafe(_end, future, each, None)
+                _answer(future, each, None)
+
+    def _commit_alone(self, call: Call, future: "asyncio.Future[Inserted]") -> None:
+        try:
+            _answer(future, self._group.insert([call])[0], None)
+        except Exception as error:  # noqa: BLE001 - see _commit
+            _answer(future, None, error)
 
 
 def _one_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="enqueue")
+
+
+def _answer(future: "asyncio.Future[Inserted]", inserted: Inserted | None, error: Exception | None) -> None:
+    with suppress(RuntimeError):  # its loop is closed: nobody awaits it, and others wait behind it
+        future.get_loop().call_soon_threadsafe(_end, future, inserted, error)
 
 
 def _end(future: "asyncio.Future[Inserted]", inserted: Inserted | None, error: Exception | None) -> None:

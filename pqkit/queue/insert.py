@@ -47,11 +47,11 @@ class Inserter:
         return None if job_id is None else Inserted(job_id)
 
     def insert(self, tx: Transaction, order: Order, text: str) -> Inserted:
+        dependents.refuse_unknown(tx, order)
         policy = self._enter_queue(tx, order.queue)
         while True:
             holder = None if order.unique_key is None else taken.holder(tx, order, text)
             if holder is not None:
-                dependents.refuse_lost_wait(tx, order, holder)
                 return Inserted(holder, existing=True)
             now = self._database.now()
             job_id: int = tx.row(sql.INSERT_JOB, *order.row(text, now, policy))[0]
@@ -62,6 +62,7 @@ class Inserter:
             tx.run(sql.DELETE_JOB, job_id)  # another transaction took the key since the look
 
     def insert_many(self, tx: Transaction, order: Order, texts: Sequence[str]) -> list[int]:
+        dependents.refuse_unknown(tx, order)
         policy = self._enter_queue(tx, order.queue)
         if not texts:
             return []

@@ -2,24 +2,30 @@
 
 from pqkit.db import Transaction
 from pqkit.queue import moves
+from pqkit.queue.dependents import refuse_lost_wait
 from pqkit.queue.moves import Moved, Standing
 from pqkit.queue.order import Order
 from pqkit.sql import compiled as sql
-from pqkit.states import WAITING, JobState
+from pqkit.states import NEVER, WAITING, JobState
 
 
 def holder(tx: Transaction, order: Order, text: str) -> int | None:
-    """The job that has the order's key; None where none counts. A waiting one is replaced where the order says so."""
+    """The job that has the order's key; None where none counts. A waiting one is replaced where the order says so.
+
+    Raises Refused where that job would not do what the order waits for.
+    """
     while True:
         row = tx.row(sql.HOLDER, order.queue, order.unique_key)
         if row is None:
             return None
         if order.ties.unique_while != "waiting":
+            refuse_lost_wait(tx, order, row[0])
             return int(row[0])
         job = moves.find(tx, row[0])
         if job is None or job.state not in WAITING:
             tx.run(sql.TAKE_HOLD, row[0])
             return None
+        refuse_lost_wait(tx, order, job.job_id)
         try:
             if order.ties.replaces:
                 _replace(tx, job, order, text)
@@ -36,10 +42,18 @@ def take(tx: Transaction, order: Order, job_id: int) -> bool:
 
 def _replace(tx: Transaction, job: Standing, order: Order, text: str) -> None:
     """Give a waiting job this call's arguments and priority, and put off one that is not due."""
-    if job.state is JobState.SCHEDULED and order.due_at is not None and not order.ties.waits:
-        row = tx.row(sql.TAKE_DELAYED, job.due_at, job.job_id)
-        moves.there(row is not None)
-        tx.run(sql.INSERT_DELAYED, order.due_at, *row[1:])
-        job = job._replace(due_at=order.due_at)
+    if job.state is JobState.SCHEDULED and order.due_at is not None:
+        job = _put_off(tx, job, order.due_at)
     moves.set_priority(tx, job, order.priority)
     tx.run(sql.SET_ARGS, text, job.job_id)
+
+
+def _put_off(tx: Transaction, job: Standing, due_at: int) -> Standing:
+    """Let it be due then; one that waits for others still does, and is due then at the earliest."""
+    if job.due_at == NEVER:
+        moves.there(tx.run(sql.SET_DEPENDENT_DUE, due_at, job.job_id))
+        return job
+    row = tx.row(sql.TAKE_DELAYED, job.due_at, job.job_id)
+    moves.there(row is not None)
+    tx.run(sql.INSERT_DELAYED, due_at, *row[1:])
+    return job._replace(due_at=due_at)

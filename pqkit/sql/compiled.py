@@ -923,6 +923,15 @@ SET_PASSED = Statement(
     ),
 )
 
+SET_DEPENDENT_DUE = Statement(
+    Text(
+        "UPDATE dependent SET due_at=? WHERE dependent.job_id = ? AND dependent.released_at IS NULL",
+    ),
+    Text(
+        "UPDATE dependent SET due_at=%s::BIGINT WHERE dependent.job_id = %s::BIGINT AND dependent.released_at IS NULL",
+    ),
+)
+
 RELEASE_DEPENDENT = Statement(
     Text(
         "UPDATE dependent SET released_at=? WHERE dependent.job_id = ? AND dependent.released_at IS NULL",

@@ -67,6 +67,9 @@ FAILED_MEMBERS = Declared(
 SET_PASSED = Declared(
     update(DEPENDENT).where(*equal(DEPENDENT, "job_id")).values(passed=bindparam("to")), ("to", "the_job_id")
 )
+SET_DEPENDENT_DUE = Declared(
+    update(DEPENDENT).where(*equal(DEPENDENT, "job_id"), _waits).values(due_at=bindparam("due")), ("due", "the_job_id")
+)
 RELEASE_DEPENDENT = Declared(
     update(DEPENDENT).where(*equal(DEPENDENT, "job_id"), _waits).values(released_at=bindparam("now")),
     ("now", "the_job_id"),

@@ -6,7 +6,7 @@ import pytest
 
 from pqkit import Queue, queries
 from pqkit.queries import Filter
-from pqkit.queries.walk import BadFilter
+from pqkit.queries.filters import BadFilter
 from pqkit.queue.order import BadOrder
 from tests.cli.support import Pqkit
 from tests.rest import client_of

@@ -1,11 +1,16 @@
 """``pqkit enqueue`` in a shell."""
 
 import json
+import os
+import subprocess
+from pathlib import Path
 
 import pytest
 
+from pqkit import Queue
 from pqkit.queries import counts, job
-from tests.cli.support import Pqkit
+from tests.cli.support import PROGRAM, Pqkit
+from tests.support import PATIENCE
 
 TASKS = """
 from pqkit import task
@@ -117,3 +122,20 @@ def test_bad_input_is_one_clear_line_and_queues_nothing(pqkit, queue):
         answer = pqkit("enqueue", "t", *arguments)
         assert answer.is_one_clear_line, (arguments, answer)
     assert sum(counts(queue.database).values()) == 0
+
+
+@pytest.mark.sqlite
+def test_what_is_logged_beside_a_command_is_not_in_its_answer(queue: Queue, url: str, tmp_path: Path) -> None:
+    with queue.database.write():
+        waiting = subprocess.Popen(
+            [PROGRAM, "enqueue", "t", "--json"],
+            cwd=tmp_path,
+            env={**os.environ, "PQKIT_URL": url},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert waiting.stderr
+        assert "waiting for the write lock" in waiting.stderr.readline()
+    answer, _ = waiting.communicate(timeout=PATIENCE)
+    assert json.loads(answer)["id"] == 1
