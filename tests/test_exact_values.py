@@ -15,7 +15,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from pydantic import BaseModel, SecretStr
+from pydantic import AliasChoices, BaseModel, Field, PrivateAttr, SecretStr, model_validator
 from sqlalchemy import column, select
 
 from pqkit import Queue, task
@@ -57,6 +57,42 @@ class Point:
     y: float
 
 
+@dataclass(slots=True)
+class Narrow:
+    x: int
+    at: datetime | None = None
+
+
+class Loose(BaseModel, extra="allow"):
+    a: int
+
+
+class Renamed(BaseModel):
+    a: int = Field(alias="theA")
+    b: float = Field(0.0, validation_alias=AliasChoices("theB", "B"))
+
+
+class Secretive(BaseModel):
+    a: int
+    _told: int = PrivateAttr(0)
+
+
+class Reshaped(BaseModel):
+    """It reads another shape than its own fields."""
+
+    a: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def read(cls, given: Any) -> Any:
+        return given.get("outer", given) if isinstance(given, dict) else given
+
+
+class Timed(BaseModel):
+    at: datetime
+    also: list[datetime] = []
+
+
 class Own(str):
     """A subclass, as libraries have them."""
 
@@ -64,6 +100,17 @@ class Own(str):
 class Pair(NamedTuple):
     a: int
     b: int
+
+
+class Sized(NamedTuple):
+    a: int
+    b: float = 1.0
+
+
+def told(number: int) -> Secretive:
+    made = Secretive(a=1)
+    made._told = number
+    return made
 
 
 def nested(depth: int) -> Any:
@@ -116,6 +163,9 @@ TYPED: list[tuple[Any, Any]] = [
         (dict[str, Path], {"a": Path("b")}),
     ),
     *((list[datetime], [UTC_NOON]), (deque[int], deque([1, 2])), (complex, 1 + 2j)),
+    *((Narrow, Narrow(1)), (Narrow, Narrow(1, EAST)), (Loose, Loose(a=1, z=[2])), (Secretive, told(0))),
+    *((Timed, Timed(at=EAST, also=[UTC_NOON, EAST])), (set[datetime], {EAST}), (dict[datetime, int], {EAST: 1})),
+    *((frozenset[tuple[int, int]], frozenset({(1, 2)})), (set[float], {1.5}), (Sized, Sized(1, 2.5))),
 ]
 # Annotations with values that they would change.
 CHANGED: list[tuple[Any, Any]] = [
@@ -150,6 +200,15 @@ CHANGED: list[tuple[Any, Any]] = [
         (float, "nan"),
     ),
     *((list[int], (n for n in (1, 2))), (Any, iter([1])), (list[Any], [iter([1])])),
+    *((bytes, bytearray(b"a")), (list[bytes], [bytearray(b"a")]), (bytes | str, bytearray(b"a"))),
+    *((set[int], {True}), (set[int], [True]), (set[int], {2.0}), (set[int], [1, 1]), (frozenset[int], [2.0, 1])),
+    *((set[tuple[int, int]], [[True, 2]]), (set[float], [1, 1.0]), (list[set[int]], [[1, 1]]), (set[int], (1,))),
+    *((Sized, [True]), (Sized, {"a": True}), (Sized, {"a": 2.0, "b": 1})),
+    *((Counter, {"a": 2.0}), (Counter, {True: 1}), (OrderedDict, {1: "a"}), (OrderedDict, {None: 1})),
+    *((Item, {"weight": 1, "size": 2}), (BaseModel, {"a": 1}), (list[Item], [{"weight": 1, "size": 2}])),
+    *((Loose, Loose(a=1, z=(2,))), (Loose, Loose(a=1, z=math.nan)), (Loose, {"a": 1, "z": (2,)})),
+    *((Renamed, {"theA": True}), (Renamed, {"theA": 1.0}), (Renamed, {"theA": 1, "B": True}), (Secretive, told(7))),
+    *((Narrow, Narrow(1.0)), (Narrow, {"x": True})),
 ]
 
 
@@ -222,6 +281,14 @@ def test_the_forms_that_json_has_for_a_type_are_still_read() -> None:
         (Colour, "red", Colour.RED),
         (Level, 1, Level.LOW),
         (Decimal, 5, Decimal(5)),
+        (set[tuple[int, int]], [[1, 2]], {(1, 2)}),
+        (set[float], [1], {1.0}),
+        (Narrow, {"x": 1, "at": "2026-01-01T00:00:00+02:00"}, Narrow(1, EAST)),
+        (Sized, [1], Sized(1)),
+        (Sized, {"a": 1, "b": 2}, Sized(1, 2.0)),
+        (OrderedDict, {"b": 1, "a": 2}, OrderedDict(b=1, a=2)),
+        (Reshaped, {"outer": {"a": 1}, "more": 2}, Reshaped(a=1)),
+        (Loose, {"a": 1, "z": 2}, Loose(a=1, z=2)),
     ]:
         carry = taking(hint)
         assert is_same(carry.decode(carry.encode({"v": given}))["v"], taken)
