@@ -16,6 +16,8 @@ SECOND = 1_000_000
 # Two readings of one clock by two processes may differ a little in order.
 CLOCK_SLACK = 2 * SECOND
 STUCK_AFTER = 60 * SECOND
+# Maintenance lets go of the lives of workers after a year.
+LIVES_KEPT = 300 * 86_400 * SECOND
 FAILURES = ("failed", "timed_out")
 # The outcomes of a last run that explain how a job ended, and the operators' verbs that do.
 ENDED_BY = {
@@ -199,11 +201,20 @@ def none_passed_over(job: History, around: Surroundings) -> str | None:
     return around.passed_over.get(job.job_id)
 
 
-def history_whole(job: History, _around: Surroundings) -> str | None:
+def history_whole(job: History, around: Surroundings) -> str | None:
     numbers = [run.attempt for run in job.runs]
     claimed = sum(s.attempt - (s.place is Place.LEASE) for s in job.standings)
     if len(job.standings) == 1 and numbers != list(range(1, claimed + 1)):
         return f"{claimed} attempts have ended by its place, {numbers} are on record"
+    return next(filter(None, (_strange_run(run, around) for run in job.runs)), None)
+
+
+def _strange_run(run: Ran, around: Surroundings) -> str | None:
+    lost = run.worker_id not in around.lives and around.now - run.ended_at < LIVES_KEPT
+    if lost and run.outcome != "crashed":  # what is left of an unknown worker is rescued
+        return f"attempt {run.attempt} is by worker {run.worker_id}, of which nothing is on record"
+    if surely_before(_ends(run, around), around.clock.places(run.claimed_at), CLOCK_SLACK):
+        return f"attempt {run.attempt} ended before it was claimed"
     return None
 
 

@@ -63,7 +63,12 @@ def encode_result(value: Any) -> str | None:
         return _exactly(value, "result")
     except PayloadError as error:
         note = {"not_kept": clean_text(str(error))}
-    text = _dump(note | {"instead": _mend(value, 2)})
+    except BaseException as error:  # noqa: BLE001 - its own code may raise anything, and the work is done
+        note = {"not_kept": f"the result cannot be read: {type(error).__name__}"}
+    try:
+        text = _dump(note | {"instead": _mend(value, 2)})
+    except BaseException:  # noqa: BLE001 - see above
+        return _dump(note)
     return text if len(text.encode()) <= MAX_BYTES else _dump(note)
 
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+PYTHON = sys.executable
+"""The interpreter, before a handler could say that it is another one."""
 _PR_SET_PDEATHSIG = 1
 TOGETHER = 1.0
 """Seconds within which signals to stop count as one: a whole group of processes is often told at once."""

@@ -28,16 +28,9 @@ from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserErro
 from pydantic_core import PydanticSerializationError
 from typing_extensions import TypedDict
 
+from pqkit.conversion import conversion_fault, refusal, with_standard_zones
 from pqkit.errors import PqkitError
-from pqkit.exact import (
-    PLAIN,
-    alike,
-    conversion_fault,
-    find_iterator,
-    is_wide,
-    storage_fault,
-    with_standard_zones,
-)
+from pqkit.exact import PLAIN, alike, is_wide, storage_fault
 from pqkit.payload import PayloadError, encode_args, surely_fits, surely_fits_flat
 from pqkit.retry import check_policy, check_timeout
 
@@ -151,8 +144,8 @@ class Task(Generic[P, R]):
         if not isinstance(args, Mapping):
             raise PayloadError(f"{self.name}: arguments must be a JSON object, not {type(args).__name__}")
         given = dict(args)
-        if (where := find_iterator(given, "args")) is not None:
-            raise PayloadError(f"{self.name}: {where} is an iterator, which JSON cannot hold: make a list of it")
+        if (fault := refusal(given, "args")) is not None:
+            raise PayloadError(f"{self.name}: {fault}")
         checked = self._checked(given)
         try:
             text = self._write(checked, warnings=False).decode()
@@ -197,7 +190,7 @@ class Task(Generic[P, R]):
             read = self._read(text)
         except ValidationError as error:
             raise ArgumentError(f"{self.name}: {_in_words(error)}") from None
-        read = read if self._simple else with_standard_zones(read)
+        read = read if self._simple else with_standard_zones(read, own=True)
         self._refuse_conversion(json.loads(text), read)
         return read
 

@@ -3,6 +3,7 @@
 import asyncio
 import multiprocessing
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -80,6 +81,14 @@ def changes_surroundings(folder: str) -> None:
     os.chdir(folder)
     os.umask(0o777)
     os.environ["PYTHONPATH"] = os.environ["PQKIT_URL"] = "/nowhere"
+    sys.executable = "/nowhere/python"
+
+
+@task
+def may_open_files(more: int) -> None:
+    """Let the worker have no more files open than it has, and those."""
+    there = max(map(int, os.listdir("/proc/self/fd")))  # noqa: PTH208 - the listing itself is in it
+    resource.setrlimit(resource.RLIMIT_NOFILE, (there + more, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
 
 @task(isolation="process")

@@ -87,6 +87,15 @@ DAMAGE = {
     ),
     "an attempt not counted": ("history whole", "UPDATE closed SET attempt = 0 WHERE job_id = 7"),
     "an attempt missing": ("history whole", "DELETE FROM attempt WHERE job_id = 7"),
+    "an attempt of a worker that never was": (
+        "history whole",
+        "UPDATE attempt SET worker_id = 999 WHERE job_id = 7",
+    ),
+    "lives of workers taken away": ("history whole", "DELETE FROM worker_task; DELETE FROM lease; DELETE FROM worker"),
+    "an attempt that took less than no time": (
+        "history whole",
+        "UPDATE attempt SET ended_at = claimed_at - 60000000 WHERE job_id = 7",
+    ),
     "given up too early": ("budgets kept", "UPDATE closed SET state = 'unprocessable' WHERE job_id = 12"),
     "charged for nothing": ("budgets kept", "UPDATE closed SET retries = 2 WHERE job_id = 7"),
     "crashes charged for nothing": ("budgets kept", "UPDATE ready SET crashes = 3"),

@@ -15,7 +15,16 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from pydantic import BaseModel, PlainSerializer, PlainValidator, SecretStr
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    PrivateAttr,
+    SecretStr,
+    model_validator,
+)
 from sqlalchemy import column, select
 
 from pqkit import Queue, queries, task
@@ -63,12 +72,48 @@ class Point:
     y: float
 
 
+@dataclass(slots=True)
+class Narrow:
+    x: int
+    at: datetime | None = None
+
+
+class Loose(BaseModel, extra="allow"):
+    a: int
+
+
+class Renamed(BaseModel):
+    a: int = Field(alias="theA")
+    b: float = Field(0.0, validation_alias=AliasChoices("theB", "B"))
+
+
+class Secretive(BaseModel):
+    a: int
+    _told: int = PrivateAttr(0)
+
+
+class Reshaped(BaseModel):
+    """It reads another shape than its own fields."""
+
+    a: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def read(cls, given: Any) -> Any:
+        return given.get("outer", given) if isinstance(given, dict) else given
+
+
+class Timed(BaseModel):
+    at: datetime
+    also: list[datetime] = []
+
+
 class Own(str):
     """A subclass, as libraries have them."""
 
 
 @dataclass(slots=True)
-class Narrow:
+class Slotted:
     x: int
     y: float = 0.0
 
@@ -76,6 +121,17 @@ class Narrow:
 class Pair(NamedTuple):
     a: int
     b: int
+
+
+class Sized(NamedTuple):
+    a: int
+    b: float = 1.0
+
+
+def told(number: int) -> Secretive:
+    made = Secretive(a=1)
+    made._told = number
+    return made
 
 
 def nested(depth: int) -> Any:
@@ -123,13 +179,16 @@ TYPED: list[tuple[Any, Any]] = [
     *((UUID, UUID(int=5)), (Path, Path("/a b/c")), (Colour, Colour.RED), (Level, Level.LOW), (Word, Word.YES)),
     *(
         (Item, Item(weight=1e22)),
-        (Narrow, Narrow(1, -0.0)),
+        (Slotted, Slotted(1, -0.0)),
         (Open, Open(more=1e22)),
         (Point, Point(1, -0.0)),
         (list[Item], [Item(weight=2)]),
         (dict[str, Path], {"a": Path("b")}),
     ),
     *((list[datetime], [UTC_NOON]), (deque[int], deque([1, 2])), (complex, 1 + 2j)),
+    *((Narrow, Narrow(1)), (Narrow, Narrow(1, EAST)), (Loose, Loose(a=1, z=[2])), (Secretive, told(0))),
+    *((Timed, Timed(at=EAST, also=[UTC_NOON, EAST])), (set[datetime], {EAST}), (dict[datetime, int], {EAST: 1})),
+    *((frozenset[tuple[int, int]], frozenset({(1, 2)})), (set[float], {1.5}), (Sized, Sized(1, 2.5))),
 ]
 # Annotations with values that they would change.
 CHANGED: list[tuple[Any, Any]] = [
@@ -165,13 +224,27 @@ CHANGED: list[tuple[Any, Any]] = [
         (float, "nan"),
     ),
     *((list[int], (n for n in (1, 2))), (Any, iter([1])), (list[Any], [iter([1])])),
+    *((bytes, bytearray(b"a")), (list[bytes], [bytearray(b"a")]), (bytes | str, bytearray(b"a"))),
+    *((set[int], {True}), (set[int], [True]), (set[int], {2.0}), (set[int], [1, 1]), (frozenset[int], [2.0, 1])),
+    *((set[tuple[int, int]], [[True, 2]]), (set[float], [1, 1.0]), (list[set[int]], [[1, 1]]), (set[int], (1,))),
+    *((Sized, [True]), (Sized, {"a": True}), (Sized, {"a": 2.0, "b": 1})),
+    *((Counter, {"a": 2.0}), (Counter, {True: 1}), (OrderedDict, {1: "a"}), (OrderedDict, {None: 1})),
+    *((Item, {"weight": 1, "size": 2}), (BaseModel, {"a": 1}), (list[Item], [{"weight": 1, "size": 2}])),
+    *((Loose, Loose(a=1, z=(2,))), (Loose, Loose(a=1, z=math.nan)), (Loose, {"a": 1, "z": (2,)})),
+    *((Renamed, {"theA": True}), (Renamed, {"theA": 1.0}), (Renamed, {"theA": 1, "B": True}), (Secretive, told(7))),
+    *((Narrow, Narrow(1.0)), (Narrow, {"x": True})),
 ]
 
 
 # More annotations, and values in the forms that JSON has, some of which an annotation would change.
 HINTS: list[Any] = [
-    *({hint: None for hint, _ in [*TYPED, *CHANGED]}.keys() - {SecretStr, complex}),  # text that says less than they do
-    *(dict[str, int], set[str], dict[str, Item], Pair, list[Pair], list[Point], int | float | str, list[bool], Narrow),
+    # Without those whose text says less than they do.
+    *(
+        hint
+        for hint in dict.fromkeys(hint for hint, _ in [*TYPED, *CHANGED])
+        if hint not in {SecretStr, complex, bytes | str, BaseModel}
+    ),
+    *(dict[str, int], set[str], dict[str, Item], Pair, list[Pair], list[Point], int | float | str, list[bool], Slotted),
 ]
 FORMS: list[Any] = [
     *([5.0], [1, 1.0], [1, 1], [1.5, 2], [2**53 + 1], [5, True], ["1"], ["1", "01"], [[1.0, 2]], [{"weight": 2**60}]),
@@ -251,6 +324,14 @@ def test_the_forms_that_json_has_for_a_type_are_still_read() -> None:
         (Colour, "red", Colour.RED),
         (Level, 1, Level.LOW),
         (Decimal, 5, Decimal(5)),
+        (set[tuple[int, int]], [[1, 2]], {(1, 2)}),
+        (set[float], [1], {1.0}),
+        (Narrow, {"x": 1, "at": "2026-01-01T00:00:00+02:00"}, Narrow(1, EAST)),
+        (Sized, [1], Sized(1)),
+        (Sized, {"a": 1, "b": 2}, Sized(1, 2.0)),
+        (OrderedDict, {"b": 1, "a": 2}, OrderedDict(b=1, a=2)),
+        (Reshaped, {"outer": {"a": 1}, "more": 2}, Reshaped(a=1)),
+        (Loose, {"a": 1, "z": 2}, Loose(a=1, z=2)),
     ]:
         carry = taking(hint)
         assert is_same(carry.decode(carry.encode({"v": given}))["v"], taken)
@@ -278,7 +359,7 @@ def test_a_task_that_is_known_by_its_name_alone_gets_what_an_imported_one_gets(h
         *((int, 5.0), (int, True), (bool, 1), (float, 2**53 + 1), (float, True), (int | None, 5.0), (Decimal, 5.0)),
         *((list[int], [5.0]), (set[int], [1.0]), (set[int], [1, 1]), (deque[int], [5.0]), (dict[int, str], {"1": 1})),
         *((dict[str, int], {"a": 5.0}), (Item, {"weight": 2**53 + 1}), (Point, {"x": 5.0, "y": 1}), (datetime, 5)),
-        *((Narrow, {"x": True}), (Pair, [1, 2.0]), (tuple[float, ...], [2**53 + 1]), (Level, True)),
+        *((Slotted, {"x": True}), (Pair, [1, 2.0]), (tuple[float, ...], [2**53 + 1]), (Level, True)),
     ],
     ids=str,
 )

@@ -211,26 +211,42 @@ def test_handlers_may_fork_and_their_children_may_queue(place: Scratch) -> None:
         wait_until(lambda: all(fleet.queue.state(job).final for job in told), what="the end of what they have queued")
 
 
-@pytest.mark.sqlite
-@pytest.mark.parametrize("how", ["removed", "replaced"])
-def test_a_writer_whose_log_is_gone_does_not_say_yes(queue: Queue, how: str) -> None:
-    queue.enqueue("before")
-    log = Path(f"{queue.database.path}-wal")
+def take_away(file: Path, how: str) -> None:
     if how == "replaced":
-        other = log.with_name("other")
-        other.write_bytes(log.read_bytes())
-        other.rename(log)
+        other = file.with_name("other")
+        other.write_bytes(file.read_bytes())
+        other.rename(file)
     else:
-        log.unlink()
+        file.rename(file.with_name("aside"))
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("which", ["", "-wal"], ids=["database", "log"])
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_a_writer_whose_file_is_gone_does_not_say_yes(queue: Queue, which: str, how: str) -> None:
+    queue.enqueue("before")
+    take_away(Path(f"{queue.database.path}{which}"), how)
     with pytest.raises(DatabaseUnavailable, match="removed or replaced"):
         queue.enqueue("unheard")
 
 
 @pytest.mark.sqlite
-def test_a_session_whose_log_is_gone_does_not_commit(queue: Queue) -> None:
+@pytest.mark.parametrize("which", ["", "-wal"], ids=["database", "log"])
+def test_a_session_whose_file_is_gone_does_not_commit(queue: Queue, which: str) -> None:
     with queue.session() as session:
         queue.enqueue("joined", session=session)
-        Path(f"{queue.database.path}-wal").unlink()
+        take_away(Path(f"{queue.database.path}{which}"), "removed")
+        with pytest.raises(DatabaseUnavailable, match="removed or replaced"):
+            session.commit()
+
+
+@pytest.mark.sqlite
+def test_a_session_that_has_only_read_before_its_file_was_replaced_does_not_commit(queue: Queue) -> None:
+    with queue.session() as session:
+        session.connection().exec_driver_sql("SELECT 1 FROM job")
+        session.rollback()
+        take_away(queue.database.path, "replaced")
+        queue.enqueue("joined", session=session)
         with pytest.raises(DatabaseUnavailable, match="removed or replaced"):
             session.commit()
 

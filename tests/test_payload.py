@@ -78,3 +78,27 @@ def test_the_message_of_a_refusal_does_not_repeat_a_key_that_fills_the_page() ->
     with pytest.raises(PayloadError, match="nan") as refused:
         encode_args({"k" * 100_000: float("nan")})
     assert len(str(refused.value)) < 200
+
+
+class Explosive(dict[str, int]):
+    """Its own code raises what a handler's must not."""
+
+    def items(self) -> Any:
+        raise SystemExit(1)
+
+    def __str__(self) -> str:
+        raise KeyboardInterrupt
+
+
+class Unspeakable:
+    def __str__(self) -> str:
+        raise SystemExit(1)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Explosive(a=1), [Explosive(a=1)], Unspeakable(), {"a": Unspeakable()}],
+    ids=["a dict", "in a list", "an object", "in a dict"],
+)
+def test_a_result_that_raises_when_it_is_read_is_not_kept_and_its_work_is_done(value: Any) -> None:
+    assert "not_kept" in json.loads(encode_result(value) or "")

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -187,6 +188,36 @@ def test_a_child_starts_as_its_worker_was_whatever_a_neighbour_has_changed(
     folder, umask = queue.enqueue(forking_handlers.sees_surroundings).result(PATIENCE)
     assert folder == str(tmp_path)
     assert umask != oct(0o777)
+
+
+def test_a_worker_begins_anew_as_it_was_whatever_a_handler_has_changed(
+    queue: Queue, fleet: Fleet, tmp_path: Path
+) -> None:
+    (tmp_path / "local_tasks.py").write_text("from tests.forking_handlers import *\nfrom tests.handlers import *\n")
+    worker = fleet.start("w1", "--slots", "2", tasks="local_tasks", grace="0", heartbeat="0.2")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    queue.enqueue(forking_handlers.changes_surroundings, {"folder": str(elsewhere)}).result(PATIENCE)
+    queue.enqueue(handlers.until_file, {"path": "/never", "started": str(tmp_path / "s")}, timeout=0.2, max_retries=0)
+    wait_until(lambda: "begins anew" in worker.log, what="the end of the first life")
+    folder, umask = queue.enqueue(forking_handlers.sees_surroundings).result(PATIENCE)
+    assert folder == str(tmp_path)
+    assert umask != oct(0o777)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it counts the open files in /proc")
+def test_a_worker_without_room_for_a_child_charges_no_job_and_says_why(queue: Queue, fleet: Fleet) -> None:
+    worker = fleet.start("w1", "--slots", "1", tasks="tests.forking_handlers")
+    queue.enqueue(forking_handlers.may_open_files, {"more": 1}).result(PATIENCE)
+    job = queue.enqueue(forking_handlers.sees_surroundings, max_retries=0)
+    wait_until(lambda: job.state is not JobState.PENDING and job.state is not JobState.PROCESSING, what="the run")
+    assert job.state is JobState.SCHEDULED
+    assert "Too many open files" in (detail(queue.database, job.id).attempts[0].error or "")
+    assert sql(queue, "SELECT retries, crashes FROM delayed") == UNCHARGED
+    queue.enqueue(forking_handlers.may_open_files, {"more": 200}).result(PATIENCE)
+    queue.operator("ada").resubmit([job.id])
+    assert job.result(PATIENCE)
+    assert not worker.ended
 
 
 def test_a_child_that_cannot_start_charges_no_job_and_says_why(queue: Queue, fleet: Fleet, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import IO
@@ -10,6 +9,7 @@ from typing import IO
 from pqkit.backup.folder import age, in_folder
 from pqkit.files import private_folder
 from pqkit.log import get_logger
+from pqkit.process import PYTHON
 from pqkit.settings import Settings
 
 LOOK_EVERY = 60.0
@@ -50,7 +50,7 @@ class Schedule:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the child has ended
         self._child = subprocess.Popen(
             [
-                sys.executable,
+                PYTHON,
                 "-P",
                 "-m",
                 "pqkit",

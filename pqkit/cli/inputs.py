@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
@@ -38,6 +39,13 @@ def with_unit(text: str) -> float:
     if text.strip().replace(".", "", 1).isdecimal():
         raise typer.BadParameter(f"{text!r} needs its unit, such as {text}d")
     return seconds(text)
+
+
+def folder(text: str) -> Path:
+    """A folder that is named: a blank name, such as of a variable that is not set, would mean the working folder."""
+    if not text.strip():
+        raise typer.BadParameter("the name of the folder is blank")
+    return Path(text)
 
 
 def moment(text: str) -> datetime:

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from pqkit import queries
+from pqkit.cli import inputs
 from pqkit.cli import output as out
 from pqkit.cli.inputs import BadInput, Yes, with_unit
 from pqkit.db import Database
@@ -41,7 +42,12 @@ def prune(*, state: States = None, queue: Queue = None, older_than: Age = None, 
 
 
 def archive(
-    folder: Annotated[Path, typer.Argument(help="Where to; a file of gzipped JSON lines for each day.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            parser=inputs.folder, metavar="FOLDER", help="Where to; a file of gzipped JSON lines for each day."
+        ),
+    ],
     *,
     state: States = None,
     queue: Queue = None,

@@ -27,6 +27,8 @@ LOOK = 0.001
 _DENY = 1
 
 File = tuple[int, int]
+Files = tuple[File | None, File | None]
+"""The write-ahead log and the database."""
 _known: set[File] = set()
 """The files of which a child knows that nothing was inherited."""
 
@@ -37,21 +39,20 @@ def _close(handle: Any) -> None:
         handle.closed = True
 
 
-# ``user`` is the thread that has it in use, or keeps it; ``log`` is the write-ahead log of a connection of the pool.
-_FIELDS = {"close": _close, "closed": False, "pid": 0, "user": 0, "log": None}
+# ``user`` is the thread that has it in use, or keeps it; ``files`` are those that it has opened.
+_FIELDS = {"close": _close, "closed": False, "pid": 0, "user": 0, "files": None}
 Handle: Any = type("Handle", (sqlite.Connection,), _FIELDS)
 
 
 class Kept:
-    """The connection that one thread keeps, with a cursor on it and the log that it writes to. Whoever uses it holds
-    ``lock``; ``opened`` counts how often it was."""
+    """The connection that one thread keeps, with a cursor on it. Whoever uses it holds ``lock``; ``opened`` counts how
+    often it was."""
 
-    __slots__ = ("__weakref__", "connection", "cursor", "lock", "log", "opened")
+    __slots__ = ("__weakref__", "connection", "cursor", "lock", "opened")
 
     def __init__(self) -> None:
         self.connection: Any = None
         self.cursor: Any = None
-        self.log: File | None = None
         self.lock = threading.RLock()
         self.opened = 0
 
@@ -71,7 +72,7 @@ class Handles(forks.AtFork):
     """All connections of this process to ``path``. ``pool`` is the engine whose pool has some of them."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._log = path, f"{path}-wal"
+        self._path, self._log = str(path), f"{path}-wal"
         self._left: list[Any] = []
         self._all: weakref.WeakSet[Any] = weakref.WeakSet()
         self._start()
@@ -115,14 +116,21 @@ class Handles(forks.AtFork):
         for kept in threads:
             kept.close()
 
-    def refuse_lost_log(self, log: File | None) -> None:
-        """Raise DatabaseUnavailable where a connection's log is not there any more, or another one: what was written to
-        it may be lost, and nobody may be told that it is kept."""
-        if identity(self._log) != log:
-            self.close_idle()
-            raise DatabaseUnavailable(
-                f"{self._log} was removed or replaced while it was in use: whether this was written is not known"
-            )
+    def files(self) -> Files:
+        """Those that stand at the queue's names now."""
+        return identity(self._log), identity(self._path)
+
+    def refuse_lost_files(self, handle: Any) -> None:
+        """Raise DatabaseUnavailable where a connection's files are not there any more, or others: what was written to
+        them may be lost, and nobody may be told that it is kept."""
+        now = self.files()
+        if now == handle.files:
+            return
+        self.close_idle()
+        lost = self._log if now[1] == handle.files[1] else self._path
+        raise DatabaseUnavailable(
+            f"{lost} was removed or replaced while it was in use: whether this was written is not known"
+        )
 
     def before_fork(self) -> None:
         """Wait for the others' transactions, and close everything; keep from finalizing what stays open."""
@@ -171,7 +179,7 @@ class Handles(forks.AtFork):
             return [handle for handle in self._all if not handle.closed]
 
     def _refuse_inherited(self) -> None:
-        file = identity(str(self._path))
+        file = identity(self._path)
         if file is None or file in _known:
             return
         if file in _open_files():

@@ -20,13 +20,11 @@ def watch_pool(engine: Engine, database: "SqliteDatabase", *, read_only: str) ->
             return
         # IMMEDIATE: a read that turns into a write fails at once when another writer was faster.
         database.begin_in_turn(connection.connection.dbapi_connection)
-        database.note_log(connection.connection.dbapi_connection)
 
     @event.listens_for(engine, "commit")
     def committing(connection: Connection) -> None:
         if not connection.get_execution_options().get(read_only):
-            handle: Any = connection.connection.dbapi_connection
-            database.handles.refuse_lost_log(handle.log)
+            database.handles.refuse_lost_files(connection.connection.dbapi_connection)
 
     @event.listens_for(engine, "checkout")
     def lent(handle: Any, _entry: ConnectionPoolEntry, _proxy: object) -> None:

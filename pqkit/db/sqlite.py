@@ -213,7 +213,7 @@ class SqliteDatabase(Database):
         """With the connection of the driver, in autocommit mode."""
         if kept.connection is None:
             kept.connection = self._connect()
-            kept.log, kept.cursor = identity(self._log), kept.connection.cursor()
+            kept.cursor = kept.connection.cursor()
             kept.opened += 1
         return kept
 
@@ -227,10 +227,6 @@ class SqliteDatabase(Database):
         kept = self.handles.mine()
         with kept.lock:
             yield self.opened(kept)
-
-    def note_log(self, connection: Any) -> None:
-        """Remember the log that a connection of the pool has opened."""
-        connection.log = connection.log or identity(self._log)
 
     def refuse_inherited(self, connection: Any) -> None:
         """Raise ForkedWhileOpen where a transaction was begun by the parent of this process."""
@@ -261,7 +257,6 @@ class SqliteDatabase(Database):
         self._first_file = self._first_file or identity(str(self.path))
         try:
             connection = self.open()
-            connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # waits while another mends the log
             # SQLite's own waiting starves: a writer that has waited long looks ever more seldom. ``Write`` looks at
             # random short intervals instead, so that ten busy writers all get their turn.
             connection.execute("PRAGMA busy_timeout=0")
@@ -276,6 +271,8 @@ class SqliteDatabase(Database):
         options = {"timeout": BUSY_TIMEOUT, "isolation_level": None, "check_same_thread": False}
         connection = self.handles.open(file, **options)
         _prepare(connection, self.durability)
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # opens the log, and waits while another mends it
+        connection.files = self.handles.files()
         return connection
 
 

@@ -72,7 +72,7 @@ class Write:
             self._roll_back()
             self._database.refuse_inherited(self._cursor.connection)
             raise DatabaseUnavailable(f"{self._database.path}: the commit failed: {error}") from error
-        self._database.handles.refuse_lost_log(self._kept.log)
+        self._database.handles.refuse_lost_files(self._kept.connection)
         self._database.clock_noted = self._clock
 
     def _roll_back(self) -> None:

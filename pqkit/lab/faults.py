@@ -157,7 +157,7 @@ def _nothing(*_: object) -> None:
     """Stands where something was taken away."""
 
 
-CARRIED = [(Handles, name) for name in ("before_fork", "after_fork", "_refuse_inherited", "refuse_lost_log")]
+CARRIED = [(Handles, name) for name in ("before_fork", "after_fork", "_refuse_inherited", "refuse_lost_files")]
 HISTORY, ROLLUPS = (settle, "_keep_history"), (Tally, "count")
 
 

@@ -8,36 +8,22 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any, NamedTuple
+from contextlib import ExitStack, suppress
+from typing import Any
 
 from pqkit import offspring
 from pqkit.executor import Run
 from pqkit.outcome import ChildDied, Outcome, put_off
-from pqkit.process import exit_words
+from pqkit.process import PYTHON, exit_words
 from pqkit.states import JobState
+from pqkit.worker.surroundings import Surroundings
 
 Report = Callable[[float | None, str], None]
 START_WITHIN = 60.0
 INSIDE = "pqkit.worker.inside"
-
-
-class Surroundings(NamedTuple):
-    """What a child starts in: as the worker was before any handler could change its folder, variables or mask."""
-
-    folder: str
-    variables: dict[str, str]
-    umask: int
-
-
-def surroundings() -> Surroundings:
-    """Those of this process now."""
-    os.umask(umask := os.umask(0o077))
-    return Surroundings(os.getcwd(), dict(os.environ), umask)  # noqa: PTH109 - as text, for Popen
 
 
 class Child:
@@ -46,9 +32,22 @@ class Child:
     def __init__(self, modules: Sequence[str], url: str, around: Surroundings) -> None:
         mine, theirs = socket.socketpair()
         self._socket, self._mark = mine, offspring.branch()
+        with ExitStack() as failed:
+            failed.callback(mine.close)
+            self._process = self._start(theirs, modules, url, around)
+            failed.callback(self.kill)
+            self._lines = mine.makefile("r", encoding="utf-8")
+            threading.Thread(target=self._await_end, name="child-end", daemon=True).start()
+            failed.pop_all()
+        mine.settimeout(START_WITHIN)
+        self._trouble = self._started()
+
+    def _start(
+        self, theirs: socket.socket, modules: Sequence[str], url: str, around: Surroundings
+    ) -> subprocess.Popen[bytes]:
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", INSIDE, str(theirs.fileno()), str(os.getpid()), *modules],
+            return subprocess.Popen(
+                [PYTHON, "-P", "-m", INSIDE, str(theirs.fileno()), str(os.getpid()), *modules],
                 pass_fds=[theirs.fileno()],
                 # A password in the URL is nobody's business who lists processes, so it is no argument.
                 env={**around.variables, "PQKIT_URL": url, **({offspring.MARK: self._mark} if self._mark else {})},
@@ -56,10 +55,6 @@ class Child:
                 umask=around.umask,
                 start_new_session=True,  # a Ctrl+C is for the worker, and what the handler leaves is ended with it
             )
-        self._lines = mine.makefile("r", encoding="utf-8")
-        threading.Thread(target=self._await_end, name="child-end", daemon=True).start()
-        mine.settimeout(START_WITHIN)
-        self._trouble = self._started()
 
     def execute(self, run: Run, report: Report) -> tuple[Outcome, bool]:
         """Run one attempt; (outcome, whether the child has committed it already). The child may be dead afterwards."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pqkit import offspring
-from pqkit.process import StopCount
+from pqkit.process import PYTHON, StopCount
 from pqkit.queue import Finished
 from pqkit.settings import Settings
 
@@ -49,7 +49,7 @@ def bequeath(legacy: Legacy) -> None:
         os.set_inheritable(file.fileno(), True)
         offspring.unmark()
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # one that comes now waits for the heir
-        os.execv(sys.executable, [sys.executable, "-P", "-m", "pqkit.worker.heir", str(file.fileno())])  # noqa: S606
+        os.execv(PYTHON, [PYTHON, "-P", "-m", "pqkit.worker.heir", str(file.fileno())])  # noqa: S606
 
 
 def become(command: Sequence[str], stops: StopCount) -> None:
@@ -59,4 +59,4 @@ def become(command: Sequence[str], stops: StopCount) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # one that comes now waits for the next life
     if stops.told or not command:
         os._exit(0)  # a handler's thread that does not end must not hold the process
-    os.execv(sys.executable, [sys.executable, "-P", *command])  # noqa: S606 - its own command line
+    os.execv(PYTHON, [PYTHON, "-P", *command])  # noqa: S606 - its own command line

@@ -16,7 +16,7 @@ from pqkit.queue import Finished, Queue
 from pqkit.rhythm import until_next
 from pqkit.settings import Settings
 from pqkit.worker.attempt import drop_staged
-from pqkit.worker.child import Child, surroundings
+from pqkit.worker.child import Child
 from pqkit.worker.forgotten import Forgotten
 from pqkit.worker.grace import Grace
 from pqkit.worker.heart import Heart, Ill
@@ -24,6 +24,7 @@ from pqkit.worker.hooked import Hooked
 from pqkit.worker.pace import Pace
 from pqkit.worker.slots import Ended, Slots
 from pqkit.worker.staged_files import put_files_in_place
+from pqkit.worker.surroundings import surroundings
 from pqkit.worker.words import Teller
 
 FLUSH = 0.01
@@ -60,7 +61,7 @@ class Worker:
         self._maintainer = Maintainer(self._database, self._leases.id, settings)
         self._forgotten = Forgotten(self._leases, self._slots, self._database, settings.rescue_after)
         self._pace = Pace(settings.slots, prefetch=settings.prefetch)
-        self._around = surroundings()
+        self.around = surroundings()
         self.stops = StopCount()
         self.left: list[Finished] = []
         self._grace = Grace(settings.grace, self.stops, self.runs, lambda: self._ill, self._wake)
@@ -277,7 +278,7 @@ class Worker:
             self._wake.set()
 
     def _spawn_child(self) -> Child:
-        return Child(self._settings.tasks, self._settings.url, self._around)
+        return Child(self._settings.tasks, self._settings.url, self.around)
 
 
 def _slots(settings: Settings) -> type[Slots]:

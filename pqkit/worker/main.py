@@ -66,11 +66,13 @@ def run_worker(settings: Settings, *, name: str | None = None, queues: Sequence[
     if worker.left:
         legacy = legacy_of(settings, (worker.id, worker.name), worker.end_words, worker.left)
         sys.stdout.flush()
+        worker.around.bring_back()
         bequeath(legacy._replace(restart=[] if worker.told_to_stop else restart))
     if worker.busy:
         _end_offspring(worker)
     if restart:
         _wait_for_place(queue.database.place, worker)
+    worker.around.bring_back()
     become(restart, worker.stops)
 
 

@@ -14,7 +14,7 @@ from pqkit.context import Context
 from pqkit.db import Database, Wake
 from pqkit.executor import Run, execute, execute_async
 from pqkit.log import get_logger
-from pqkit.outcome import Claim, Outcome, summarize
+from pqkit.outcome import Claim, Outcome, put_off, summarize
 from pqkit.queue import Finished
 from pqkit.tasks import find
 from pqkit.worker.attempt import Report, attempt, conclude, make_context
@@ -215,10 +215,14 @@ class Slots:
             return run.outcome_of(error), False
 
     def _attempt(self, run: Run) -> tuple[Outcome, bool]:
-        if run.task is not None and run.task.policy.isolation == "process":
-            claim, run.deadline = run.claim, None  # its clock starts when its child is ready
-            return self._child().execute(run, lambda fraction, text: self._report(claim, fraction, text))
-        return attempt(self._database, run, execute, self._report)
+        if run.task is None or run.task.policy.isolation != "process":
+            return attempt(self._database, run, execute, self._report)
+        claim, run.deadline = run.claim, None  # its clock starts when its child is ready
+        try:
+            child = self._child()
+        except Exception as error:  # noqa: BLE001 - no file, no thread, no memory: the job has nothing to do with it
+            return put_off(f"its child process cannot start: {summarize(error)}"), False
+        return child.execute(run, lambda fraction, text: self._report(claim, fraction, text))
 
     def _child(self) -> Child:
         child: Child | None = getattr(self._own, "child", None)

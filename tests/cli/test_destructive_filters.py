@@ -95,6 +95,8 @@ def test_ids_with_all_are_a_contradiction_and_all_is_all(pqkit: Pqkit, seeded: Q
         ("db", "prune", "--older-than", "0"),
         ("db", "prune", "--state", "pending"),
         ("db", "archive", "old", "--queue", "", "--older-than", "0s"),
+        ("db", "archive", "", "--older-than", "0s"),
+        ("db", "archive", " ", "--older-than", "0s"),
         ("files", "clean", "--older-than", ""),
         ("queues", "delete", ""),
         ("queues", "delete", "nowhere"),
