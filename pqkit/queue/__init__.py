@@ -200,9 +200,12 @@ class Queue:
     def add_to_batch(
         self, batch: int, task: Task[..., Any] | str, args: dict[str, Any] | None = None, /, **options: Unpack[Options]
     ) -> Job:
-        """Queue one more member of a batch that is not over, as a running member may do; Refused where it is over."""
+        """Queue one more member of a batch that is not over, as a running member may do.
+
+        Raises Refused where the batch is over, and for a job that waits for the batch itself.
+        """
         call = self._order(task, args, options)
-        return Job(add_member(self.database, self._inserter, batch, call), self)
+        return self._job(add_member(self.database, self._inserter, batch, call))
 
     def batch_of(self, job_id: int) -> int | None:
         """The id of the batch (its completion job) that a job is a member of; None where it is of none."""

@@ -1,11 +1,12 @@
 """Unique keys, at insert only: who has a key, whether that still counts, and bringing a waiting job up to date."""
 
 from pqkit.db import Transaction
+from pqkit.errors import Refused
 from pqkit.queue import moves
 from pqkit.queue.moves import Moved, Standing
 from pqkit.queue.order import Order
 from pqkit.sql import compiled as sql
-from pqkit.states import WAITING, JobState
+from pqkit.states import NEVER, WAITING, JobState
 
 
 def holder(tx: Transaction, order: Order, text: str) -> int | None:
@@ -18,14 +19,23 @@ def holder(tx: Transaction, order: Order, text: str) -> int | None:
             return int(row[0])
         job = moves.find(tx, row[0])
         if job is None or job.state not in WAITING:
-            tx.run(sql.TAKE_HOLD, row[0])
-            return None
+            return _kept_by(order, row[0]) if row[1] else _let_go(tx, row[0])
         try:
             if order.ties.replaces:
                 _replace(tx, job, order, text)
         except Moved:  # a worker has taken it, or it has ended
             continue
         return job.job_id
+
+
+def _kept_by(order: Order, job_id: int) -> int:
+    if order.ties.replaces:
+        raise Refused(f"job {job_id} keeps the unique key {order.unique_key!r} and does not wait any more")
+    return job_id
+
+
+def _let_go(tx: Transaction, job_id: int) -> None:
+    tx.run(sql.TAKE_HOLD, job_id)
 
 
 def take(tx: Transaction, order: Order, job_id: int) -> bool:
@@ -36,10 +46,21 @@ def take(tx: Transaction, order: Order, job_id: int) -> bool:
 
 def _replace(tx: Transaction, job: Standing, order: Order, text: str) -> None:
     """Give a waiting job this call's arguments and priority, and put off one that is not due."""
+    task = tx.row(sql.AS_ASKED, job.job_id)[0]
+    if task != order.task:
+        raise Refused(f"job {job.job_id} has the unique key {order.unique_key!r} and is one of the task {task}")
     if job.state is JobState.SCHEDULED and order.due_at is not None and not order.ties.waits:
-        row = tx.row(sql.TAKE_DELAYED, job.due_at, job.job_id)
-        moves.there(row is not None)
-        tx.run(sql.INSERT_DELAYED, order.due_at, *row[1:])
-        job = job._replace(due_at=order.due_at)
+        job = _put_off(tx, job, order.due_at)
     moves.set_priority(tx, job, order.priority)
     tx.run(sql.SET_ARGS, text, job.job_id)
+
+
+def _put_off(tx: Transaction, job: Standing, due_at: int) -> Standing:
+    """Let it be due then; a job that waits for others waits for them all the same."""
+    if job.due_at == NEVER:
+        moves.there(tx.run(sql.SET_DUE_AFTER, due_at, job.job_id) > 0)
+        return job
+    row = tx.row(sql.TAKE_DELAYED, job.due_at, job.job_id)
+    moves.there(row is not None)
+    tx.run(sql.INSERT_DELAYED, due_at, *row[1:])
+    return job._replace(due_at=due_at)
