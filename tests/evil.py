@@ -365,6 +365,12 @@ def holds_the_lock_too_long(started: str) -> None:
     ctypes.PyDLL(None).sleep(600)
 
 
+@task(timeout=0.1, max_retries=0)
+def holds_the_lock_at_once() -> None:
+    """Hold Python's lock before another thread of the worker has had a turn."""
+    ctypes.PyDLL(None).sleep(600)
+
+
 @task(timeout=0.5, max_retries=0)
 async def blocks(started: str) -> None:
     """Block the event loop, from a task of its own."""

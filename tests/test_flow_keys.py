@@ -1,4 +1,4 @@
-"""Unique keys that jobs hold which wait for others: no call with such a key loses a wait, or makes one without an end."""
+"""Unique keys of jobs that wait for others: no call with such a key loses a wait, or makes one without an end."""
 
 from typing import Any
 

@@ -19,7 +19,10 @@ def holder(tx: Transaction, order: Order, text: str) -> int | None:
             return int(row[0])
         job = moves.find(tx, row[0])
         if job is None or job.state not in WAITING:
-            return _kept_by(order, row[0]) if row[1] else _let_go(tx, row[0])
+            if row[1]:
+                return _kept_by(order, row[0])
+            tx.run(sql.TAKE_HOLD, row[0])
+            return None
         try:
             if order.ties.replaces:
                 _replace(tx, job, order, text)
@@ -32,10 +35,6 @@ def _kept_by(order: Order, job_id: int) -> int:
     if order.ties.replaces:
         raise Refused(f"job {job_id} keeps the unique key {order.unique_key!r} and does not wait any more")
     return job_id
-
-
-def _let_go(tx: Transaction, job_id: int) -> None:
-    tx.run(sql.TAKE_HOLD, job_id)
 
 
 def take(tx: Transaction, order: Order, job_id: int) -> bool:
