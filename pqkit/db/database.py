@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pqkit.db import forks
-from pqkit.db.own_tables import guard_own_tables
 from pqkit.db.transaction import Transaction
 from pqkit.db.wake import Wake
 from pqkit.errors import DatabaseUnavailable
@@ -67,7 +66,6 @@ class Database(forks.AtFork, ABC):
         with self._mutex:
             if self._engine is None:
                 self._engine = self._make_engine()
-                guard_own_tables()
             return self._engine
 
     def in_child(self) -> None:

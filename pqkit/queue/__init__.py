@@ -7,7 +7,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from pqkit.db import Database, Durability, connect, forks
-from pqkit.db.own_tables import guard_own_tables
 from pqkit.db.schema import check, ensure
 from pqkit.errors import NotFound
 from pqkit.payload import PayloadError
@@ -307,7 +306,6 @@ def get_queue(url: str | None = None, *, durability: Durability | None = None, c
         return _stand_ins[-1]
     with _one_at_a_time:
         queue = _queue(url or settings().url, durability or settings().durability)
-    guard_own_tables()
     if create:
         ensure(queue.database)
     else:
