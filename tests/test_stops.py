@@ -4,6 +4,8 @@ import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import psutil
@@ -159,11 +161,24 @@ def test_a_stop_between_two_lives_of_a_worker_is_not_lost(queue: Queue, fleet: F
     assert sql(queue, "SELECT count(*) FROM lease") == [(0,)]
 
 
+@contextmanager
+def _ignored() -> Iterator[None]:
+    """What is started here ignores these signals, as what a shell starts in its background."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, was in before.items():
+            signal.signal(number, was)
+
+
+@pytest.mark.parametrize("started", ["in a terminal", "in the background"])
 @pytest.mark.parametrize("task", ["signals", "signals_isolated"])
 def test_programs_and_forks_of_handlers_have_the_signals_that_any_program_has(
-    queue: Queue, fleet: Fleet, task: str
+    queue: Queue, fleet: Fleet, task: str, started: str
 ) -> None:
-    fleet.start("w1", tasks="tests.evil")
+    with _ignored() if started == "in the background" else nullcontext():
+        fleet.start("w1", tasks="tests.evil")
     found = queue.enqueue(task).result(PATIENCE)
     assert found == ["False", "False", "0", "SIG_DFL", str(signal.default_int_handler)[:25] and found[4]]
     assert "default_int_handler" in found[4]
