@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, create_engine, inspect, text
 
-from pqkit.db import connect, schema
+from pqkit.db import Database, connect, schema
 from pqkit.errors import Refused, SchemaError
 from pqkit.queue import Queue, get_queue
 from pqkit.states import JobState
@@ -181,37 +181,38 @@ def test_a_migration_that_would_drop_our_tables_is_refused(queue: Queue, alembic
     queue.enqueue("t")
 
 
-def as_it_was(queue: Queue, version: str) -> None:
+def as_it_was(url: str, version: str) -> Database:
     """The database of an older pqkit, which kept its version in Alembic's own table."""
-    sql(queue, "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
-    sql(queue, f"INSERT INTO alembic_version VALUES ('{version}')")
-    sql(queue, "DROP TABLE pqkit_version")
+    database = connect(url)
+    database.create()
+    with database.engine.begin() as connection:
+        schema.migrate(connection, version)
+        for statement in (
+            "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+            f"INSERT INTO alembic_version VALUES ('{version}')",
+            "DROP TABLE pqkit_version",
+        ):
+            connection.execute(text(statement))
+    return database
 
 
-def test_a_database_of_before_is_known_and_carried_over(queue: Queue, url: str) -> None:
+def test_a_database_of_before_is_known_and_carried_over(empty_url: str) -> None:
+    before = as_it_was(empty_url, schema.LAST_SHARED)
+    assert schema.version(before) == schema.LAST_SHARED
+    before.close()
+    queue = get_queue(empty_url)
     queue.enqueue("t")
-    as_it_was(queue, schema.LAST_SHARED)
-    assert schema.version(queue.database) == schema.LAST_SHARED
-    get_queue(url).enqueue("t")
     assert sql(queue, "SELECT version_num FROM pqkit_version") == [(schema.HEAD,)]
     older = "an older program still finds its version"
     assert sql(queue, "SELECT version_num FROM alembic_version") == [(schema.LAST_SHARED,)], older
     assert schema.ensure(queue.database) is False
     sql(queue, "UPDATE alembic_version SET version_num = 'theirs'")
     assert schema.version(queue.database) == schema.HEAD
+    queue.close()
 
 
 def test_a_much_older_one_stands_at_the_last_version_that_older_programs_know(empty_url: str) -> None:
-    database = connect(empty_url)
-    database.create()
-    with database.engine.begin() as connection:
-        schema.migrate(connection, "0010")
-        for statement in (
-            "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
-            "INSERT INTO alembic_version VALUES ('0010')",
-            "DROP TABLE pqkit_version",
-        ):
-            connection.execute(text(statement))
+    database = as_it_was(empty_url, "0010")
     assert schema.version(database) == "0010"
     assert schema.ensure(database)
     with database.look() as connection:
