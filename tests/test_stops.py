@@ -184,6 +184,25 @@ def test_programs_and_forks_of_handlers_have_the_signals_that_any_program_has(
     assert "default_int_handler" in found[4]
 
 
+@contextmanager
+def _endless_input() -> Iterator[None]:
+    """What is started here has an input that says nothing and does not end, as a terminal's."""
+    before, (reads, writes) = os.dup(0), os.pipe()
+    os.dup2(reads, 0)
+    try:
+        yield
+    finally:
+        os.dup2(before, 0)
+        for each in (before, reads, writes):
+            os.close(each)
+
+
+def test_an_isolated_handler_that_reads_its_input_does_not_wait(queue: Queue, fleet: Fleet) -> None:
+    with _endless_input():
+        fleet.start("w1", tasks="tests.evil")
+        assert queue.enqueue(evil.reads_its_input).result(PATIENCE) == ""
+
+
 def test_a_fork_that_is_told_to_end_as_soon_as_it_is_there_ends(queue: Queue, fleet: Fleet) -> None:
     fleet.start("w1", tasks="tests.evil", slots="4")
     jobs = [queue.enqueue(evil.ends_a_fork) for _ in range(30)]
