@@ -1,6 +1,7 @@
 """pqkit: a persistent job queue in a file, and the kit to operate it."""
 
 from pqkit.context import Context
+from pqkit.db.own_tables import guard_own_tables
 from pqkit.errors import JobFailed, NotFound, PqkitError
 from pqkit.outcome import Cancel, Fail, Retry, Snooze
 from pqkit.queue import Job, Queue, get_queue
@@ -29,3 +30,4 @@ __all__ = [
 __version__ = VERSION
 
 set_default_queue(get_queue)
+guard_own_tables()

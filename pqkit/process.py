@@ -33,8 +33,9 @@ class StopCount:
 def on_stop(handle: Callable[[int], None], numbers: Iterable[signal.Signals]) -> Callable[[], object]:
     """Have the main thread call ``handle`` with each of these signals, also where they were blocked till now.
 
-    Forks get back what was there before, and lose no signal meanwhile: a pool ends its children by SIGTERM. Returns
-    what does so again, where somebody else may have set another handler.
+    Forks get back what was there before, and lose no signal meanwhile: a pool ends its children by SIGTERM. They do not
+    ignore what a shell lets programs in its background ignore. Returns what does so again, where somebody else may have
+    set another handler.
     """
     numbers = tuple(numbers)
 
@@ -53,11 +54,16 @@ def on_stop(handle: Callable[[int], None], numbers: Iterable[signal.Signals]) ->
 
     def reset() -> None:
         for number, was in before.items():
-            signal.signal(number, signal.SIG_DFL if was is None else was)
+            signal.signal(number, _default(number) if was in (None, signal.SIG_IGN) else was)
         unblock()
 
     os.register_at_fork(before=block, after_in_parent=unblock, after_in_child=reset)
     return listen
+
+
+def _default(number: signal.Signals) -> Any:
+    """What a program of Python does about a signal when it starts."""
+    return signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL
 
 
 def die_with_parent(number: signal.Signals, parent: int | None = None) -> None:

@@ -10,10 +10,11 @@ MAX_DELAY = 366 * 86_400.0
 MAX_RETRIES = 1_000_000
 MAX_BACKOFFS = 1_000
 MAX_TIMEOUT = 100 * 365 * 86_400.0
+MAX_NAME = 200
 
 
 class BadPolicy(PqkitError, ValueError):
-    """Retries or delays that make no sense."""
+    """What is said of jobs and makes no sense: retries, delays, a name, a switch that is neither on nor off."""
 
 
 def check_policy(max_retries: object, backoff: object) -> None:
@@ -39,6 +40,20 @@ def check_timeout(timeout: object) -> None:
     """Raise BadPolicy unless it is more than 0 seconds and at most 100 years."""
     if not _is_number(timeout, MAX_TIMEOUT) or timeout == 0:
         raise BadPolicy(f"timeout must be more than 0 seconds and at most 100 years, not {shown(timeout)}")
+
+
+def check_switch(what: str, value: object) -> None:
+    """Raise BadPolicy unless it is True or False: the text "no" would count as on."""
+    if not isinstance(value, bool):
+        raise BadPolicy(f"{what} must be True or False, not {shown(value)}")
+
+
+def check_named(what: str, value: object) -> None:
+    """Raise BadPolicy unless it may name a task, a queue or a key."""
+    named = isinstance(value, str) and 0 < len(value) <= MAX_NAME and value.isprintable() and value == value.strip()
+    if not named:
+        said = f"{what} must be 1 to {MAX_NAME} printable characters without spaces around"
+        raise BadPolicy(f"{said}, not {shown(value)}")
 
 
 def shown(value: object) -> str:

@@ -32,7 +32,7 @@ from pqkit.conversion import conversion_fault, refusal, with_standard_zones
 from pqkit.errors import PqkitError
 from pqkit.exact import PLAIN, alike, is_wide, storage_fault
 from pqkit.payload import PayloadError, encode_args, surely_fits, surely_fits_flat
-from pqkit.retry import check_policy, check_timeout
+from pqkit.retry import BadPolicy, check_named, check_policy, check_switch, check_timeout, shown
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,8 +74,12 @@ class Policy:
         check_policy(self.max_retries, self.backoff)
         if self.timeout is not None:
             check_timeout(self.timeout)
-        if self.isolation not in {"thread", "process"}:
-            raise ValueError(f"isolation is 'thread' or 'process', not {self.isolation!r}")
+        if self.isolation not in ("thread", "process"):
+            raise BadPolicy(f"isolation is 'thread' or 'process', not {shown(self.isolation)}")
+        check_named("queue", self.queue)
+        check_switch("encrypted", self.encrypted)
+        if self.limit_key is not None:
+            check_named("limit_key", self.limit_key)
 
 
 @dataclass(eq=False)
@@ -254,6 +258,8 @@ def task(
     policy = Policy(queue, max_retries, tries, timeout, isolation, encrypted, limit_key)
     if callable(name):
         return _register(Task(name.__name__, name, policy))
+    if name is not None:
+        check_named("task", name)
     return lambda function: _register(Task(name or function.__name__, function, policy))
 
 

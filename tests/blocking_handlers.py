@@ -19,6 +19,12 @@ def holds_the_lock(started: str, path: str) -> str:
     return "let go"
 
 
+@task(timeout=0.1, max_retries=0)
+def holds_the_lock_at_once() -> None:
+    """Hold Python's lock before another thread of the worker has had a turn."""
+    ctypes.PyDLL(None).sleep(600)
+
+
 @task(timeout=0.5, max_retries=0)
 def holds_the_lock_too_long(started: str) -> None:
     Path(started).touch()

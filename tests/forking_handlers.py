@@ -38,6 +38,11 @@ def signals_isolated() -> list[str]:
     return _signals()
 
 
+@task(isolation="process")
+def reads_its_input() -> str:
+    return sys.stdin.read()
+
+
 @task
 def ends_a_fork() -> int | None:
     """Tell a fork to end, as soon as it is there."""

@@ -10,6 +10,7 @@ import pytest
 from pqkit import Queue, queries, task
 from pqkit.errors import PqkitError
 from pqkit.payload import PayloadError
+from pqkit.retry import BadPolicy
 from pqkit.tasks import ArgumentError
 from tests.rest import client_of
 from tests.verbs import claim_one, complete, fail
@@ -38,6 +39,26 @@ def test_an_option_that_is_no_number_of_its_kind_is_refused(queue: Queue) -> Non
         if option in {"max_retries", "timeout", "backoff"}:
             with pytest.raises(PqkitError, match=r"must be|needs|delay"):
                 task("wrong", **{option: value})(lambda: None)
+    assert not any(queries.counts(queue.database).values())
+
+
+@pytest.mark.sqlite
+def test_a_switch_is_on_or_off_and_a_name_is_text(queue: Queue) -> None:
+    for value in ("no", 0, 1, None, [], math.nan):
+        with pytest.raises(BadPolicy, match="replace must be True or False"):
+            queue.enqueue("add", {}, unique_key="k", replace=value)  # type: ignore[arg-type]
+        with pytest.raises(BadPolicy, match="encrypted must be True or False"):
+            task("wrong", encrypted=value)  # type: ignore[call-overload]
+    names: list[Any] = [True, 5, "", " a", "a\0b", "x" * 300, ["a"], b"a"]
+    for value in names:
+        for option in ("queue", "limit_key"):
+            with pytest.raises(BadPolicy, match=f"{option} must be 1 to 200 printable characters"):
+                task("wrong", **{option: value})
+    for option in ("unique_while", "if_failed", "run_at"):
+        long: Any = {option: "x" * 300, "unique_key": "k"}
+        with pytest.raises(BadPolicy) as refused:
+            queue.enqueue("add", {}, **long)
+        assert len(str(refused.value)) < 200
     assert not any(queries.counts(queue.database).values())
 
 

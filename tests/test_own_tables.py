@@ -1,5 +1,8 @@
 """The queue's tables beside an application's own: neither touches the other's, nor the other's version."""
 
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from pqkit.db import Database, connect, schema
 from pqkit.errors import Refused, SchemaError
 from pqkit.queue import Queue, get_queue
 from pqkit.states import JobState
+from tests.support import PATIENCE
 from tests.verbs import sql
 
 ENV = """
@@ -76,6 +80,31 @@ def test_it_is_refused_on_an_engine_of_the_users_own_too(queue: Queue) -> None:
     engine.dispose()
 
 
+AFTERWARDS = """
+import sys
+import {first}
+assert ("sqlalchemy" in sys.modules) is ("models" in sys.argv[2])
+from sqlalchemy import Column, Integer, MetaData, Table, create_engine
+from pqkit.errors import Refused
+theirs = Table("job", MetaData(), Column("id", Integer, primary_key=True))
+try:
+    theirs.metadata.drop_all(create_engine(sys.argv[1]))
+except Refused as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("first", ["pqkit", "pqkit.models"])
+def test_it_is_refused_in_a_process_that_loads_the_queue_first_and_never_opens_it(
+    queue: Queue, url: str, first: str
+) -> None:
+    job = queue.enqueue("t")
+    asked = [sys.executable, "-c", AFTERWARDS.format(first=first), url, first]
+    said = subprocess.run(asked, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout
+    assert "job is a table of the queue" in said
+    assert job.state is JobState.PENDING
+
+
 def test_tables_of_other_names_are_the_users_own(queue: Queue) -> None:
     queue.enqueue("t")
     theirs = a_table("customer")
@@ -119,6 +148,15 @@ def test_a_queue_is_made_beside_an_applications_alembic(empty_url: str, alembic:
     assert schema.version(database) == schema.HEAD
     queue.close()
     database.close()
+
+
+def test_a_queue_is_made_in_an_applications_file_that_keeps_no_log(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "app.db") as theirs:  # which is still open, in the mode that SQLite begins with
+        theirs.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+    queue = get_queue(f"sqlite:///{tmp_path}/app.db")
+    assert [queue.enqueue("t").state, queue.enqueue("t").state] == [JobState.PENDING, JobState.PENDING]
+    queue.close()
+    theirs.close()
 
 
 def test_a_queue_is_not_made_where_one_of_its_names_is_taken(empty_url: str, alembic: Any) -> None:

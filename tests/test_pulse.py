@@ -1,11 +1,16 @@
 """A handler that holds Python's lock costs no lease while it may go on, and its worker when it may not."""
 
 import signal
+import time
 from pathlib import Path
 
 from pqkit import JobState, Queue
+from pqkit.executor import Run
 from pqkit.lab.fleet import freeze
+from pqkit.outcome import Claim
 from pqkit.queries import workers
+from pqkit.settings import Settings
+from pqkit.worker.pulse import Pulse
 from tests import blocking_handlers, evil, forking_handlers
 from tests.fleet import Fleet
 from tests.support import PATIENCE, wait_until
@@ -56,6 +61,30 @@ def test_a_worker_whose_lock_is_held_past_a_deadline_is_killed_before_its_job_is
     queue.upkeep().rescue(None)
     assert job.state is JobState.PENDING
     assert sql(queue, "SELECT retries, crashes FROM ready") == [(0, 1)], "this is evidence"
+
+
+def test_the_helper_knows_the_deadline_of_a_handler_that_takes_the_lock_at_once(queue: Queue, fleet: Fleet) -> None:
+    settings = {**QUICK, "rescue_after": "9", "heartbeat": "3"}  # without the deadline it would beat for three minutes
+    holder = fleet.start("w1", **settings)
+    queue.enqueue(blocking_handlers.holds_the_lock_at_once)
+    wait_until(lambda: holder.ended, what="the end of its worker")
+    assert holder.process.returncode == -signal.SIGKILL
+
+
+def test_a_deadline_of_a_run_that_has_ended_says_nothing_more() -> None:
+    limited, free = (
+        Run(Claim("default", 0, 1, 1, 0, 0, 0, 1, 0, 0, "add", "{}", 3, None, timeout, None), 0)
+        for timeout in (0.1, None)
+    )
+    runs, pulse = [limited], Pulse(Settings(heartbeat=10.0))
+    try:
+        pulse.start(1, lambda: runs)
+        wait_until(lambda: pulse.until < time.monotonic() + 60, what="the first word")
+        runs[:] = [free]
+        pulse.expect(free)
+        assert pulse.until > time.monotonic() + 60
+    finally:
+        pulse.stop()
 
 
 def test_nobody_beats_for_a_worker_that_was_stopped_by_a_signal(queue: Queue, fleet: Fleet) -> None:

@@ -5,6 +5,8 @@ import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import psutil
@@ -161,14 +163,46 @@ def test_a_stop_between_two_lives_of_a_worker_is_not_lost(queue: Queue, fleet: F
     assert sql(queue, "SELECT count(*) FROM lease") == [(0,)]
 
 
+@contextmanager
+def _ignored() -> Iterator[None]:
+    """What is started here ignores these signals, as what a shell starts in its background."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, was in before.items():
+            signal.signal(number, was)
+
+
+@pytest.mark.parametrize("started", ["in a terminal", "in the background"])
 @pytest.mark.parametrize("task", ["signals", "signals_isolated"])
 def test_programs_and_forks_of_handlers_have_the_signals_that_any_program_has(
-    queue: Queue, fleet: Fleet, task: str
+    queue: Queue, fleet: Fleet, task: str, started: str
 ) -> None:
-    fleet.start("w1", tasks="tests.forking_handlers")
+    with _ignored() if started == "in the background" else nullcontext():
+        fleet.start("w1", tasks="tests.forking_handlers")
     found = queue.enqueue(task).result(PATIENCE)
     assert found == ["False", "False", "0", "SIG_DFL", str(signal.default_int_handler)[:25] and found[4]]
     assert "default_int_handler" in found[4]
+
+
+@contextmanager
+def _endless_input() -> Iterator[None]:
+    """What is started here has an input that says nothing and does not end, as a terminal's."""
+    before, (reads, writes) = os.dup(0), os.pipe()
+    os.dup2(reads, 0)
+    try:
+        yield
+    finally:
+        os.dup2(before, 0)
+        for each in (before, reads, writes):
+            os.close(each)
+
+
+def test_an_isolated_handler_that_reads_its_input_does_not_wait(queue: Queue, fleet: Fleet) -> None:
+    with _endless_input():
+        fleet.start("w1", tasks="tests.forking_handlers")
+        assert queue.enqueue(forking_handlers.reads_its_input).result(PATIENCE) == ""
 
 
 def test_a_fork_that_is_told_to_end_as_soon_as_it_is_there_ends(queue: Queue, fleet: Fleet) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pqkit.db import forks
 from pqkit.db.hooked import Hooked
-from pqkit.db.own_tables import guard_own_tables
 from pqkit.db.transaction import Transaction
 from pqkit.db.wake import Wake
 from pqkit.errors import DatabaseUnavailable
@@ -69,7 +68,6 @@ class Database(forks.AtFork, ABC):
         with self._mutex:
             if self._engine is None:
                 self._engine = self._make_engine()
-                guard_own_tables()
             return self._engine
 
     def in_child(self) -> None:

@@ -5,10 +5,14 @@ made, and ``drop_all`` would drop it with every job. Both are refused, on whatev
 """
 
 import sys
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from typing import Any
 
 from pqkit.errors import Refused
 
+LIBRARY = "sqlalchemy"
 VERSION_TABLE = "pqkit_version"
 """Where the schema's version is; an application's Alembic has ``alembic_version`` beside it."""
 MARKS = frozenset({"job", "ready", "lease", "closed"})
@@ -18,9 +22,43 @@ OURS = "pqkit_schema"
 
 
 def guard_own_tables() -> None:
-    """Have SQLAlchemy ask here before it creates or drops tables; nothing where this process has not loaded it."""
-    if "sqlalchemy" not in sys.modules:
-        return
+    """Have SQLAlchemy ask here before it creates or drops tables, as soon as this process has loaded it."""
+    if LIBRARY in sys.modules:
+        _listen()
+    elif not any(isinstance(finder, _Awaited) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Awaited())
+
+
+class _Awaited(MetaPathFinder):
+    """Sees SQLAlchemy being loaded: most processes never do, and an application may do so after this package."""
+
+    def __init__(self) -> None:
+        self._searches = False
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
+        if name != LIBRARY or self._searches:
+            return None
+        self._searches = True
+        try:
+            spec = find_spec(name)
+        finally:
+            self._searches = False
+        if spec is not None and spec.loader is not None:
+            self._follow(spec.loader)
+        return spec
+
+    def _follow(self, loader: Any) -> None:
+        load = loader.exec_module
+
+        def load_and_listen(module: object) -> None:
+            load(module)
+            sys.meta_path.remove(self)
+            _listen()
+
+        loader.exec_module = load_and_listen
+
+
+def _listen() -> None:
     from sqlalchemy import MetaData, Table, event  # noqa: PLC0415 - it is loaded already
 
     for kind, refuse in ((MetaData, _refuse_tables), (Table, _refuse_table)):
@@ -40,7 +78,8 @@ def _refuse_table(table: Any, connection: Any, **_: object) -> None:
 
     if not isinstance(connection, Connection) or connection.get_execution_options().get(OURS):
         return
-    if is_ours(table.name) and _holds_queue(connection, table.schema):
+    moved = connection.get_execution_options().get("schema_translate_map") or {}
+    if is_ours(table.name) and _holds_queue(connection, moved.get(table.schema, table.schema)):
         raise Refused(
             f"{table.name} is a table of the queue in this database: give yours another name (__tablename__), a schema "
             "or a database of its own; nothing was changed"

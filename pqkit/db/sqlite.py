@@ -126,6 +126,7 @@ class SqliteDatabase(Database):
             create(self.path)
         except (OSError, sqlite.DatabaseError) as error:
             raise DatabaseUnavailable(f"cannot create {self.path}: {error}") from error
+        self.handles.close_idle()  # a look before that saw an application's file without a log would miss it as lost
 
     def compact(self) -> list[str]:
         """What is deleted leaves free pages."""

@@ -7,7 +7,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from pqkit.db import Database, Durability, connect, forks
-from pqkit.db.own_tables import guard_own_tables
 from pqkit.db.schema import check, ensure
 from pqkit.errors import NotFound
 from pqkit.payload import PayloadError
@@ -203,9 +202,12 @@ class Queue:
     def add_to_batch(
         self, batch: int, task: Task[..., Any] | str, args: dict[str, Any] | None = None, /, **options: Unpack[Options]
     ) -> Job:
-        """Queue one more member of a batch that is not over, as a running member may do; Refused where it is over."""
+        """Queue one more member of a batch that is not over, as a running member may do.
+
+        Raises Refused where the batch is over, and for a job that waits for the batch itself.
+        """
         call = self._order(task, args, options)
-        return Job(add_member(self.database, self._inserter, batch, call), self)
+        return self._job(add_member(self.database, self._inserter, batch, call))
 
     def batch_of(self, job_id: int) -> int | None:
         """The id of the batch (its completion job) that a job is a member of; None where it is of none."""
@@ -307,7 +309,6 @@ def get_queue(url: str | None = None, *, durability: Durability | None = None, c
         return _stand_ins[-1]
     with _one_at_a_time:
         queue = _queue(url or settings().url, durability or settings().durability)
-    guard_own_tables()
     if create:
         ensure(queue.database)
     else:

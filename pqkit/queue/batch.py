@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 from pqkit.db import Database
 from pqkit.errors import Refused
 from pqkit.payload import PayloadError
-from pqkit.queue.dependents import hold_open
-from pqkit.queue.insert import Call, Inserter
+from pqkit.queue.dependents import hold_open, refuse_circle
+from pqkit.queue.insert import Call, Inserted, Inserter
 from pqkit.queue.order import make_order
 from pqkit.sql import compiled as sql
 from pqkit.tasks import ArgumentError, Task
@@ -55,17 +55,19 @@ class Batch:
         self.jobs = members
 
 
-def add_member(database: Database, inserter: Inserter, batch: int, call: Call) -> int:
-    """Queue one more member of a batch that is not over; its id. Raises Refused where it is."""
+def add_member(database: Database, inserter: Inserter, batch: int, call: Call) -> Inserted:
+    """Queue one more member of a batch that is not over. Raises Refused where it is."""
     with database.write() as tx:
         passed = hold_open(tx, batch).passed
         job = inserter.insert(tx, *call)
         if job.id == batch:
             raise Refused(f"job {batch} has this unique key and completes the batch: it cannot be a member of it")
+        if job.existing or call[0].ties.waits:
+            refuse_circle(tx, batch, job.id)
         tx.run_many(sql.INSERT_DEPENDENCY, [(batch, job.id)])
         if job.id <= passed:  # it was there before, for its unique key was taken
             tx.run(sql.SET_PASSED, job.id - 1, batch)
-    return job.id
+    return job
 
 
 def batch_of(database: Database, job_id: int) -> int | None:

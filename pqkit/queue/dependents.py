@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from pqkit.db import Transaction
 from pqkit.errors import Refused
+from pqkit.queue.moves import find
 from pqkit.queue.order import BadOrder, Order
 from pqkit.sql import compiled as sql
+from pqkit.states import NEVER
 
 MOST_DEPENDENCIES = 1_000_000
 
@@ -44,8 +46,8 @@ def enter(tx: Transaction, order: Order, ids: Sequence[int], now: int) -> None:
 
 def hold_open(tx: Transaction, batch: int) -> Dependent:
     """Keep a batch from ending before this transaction does. Raises Refused where it is over."""
-    row = tx.row(sql.DEPENDENT_LOCKED, batch)
-    if row is None or Dependent._make(row).batch is None:
+    row, job = tx.row(sql.DEPENDENT_LOCKED, batch), find(tx, batch)
+    if row is None or Dependent._make(row).batch is None or job is None or job.due_at != NEVER:
         raise Refused(f"batch {batch} is over, or there is none")
     return Dependent._make(row)
 
@@ -59,7 +61,19 @@ def refuse_lost_wait(tx: Transaction, order: Order, holder: int) -> None:
             f"batch {ties.batch} is not queued: the unique key {order.unique_key!r} of its completion job is held by "
             f"job {holder}, and its members would have none"
         )
-    waits = {row[0] for row in tx.rows(sql.NEXT_DEPENDENCIES, holder, 0, MOST_DEPENDENCIES)} if ties.depends_on else ()
-    lost = next((job for job in ties.depends_on if job not in waits), None)
-    if lost is not None:
-        raise Refused(f"job {holder} has the unique key {order.unique_key!r} and does not wait for job {lost}")
+    if ties.depends_on:
+        waits = {row[0] for row in tx.rows(sql.NEXT_DEPENDENCIES, holder, 0, MOST_DEPENDENCIES)}
+        lost = next((job for job in ties.depends_on if job not in waits and not _has_ended(tx, job)), None)
+        if lost is not None:
+            raise Refused(f"job {holder} has the unique key {order.unique_key!r} and does not wait for job {lost}")
+
+
+def refuse_circle(tx: Transaction, batch: int, member: int) -> None:
+    """Raise Refused where a job waits for the batch that it is to be a member of: neither would ever run."""
+    if tx.row(sql.WAITS_FOR, member, batch) is not None:
+        raise Refused(f"job {member} waits for batch {batch}: it cannot be a member of it")
+
+
+def _has_ended(tx: Transaction, job_id: int) -> bool:
+    job = find(tx, job_id)
+    return job is None or job.state.final

@@ -5,9 +5,17 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
 from pqkit import cipher
-from pqkit.errors import PqkitError
 from pqkit.payload import INT_MAX, PayloadError
-from pqkit.retry import DEFAULT_MAX_RETRIES, check_delay, check_policy, check_timeout, shown
+from pqkit.retry import (
+    DEFAULT_MAX_RETRIES,
+    BadPolicy,
+    check_delay,
+    check_named,
+    check_policy,
+    check_switch,
+    check_timeout,
+    shown,
+)
 from pqkit.settings import settings
 from pqkit.states import NEVER, JobState
 from pqkit.tasks import ArgumentError, Policy, Task, encode_backoff, encode_unregistered, find
@@ -15,10 +23,9 @@ from pqkit.tasks import ArgumentError, Policy, Task, encode_backoff, encode_unre
 IfFailed = Literal["hold", "continue", "cancel"]
 UniqueWhile = Literal["unfinished", "waiting", "kept"]
 PRIORITIES = range(-32_768, 32_768)
-MAX_NAME = 200
 
 
-class BadOrder(PqkitError, ValueError):
+class BadOrder(BadPolicy):
     """An option of an enqueue that makes no sense."""
 
 
@@ -164,6 +171,7 @@ def make_order(
     if timeout is not None:
         check_timeout(timeout)
     check_priority(priority)
+    check_switch("replace", replace)
     if unique_key is not None:
         check_name("unique_key", unique_key)
     if limit_key is not None:
@@ -195,9 +203,9 @@ def _ties(
     if unique_key is None and (replace or unique_while != "unfinished"):
         raise BadOrder("replace, debounce and unique_while are about a unique_key: give that too")
     if unique_while not in get_args(UniqueWhile):
-        raise BadOrder(f"unique_while is one of {', '.join(get_args(UniqueWhile))}, not {unique_while!r}")
+        raise BadOrder(f"unique_while is one of {', '.join(get_args(UniqueWhile))}, not {shown(unique_while)}")
     if if_failed not in get_args(IfFailed):
-        raise BadOrder(f"if_failed is one of {', '.join(get_args(IfFailed))}, not {if_failed!r}")
+        raise BadOrder(f"if_failed is one of {', '.join(get_args(IfFailed))}, not {shown(if_failed)}")
     if replace and unique_while == "kept":
         raise BadOrder("a job that keeps its key is not replaced")
     return Ties(
@@ -240,8 +248,11 @@ def check_priority(priority: int) -> None:
 
 
 def check_name(what: str, name: str) -> str:
-    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
-        raise BadOrder(f"{what} must be 1 to {MAX_NAME} printable characters without spaces around, not {shown(name)}")
+    """The name, where it may be one. Raises BadOrder otherwise."""
+    try:
+        check_named(what, name)
+    except BadPolicy as error:
+        raise BadOrder(str(error)) from None
     return name
 
 
@@ -250,7 +261,7 @@ def _due(run_at: datetime | None, delay: float | None, now: int) -> int | None:
         raise BadOrder("give run_at or delay, not both")
     if run_at is not None:
         if not isinstance(run_at, datetime):
-            raise BadOrder(f"run_at must be a datetime, not {run_at!r}")
+            raise BadOrder(f"run_at must be a datetime, not {shown(run_at)}")
         if run_at.tzinfo is None:
             raise BadOrder(f"run_at needs a time zone: {run_at.isoformat()} could be any of 24 hours")
         due = round(run_at.timestamp() * 1_000_000)

@@ -1,6 +1,7 @@
 """Unique keys, at insert only: who has a key, whether that still counts, and bringing a waiting job up to date."""
 
 from pqkit.db import Transaction
+from pqkit.errors import Refused
 from pqkit.queue import moves
 from pqkit.queue.dependents import refuse_lost_wait
 from pqkit.queue.moves import Moved, Standing
@@ -23,6 +24,9 @@ def holder(tx: Transaction, order: Order, text: str) -> int | None:
             return int(row[0])
         job = moves.find(tx, row[0])
         if job is None or job.state not in WAITING:
+            if row[1]:
+                refuse_lost_wait(tx, order, row[0])
+                return _kept_by(order, row[0])
             tx.run(sql.TAKE_HOLD, row[0])
             return None
         refuse_lost_wait(tx, order, job.job_id)
@@ -34,6 +38,12 @@ def holder(tx: Transaction, order: Order, text: str) -> int | None:
         return job.job_id
 
 
+def _kept_by(order: Order, job_id: int) -> int:
+    if order.ties.replaces:
+        raise Refused(f"job {job_id} keeps the unique key {order.unique_key!r} and does not wait any more")
+    return job_id
+
+
 def take(tx: Transaction, order: Order, job_id: int) -> bool:
     """Whether the new job has the key now."""
     kept = int(order.ties.unique_while == "kept")
@@ -42,6 +52,9 @@ def take(tx: Transaction, order: Order, job_id: int) -> bool:
 
 def _replace(tx: Transaction, job: Standing, order: Order, text: str) -> None:
     """Give a waiting job this call's arguments and priority, and put off one that is not due."""
+    task = tx.row(sql.AS_ASKED, job.job_id)[0]
+    if task != order.task:
+        raise Refused(f"job {job.job_id} has the unique key {order.unique_key!r} and is one of the task {task}")
     if job.state is JobState.SCHEDULED and order.due_at is not None:
         job = _put_off(tx, job, order.due_at)
     moves.set_priority(tx, job, order.priority)

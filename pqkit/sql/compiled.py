@@ -914,6 +914,27 @@ FAILED_MEMBERS = Statement(
     ),
 )
 
+WAITS_FOR = Statement(
+    Text(
+        "WITH RECURSIVE reached(job_id) AS (SELECT dependency.on_job_id AS job_id FROM dependency JOIN "
+        "dependent ON dependent.job_id = dependency.job_id WHERE dependency.job_id = ? AND "
+        "dependent.released_at IS NULL UNION SELECT dependency.on_job_id AS on_job_id FROM dependency JOIN "
+        "dependent ON dependent.job_id = dependency.job_id JOIN reached ON reached.job_id = dependency.job_id "
+        "WHERE dependent.released_at IS NULL) SELECT reached.job_id FROM reached WHERE reached.job_id = ? "
+        "LIMIT 1 OFFSET ?",
+        (0, 1, 2),
+        (0,),
+    ),
+    Text(
+        "WITH RECURSIVE reached(job_id) AS (SELECT dependency.on_job_id AS job_id FROM dependency JOIN "
+        "dependent ON dependent.job_id = dependency.job_id WHERE dependency.job_id = %s::BIGINT AND "
+        "dependent.released_at IS NULL UNION SELECT dependency.on_job_id AS on_job_id FROM dependency JOIN "
+        "dependent ON dependent.job_id = dependency.job_id JOIN reached ON reached.job_id = dependency.job_id "
+        "WHERE dependent.released_at IS NULL) SELECT reached.job_id FROM reached WHERE reached.job_id = "
+        "%s::BIGINT LIMIT 1",
+    ),
+)
+
 SET_PASSED = Statement(
     Text(
         "UPDATE dependent SET passed=? WHERE dependent.job_id = ?",

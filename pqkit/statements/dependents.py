@@ -64,6 +64,23 @@ FAILED_MEMBERS = Declared(
     ),
     ("the_state", "since"),
 )
+# What one of these jobs waits for, and what that waits for, to the end of the chain.
+_reached = (
+    select(DEPENDENCY.c.on_job_id.label("job_id"))
+    .join_from(DEPENDENCY, DEPENDENT, DEPENDENT.c.job_id == DEPENDENCY.c.job_id)
+    .where(*equal(DEPENDENCY, "job_id"), _waits)
+    .cte("reached", recursive=True)
+)
+_reached = _reached.union(
+    select(DEPENDENCY.c.on_job_id)
+    .join_from(DEPENDENCY, DEPENDENT, DEPENDENT.c.job_id == DEPENDENCY.c.job_id)
+    .join(_reached, _reached.c.job_id == DEPENDENCY.c.job_id)
+    .where(_waits)
+)
+WAITS_FOR = Declared(
+    select(_reached.c.job_id).where(_reached.c.job_id == bindparam("the_on_job_id")).limit(literal_column("1")),
+    ("the_job_id", "the_on_job_id"),
+)
 SET_PASSED = Declared(
     update(DEPENDENT).where(*equal(DEPENDENT, "job_id")).values(passed=bindparam("to")), ("to", "the_job_id")
 )

@@ -53,6 +53,7 @@ class Child:
                 env={**around.variables, "PQKIT_URL": url, **({offspring.MARK: self._mark} if self._mark else {})},
                 cwd=around.folder,
                 umask=around.umask,
+                stdin=subprocess.DEVNULL,  # a handler that reads it must neither wait for it nor take it from others
                 start_new_session=True,  # a Ctrl+C is for the worker, and what the handler leaves is ended with it
             )
 

@@ -53,10 +53,11 @@ class _Threads(ThreadPoolExecutor):
 
 
 class EventLoop:
-    """Runs handlers in a thread of its own; ``done`` is called there at the end of each, whatever it ends by."""
+    """Runs handlers in a thread of its own; ``expect`` is called there before each begins, ``done`` at the end of each,
+    whatever it ends by."""
 
-    def __init__(self, done: Done) -> None:
-        self._done = done
+    def __init__(self, done: Done, expect: Callable[[Run], None]) -> None:
+        self._done, self._expect = done, expect
         self._runs: dict[Run, asyncio.Task[Outcome] | None] = {}
         self._loop = asyncio.new_event_loop()
         self._threads = _Threads()
@@ -111,6 +112,7 @@ class EventLoop:
 
         run.force, run.hear = cancel, hear
         run.start_clock()
+        self._expect(run)
         self._limit(run, task)
 
     def _limit(self, run: Run, task: "asyncio.Task[Outcome]") -> None:

@@ -22,7 +22,7 @@ from pqkit.worker.grace import Grace
 from pqkit.worker.heart import Heart, Ill
 from pqkit.worker.hooked import Hooked
 from pqkit.worker.pace import Pace
-from pqkit.worker.slots import Ended, Slots
+from pqkit.worker.slots import Ended, Expect, Slots
 from pqkit.worker.staged_files import put_files_in_place
 from pqkit.worker.surroundings import surroundings
 from pqkit.worker.words import Teller
@@ -93,6 +93,10 @@ class Worker:
         """Begin the graceful stop; a later call ends the wait for running handlers. Safe in a signal handler."""
         self.stops.tell(may_insist=may_insist)
         self._wake.set()
+
+    def watched_by(self, expect: Expect) -> None:
+        """Let ``expect`` know of each run before its handler begins."""
+        self._slots.expect = expect
 
     def run(self) -> Ill | None:
         """Work until told to stop or ill. Then ``left`` are the attempts that were given up: whoever ends this process

@@ -58,6 +58,7 @@ def run_worker(settings: Settings, *, name: str | None = None, queues: Sequence[
     stop.worker = worker = Worker(queue, settings, tasks, name=name or default_name(), queues=queues)
     offspring.mark(worker.id)
     pulse.start(worker.id, worker.runs)
+    worker.watched_by(pulse.expect)
     ill = worker.run()
     pulse.stop()
     if settings.traces:

@@ -31,7 +31,11 @@ class Pulse:
     """The worker's end: says once per ``every`` seconds that its interpreter runs, and how long it may be silent."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._settings, self._grace = settings, settings.grace + SPARE
+        self._worker, self.until = 0, 0.0
+        """When (monotonic seconds) the helper ends this worker, as it was told last."""
+        self._first: Run | None = None
+        self._runs: Callable[[], list[Run]] = list
         self._done = threading.Event()
         told, self._tells = os.pipe()
         os.set_blocking(self._tells, False)
@@ -43,7 +47,15 @@ class Pulse:
         os.close(told)
 
     def start(self, worker_id: int, runs: Callable[[], list[Run]]) -> None:
-        threading.Thread(target=self._tell, args=(worker_id, runs), name="pulse", daemon=True).start()
+        self._worker, self._runs = worker_id, runs
+        threading.Thread(target=self._serve, name="pulse", daemon=True).start()
+
+    def expect(self, run: Run) -> None:
+        """Tell the helper at once where another deadline is the first with this run, whose handler begins now and may
+        take the lock before this worker's next word."""
+        sooner = run.deadline is not None and run.deadline + self._grace < self.until
+        if sooner or (self._first is not None and self._first not in self._runs()):
+            self._tell()
 
     def stop(self) -> None:
         """End the helper; what is silent from now on is silent."""
@@ -52,22 +64,28 @@ class Pulse:
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
 
-    def _tell(self, worker_id: int, runs: Callable[[], list[Run]]) -> None:
-        while True:
-            line = f"{worker_id} {self._until(runs())}\n".encode()
-            with suppress(BlockingIOError):
-                try:
-                    os.write(self._tells, line)
-                except BrokenPipeError:
-                    return self._say_it_is_gone()
+    def _serve(self) -> None:
+        while self._tell():
             if self._done.wait(self._settings.heartbeat):
-                return None
+                return
+        self._say_it_is_gone()
 
-    def _until(self, runs: list[Run]) -> float:
+    def _tell(self) -> bool:
+        """Say that the interpreter runs; false where nobody hears it."""
+        limited = [run for run in self._runs() if run.deadline is not None]
+        self._first = min(limited, key=lambda run: run.deadline or 0.0, default=None)
+        self.until = self._until(self._first)
+        with suppress(BlockingIOError):
+            try:
+                os.write(self._tells, f"{self._worker} {self.until}\n".encode())
+            except BrokenPipeError:
+                return False
+        return True
+
+    def _until(self, first: Run | None) -> float:
         """Until when (monotonic seconds) the interpreter may be silent: the first deadline with its grace."""
-        grace = self._settings.grace + SPARE
-        deadlines = [run.deadline + grace for run in runs if run.deadline is not None]
-        return min([time.monotonic() + LONGEST_LEASES * self._settings.rescue_after, *deadlines])
+        longest = time.monotonic() + LONGEST_LEASES * self._settings.rescue_after
+        return longest if first is None or first.deadline is None else min(longest, first.deadline + self._grace)
 
     def _say_it_is_gone(self) -> None:
         if not self._done.is_set():
@@ -88,7 +106,7 @@ def _serve(told: int, parent: int, settings: Settings) -> None:
 
 class _Helper:
     def __init__(self, told: int, parent: int, settings: Settings) -> None:
-        self._told, self._parent, self._settings = told, parent, settings
+        self.until, self._parent, self._settings = told, parent, settings
         self._worker, self._until = 0, 0.0
         self._database: Database | None = None
         self._said = False
@@ -96,7 +114,7 @@ class _Helper:
     def serve(self) -> None:
         heard, patience = time.monotonic(), self._settings.rescue_after * SILENT_PART
         while os.getppid() == self._parent:
-            if select.select([self._told], [], [], self._settings.heartbeat)[0]:
+            if select.select([self.until], [], [], self._settings.heartbeat)[0]:
                 if not self._read():
                     return
                 heard, self._said = time.monotonic(), False
@@ -104,7 +122,7 @@ class _Helper:
                 return
 
     def _read(self) -> bool:
-        lines = os.read(self._told, 65536).split(b"\n")
+        lines = os.read(self.until, 65536).split(b"\n")
         if len(lines) > 1:
             worker, until = lines[-2].split()
             self._worker, self._until = int(worker), float(until)

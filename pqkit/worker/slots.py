@@ -23,6 +23,7 @@ from pqkit.worker.event_loop import EventLoop
 
 LOOK_EVERY = 1.0
 Spawn = Callable[[], Child]
+Expect = Callable[[Run], None]
 
 
 class SlotDied(Exception):
@@ -62,6 +63,8 @@ class Slots:
         self._contexts: dict[Run, Context | None] = {}
         self._log = get_logger("worker")
         self._own = threading.local()
+        self.expect: Expect = lambda _run: None
+        """Told of each run right before its handler begins."""
 
     @property
     def held(self) -> int:
@@ -236,7 +239,7 @@ class Slots:
         """Hand it to the event loop, with the slot that it has."""
         if self._loop is None:
             with self._making:
-                self._loop = self._loop or EventLoop(self._async_ended)
+                self._loop = self._loop or EventLoop(self._async_ended, self.expect)
         ctx = make_context(self._database, run, self._report) if run.wants_context else None
         self._contexts[run] = ctx
         self._loop.start(run, lambda: self._handle(run, ctx))
@@ -266,6 +269,7 @@ class Slots:
 
     def _begin(self, claim: Claim) -> Run:
         run = self.running[claim.job_id] = Run(claim, self._database.now())
+        self.expect(run)
         return run
 
     def _end(self, run: Run, outcome: Outcome, written: bool) -> None:

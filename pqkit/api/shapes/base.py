@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
 from pqkit.payload import INT_MAX, clean_text
-from pqkit.queue.order import MAX_NAME
+from pqkit.retry import MAX_NAME
 
 
 def _moment(value: object) -> object:
