@@ -156,7 +156,10 @@ class Guard(Router):
 
 
 def _host(origin: str) -> str:
-    parts = urlsplit(origin.lower())
+    try:
+        parts = urlsplit(origin.lower())
+    except ValueError:  # brackets that hold no address
+        return ""
     return parts.netloc if parts.scheme in {"http", "https"} else ""
 
 
@@ -175,7 +178,7 @@ def _chooses_session(request: HTTPServerRequest) -> bool:
     if any(name.lower().startswith(CHOICES) for name in request.headers):
         return True
     named = parse_qsl(request.query, keep_blank_values=True)
-    inner = [pair for _, value in named for pair in parse_qsl(urlsplit(value).query, keep_blank_values=True)]
+    inner = [pair for _, value in named for pair in parse_qsl(value.partition("?")[2], keep_blank_values=True)]
     return any(name.lower().startswith(CHOICES) for name, _ in [*named, *inner])
 
 
