@@ -107,6 +107,13 @@ class QueueSettings(NamedTuple):
         changed.check()
         return changed
 
+    def keeps_less_than(self, before: "QueueSettings") -> bool:
+        """Whether ended jobs may be pruned earlier than before; a default that takes a number's place may be less."""
+        return any(
+            now != then and (now is None or then is None or now < then)
+            for now, then in ((self.keep_completed, before.keep_completed), (self.keep_dead, before.keep_dead))
+        )
+
     def check(self) -> None:
         for name in ("concurrency", "key_concurrency", "rate", "rate_burst"):
             _check_count(name, getattr(self, name))
