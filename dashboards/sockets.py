@@ -5,6 +5,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from bokeh.protocol.exceptions import ProtocolError
+from bokeh.util.token import get_session_id
 from panel.io.server import WSHandler
 from tornado.iostream import StreamBufferFullError
 from tornado.websocket import WebSocketClosedError
@@ -39,12 +40,16 @@ class Prompt(WSHandler):
     unfit = 0
 
     async def prepare(self) -> None:
-        """Nobody else reads the token before its signature is looked at."""
-        if offered(self) is None:
+        """Nobody else reads the token before its signature is looked at. One whose session is gone makes no new one: a
+        new session comes with a page, of which an address may have so many."""
+        if offered(self) is None or not self._has_session():
             self.set_status(403)
             self.finish()
             return
         await super().prepare()
+
+    def _has_session(self) -> bool:
+        return any(session.id == get_session_id(token_of(self)) for session in self.application_context.sessions)
 
     def open(self) -> None:
         self.set_nodelay(True)
@@ -96,5 +101,9 @@ def _asks_again(session: Any) -> bool:
 
 def offered(handler: Any) -> dict[str, Any] | None:
     """What the token of a live connection says; None where this server did not sign it."""
-    named = handler.request.headers.get("Sec-WebSocket-Protocol", "").rpartition(",")[2]
-    return tokens.read(named.strip(), handler.application.secret_key)
+    return tokens.read(token_of(handler), handler.application.secret_key)
+
+
+def token_of(handler: Any) -> str:
+    """The token as it is offered: not looked at."""
+    return str(handler.request.headers.get("Sec-WebSocket-Protocol", "")).rpartition(",")[2].strip()

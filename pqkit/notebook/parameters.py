@@ -22,6 +22,10 @@ DECRYPT = "decrypt"
 """The parameter that asks a notebook to show secrets."""
 NO_JOB = "a notebook that is run as a job shows no secrets: run it by hand with decrypt = True"
 
+BY_HAND = "not in a job"
+"""How the comment of a parameter ends that only somebody at the machine may set: what it names is run or opened with
+all the rights of the worker."""
+
 
 class BadNotebook(PqkitError, ValueError):
     """A file that is no notebook."""
@@ -89,6 +93,15 @@ def check(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     """``values`` if the notebook takes them. Raises BadParameter or BadNotebook."""
     known = parameters_of(path)
     return {name: _known(path, known, name).check(value) for name, value in values.items()}
+
+
+def check_for_job(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    """As ``check``; also raises BadParameter where a job may not set one of them."""
+    found, known = check(path, values), parameters_of(path)
+    for name, value in found.items():
+        if known[name].about.endswith(BY_HAND) and value != known[name].default:
+            raise BadParameter(f"a job may not set {name!r} of {path.name}: run the notebook by hand")
+    return found
 
 
 def shows_secrets(path: Path, values: Mapping[str, Any]) -> bool:

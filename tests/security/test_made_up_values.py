@@ -4,11 +4,14 @@ import json
 import logging
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
 import pytest
+from bokeh.core.types import ID
+from bokeh.util.token import generate_jwt_token
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClosedError, websocket_connect
 
@@ -192,6 +195,20 @@ def test_one_page_holds_only_so_many_live_connections(consoles: Consoles) -> Non
         return heard
 
     assert run(open_all) == [True] * sockets.LINES + [False] * 2
+
+
+def test_a_live_connection_makes_no_session_beyond_those_that_pages_made() -> None:
+    token = generate_jwt_token(ID("mine"), secret_key="k", signed=True)  # noqa: S106 - a key of this test
+
+    def has_session(*open_ones: str) -> bool:
+        line: Any = object.__new__(sockets.Prompt)
+        line.request = SimpleNamespace(headers={"Sec-WebSocket-Protocol": f"bokeh, {token}"})
+        line.application_context = SimpleNamespace(sessions=[SimpleNamespace(id=name) for name in open_ones])
+        return bool(line._has_session())
+
+    assert has_session("other", "mine")
+    assert not has_session("other")
+    assert not has_session()
 
 
 @pytest.fixture
