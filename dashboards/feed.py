@@ -32,6 +32,7 @@ class Feed:
         self.listeners: list[Listener] = []
         self._open = open_queue
         self._queue: Queue | None = None
+        self._failed: set[Listener] = set()
         self._opening = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -59,17 +60,28 @@ class Feed:
         try:
             queue: Queue | None = self.queue()
             found = replace(self._ask(self.queue(), last), took=last.took)
-            for listener in self.listeners:
-                listener(queue, found)
-            self.latest = replace(found, took=time.perf_counter() - began)
         except Exception as error:  # noqa: BLE001 - whatever it is, the pages must say so and try again
-            since = last.away_since or time.time_ns() // 1000
-            reason = str(error) or type(error).__name__
-            if last.away is None:
-                get_logger("feed").error("the database cannot be read", error=reason)
-            self.latest = replace(last, version=last.version + 1, away=reason, away_since=since)
-            for listener in self.listeners:
-                listener(None, self.latest)
+            queue, found = None, self._without(last, str(error) or type(error).__name__)
+        self._tell(queue, found)
+        self.latest = found if queue is None else replace(found, took=time.perf_counter() - began)
+
+    def _without(self, last: Snapshot, reason: str) -> Snapshot:
+        if last.away is None:
+            get_logger("feed").error("the database cannot be read", error=reason)
+        since = last.away_since or time.time_ns() // 1000
+        return replace(last, version=last.version + 1, away=reason, away_since=since)
+
+    def _tell(self, queue: Queue | None, found: Snapshot) -> None:
+        """Each listener by itself: what goes wrong there says nothing about the database."""
+        for listener in self.listeners:
+            try:
+                listener(queue, found)
+            except Exception as error:  # noqa: BLE001 - as above
+                if listener not in self._failed:
+                    get_logger("feed").error("the pages cannot be renewed", error=str(error) or type(error).__name__)
+                self._failed.add(listener)
+            else:
+                self._failed.discard(listener)
 
     def _ask(self, queue: Queue, last: Snapshot) -> Snapshot:
         database, version = queue.database, last.version + 1

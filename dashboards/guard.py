@@ -5,6 +5,7 @@ out sessions. So the routes that are left are named here, and a request that is 
 """
 
 import secrets
+import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -17,6 +18,7 @@ from bokeh.server.views.multi_root_static_handler import MultiRootStaticHandler
 from bokeh.server.views.static_handler import StaticHandler
 from tornado.escape import xhtml_escape
 from tornado.httputil import HTTPServerRequest
+from tornado.ioloop import PeriodicCallback
 from tornado.routing import Router
 from tornado.web import HTTPError, RequestHandler
 
@@ -38,6 +40,9 @@ CHOICES = "bokeh-"
 """How the names begin by which Bokeh lets clients choose a session."""
 PER_ADDRESS, AT_ONCE = 400, 800
 """Connections that one address may hold, and all together: fewer than the files that a process may open by default."""
+LOOK_EVERY, STALLED = 5.0, 30.0
+"""Seconds between looks at the connections, and after which one is closed whose other side takes nothing of its answer.
+"""
 LIMITS: dict[str, Any] = {
     "http_server_kwargs": {
         "max_body_size": 64 * 1024,
@@ -83,6 +88,7 @@ def stand_before(
     application.add_transform(Headers)
     guard = Guard(application, hosts, own, proxies)
     server._http.request_callback = BehindProxies(guard, proxies)  # noqa: SLF001
+    PeriodicCallback(guard.close_stalled, LOOK_EVERY * 1000).start()
     return guard
 
 
@@ -106,6 +112,7 @@ class Guard(Router):
         self._application, self._own, self._proxies = application, own, proxies
         self._streams: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
         self._asked: WeakSet[Any] = WeakSet()
+        self._taken: WeakKeyDictionary[Any, tuple[int, float]] = WeakKeyDictionary()
 
     def start_request(self, server_conn: Any, request_conn: Any) -> Any:
         """With the first byte or before it: a connection too many is closed."""
@@ -122,6 +129,16 @@ class Guard(Router):
         if _comes_from_elsewhere(request) and request.method in READING:
             return hand_to(request, Bounce)
         return self._application.find_handler(request)
+
+    def close_stalled(self, now: float | None = None) -> None:
+        """Close the connections whose other side has taken nothing of what waits for it. ``now`` is monotonic."""
+        now = time.monotonic() if now is None else now
+        for stream in [stream for stream in self._streams if not stream.closed()]:
+            taken = stream._total_write_done_index if stream.writing() else -1  # noqa: SLF001 - it tells nobody else
+            before, since = self._taken.get(stream, (-1, now))
+            self._taken[stream] = taken, since if taken == before else now
+            if taken == before != -1 and now - since >= STALLED:
+                stream.close()
 
     def _come(self, connection: Any) -> None:
         """One that has not asked for anything yet gives way: it may be a stranger who holds it open."""
@@ -156,7 +173,10 @@ class Guard(Router):
 
 
 def _host(origin: str) -> str:
-    parts = urlsplit(origin.lower())
+    try:
+        parts = urlsplit(origin.lower())
+    except ValueError:  # brackets that hold no address
+        return ""
     return parts.netloc if parts.scheme in {"http", "https"} else ""
 
 
@@ -175,7 +195,7 @@ def _chooses_session(request: HTTPServerRequest) -> bool:
     if any(name.lower().startswith(CHOICES) for name in request.headers):
         return True
     named = parse_qsl(request.query, keep_blank_values=True)
-    inner = [pair for _, value in named for pair in parse_qsl(urlsplit(value).query, keep_blank_values=True)]
+    inner = [pair for _, value in named for pair in parse_qsl(value.partition("?")[2], keep_blank_values=True)]
     return any(name.lower().startswith(CHOICES) for name, _ in [*named, *inner])
 
 

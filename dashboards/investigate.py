@@ -3,7 +3,8 @@
 import asyncio
 import math
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -13,11 +14,12 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from pqkit import queries
-from pqkit.errors import PqkitError, for_anybody
+from pqkit.access import Principal
+from pqkit.errors import NotFound, PqkitError, Refused, for_anybody
 from pqkit.fingerprint import pattern
 from pqkit.notebook.runs import past
 from pqkit.public import Service, public_url
-from pqkit.queries import JobDetail
+from pqkit.queries import Entry, JobDetail, Trace
 from pqkit.queue import Queue
 from pqkit.queue.insert import Inserted
 from pqkit.settings import settings
@@ -27,21 +29,24 @@ from . import shell
 from .feed import shared
 from .lock import locked
 from .throttle import Throttle
-from .words import clock, safe
+from .words import clock, lasted, safe
 
 TASK, QUEUE, UNIQUE = "incident", "incidents", "ops-console"
 WHO = "anonymous of the ops console"
 clicks = Throttle(6, 60.0)
+asking = threading.Lock()
+REST, PER_DAY, DAY = 60 * 1_000_000, 50, 86_400 * 1_000_000
+"""Microseconds between two of one name, and how many of those there may be in any day: each takes a worker's time."""
 LOOK_EVERY = 1_000
 HINT = "Brush a span on a chart, or take the whole window, and press Investigate."
 Span = Callable[[], tuple[int, int, str | None]]
 
 
 class Investigate:
-    """The button of one session, and a card that follows the job. ``span`` tells what is looked at; ``still_in`` raises
-    NotLoggedIn when the session is over."""
+    """The button of one session, and a card that follows the job. ``span`` tells what is looked at; ``still_in`` tells
+    who that is where there is a login, and raises NotLoggedIn when the session is over."""
 
-    def __init__(self, span: Span, still_in: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, span: Span, still_in: Callable[[], Principal | None] = lambda: None) -> None:
         self._span, self._still_in = span, still_in
         self.button = pmui.Button(
             label="Investigate", size="small", variant="outlined", margin=0, on_click=self._investigate
@@ -64,10 +69,11 @@ class Investigate:
             self.told.object = words(f"That was asked for too often just now: wait {math.ceil(wait)} s.")
             return
         try:
-            await asyncio.to_thread(self._still_in)
+            person = await asyncio.to_thread(self._still_in)
+            who = WHO if person is None else person.name
             start, end, queue = self._span()
             arguments = {"start": moment(start), "end": moment(end), "queue": queue}
-            job = await asyncio.to_thread(lambda: ask(shared().queue(), arguments))
+            job = await asyncio.to_thread(lambda: ask(shared().queue(), arguments, who))
         except (PqkitError, ValueError, OverflowError) as error:
             self.told.object = words(f"It did not work: {for_anybody(error)}")
             return
@@ -93,9 +99,31 @@ class Investigate:
             self._looking = False
 
 
-def ask(queue: Queue, arguments: dict[str, Any]) -> Inserted:
-    """Queue the job, on record; while one that was asked for here has not ended, that one."""
-    return queue.operator(WHO).enqueue(TASK, arguments, queue=QUEUE, unique_key=UNIQUE)
+def ask(queue: Queue, arguments: dict[str, Any], who: str = WHO) -> Inserted:
+    """Queue the job, on record; while one that was asked for here has not ended, that one. Raises Refused where this
+    person, or anybody without a name, must wait."""
+    with asking:  # or many at once would each find that they may
+        before = queries.trail(queue.database, Trace(who, "enqueue"), limit=PER_DAY)
+        if before and (job := before[0].job_id) and _is_open(queue, job):
+            return Inserted(job, existing=True)
+        if wait := _wait(before, queue.database.now()):
+            raise Refused(f"one a minute and {PER_DAY} a day can be asked for here: wait {wait}")
+        return queue.operator(who).enqueue(TASK, arguments, queue=QUEUE, unique_key=UNIQUE)
+
+
+def _is_open(queue: Queue, job: int) -> bool:
+    try:
+        return not queue.state(job).final
+    except NotFound:
+        return False
+
+
+def _wait(before: Sequence[Entry], now: int) -> str:
+    """How long in words until the next may be asked for; empty where it may be now."""
+    bounds = [before[0].at + REST] if before else []
+    bounds += [before[-1].at + DAY] if len(before) >= PER_DAY else []
+    left = max(bounds, default=now) - now
+    return lasted(left) if left > 0 else ""
 
 
 def look(job: int) -> tuple[JobDetail, str | None]:

@@ -155,7 +155,10 @@ def _is_over(secret: str) -> bool:
 
 def _inside(address: str, prefix: str) -> str:
     """The address where it is one of this server, else its first page; without the prefix that a proxy takes off."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "/"
     plain = address.startswith("/") and not address.startswith("//") and "\\" not in address and address.isprintable()
     if not plain or parts.scheme or parts.netloc:
         return "/"

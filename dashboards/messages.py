@@ -9,6 +9,8 @@ from bokeh.document import Document
 from bokeh.model import DataModel
 from bokeh.protocol.exceptions import ProtocolError
 
+from .values import event_fits, fits
+
 FIELDS = {
     "Selection": {"indices"},
     "Location": {"href", "pathname", "search", "hash"},
@@ -36,34 +38,41 @@ class Unwanted(ProtocolError):
     """A message that no page of ours sends."""
 
 
-def keep_wanted(kind: str, content: Any, document: Document) -> None:
+def keep_wanted(kind: str, content: Any, document: Document) -> int:
     """Leave in the content of a message what a page may say. Raises Unwanted where it tries to build something.
 
     A page of ours also tells of changes that the server has no use for, such as a style sheet that the browser has
-    made; those are left out without a word.
+    made; those are left out without a word. Returns how many were left out because no field has such a value.
     """
     if kind == "PULL-DOC-REQ":
-        return
+        return 0
     if kind != "PATCH-DOC" or not isinstance(content, dict) or not isinstance(content.get("events"), list):
         raise Unwanted(f"{kind} is not taken")
-    content["events"] = [event for each in content["events"] for event in _wanted(each, document)]
+    wanted = [event for each in content["events"] for event in _wanted(each, document)]
+    content["events"] = [event for event in wanted if event is not None]
+    return len(wanted) - len(content["events"])
 
 
-def _wanted(event: Any, document: Document) -> Iterator[dict[str, Any]]:
+def _wanted(event: Any, document: Document) -> Iterator[dict[str, Any] | None]:
+    """What is taken of an event; None for a value that does not fit."""
     match event:
         case {"kind": "ModelChanged", "model": about, "attr": str() as name, "new": new}:
             model = _known(about, document)
-            if model is not None and _may_set(model, name) and _is_plain(new):
-                yield {"kind": "ModelChanged", "model": {"id": model.id}, "attr": name, "new": new}
+            if model is not None and _may_set(model, name):
+                fit = _is_simple(new) and fits(model, name, new)
+                yield {"kind": "ModelChanged", "model": {"id": model.id}, "attr": name, "new": new} if fit else None
         case {
             "kind": "MessageSent",
             "msg_type": "bokeh_event",
             "msg_data": {"type": "event", "name": str() as name} as said,
         }:
             values = _values(said.get("values"), document) if name in EVENTS else None
-            if values is not None:
-                data = {"type": "event", "name": name, "values": {"type": "map", "entries": values}}
+            if values is not None and event_fits(name, values):
+                entries = [[key, {"id": it.id} if key == "model" else it] for key, it in values.items()]
+                data = {"type": "event", "name": name, "values": {"type": "map", "entries": entries}}
                 yield {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": data}
+            elif name in EVENTS:
+                yield None
         case _:
             raise Unwanted("this change of the document is not taken")
 
@@ -81,16 +90,24 @@ def _may_set(model: Any, name: str) -> bool:
     return name in FIELDS.get(kind, PARTS if isinstance(model, DataModel) else ())
 
 
-def _values(values: Any, document: Document) -> list[list[Any]] | None:
-    """An event's values: the model that it is about, and plain ones; None where there are others."""
+def _values(values: Any, document: Document) -> dict[str, Any] | None:
+    """An event's values by name, ``model`` being the model that it is about; None where one of them is not plain."""
     entries = values.get("entries", []) if isinstance(values, dict) else []
-    kept: list[list[Any]] = []
-    for name, value in entries:
-        model = _known(value, document) if name == "model" else None
-        if model is None and not (isinstance(name, str) and _is_plain(value)):
-            return None
-        kept.append([name, value if model is None else {"id": model.id}])
+    kept: dict[str, Any] = {}
+    for entry in entries if isinstance(entries, list) else ():
+        match entry:
+            case ["model", about] if (model := _known(about, document)) is not None:
+                kept["model"] = model
+            case [str() as name, value] if name != "model" and _is_plain(value):
+                kept[name] = value
+            case _:
+                return None
     return kept
+
+
+def _is_simple(value: Any) -> bool:
+    """Whether it is a number or words, or a list of such: no field of ours holds more."""
+    return isinstance(value, PLAIN) or (isinstance(value, list) and all(isinstance(each, PLAIN) for each in value))
 
 
 def _is_plain(value: Any, depth: int = 0) -> bool:

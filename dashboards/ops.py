@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 from panel.models.esm import DataEvent
 from panel.viewable import Viewable
 
+from pqkit.access import Principal
 from pqkit.errors import NotLoggedIn, PqkitError, for_anybody
 from pqkit.public import Service
 from pqkit.settings import settings
@@ -65,7 +66,7 @@ def server_options(port: int) -> dict[str, Any]:
 class Ops:
     """One session of the page. ``still_in`` raises NotLoggedIn when it is over."""
 
-    def __init__(self, still_in: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, still_in: Callable[[], Principal | None] = lambda: None) -> None:
         self._still_in, self._over = still_in, False
         self._ticking: list[Any] = []
         self.stage, self.charts = shared_stage(), second()

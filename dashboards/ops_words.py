@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Sequence
 
+from pqkit.errors import PqkitError, for_anybody
 from pqkit.queries import FailureGroup, Forecast, Outlook, QueueView, WorkerView
 from pqkit.settings import settings
 from pqkit.states import JobState
@@ -10,7 +11,7 @@ from pqkit.states import JobState
 from . import shell
 from .snapshot import Snapshot
 from .verdict import SILENT_AFTER, Verdict, paused, silence
-from .words import NOTHING, age, clock, count, lasted, safe, size
+from .words import NOTHING, age, clock, count, ended, lasted, safe, size
 
 S = JobState
 HERE = socket.gethostname()
@@ -56,6 +57,12 @@ def away_words(seen: Snapshot) -> str:
     shown = f" The numbers below are from {clock(seen.at)}." if seen.at else ""
     since = clock(seen.away_since)
     return shell.banner(f"The database cannot be read since {since}; `pqkit doctor` says why.{shown} Trying again.")
+
+
+def failed_view(error: Exception) -> str:
+    """What to say on a view that could not be made; an unforeseen error may name what is not for everybody."""
+    said = for_anybody(error) if isinstance(error, PqkitError) else f"{type(error).__name__}, which the log tells of"
+    return shell.banner(f"The charts and tables of this view cannot be renewed: {ended(said)} Trying again.")
 
 
 def verdict_words(verdict: Verdict, since: str, seen: Snapshot) -> str:

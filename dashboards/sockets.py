@@ -2,20 +2,33 @@
 only what a page may say; what they say is sent at once."""
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from bokeh.protocol.exceptions import ProtocolError
+from bokeh.util.token import get_session_id
 from panel.io.server import WSHandler
 from tornado.iostream import StreamBufferFullError
 from tornado.websocket import WebSocketClosedError
 
 from . import tokens
 from .messages import keep_wanted
+from .throttle import Throttle
 
 PIECES = 3
 """Of a message: its header, its metadata, its content. No page of ours sends arrays beside them."""
 UNREAD = 16 * 1024 * 1024
 """Bytes that may wait for a browser that does not read."""
 TOO_MUCH, NOT_TAKEN = 1009, 1008
+MOST_UNFIT = 10
+"""Values that a connection may send that no field has. A menu may change while somebody chooses from it."""
+DOCUMENTS, PER_SECONDS = 3, 60.0
+"""How often a session may ask for its whole document, which is dear to make. A page asks once, and when it connects
+again."""
+LINES = 3
+"""Live connections of one session. A page has one, and another while it connects again."""
+
+
+_asked: WeakKeyDictionary[Any, Throttle] = WeakKeyDictionary()
 
 
 class Prompt(WSHandler):
@@ -24,14 +37,19 @@ class Prompt(WSHandler):
 
     come = pieces = 0
     """Of the message that is being put together."""
+    unfit = 0
 
     async def prepare(self) -> None:
-        """Nobody else reads the token before its signature is looked at."""
-        if offered(self) is None:
+        """Nobody else reads the token before its signature is looked at. One whose session is gone makes no new one: a
+        new session comes with a page, of which an address may have so many."""
+        if offered(self) is None or not self._has_session():
             self.set_status(403)
             self.finish()
             return
         await super().prepare()
+
+    def _has_session(self) -> bool:
+        return any(session.id == get_session_id(token_of(self)) for session in self.application_context.sessions)
 
     def open(self) -> None:
         self.set_nodelay(True)
@@ -56,15 +74,36 @@ class Prompt(WSHandler):
         return message
 
     async def _handle(self, message: Any) -> Any:
+        session = self.connection.session
         try:
-            keep_wanted(message.msgtype, message.content, self.connection.session.document)
+            self.unfit += keep_wanted(message.msgtype, message.content, session.document)
         except (ProtocolError, ValueError, TypeError) as refused:
-            self.close(NOT_TAKEN, str(refused)[:100])
-            return None
+            return self._refuse(str(refused))
+        if self.unfit > MOST_UNFIT:
+            return self._refuse("too many values that do not fit")
+        if message.msgtype == "PULL-DOC-REQ" and _asks_again(session):
+            return self._refuse("the document is asked for too often")
         return await super()._handle(message)
+
+    async def _async_open(self, token: str) -> None:
+        await super()._async_open(token)
+        if self.connection.session.connection_count > LINES:
+            self._refuse("too many connections of one page")
+
+    def _refuse(self, why: str) -> None:
+        self.close(NOT_TAKEN, why[:100])
+
+
+def _asks_again(session: Any) -> bool:
+    """Whether it has asked for its document too often of late."""
+    return _asked.setdefault(session, Throttle(DOCUMENTS, PER_SECONDS)).wait() > 0
 
 
 def offered(handler: Any) -> dict[str, Any] | None:
     """What the token of a live connection says; None where this server did not sign it."""
-    named = handler.request.headers.get("Sec-WebSocket-Protocol", "").rpartition(",")[2]
-    return tokens.read(named.strip(), handler.application.secret_key)
+    return tokens.read(token_of(handler), handler.application.secret_key)
+
+
+def token_of(handler: Any) -> str:
+    """The token as it is offered: not looked at."""
+    return str(handler.request.headers.get("Sec-WebSocket-Protocol", "")).rpartition(",")[2].strip()

@@ -8,7 +8,9 @@ from typing import Any
 
 from pqkit import queries
 from pqkit.charts.palette import Series as Line
+from pqkit.log import get_logger
 from pqkit.queue import Queue
+from pqkit.redact import redact
 
 from . import ops_words as words
 from . import shell
@@ -44,13 +46,12 @@ class Scene:
         self._sent: dict[str, Any] = {}
         self._parts: dict[str, Any] = {}
         self._full: tuple[int, str] = (-1, "")
+        self._failed = False
 
     def refresh(self, queue: Queue | None, seen: Snapshot, blocks: dict[str, str]) -> None:
         """Make the step to ``seen``; with no queue the data stay as they are."""
         self._parts["blocks"] = {**self._parts.get("blocks", {}), **blocks}
-        if queue is not None:
-            self._ask(queue, seen)
-        step = self._step(queue is not None)
+        step = self._step(queue is not None and self._try(queue, seen))
         self._sent = {**self._parts, "blocks": dict(self._parts["blocks"])}
         self.patch, self.version = json.dumps(step), seen.version
 
@@ -66,6 +67,19 @@ class Scene:
     def shown(self) -> tuple[float, float]:
         """From when to when, in milliseconds of the local clock."""
         return (0.0, 0.0) if self._update is None else (self._update.start, self._update.end)
+
+    def _try(self, queue: Queue, seen: Snapshot) -> bool:
+        """Ask; what goes wrong with this view is said on it, and the others go on."""
+        try:
+            self._ask(queue, seen)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the page must say so and try again
+            if not self._failed:
+                get_logger("stage").error("a view cannot be shown", view=str(self._view), error=redact(str(error)))
+            self._parts["blocks"]["away"] = words.failed_view(error)
+            self._failed = True
+        else:
+            self._failed = False
+        return not self._failed
 
     def _ask(self, queue: Queue, seen: Snapshot) -> None:
         self._update = self._series.refresh(queue)

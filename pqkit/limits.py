@@ -108,9 +108,11 @@ class QueueSettings(NamedTuple):
         return changed
 
     def keeps_less_than(self, before: "QueueSettings") -> bool:
-        """Whether ended jobs are pruned earlier than before; the settings of pqkit count as longer than a number."""
-        kept = ((self.keep_completed, before.keep_completed), (self.keep_dead, before.keep_dead))
-        return any(now is not None and (then is None or now < then) for now, then in kept)
+        """Whether ended jobs may be pruned earlier than before; a default that takes a number's place may be less."""
+        return any(
+            now != then and (now is None or then is None or now < then)
+            for now, then in ((self.keep_completed, before.keep_completed), (self.keep_dead, before.keep_dead))
+        )
 
     def check(self) -> None:
         for name in ("concurrency", "key_concurrency", "rate", "rate_burst"):

@@ -378,14 +378,31 @@ def test_the_tab_key_goes_from_row_to_row(shop: Shop, admin: Visit) -> None:
     admin.choose("Queue", "idle")
     admin.column_becomes("Queue", "idle")
     ticks = admin.page.locator(".tabulator-row input[type=checkbox]")
-    ticks.nth(0).focus()
-    for row in (1, 2):
+
+    def goes_on_to(row: int) -> bool:
+        ticks.nth(row - 1).focus()  # anew, where the table has just built its rows anew
         admin.page.keyboard.press("Tab")
-        assert seen(ticks.nth(row), "it.matches(':focus')")
+        return seen(ticks.nth(row), "it.matches(':focus')") is True
+
+    for row in (1, 2):
+        wait_until(lambda row=row: goes_on_to(row), what=f"the keyboard on row {row}")  # type: ignore[misc]
     admin.page.keyboard.press("Space")
     admin.shows("1 job ticked")
     admin.choose("Queue", "any")
     shop.queue.operator().cancel(ids)
+
+
+def test_the_keyboard_stays_with_its_job_when_another_comes_into_the_table(shop: Shop, admin: Visit) -> None:
+    ids = shop.queue.enqueue_many("nobody", [{"n": n} for n in range(2)], queue="idle")
+    admin.choose("Queue", "idle")
+    admin.column_becomes("Queue", "idle")
+    tick = admin.cell(ids[0]).locator("xpath=..").locator("input[type=checkbox]")
+    tick.focus()
+    late = shop.queue.enqueue("nobody", queue="idle")
+    admin.cell(late).wait_for()
+    wait_until(lambda: seen(tick, "it.matches(':focus')") is True, what="the keyboard on the same job")
+    admin.choose("Queue", "any")
+    shop.queue.operator().cancel([*ids, late])
 
 
 def test_the_wheel_scrolls_the_page_over_the_table_and_a_question_is_asked_where_one_looks(

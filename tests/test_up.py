@@ -83,6 +83,10 @@ class Project:
     def named(self, words: str) -> list[psutil.Process]:
         return [process for process in self.processes() if words in _command(process)]
 
+    def started(self, words: str = "") -> list[psutil.Process]:
+        """The same without the helpers that workers fork, which have their worker's command line."""
+        return [process for process in self.named(words) if not _is_forked(process)]
+
     def drains(self) -> bool:
         """Whether each worker that is left has heard that it is to stop."""
         queue = get_queue(f"sqlite:///{self.folder}/data/queue.db")
@@ -122,6 +126,15 @@ def _command(process: psutil.Process) -> str:
         return ""
 
 
+def _is_forked(process: psutil.Process) -> bool:
+    """Whether it runs as its parent does."""
+    try:
+        parent = process.parent()
+    except psutil.Error:
+        return False
+    return parent is not None and _command(parent) == _command(process)
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     folder = tmp_path / "a project"
@@ -137,7 +150,7 @@ def test_the_demo_stamps_files_and_ctrl_c_leaves_no_process(project: Project) ->
     wait_until(lambda: len(project.stamped()) >= 2, what="stamped files")
     project.wait_for("stop             Ctrl+C")
     expected = "itself, supervisord, two workers, the producer, the REST interface"
-    wait_until(lambda: len(project.processes()) == 6, what=expected)
+    wait_until(lambda: len(project.started()) == 6, what=expected)
 
     second = project.pqkit("up", "--demo", "--no-consoles")
     assert second.returncode == 2
@@ -145,14 +158,14 @@ def test_the_demo_stamps_files_and_ctrl_c_leaves_no_process(project: Project) ->
     assert len((second.stdout + second.stderr).strip().splitlines()) == 1
 
     assert "worker_02, worker_03" in project.pqkit("workers", "scale", "4").stdout.replace(" and", ",")
-    wait_until(lambda: len(project.named("--name worker_")) == 4, what="four workers")
+    wait_until(lambda: len(project.started("--name worker_")) == 4, what="four workers")
     assert project.pqkit("workers", "restart", "worker_03", "--reason", "as a drill").returncode == 0
     queue = get_queue(f"sqlite:///{project.folder}/data/queue.db")
     on_record = {entry.verb: (entry.who, entry.reason) for entry in trail(queue.database)}
     queue.close()
     assert on_record["scale_workers"] == (getpass.getuser(), None)
     assert on_record["restart_process"] == (getpass.getuser(), "as a drill")
-    victim = project.named("--name worker_01")[0]
+    (victim,) = project.started("--name worker_01")
     victim.kill()
     project.wait_for(" worker_01 ")  # how it is said depends on when Supervisor was asked
 

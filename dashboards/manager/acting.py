@@ -75,9 +75,12 @@ class Acting:
             return queries.survey(queue.database, ids), queue.database.now()
 
         seen = await self.desk.ask(look)
-        if seen is None or not seen[0].frozen:
+        if seen is None:
             return
         found, now = seen
+        if not found.frozen:
+            self.desk.say("No job fits, so nothing was done.", "bad")
+            return
         if len(found.frozen) > MAX_JOBS:
             self.desk.say(f"More than {MAX_JOBS:,} jobs fit: narrow the filter.", "bad")
             return

@@ -220,6 +220,9 @@ class Jobs:
         self._starts = [Start(None, 0)]
         self._ids = set()
         self._write_address()
+        blank = [field.label for field in (self.text, self.error) if field.value and said(field) is None]
+        words = f"Blanks alone are no filter: {' and '.join(blank)} is taken as empty." if blank else ""
+        self.desk.say(words, "bad" if blank else "")
         await self.refresh()
 
     async def _on(self, *_: Any) -> None:

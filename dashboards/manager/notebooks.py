@@ -14,7 +14,7 @@ from pqkit.errors import PqkitError
 from pqkit.incident.case import span_of
 from pqkit.lab.regression import story_of
 from pqkit.notebook import notebook
-from pqkit.notebook.parameters import Parameter, check, parameters_of
+from pqkit.notebook.parameters import Parameter, check_for_job, parameters_of
 from pqkit.notebook.place import ENDING, find, first_folder, folders
 from pqkit.notebook.runs import Run, past
 from pqkit.notebook.write import job_notebook, regression_notebook
@@ -32,8 +32,8 @@ COLUMNS = [("Began", ""), ("Notebook", ""), ("Verdict", ""), ("Job", "number"), 
 COLUMNS += [("Recorded or wrong", "wide"), ("Report", "")]
 SHOWN = 20
 ABOUT = (
-    "A field that stays as it is keeps the notebook's own value. Experiments run on a scratch queue of their own; only "
-    "an address that you type yourself leads them to another."
+    "A field that stays as it is keeps the notebook's own value. Experiments run on a scratch queue of their own. What "
+    "says that it is not for a job is set by hand: pqkit run."
 )
 LEVELS = {"passed": "good", "failed": "bad", "running": "busy", "stopped": "warn"}
 
@@ -112,7 +112,7 @@ class Notebooks:
         path = self._notebook.value
 
         def enqueue(operator: Operator) -> str:
-            values = check(find(path), self._values())
+            values = check_for_job(find(path), self._values())
             job = operator.enqueue(notebook, {"path": path, "parameters": values}, reason=self._why.value or None)
             return f"job {job.id} runs {path}"
 

@@ -8,9 +8,11 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from pqkit import queries
+from pqkit.db import Database
 from pqkit.limits import QueueSettings
 from pqkit.queries import QueueView
-from pqkit.queue import Operator, Queue
+from pqkit.queue import Operator
+from pqkit.queue.operate import MOST_WITH_QUEUE
 from pqkit.states import WAITING
 
 from .. import shell
@@ -138,9 +140,9 @@ class Queues:
         waiting = view.pending + view.scheduled + view.retrying
 
         def delete(operator: Operator, reason: str | None) -> str:
-            canceled = empty(self.desk.feed.queue(), operator, name, reason) if waiting else 0
-            operator.delete_queue(name, reason=reason)
-            return f"queue {name} is deleted" + (f", {canceled:,} of its jobs are canceled" if canceled else "")
+            jobs = waiting_in(operator.database, name) if waiting else []
+            operator.delete_queue(name, reason=reason, cancel=jobs)
+            return f"queue {name} is deleted" + (f", {len(jobs):,} of its jobs are canceled" if jobs else "")
 
         about = "Ended jobs keep its name; its settings and its pause are forgotten."
         if waiting:
@@ -192,11 +194,9 @@ class Queues:
         self.sheet.open(words, label, go, fields, needs, verb=verb)
 
 
-def empty(queue: Queue, operator: Operator, name: str, reason: str | None) -> int:
-    """Cancel what waits in a queue; how many jobs that were."""
-    waiting = queries.Filter(states=WAITING, queue=name)
-    ids = queries.ids(queue.database, waiting, 1_000_000)
-    return len(operator.cancel(ids, reason=reason or f"queue {name} is deleted").changed)
+def waiting_in(database: Database, name: str) -> list[int]:
+    """The jobs that wait in a queue, and one more than can be canceled with it where there are so many."""
+    return queries.ids(database, queries.Filter(states=WAITING, queue=name), MOST_WITH_QUEUE + 1)
 
 
 def settings_words(settings: QueueSettings) -> str:

@@ -4,6 +4,7 @@ Whoever opens a report by itself gets a page of ours with the frame in it. As a 
 content away by going to another address, and no policy forbids that; a frame may go only where its page allows.
 """
 
+import asyncio
 import re
 
 from tornado.template import Template
@@ -17,6 +18,8 @@ from pqkit.settings import settings
 from .gate import Visitor
 
 ADDRESS = r"/runs/([\w.-]+)"
+MOST_BYTES = 32 * 1024 * 1024
+"""Of a report that is shown; one takes several times its length while it is sent."""
 NAME = re.compile(r"\w[\w.-]*")
 # A report runs its own scripts, for its charts, in an origin of its own, and reaches nobody. Its page has the same
 # policy, which the frame inherits, and by which it may not go anywhere.
@@ -50,11 +53,14 @@ class Report(RequestHandler):
             raise HTTPError(401, reason="log in first")
         try:
             folder = inside(settings().runs, name)
-            secret, report = read(folder).secret, read_regular(folder / REPORT)
+            secret, size = read(folder).secret, (folder / REPORT).stat().st_size
         except (OSError, UnsafePath, NotFound):
             raise HTTPError(404, reason="there is no such report") from None
         if secret and not Visitor(self.request).principal().may("read_secrets"):
             raise HTTPError(403, reason="this report shows secrets: it needs the right read_secrets")
+        if size > MOST_BYTES:
+            raise HTTPError(413, reason=f"this report is longer than {MOST_BYTES:,} bytes: read it on the host")
+        report = await asyncio.to_thread(read_regular, folder / REPORT)
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("X-Frame-Options", "SAMEORIGIN")
         self.set_header("Content-Type", "text/html; charset=utf-8")

@@ -73,6 +73,7 @@ def serve(ports: dict[Console, int]) -> None:
         public.check(settings(), Service(name))
     package = load(kit.folder(PACKAGE, settings().dashboards))
     modules = {name: _module(package, name) for name in ports}
+    importlib.import_module(f"{PACKAGE}.quiet").limit_log()
     importlib.import_module(f"{PACKAGE}.guard").use_own_routes()
     importlib.import_module(f"{PACKAGE}.feed").shared()  # begins to watch now, not with the first visitor
     loop = _loop_that_obeys()

@@ -9,7 +9,7 @@ from typing import Any
 from pqkit.context import Context
 from pqkit.errors import NotFound, PqkitError
 from pqkit.files import UnsafePath
-from pqkit.notebook.parameters import NO_JOB, BadNotebook, BadParameter, parameters_of, refuse_by_hand, shows_secrets
+from pqkit.notebook.parameters import NO_JOB, BadNotebook, BadParameter, check_for_job, parameters_of, shows_secrets
 from pqkit.notebook.place import find
 from pqkit.outcome import Fail
 from pqkit.retry import DEFAULT_BACKOFF, DEFAULT_MAX_RETRIES
@@ -82,10 +82,9 @@ def _run(path: str, values: dict[str, Any], cell_timeout: float | None, ctx: Con
     try:
         if shows_secrets(find(path), values):
             raise Fail(NO_JOB)
-        refuse_by_hand(find(path), values)
         folder, found = run.run(
             find(path),
-            values,
+            check_for_job(find(path), values),
             name=name,
             job=ctx.token,
             cell_timeout=cell_timeout,

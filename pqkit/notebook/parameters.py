@@ -23,7 +23,6 @@ DECRYPT = "decrypt"
 """The parameter that asks a notebook to show secrets."""
 NO_JOB = "a notebook that is run as a job shows no secrets: run it by hand with decrypt = True"
 
-
 BY_HAND = "not in a job"
 """The end of the comment beside a parameter that a job may not set, such as the address of a queue."""
 
@@ -102,17 +101,16 @@ def shows_secrets(path: Path, values: Mapping[str, Any]) -> bool:
     return values.get(DECRYPT, False if declared is None else declared.default) is not False
 
 
-def refuse_by_hand(path: Path, values: Mapping[str, Any]) -> None:
-    """Refuse values of parameters that only a run by hand may set; the notebook's own value and the project's queue do.
+def check_for_job(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    """As ``check``, for a run as a job: what only a run by hand may set is the notebook's own or the project's queue.
 
     Raises BadParameter or BadNotebook.
     """
-    for name, declared in parameters_of(path).items():
-        if declared.about.endswith(BY_HAND) and values.get(name, declared.default) not in (
-            declared.default,
-            settings().url,
-        ):
+    found, known = check(path, values), parameters_of(path)
+    for name, value in found.items():
+        if known[name].about.endswith(BY_HAND) and value not in (known[name].default, settings().url):
             raise BadParameter(f"parameter {name!r} is not for a job: run the notebook by hand")
+    return found
 
 
 def parse(path: Path, pairs: Sequence[str]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from pqkit.states import JobState, allows
 from pqkit.tasks import Task
 
 BATCH = 500
+MOST_WITH_QUEUE = 5_000
 PAST = {
     "resubmit": "resubmitted",
     "cancel": "canceled",
@@ -74,6 +75,9 @@ class Operator:
 
     def cancel(self, job_ids: Iterable[int], *, reason: str | None = None) -> Done:
         """Call jobs off. A waiting job is canceled at once, a running one is asked to stop."""
+        return self._apply(Deed("cancel", reason), job_ids, self._cancel_step(reason))
+
+    def _cancel_step(self, reason: str | None) -> Step:
         error = self._note("canceled", reason)
 
         def step(tx: Transaction, job: Standing, now: int) -> str | None:
@@ -81,7 +85,7 @@ class Operator:
                 return moves.ask_cancel(tx, job, now)
             return moves.close(tx, job, JobState.CANCELED, now, error)
 
-        return self._apply(Deed("cancel", reason), job_ids, step)
+        return step
 
     def mark_failed(self, job_ids: Iterable[int], *, reason: str | None = None) -> Done:
         """End waiting jobs as ``failed``."""
@@ -173,15 +177,30 @@ class Operator:
             self.record(tx, now, Deed("create_queue", detail={"queue": name}))
         return True
 
-    def delete_queue(self, name: str, *, reason: str | None = None) -> None:
-        """Forget a queue and its settings. Refused while jobs wait or run in it; finished ones keep its name."""
+    def delete_queue(self, name: str, *, reason: str | None = None, cancel: Sequence[int] = ()) -> None:
+        """Forget a queue and its settings, and before that cancel these jobs of it: all of it or nothing.
+
+        Refused while others wait or run in it; ended ones keep its name. Refused for more than 5,000 jobs to cancel,
+        because nobody else writes meanwhile.
+        """
+        if len(cancel) > MOST_WITH_QUEUE:
+            raise Refused(f"queue {name} has more than {MOST_WITH_QUEUE:,} waiting jobs: cancel them first")
         with self.writing("delete_queue") as tx:
+            self._cancel_of(tx, name, cancel, reason)
             waiting = tx.row(sql.WAITING_IN_QUEUE, name)[0]
             if waiting:
                 raise Refused(f"queue {name} has unfinished jobs ({waiting}): cancel them or let them end")
             if not tx.run(sql.DELETE_QUEUE, name):
                 raise Refused(f"there is no queue {name}")
             self.record(tx, self.database.now(), Deed("delete_queue", reason, {"queue": name}))
+
+    def _cancel_of(self, tx: Transaction, name: str, job_ids: Sequence[int], reason: str | None) -> None:
+        if job_ids and self._guard is not None:
+            self._guard(tx, "cancel")
+        why = reason or f"queue {name} is deleted"
+        deed, step, now = Deed("cancel", why), self._cancel_step(why), self.database.now()
+        for job_id in sorted(set(_checked(job_ids))):
+            self._apply_one(tx, deed, job_id, _only_in(name, step), now)
 
     def pause(self, name: str, *, reason: str | None = None, until: int | None = None) -> None:
         """Stop claims from a queue, optionally until a moment (microseconds UTC); what runs, runs on."""
@@ -270,6 +289,11 @@ class Operator:
 
     def _note(self, what: str, reason: str | None) -> str:
         return f"{what} by {self.who}" + (f": {reason}" if reason else "")
+
+
+def _only_in(name: str, step: Step) -> Step:
+    """The step, for jobs of that queue alone."""
+    return lambda tx, job, now: step(tx, job, now) if job.queue == name else f"it is not in queue {name}"
 
 
 def _checked(job_ids: Iterable[int]) -> list[int]:

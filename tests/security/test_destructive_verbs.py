@@ -8,11 +8,15 @@ import pytest
 
 from pqkit import Queue, queries
 from pqkit.access import CONFIRMED, Sessions, Tokens, Users
-from pqkit.errors import Forbidden, LoginRefused, NotConfirmed, NotLoggedIn
+from pqkit.errors import Forbidden, LoginRefused, NotConfirmed, NotLoggedIn, Refused
+from pqkit.limits import QueueOptions, QueueSettings
+from pqkit.queries import Trace
 from pqkit.queue import Operator
+from pqkit.queue.operate import MOST_WITH_QUEUE
 from pqkit.queue.schedules import Schedules
 from pqkit.rights import DESTROYS, NEEDS, Role, Scope
-from tests.verbs import sql
+from pqkit.states import JobState
+from tests.verbs import claim_one, sql
 
 PASSWORD = "correct horse battery"
 HERE = "10.0.0.1"
@@ -70,19 +74,6 @@ def test_a_stolen_session_destroys_nothing_and_its_person_does(queue: Queue, job
     DEEDS[verb](session.principal.operator(), job)
     assert not sessions.check(session.secret).must_confirm(verb)
     assert sql(queue, "SELECT who FROM action ORDER BY id DESC LIMIT 1") == [("ada",)]
-
-
-def test_settings_that_let_jobs_stay_as_long_need_no_password(queue: Queue, job: int) -> None:
-    admin = Sessions(queue.database).login("ada", PASSWORD, HERE).principal.operator()
-    queue.operator().set_queue("idle", keep_completed=1.0, keep_dead=2.0)
-    admin.set_queue("idle", concurrency=3, keep_completed=2.0, keep_dead=None)
-    with pytest.raises(NotConfirmed):
-        admin.set_queue("idle", keep_completed=1.9)
-
-
-def stood(queue: Queue) -> list[list[object]]:
-    tables = ("job", "queue", "schedule", "account", "token")
-    return [sorted(sql(queue, f"SELECT * FROM {table}"), key=str) for table in tables]
 
 
 def test_what_can_be_undone_needs_no_password(queue: Queue, job: int) -> None:
@@ -145,3 +136,64 @@ def test_programs_and_the_command_line_of_the_host_are_asked_for_no_password(
     assert program.operator().delete([job]).changed == [job]
     command = [sys.executable, "-m", "pqkit", "--url", url, "queues", "delete", "idle", "--yes"]
     assert run(command, cwd=str(tmp_path), check=False, capture_output=True).returncode == 0
+
+
+def test_a_stolen_session_cancels_no_job_of_a_queue_that_it_may_not_delete(queue: Queue, job: int) -> None:
+    ids = queue.enqueue_many("add", [{}] * 3, queue="full")
+    session = Sessions(queue.database).login("ada", PASSWORD, HERE)
+    before = stood(queue), sql(queue, "SELECT count(*) FROM action")
+    with pytest.raises(NotConfirmed):
+        session.principal.operator().delete_queue("full", cancel=ids)
+    assert (stood(queue), sql(queue, "SELECT count(*) FROM action")) == before
+    Sessions(queue.database).confirm(session.secret, PASSWORD)
+    session.principal.operator().delete_queue("full", cancel=ids)
+    assert {queue.state(each) for each in ids} == {JobState.CANCELED}
+    assert [entry.job_id for entry in queries.trail(queue.database, Trace(verb="cancel"), limit=3)] == ids[::-1]
+
+
+@pytest.mark.parametrize("left", ["a new job", "one that runs"])
+def test_a_queue_that_cannot_be_deleted_keeps_all_its_jobs(queue: Queue, left: str) -> None:
+    ids = queue.enqueue_many("add", [{}] * 3, queue="full")
+    elsewhere = queue.enqueue("add", queue="other").id
+    if left == "a new job":
+        queue.enqueue("add", queue="full")
+    else:
+        worker = queue.leases("w", 1, ["add"], ["full"])
+        worker.register()
+        claim_one(worker)
+    before = stood(queue)
+    with pytest.raises(Refused, match="unfinished jobs"):
+        queue.operator().delete_queue("full", cancel=[*ids, elsewhere])
+    assert stood(queue) == before
+    assert queue.state(elsewhere) is JobState.PENDING
+    assert sql(queue, "SELECT count(*) FROM action WHERE verb = 'cancel'") == [(0,)]
+
+
+def test_a_job_of_another_queue_is_not_canceled_with_it(queue: Queue) -> None:
+    ids = queue.enqueue_many("add", [{}] * 2, queue="full")
+    elsewhere = queue.enqueue("add", queue="other").id
+    queue.operator().delete_queue("full", cancel=[*ids, elsewhere])
+    assert queue.state(elsewhere) is JobState.PENDING
+
+
+def test_a_queue_with_too_many_jobs_is_refused_before_anything_is_done(queue: Queue) -> None:
+    queue.operator().create_queue("full")
+    with pytest.raises(Refused, match="cancel them first"):
+        queue.operator().delete_queue("full", cancel=range(MOST_WITH_QUEUE + 1))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "less"),
+    [
+        ({}, {"concurrency": 1}, False),
+        ({}, {"keep_dead": 30.0}, True),
+        ({"keep_completed": 7.0}, {"keep_completed": 8.0}, False),
+        ({"keep_completed": 7.0}, {"keep_completed": 6.0}, True),
+        ({"keep_dead": 7.0}, {"keep_dead": None}, True),
+    ],
+)
+def test_settings_by_which_ended_jobs_go_earlier_need_the_password(
+    before: QueueOptions, after: QueueOptions, less: bool
+) -> None:
+    standing = QueueSettings().changed(before)
+    assert standing.changed(after).keeps_less_than(standing) is less

@@ -294,3 +294,25 @@ def test_a_file_of_ours_is_no_link_and_has_one_name(tmp_path: Path) -> None:
             files.open_own(tmp_path / name, os.O_RDWR)
     os.close(files.open_own(tmp_path / "own", os.O_RDWR))
     assert mode(tmp_path / "own") == 0o600
+
+
+LATER = "def later():\n    import colorsys, neighbour\n    return colorsys.__file__, neighbour.__file__\n"
+IMPORT = """
+import os, sys
+from pqkit.worker.tasks import import_from
+before = list(sys.path)
+module = import_from(os.getcwd(), "own_tasks")
+print(*module.later(), sys.path[:len(before)] == before)
+"""
+
+
+def test_what_a_task_imports_later_is_the_library_and_no_file_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "own_tasks.py").write_text(LATER)
+    for name in ("colorsys", "neighbour"):
+        (tmp_path / f"{name}.py").write_text("")
+    command = [sys.executable, "-P", "-c", IMPORT]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    library, neighbour, is_kept = done.stdout.split()
+    assert Path(library).parent != tmp_path
+    assert Path(neighbour) == tmp_path / "neighbour.py"
+    assert is_kept == "True"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tornado.web import HTTPError
 
-from dashboards import pages
+from dashboards import guard, pages
 from pqkit.api import connections
 from pqkit.lab import visitors
 from pqkit.lab.visitors import Session, Site
@@ -75,12 +75,18 @@ def many(port: int, count: int) -> Iterator[list[socket.socket]]:
 
 
 def test_one_address_holds_only_so_many_connections(consoles: Consoles, rest: int) -> None:
-    assert connections.PER_ADDRESS == PER_ADDRESS
-    for port in (consoles.ports["ops"], rest):
+    assert connections.PER_ADDRESS == guard.PER_ADDRESS == PER_ADDRESS
+    for port, kept in ((consoles.ports["ops"], slice(-300, None)), (rest, slice(300))):
         with many(port, PER_ADDRESS + 20) as lines:
             wait_until(lambda: sum(map(is_closed, lines)) >= 15, what="the end of those that are too many")
-            assert sum(map(is_closed, lines[:300])) == 0
+            assert sum(map(is_closed, lines[kept])) == 0
         wait_until(partial(_answers, port), what="an answer, when they are gone")
+
+
+def test_a_console_still_answers_while_a_stranger_holds_all_of_its_lines(consoles: Consoles) -> None:
+    for port in consoles.ports.values():
+        with many(port, PER_ADDRESS + 20):
+            assert _answers(port)
 
 
 def _answers(port: int) -> bool:

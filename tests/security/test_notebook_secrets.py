@@ -11,12 +11,12 @@ from pqkit.errors import Refused
 from pqkit.lab import Scratch
 from pqkit.lab.dry import open_job
 from pqkit.notebook import job as jobs
-from pqkit.notebook.parameters import shows_secrets
+from pqkit.notebook.parameters import BadParameter, check, check_for_job, parameters_of, shows_secrets
 from pqkit.notebook.place import JOB
 from pqkit.notebook.report import public_notebook
 from pqkit.notebook.run import run
 from pqkit.notebook.runs import RECORD, read
-from pqkit.notebook.write import job_notebook
+from pqkit.notebook.write import job_notebook, regression_notebook
 from pqkit.outcome import Fail
 from pqkit.settings import settings
 from tests.cli.support import run_program
@@ -113,6 +113,47 @@ def test_an_executed_notebook_is_kept_without_secrets_and_one_that_decrypts_is_m
     assert read(folder).secret
     assert S in (folder / "report.html").read_text()
     assert S not in (folder / RECORD).read_text()
+
+
+BARRED = {
+    "crash.ipynb": {"url"},
+    "capacity.ipynb": {"url", "server"},
+    "incident.ipynb": {"url", "server"},
+    "load.ipynb": {"url"},
+    "retry.ipynb": {"url", "history"},
+    "job-1.ipynb": {"url", "tasks", "project"},
+    "regression.ipynb": {"url", "story"},
+}
+
+
+def written(folder: Path, name: str) -> Path:
+    if name == "job-1.ipynb":
+        return job_notebook(folder / name, 1, ["tasks"], folder)
+    if name == "regression.ipynb":
+        return regression_notebook(folder / name, "story.json", "About it.", 1.0)
+    return Path(__file__).parent.parent.parent / "notebooks" / name
+
+
+@pytest.mark.parametrize("name", BARRED)
+def test_a_job_names_neither_code_nor_another_database_for_a_notebook_of_the_kit(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, name)
+    for parameter in BARRED[name]:
+        value = ["evil"] if parameter == "tasks" else "data.files.upload:f"
+        assert check(path, {parameter: value}), "somebody at the machine may"
+        with pytest.raises(BadParameter, match="run the notebook by hand"):
+            check_for_job(path, {parameter: value})
+    own = {parameter: parameters_of(path)[parameter].default for parameter in BARRED[name]}
+    assert check_for_job(path, own) == own
+    # The module of crash.ipynb's task is checked where it would be imported.
+    named = {"tasks", "project", "url", "server", "history", "story", "module", "folder", "path"}
+    assert named & parameters_of(path).keys() == BARRED[name]
+
+
+def test_the_task_refuses_such_a_job_before_a_kernel_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, "crash.ipynb")
+    monkeypatch.setattr(jobs, "find", lambda _: path)
+    with pytest.raises(Fail, match="run the notebook by hand"):
+        jobs._run("crash.ipynb", {"task": "data.files.upload:f"}, None, Context(9, 1, "notebook"))
 
 
 def test_programs_in_outputs_still_run() -> None:

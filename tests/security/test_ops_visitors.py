@@ -12,10 +12,13 @@ import pytest
 from playwright.sync_api import Locator
 
 from dashboards import investigate, tryit
+from dashboards.ops import MOST_BYTES
 from dashboards.throttle import Throttle
 from pqkit import queries
+from pqkit.errors import Refused
 from pqkit.queries import Filter, Trace, trail
 from pqkit.queue import Queue
+from pqkit.states import JobState
 from tests.browser import find_chromium
 from tests.consoles import Browser, Consoles, Visit, browser_for
 from tests.verbs import claim_one, complete, sql
@@ -49,8 +52,41 @@ def test_of_many_who_ask_for_a_look_into_a_span_one_job_is_open(queue: Queue) ->
     worker.register()
     running = claim_one(worker)
     assert investigate.ask(queue, SPAN).id == running.job_id, "it is open while it runs, too"
+    assert len(trail(queue.database, Trace(verb="enqueue"))) == 1, "a click that starts nothing leaves no row"
     complete(worker, queue, running)
+    with pytest.raises(Refused, match="one a minute"):
+        investigate.ask(queue, SPAN)
+
+
+def end_all(queue: Queue) -> None:
+    queue.operator().cancel(queries.ids(queue.database, Filter(states=(JobState.PENDING,)), 10))
+
+
+def test_a_stranger_starts_one_after_another_only_a_few_times_a_day(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = [queue.database.now()]
+    monkeypatch.setattr(queue.database, "now", lambda: at[0])
+    monkeypatch.setattr(investigate, "PER_DAY", 3)
+    for _ in range(3):
+        assert not investigate.ask(queue, SPAN).existing
+        end_all(queue)
+        at[0] += investigate.REST - 1
+        with pytest.raises(Refused):
+            investigate.ask(queue, SPAN)
+        at[0] += 1
+    with pytest.raises(Refused, match="3 a day"):
+        investigate.ask(queue, SPAN)
+    assert not investigate.ask(queue, SPAN, "vera").existing, "somebody with a name has bounds of their own"
+    end_all(queue)
+    at[0] += investigate.DAY
     assert not investigate.ask(queue, SPAN).existing
+
+
+def test_whoever_is_logged_in_is_on_record_by_name(queue: Queue) -> None:
+    job = investigate.ask(queue, SPAN, "vera")
+    (entry,) = trail(queue.database, Trace(job_id=job.id))
+    assert (entry.who, entry.verb) == ("vera", "enqueue")
 
 
 def test_whoever_asks_for_it_is_on_record_as_nobody_who_logged_in(queue: Queue) -> None:
@@ -156,7 +192,7 @@ def test_a_flood_of_clicks_starts_one_investigation_and_no_crowd_of_workers(cons
     ops.shows("too often")
     assert rows(queue, "job WHERE queue = 'incidents'") == 1
     assert {entry.who for entry in trail(queue.database, Trace(verb="enqueue"))} == {investigate.WHO}
-    page.evaluate(SAY_LONG, "x" * 100_000)
+    page.evaluate(SAY_LONG, "x" * (MOST_BYTES // 2))
     for button in ("Enqueue one", "Dequeue one"):
         press_often(page.get_by_role("button", name=button, exact=True))
     ops.shows("It was tried too often")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboards import login
 from pqkit.cli.dashboards import origins
 from pqkit.queue import get_queue
 from tests.consoles import Consoles, start
@@ -145,6 +146,51 @@ def test_pages_of_other_sites_and_ports_ask_for_nothing(consoles: Consoles) -> N
             assert ask(port, "/login", "POST", Sec_Fetch_Site=site, Sec_Fetch_Mode="navigate").status == 403
         link = {"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
         assert ask(port, "/", **link).status in {200, 302}
+
+
+def test_an_address_or_an_origin_that_cannot_be_read_is_refused_without_a_traceback(
+    consoles: Consoles, folder: Path
+) -> None:
+    before = (folder / "errors").read_bytes()
+    for port in consoles.ports.values():
+        assert ask(port, "/login?a=//[", Host=f"127.0.0.1:{port}").status in {200, 404}
+        assert ask(port, "/login?next=//[").status in {200, 404}
+        assert ask(port, "/login?a=//[%3Fbokeh-token=1").status == 403
+        for origin in ("http://[", "http://[::1", "//]"):
+            assert ask(port, "/", Origin=origin).status == 403
+    assert b"Traceback" not in (folder / "errors").read_bytes().removeprefix(before)
+
+
+def test_no_page_but_ours_ends_a_session(consoles: Consoles) -> None:
+    port = consoles.ports["manager"]
+    ada = log_in(port, "ada")
+    for site in ("cross-site", "same-site"):
+        link = {"Sec_Fetch_Site": site, "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
+        ask(port, "/logout", **link, **ada.headers)
+        assert ask(port, "/", **ada.headers).status == 200, site
+    assert ask(port, "/logout", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate").status == 403
+    assert ask(port, "/logout", Sec_Fetch_Site="same-origin", Sec_Fetch_Mode="navigate", **ada.headers).status == 302
+    assert ask(port, "/", **ada.headers).status == 302
+
+
+@pytest.mark.parametrize(
+    ("address", "prefix", "leads_to"),
+    [
+        ("/?state=failed", "", "/?state=failed"),
+        ("/jobs/?state=failed", "/jobs", "/?state=failed"),
+        ("/jobs/runs/a", "/jobs", "/runs/a"),
+        ("/jobsother/a", "/jobs", "/jobsother/a"),
+        ("/jobs//elsewhere.example/a", "/jobs", "/"),
+        ("//elsewhere.example", "/jobs", "/"),
+        ("https://elsewhere.example/", "", "/"),
+        ("/\\elsewhere.example", "", "/"),
+        ("/a\nb", "", "/"),
+        ("//[", "", "/"),
+        ("a", "", "/"),
+    ],
+)
+def test_a_login_leads_to_an_address_of_this_console_alone(address: str, prefix: str, leads_to: str) -> None:
+    assert login._inside(address, prefix) == leads_to
 
 
 def test_a_server_is_asked_by_the_names_that_it_has() -> None:
