@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -33,6 +34,7 @@ from tests.verbs import claim_one, sql, wait_out
 
 SHELL_WORKER = Path(__file__).parent.parent / "docs" / "worker.sh"
 PUBLIC = {"/healthz", "/readyz"}
+AS_JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
@@ -524,3 +526,28 @@ def test_a_name_that_stands_twice_is_refused_and_not_dropped(api: TestClient, bo
     answer = api.post("/jobs", content=body, headers={"Content-Type": "application/json"})
     assert "twice" in problem(answer, 422), answer.text
     assert api.get("/jobs").json()["jobs"] == []
+
+
+def test_no_route_ignores_a_parameter_of_its_address(api: TestClient, queue: Queue) -> None:
+    queue.enqueue("x", {})
+    for template, method in needed():
+        path = re.sub(r"\{\w+\}", "1", template)
+        if path != "/dequeue" or method != "GET":  # which is off
+            assert "no parameter 'bogus'" in problem(api.request(method, f"{path}?bogus=1"), 422), (path, method)
+    assert "takes state, queue" in problem(api.get("/jobs?stat=failed"), 422)
+    assert "given 2 times" in problem(api.get("/jobs?limit=1&limit=2"), 422)
+    assert len(api.get("/jobs?state=pending&state=failed").json()["jobs"]) == 1
+
+
+@pytest.mark.parametrize(
+    "number", ["1.0000000000000000000001", "1e400", "1e-400", "0.10000000000000000001", "1e-9999999999999999999"]
+)
+def test_a_number_that_would_be_rounded_is_refused(api: TestClient, queue: Queue, number: str) -> None:
+    said = problem(api.post("/jobs", content=f'{{"task": "x", "args": {{"n": {number}}}}}', headers=AS_JSON), 422)
+    assert "would become" in said
+    assert queries.jobs(queue.database) == []
+
+
+def test_a_number_that_a_float_holds_is_taken(api: TestClient, queue: Queue) -> None:
+    api.post("/jobs", headers=AS_JSON, content='{"task": "x", "args": {"n": [0.1, 1e3, -0.0, 2.50, 5e-324, 123e-5]}}')
+    assert queries.jobs(queue.database)[0].args == '{"n":[0.1,1000.0,-0.0,2.5,5e-324,0.00123]}'

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from pqkit.errors import PqkitError
 from pqkit.files import read_regular
+from pqkit.payload import read_json
 
 TAG = "parameters"
 TYPES: dict[str, Any] = {"Any": Any, **{kind.__name__: kind for kind in (bool, int, float, str, list, dict)}}
@@ -55,8 +56,8 @@ class Parameter(NamedTuple):
     def parse(self, text: str) -> Any:
         """The value that ``text`` stands for: as JSON where that is of the type, else as it is. Raises BadParameter."""
         try:
-            return self.check(json.loads(text))
-        except (ValueError, RecursionError):
+            return self.check(read_json(text))
+        except ValueError:
             return self.check(text)
 
 
