@@ -17,7 +17,7 @@ from pqkit.executor import Run, execute
 from pqkit.incident import snapshot
 from pqkit.lab import Scratch
 from pqkit.notebook.parameters import NO_JOB
-from pqkit.notebook.place import runs_as_job
+from pqkit.notebook.place import runs_as_job, worker_folder
 from pqkit.outcome import Claim, Outcome, is_private
 from pqkit.queries import JobDetail, as_stored, job
 from pqkit.redact import HIDDEN, redact, redacted
@@ -69,8 +69,14 @@ class Opened(NamedTuple):
         """Run the handler, which one of these modules declares, in this process. The queue hears nothing of it.
 
         Its session is on the copy and is rolled back; files that it stages are dropped. Whatever else it does, it does.
-        Secrets in what it says are hidden, and of an encrypted job all of it, unless they were asked for.
+        Secrets in what it says are hidden, and of an encrypted job all of it, unless they were asked for. Raises
+        Refused where the kernel runs for a job and a module is none of the settings'.
         """
+        strange = sorted({*modules} - {*settings().tasks}) if runs_as_job() else []
+        if strange:
+            raise Refused(
+                f"a notebook that is run as a job imports no module but those of PQKIT_TASKS, not {strange[0]}"
+            )
         import_tasks(modules)
         database, lines = connect(self.url), list[str]()
         view = self.story.job
@@ -99,7 +105,12 @@ class Opened(NamedTuple):
 
 
 def go_to(project: str | Path) -> None:
-    """Work in that folder, as its workers do: its settings and its modules count, wherever the kernel was started."""
+    """Work in that folder, as its workers do: its settings and its modules count, wherever the kernel was started.
+
+    Raises Refused where the kernel runs for a job and that is not its worker's own folder.
+    """
+    if runs_as_job() and Path(project).resolve() != worker_folder():
+        raise Refused(f"a notebook that is run as a job stays in its worker's folder, and {project} is another")
     os.chdir(project)
     sys.path.append(str(Path.cwd()))  # last: no file of it takes the place of a library
     settings.cache_clear()

@@ -9,7 +9,7 @@ from typing import Any
 from pqkit.context import Context
 from pqkit.errors import NotFound, PqkitError
 from pqkit.files import UnsafePath
-from pqkit.notebook.parameters import NO_JOB, BadNotebook, BadParameter, parameters_of, shows_secrets
+from pqkit.notebook.parameters import NO_JOB, BadNotebook, BadParameter, check_job, parameters_of, shows_secrets
 from pqkit.notebook.place import find
 from pqkit.outcome import Fail
 from pqkit.retry import DEFAULT_BACKOFF, DEFAULT_MAX_RETRIES
@@ -82,6 +82,7 @@ def _run(path: str, values: dict[str, Any], cell_timeout: float | None, ctx: Con
     try:
         if shows_secrets(find(path), values):
             raise Fail(NO_JOB)
+        check_job(find(path), values)
         folder, found = run.run(
             find(path),
             values,

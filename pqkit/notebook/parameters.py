@@ -21,6 +21,8 @@ TYPES: dict[str, Any] = {"Any": Any, **{kind.__name__: kind for kind in (bool, i
 
 DECRYPT = "decrypt"
 """The parameter that asks a notebook to show secrets."""
+BY_HAND = "not in a job"
+"""In the comment of a parameter that whoever queues a job may not choose: a module, a folder, a database."""
 NO_JOB = "a notebook that is run as a job shows no secrets: run it by hand with decrypt = True"
 
 
@@ -90,6 +92,14 @@ def check(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     """``values`` if the notebook takes them. Raises BadParameter or BadNotebook."""
     known = parameters_of(path)
     return {name: _known(path, known, name).check(value) for name, value in values.items()}
+
+
+def check_job(path: Path, values: Mapping[str, Any]) -> None:
+    """Raise BadParameter for a value that is not for whoever queues the notebook as a job."""
+    known = parameters_of(path)
+    for name, value in values.items():
+        if name in known and BY_HAND in known[name].about and value != known[name].default:
+            raise BadParameter(f"parameter {name!r} of {path.name} is not for jobs: run the notebook by hand with it")
 
 
 def shows_secrets(path: Path, values: Mapping[str, Any]) -> bool:

@@ -79,6 +79,11 @@ def runs_as_job() -> bool:
     return JOB in os.environ
 
 
+def worker_folder() -> Path:
+    """In the kernel of a job: the folder that its worker works in."""
+    return Path(os.environ["PYTHONPATH"].split(os.pathsep)[0]).resolve()
+
+
 def create(path: Path) -> Path:
     """An empty file that only its owner may read, for others to fill."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))

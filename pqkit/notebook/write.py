@@ -23,9 +23,9 @@ does elsewhere, it does. Secrets are hidden, and of an encrypted job all that co
 and makes the report one that only those may read who have the right `read_secrets`.
 #%% parameters
 job = $job
-url: str | None = None  # its queue, or a copy of it; None: the one of the project's settings
-tasks = $tasks  # the modules that declare its handler
-project = $project  # the folder whose settings and modules are meant
+url: str | None = None  # its queue, or a copy of it; None: the one of the project's settings; not in a job
+tasks = $tasks  # the modules that declare its handler; not in a job
+project = $project  # the folder whose settings and modules are meant; not in a job
 decrypt = False  # True: show what is encrypted and what is hidden; not in a job
 #%% open
 import pandas as pd
@@ -65,8 +65,8 @@ The jobs of that span come again as they came, on a scratch queue. Stand-ins tak
 record, and workers are killed when they died. Nothing may be lost or accepted twice, and each job must end as it did.
 Run it by `pytest --nbval-lax` or by `pqkit run`.
 #%% parameters
-url: str | None = None  # a queue on a PostgreSQL server makes its scratch database there; else it is a file
-story = $story  # what happened
+url: str | None = None  # a queue on a PostgreSQL server makes its scratch database there; not in a job
+story = $story  # what happened; not in a job
 speed = $speed  # so many times as fast
 workers = 2
 #%% play
