@@ -504,7 +504,13 @@ def test_a_worker_gets_encrypted_arguments_in_clear(
             (job,) = take(api, begin(api, "hushed"))
             assert job["args"] == {"word": "hush"}
             api.post(f"/leases/{job['lease']}/finish", json={"result": "hush hush"})
-        assert "hush" not in str(sql(queue, "SELECT args, result FROM job_state"))
+            for error in ("hush was declined", "hush", "it is: hush", "no \u2028 hush: x"):
+                api.post("/jobs", json={"task": "hushed", "args": {"word": "hush"}, "max_retries": 0})
+                (job,) = take(api, begin(api, "hushed"))
+                assert state_of(api.post(f"/leases/{job['lease']}/fail", json={"error": error})) == "unprocessable"
+                assert "hush" not in api.get(f"/jobs/{job['id']}").text.replace('"task":"hushed"', "")
+        assert "hush" not in str(sql(queue, "SELECT args, result, error FROM job_state"))
+        assert "hush" not in str(sql(queue, "SELECT error, example FROM rollup"))
     finally:
         settings.cache_clear()
         cipher.forget()
@@ -551,3 +557,13 @@ def test_a_number_that_would_be_rounded_is_refused(api: TestClient, queue: Queue
 def test_a_number_that_a_float_holds_is_taken(api: TestClient, queue: Queue) -> None:
     api.post("/jobs", headers=AS_JSON, content='{"task": "x", "args": {"n": [0.1, 1e3, -0.0, 2.50, 5e-324, 123e-5]}}')
     assert queries.jobs(queue.database)[0].args == '{"n":[0.1,1000.0,-0.0,2.5,5e-324,0.00123]}'
+
+
+def test_many_jobs_that_wait_for_many_are_refused_at_once(api: TestClient, queue: Queue) -> None:
+    ids = queue.enqueue_many("x", [{}] * 20)
+    sent = {"task": "x", "calls": [{}] * 501, "depends_on": ids}
+    assert "10020 waits" in problem(api.post("/jobs/bulk", json=sent), 422)
+    with pytest.raises(ValueError, match="100020 waits"):
+        queue.enqueue_many("x", [{}] * 5001, depends_on=ids)
+    assert sum(queries.counts(queue.database).values()) == 20
+    assert len(api.post("/jobs/bulk", json=sent | {"calls": [{}] * 500}).json()["ids"]) == 500

@@ -28,7 +28,7 @@ from pqkit.api.shapes.work import (
 )
 from pqkit.api.strict import StrictRoute
 from pqkit.errors import NotFound
-from pqkit.outcome import Claim, Fail, Outcome, Retry, Snooze, completed, ended_by, released
+from pqkit.outcome import Claim, Fail, Outcome, Retry, Snooze, completed, ended_by, is_private, released
 from pqkit.payload import clean_text
 from pqkit.queue.remote import Decide, Handle, Remote, Remotes, Wanted, handle_of
 from pqkit.settings import settings
@@ -94,9 +94,10 @@ def fail(
     error = Retry(run.error, after=run.after) if run.retry else Fail(run.error)
 
     def decide(claim: Claim, asked: bool) -> Outcome:
-        summary = " ".join(run.error.split())[:200]
-        outcome = ended_by(claim, error, cancel_asked=asked)
-        return outcome._replace(error=clean_text(run.error), summary=outcome.summary if asked else summary)
+        outcome = ended_by(claim, error, cancel_asked=asked)._replace(error=clean_text(run.error))
+        # Of an encrypted job the error's kind may stay in clear, and a worker over REST tells of no kind.
+        plain = not (asked or is_private(claim))
+        return outcome._replace(summary=" ".join(run.error.split())[:200]) if plain else outcome
 
     return _conclude(remotes, who, lease, decide)
 
