@@ -341,8 +341,8 @@ def test_a_long_body_is_refused_before_it_is_read(api: TestClient) -> None:
         for _ in range(MOST_BYTES // 65_536 + 2):
             yield b"x" * 65_536
 
-    problem(api.post("/jobs", content=b"x" * (MOST_BYTES + 1)), 413)
-    problem(api.post("/jobs", content=drops()), 413)
+    problem(api.post("/jobs/bulk", content=b"x" * (MOST_BYTES + 1)), 413)
+    problem(api.post("/jobs/bulk", content=drops()), 413)
 
 
 @pytest.mark.sqlite

@@ -27,6 +27,7 @@ def needs(verb: str) -> Callable[..., Principal]:
             raise NotLoggedIn(SHOW_ONE)
         known = request.scope.get(PRINCIPAL)
         principal = known or cast("Tokens", request.app.state.tokens).check(shown.credentials)
+        request.scope[PRINCIPAL] = principal
         principal.require(verb)
         cast("StrictRoute", request.scope["route"]).check_query(request.query_params)
         return principal

@@ -19,6 +19,7 @@ VERB = "verb"
 """The attribute of a dependency that says what its token must be good for."""
 LARGE = 64 * 1024
 """Bytes from which on a body is parsed beside the event loop."""
+MOST_MEMBERS = 100
 
 
 class UnknownParameter(PqkitError, ValueError):
@@ -29,13 +30,20 @@ class _Strict(Request):
     async def json(self) -> Any:
         """The body; JSONDecodeError, which the caller is told of, also where something would be dropped or rounded."""
         text = await self.body()
-        read = partial(read_json, text)
+        read = partial(_read, text)
         try:
             return read() if len(text) < LARGE else await anyio.to_thread.run_sync(read)
         except json.JSONDecodeError:
             raise
         except ValueError as error:
             raise json.JSONDecodeError(str(error), "", 0) from None
+
+
+def _read(text: bytes) -> Any:
+    found = read_json(text)
+    if isinstance(found, dict) and len(found) > MOST_MEMBERS:  # each that is unknown would be an error of its own
+        raise ValueError(f"it has {len(found)} members, and nothing that is asked here has so many")
+    return found
 
 
 class StrictRoute(APIRoute):

@@ -15,7 +15,7 @@ from pqkit.queries.limits import LimitsView, limits
 from pqkit.queries.meter import Metered, metered
 from pqkit.queries.redrives import RedrivenJob, RedriveView, redrive, redriven, redrives
 from pqkit.queries.schedules import SlotView, coming, schedule, schedules, slots
-from pqkit.queries.search import AMONG, Matching, Searched, search
+from pqkit.queries.search import AMONG, Matching, Paged, Searched, page, search
 from pqkit.queries.selection import select_jobs, why_none
 from pqkit.queries.series import Flow, Level, Span, flow, levels
 from pqkit.queries.since import Since, latest, pruned, since
@@ -83,6 +83,7 @@ __all__ = [
     "Metered",
     "Obstacle",
     "Outlook",
+    "Paged",
     "ProgressView",
     "QueueView",
     "Rates",
@@ -131,6 +132,7 @@ __all__ = [
     "newest",
     "obstacle",
     "outlook",
+    "page",
     "pauses",
     "pruned",
     "queues",

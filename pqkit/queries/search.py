@@ -5,11 +5,13 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from pqkit.db import Database
-from pqkit.queries.views import JobView, views_of
+from pqkit.queries.views import PUBLIC, JobView, Told, views_of
 from pqkit.queries.walk import ALL, Filter, Key, Page, Reach, count, find
 
 AMONG = 10_000
 MOST = 10_000
+PART, MOST_SHOWN = 20, 4_000_000
+"""Jobs that are read at once, and the characters of arguments after which a page ends."""
 
 
 class Matching(NamedTuple):
@@ -19,12 +21,35 @@ class Matching(NamedTuple):
     whole: bool
 
 
+class Paged(NamedTuple):
+    """A page of jobs, and the ``before`` of the next one (None: there is none)."""
+
+    jobs: list[JobView]
+    next: Key | None
+
+
 class Searched(NamedTuple):
     """A page of jobs, the ``before`` of the next one (None: there is none), and how many jobs fit on all pages."""
 
     jobs: list[JobView]
     next: Key | None
     matching: Matching
+
+
+def page(
+    database: Database, wanted: Filter = ALL, *, limit: int = 50, before: Key | None = None, told: Told = PUBLIC
+) -> Paged:
+    """A page of ``jobs`` that takes bounded time and memory: it ends before ``limit`` where its arguments are long, and
+    where texts are searched, when enough of them were read."""
+    among = AMONG if wanted.by_words else None
+    with database.look() as connection:
+        reach = find(connection, wanted, database.now(), Page(limit, before, among=among))
+        shown = list[JobView]()
+        for start in range(0, len(reach.found), PART):
+            shown += views_of(connection, reach.found[start : start + PART], told)
+            if sum(len(view.args) for view in shown) > MOST_SHOWN and start + PART < len(reach.found):
+                return Paged(shown, reach.found[start + PART - 1].key)
+        return Paged(shown, reach.next)
 
 
 def search(
