@@ -14,6 +14,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from pqkit.errors import PqkitError
+from pqkit.retry import check_moment
 
 SECOND = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -63,6 +64,8 @@ class Timetable(NamedTuple):
         if self.every is not None and not 1 <= self.every <= MAX_EVERY:
             raise BadSchedule(f"every must be 1 second to a year, not {self.every:g} seconds")
         zone_of(self.zone)
+        if self.at is not None:
+            check_moment("at", self.at)
         if self.cron is not None and next(self.after(0), None) is None:
             raise BadSchedule(f"cron {self.cron!r} never comes")
 

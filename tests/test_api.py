@@ -11,6 +11,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -567,3 +568,38 @@ def test_many_jobs_that_wait_for_many_are_refused_at_once(api: TestClient, queue
         queue.enqueue_many("x", [{}] * 5001, depends_on=ids)
     assert sum(queries.counts(queue.database).values()) == 20
     assert len(api.post("/jobs/bulk", json=sent | {"calls": [{}] * 500}).json()["ids"]) == 500
+
+
+def test_moments_that_no_calendar_shows_are_refused(api: TestClient, queue: Queue) -> None:
+    late, early = "9999-12-31T23:59:59.999999-23:59", "0001-01-01T00:00:00+14:00"
+    api.post("/schedules", json={"name": "n", "task": "x", "cron": "0 0 * * *"})
+    for at in (late, early):
+        problem(api.post("/jobs", json={"task": "x", "run_at": at}), 422)
+        problem(api.post("/schedules", json={"name": "n2", "task": "x", "at": at}), 422)
+    problem(api.post("/schedules/n/backfill", json={"start": early}), 422)
+    with pytest.raises(ValueError, match="the end of a pause"):
+        queue.operator().pause("default", until=10**18)
+    with pytest.raises(ValueError, match="the end of a token"):
+        Tokens(queue.database).add(queue.operator(), "t", (Scope.READ,), 10**18)
+    assert api.get("/jobs").json()["jobs"] == []
+    assert [one["name"] for one in api.get("/schedules").json()] == ["n"]
+
+
+def test_a_claim_that_waits_ends_with_its_token(queue: Queue) -> None:
+    with client_of(queue, Scope.WORK) as api, ThreadPoolExecutor(1) as beside:
+        worker = begin(api)
+        waiting = beside.submit(api.post, f"{worker}/claim", json={"wait": 30})
+        Tokens(queue.database).revoke(queue.operator(), queries.tokens(queue.database)[0].id)
+        queue.enqueue("add", {"a": 1})
+        problem(waiting.result(), 401)
+    assert queries.counts(queue.database)[JobState.PENDING] == 1
+
+
+def test_nobody_writes_a_refusal_of_what_never_was(api: TestClient, queue: Queue) -> None:
+    queue.enqueue("add", {"a": 1})
+    worker = begin(api)
+    (job,) = take(api, worker)
+    kind, _, _, since = job["lease"].split("-")
+    for lease in (f"{kind}-{job['id']}-99-{since}", f"{kind}-999999999-1-{since}"):
+        problem(api.post(f"/leases/{lease}/finish", json={}), 409)
+    assert sql(queue, "SELECT count(*) FROM refusal") == [(0,)]

@@ -39,7 +39,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "fingerprint": set(),
         "forecast": set(),
         "samples": set(),
-        "timetable": {"errors"},
+        "timetable": {"errors", "retry"},
         "extras": set(),
         "files": {"errors"},
         "forwarded": set(),

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from pqkit import cipher
 from pqkit.errors import PqkitError
 from pqkit.payload import INT_MAX, PayloadError
-from pqkit.retry import DEFAULT_MAX_RETRIES, check_delay, check_policy, check_timeout, shown
+from pqkit.retry import DEFAULT_MAX_RETRIES, check_delay, check_moment, check_policy, check_timeout, shown
 from pqkit.settings import settings
 from pqkit.states import NEVER, JobState
 from pqkit.tasks import ArgumentError, Policy, Task, encode_backoff, encode_unregistered, find
@@ -254,6 +254,7 @@ def _due(run_at: datetime | None, delay: float | None, now: int) -> int | None:
         if run_at.tzinfo is None:
             raise BadOrder(f"run_at needs a time zone: {run_at.isoformat()} could be any of 24 hours")
         due = round(run_at.timestamp() * 1_000_000)
+        check_moment("run_at", due)
     elif delay is not None:
         check_delay(delay)
         due = now + round(delay * 1_000_000)
