@@ -33,7 +33,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "secret_words": set(),
         "rights": {"errors"},
         "limits": {"errors", "retry"},
-        "crowd": {"limits", "wallclock"},
+        "crowd": {"limits", "redact", "wallclock"},
         "wallclock": set(),
         "redrive": set(),
         "fingerprint": set(),

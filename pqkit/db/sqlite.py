@@ -208,7 +208,7 @@ class SqliteDatabase(Database):
         from pqkit.db.pool import watch_pool  # noqa: PLC0415
 
         # No limit: a session waits for the write lock, and not for another session's connection.
-        engine = create_engine(self.url, module=sqlite, creator=self.open, max_overflow=-1)
+        engine = create_engine(self.url, module=sqlite, creator=self.open, max_overflow=-1, hide_parameters=True)
         watch_pool(engine, self, read_only=READ_ONLY)
         self.handles.pool = engine
         return engine
