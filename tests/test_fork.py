@@ -243,3 +243,18 @@ def test_a_writer_goes_on_after_its_log_was_removed(queue: Queue) -> None:
     queue.enqueue("after")
     assert {"before", "after"} <= {task for (task,) in sql(queue, "SELECT task FROM job")}
     assert queue.state(kept)
+
+
+@pytest.mark.sqlite
+def test_a_database_behind_a_link_is_the_same_and_its_log_stands_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    real, link = tmp_path / "disk" / "real.db", tmp_path / "queue.db"
+    get_queue(f"sqlite:///{real}").enqueue("before")
+    link.symlink_to(real)
+    queue = get_queue(f"sqlite:///{link}")
+    job = queue.enqueue("by the link").id
+    assert get_queue(f"sqlite:///{real}").state(job) == "pending"
+    assert queue.database.sizes().log
+    Path(f"{real}-wal").unlink()
+    with pytest.raises(DatabaseUnavailable, match="removed or replaced"):
+        queue.enqueue("unheard")

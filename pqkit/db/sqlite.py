@@ -43,7 +43,8 @@ class SqliteDatabase(Database):
     ids_have_gaps = False
 
     def __init__(self, path: Path, durability: Durability = "full") -> None:
-        self.path = path.absolute()
+        # SQLite puts its log beside the file that a link leads to, and so does whoever names that file itself.
+        self.path = path.resolve() if path.is_symlink() else path.absolute()
         super().__init__(str(self.path), f"sqlite:///{self.path}", durability)
         self.handles = Handles(self.path)
         self._log = f"{self.path}-wal"

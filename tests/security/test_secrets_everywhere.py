@@ -243,6 +243,6 @@ def test_no_question_of_the_consoles_is_answered_with_a_secret(queue: Queue, pla
 
 
 def test_a_counterexample_of_the_audit_tells_no_key() -> None:
-    together = [Started(number, KEY, 10, 20) for number in (1, 2)]
+    together = [Started(number, KEY, number * 10**6, 10**9) for number in (1, 2)]
     (words,) = crowded(together, [Change(0, QueueSettings(key_concurrency=1))]).values()
     assert words == "it was claimed while 1 others of its key token=*** ran, of 1 at most"
