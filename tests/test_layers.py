@@ -47,7 +47,7 @@ FLOORS: list[dict[str, set[str]]] = [
     {
         "columns": set(),
         "models": {"columns"},
-        "settings": set(),
+        "settings": {"redact", "secret_words"},
         "cipher": {"settings"},
         "kit": set(),
         "public": {"settings"},

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-from pqkit import Context, get_queue, task
+from pqkit import Context, Fail, get_queue, task
 from pqkit.files import inside, read_regular, write_durably
 from pqkit.settings import settings
 
@@ -29,7 +29,12 @@ def stamp_file(name: str, *, ctx: Context) -> dict[str, str]:
 
 @task(queue="files")
 def clean_files(days: float = 7.0) -> dict[str, int]:
-    """Delete the files that were stamped so many days ago, as `pqkit files clean` does: for a schedule."""
+    """Delete the files that were stamped so many days ago, as `pqkit files clean` does: for a schedule.
+
+    At least one: whoever may queue a job may choose the days, and only an admin deletes what is in use.
+    """
+    if not days >= 1:
+        raise Fail("files of the last day are kept: days must be 1 or more")
     from pqkit.demo.clean import delete, useless  # noqa: PLC0415 - its questions load SQLAlchemy
 
     folder = settings().files
