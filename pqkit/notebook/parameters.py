@@ -23,7 +23,7 @@ DECRYPT = "decrypt"
 """The parameter that asks a notebook to show secrets."""
 BY_HAND = "not in a job"
 """In the comment of a parameter that whoever queues a job may not choose: a module, a folder, a database."""
-NO_JOB = "a notebook that is run as a job shows no secrets: run it by hand with decrypt = True"
+NO_JOB = "a notebook that is run as a job shows no secrets; run it by hand with decrypt = True"
 
 
 class BadNotebook(PqkitError, ValueError):

@@ -1,17 +1,19 @@
 """A page of jobs, and how many there are, in a time that does not grow with the jobs that do not fit."""
 
+from collections.abc import Sequence
+from itertools import accumulate, takewhile
 from typing import NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Text, cast, func, select
 
 from pqkit.db import Database
 from pqkit.queries.views import PUBLIC, JobView, Told, views_of
-from pqkit.queries.walk import ALL, Filter, Key, Page, Reach, count, find
+from pqkit.queries.walk import ALL, JOB, Filter, Found, Key, Page, Reach, count, find
 
 AMONG = 10_000
 MOST = 10_000
-PART, MOST_SHOWN = 20, 4_000_000
-"""Jobs that are read at once, and the characters of arguments after which a page ends."""
+MOST_SHOWN = 1_000_000
+"""Characters of arguments after which a page ends: at worst they take 3 s to redact."""
 
 
 class Matching(NamedTuple):
@@ -44,12 +46,18 @@ def page(
     among = AMONG if wanted.by_words else None
     with database.look() as connection:
         reach = find(connection, wanted, database.now(), Page(limit, before, among=among))
-        shown = list[JobView]()
-        for start in range(0, len(reach.found), PART):
-            shown += views_of(connection, reach.found[start : start + PART], told)
-            if sum(len(view.args) for view in shown) > MOST_SHOWN and start + PART < len(reach.found):
-                return Paged(shown, reach.found[start + PART - 1].key)
-        return Paged(shown, reach.next)
+        shown = reach.found[: _fit(connection, reach.found)]
+        following = reach.next if len(shown) == len(reach.found) else shown[-1].key
+        return Paged(views_of(connection, shown, told), following)
+
+
+def _fit(connection: Connection, found: Sequence[Found]) -> int:
+    """How many of these jobs, and at least one, have no more characters of arguments than a page may show."""
+    ids = [job.id for job in found]
+    asked = select(JOB.c.id, func.length(cast(JOB.c.args, Text))).where(JOB.c.id.in_(ids))
+    lengths: dict[int, int] = dict(connection.execute(asked).all())
+    sums = accumulate(lengths.get(each, 0) for each in ids)
+    return max(1, sum(1 for _ in takewhile(lambda characters: characters <= MOST_SHOWN, sums)))
 
 
 def search(
