@@ -5,6 +5,7 @@ an object. KEY is eight hex digits of the key's SHA-256, so whoever lacks a key 
 """
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,11 +64,17 @@ def close_json(text: str) -> str:
     return f'"{close(text)}"'
 
 
+_KIND = re.compile(r"[A-Za-z_][\w.]{0,80}(?=: |$)")
+"""How a summary begins that was made of an exception: by its class."""
+
+
 def close_outcome(outcome: Outcome) -> Outcome:
     """The outcome without what its handler said in clear: of an error only the kind is left. Raises KeyMissing."""
     result = None if outcome.result is None else close_json(outcome.result)
     error = None if outcome.error is None else close(outcome.error)
-    return outcome._replace(result=result, error=error, summary=outcome.summary and outcome.summary.partition(":")[0])
+    kind = _KIND.match(outcome.summary or "")
+    summary = kind[0] if kind else outcome.kind
+    return outcome._replace(result=result, error=error, summary=outcome.summary and summary)
 
 
 def reveal(text: str) -> str:

@@ -6,6 +6,7 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from pqkit.limits import PLAIN, SECOND, QueueSettings
+from pqkit.redact import redact
 from pqkit.wallclock import WallClock
 
 # Clocks of two processes may differ a little; what overlaps for longer ran at the same time.
@@ -99,7 +100,8 @@ class _Crowd:
         others = _still(self._of_key[run.key], run.claimed_at)
         if others < limits.key_concurrency:
             return None
-        return f"it was claimed while {others} others of its key {run.key} ran, of {limits.key_concurrency} at most"
+        of_key = f"others of its key {redact(run.key)} ran, of {limits.key_concurrency} at most"
+        return f"it was claimed while {others} {of_key}"
 
     def _too_soon(self, now: int) -> str | None:
         if self._settings.free(self._full_at, now + SLACK) > 0:

@@ -1,6 +1,8 @@
 """Files and folders that are ours: regular, private to their owner, on disk before anyone is told."""
 
+import errno
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -96,9 +98,17 @@ def replace_whole(path: Path, data: bytes) -> None:
 
 
 def put_in_place(staged: str | Path, target: str | Path) -> None:
-    """Rename a staged file onto its target, durably; nothing is left to do where that was done already."""
+    """Rename a staged file onto its target, durably; nothing is left to do where that was done already.
+
+    Raises PermissionError for a pair that no job has staged: whoever writes a row into the database could name any.
+    """
+    source, place = Path(staged), Path(target)
+    if source.parent != place.parent or not re.fullmatch(rf"\.{re.escape(place.name)}\.\d+-\d+\.staged", source.name):
+        raise PermissionError(errno.EPERM, "no job has staged it under this name", str(source))
     try:
-        Path(staged).replace(target)
+        if not stat.S_ISREG(source.lstat().st_mode):
+            raise PermissionError(errno.EPERM, "what is staged is no regular file", str(source))
+        source.replace(place)
     except FileNotFoundError:
         return
     sync_folder(Path(target).parent)

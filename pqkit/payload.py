@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from pqkit.errors import PqkitError
@@ -169,11 +170,37 @@ def _mend_text(value: Any) -> str:
         return f"<{type(value).__name__}>"
 
 
-def without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A hook for JSON that is read: the object of these pairs. Raises ValueError where two have one name, of which the
-    parser would drop one without a word."""
+def read_json(text: str | bytes) -> Any:
+    """The value of a JSON text that somebody sent, with nothing dropped and nothing rounded.
+
+    Raises JSONDecodeError for what is no JSON, and ValueError for an object with a name twice, for a number that would
+    be rounded, and for a text that is nested too deep.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_without_twins, parse_float=_exact_float)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs: of two with one name the parser would drop one without a word."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r:.80} is in one object twice")
     return found
+
+
+def _exact_float(digits: str) -> float:
+    """The number, if its shortest form says the same: 0.1 does, and 0.10000000000000000001 would be rounded."""
+    found = float(digits)
+    if repr(found) != digits and not _same(repr(found), digits):
+        raise ValueError(f"{digits:.40} would become {found!r}: give it as text, or with fewer digits")
+    return found
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return Decimal(one) == Decimal(other)
+    except InvalidOperation:  # an exponent beyond all bounds
+        return False

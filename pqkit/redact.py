@@ -6,6 +6,7 @@ Storage holds what was given. Every view passes through ``public``, which never 
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from pqkit.errors import PqkitError
@@ -15,6 +16,9 @@ from pqkit.secret_words import is_secret, words_of
 HIDDEN = "•••"
 """A value that is hidden whole."""
 MAX_DEPTH, MAX_JSON = 64, 4_000_000
+SHORT_TEXT, MOST_REMEMBERED = 400, 32_768
+"""Characters of a text that is remembered with what is shown of it, and how many are: a list that is refreshed or
+searched shows the same ones again and again. They take 30 MB at most."""
 
 
 class SecretNeeded(PqkitError, ValueError):
@@ -107,6 +111,10 @@ def _names_a_secret(item: Any) -> bool:
 def redact(text: str) -> str:
     """``text`` with stars for the secrets in it: in URLs, beside names of secrets, and those that are known by their
     shape."""
+    return _remembered(text) if len(text) <= SHORT_TEXT else _in_rounds(text)
+
+
+def _in_rounds(text: str) -> str:
     for _ in range(ROUNDS):
         before, text = text, _redacted(text)
         if text == before:
@@ -118,6 +126,9 @@ ROUNDS = 4
 """Stars may end what was none before, such as an address that is cut off there."""
 
 
+_remembered = lru_cache(MOST_REMEMBERED)(_in_rounds)
+
+
 def _redacted(text: str) -> str:
     return starred(_as_json(text) if _JSON.match(text) and len(text) <= MAX_JSON else text)
 
@@ -127,12 +138,20 @@ _JSON = re.compile(r"\s{0,80}+[{\[]")
 
 def redacted(text: str | None) -> str:
     """What may be shown of a stored JSON text; of one that is no JSON, as of any text."""
+    text = text or "null"
+    return _remembered_json(text) if len(text) <= SHORT_TEXT else _shown_json(text)
+
+
+def _shown_json(text: str) -> str:
     try:
-        value = json.loads(text or "null")
+        value = json.loads(text)
         shown = public(value)
-        return text if text and shown == value else _written(shown)
+        return text if shown == value else _written(shown)
     except (ValueError, RecursionError):
-        return redact(str(text))
+        return redact(text)
+
+
+_remembered_json = lru_cache(MOST_REMEMBERED)(_shown_json)
 
 
 def restored(changed: Any, kept: Any) -> Any:

@@ -17,22 +17,22 @@ _NAMED = re.compile(
         (?P<sign> (?:\[["']?\w{0,40}+["']?\])?+ \*{0,2}+ \\*+ ["'`]? \]? \*{0,2}+ [ \t]{0,80}+
           (?: : [ \t]{0,4}+ [A-Za-z][\w.\[\]]{0,40}+ (?:[ ]\|[ ]None)? [ \t]{0,4}+ =(?!=) | := | => | ={1,2}
             | : (?:\*\*(?!\*)(?=[ \t]))? )
-        [ \t]{0,80}+ (?:\r?\n[ \t]{0,80}+(?=\\*+["']))?+) (?=\S)""",
+        [ \t]{0,80}+ (?:![\w./-]{1,40}+[ \t]{1,8}+)?+ (?:\r?\n[ \t]{0,80}+(?=\\*+["']))?+) (?=\S)""",
     re.VERBOSE,
 )
 _OPTION = re.compile(r"""(?<![\w-])--?(?P<name>[A-Za-z][\w.-]*+)(?P<sign>\\*+["']?,?[ \t]{1,8}+)(?=[^\s-])""")
 _NAMING = "name|key|header|field|param|parameter|variable|id|label|attribute|var|setting|property|option|arg|path|k"
 _PAIR = re.compile(
     rf"""(?ix) \b(?:{_NAMING}) \\*+["']? [ \t]{{0,8}}+ [:=] [ \t]{{0,8}}+ \\*+["']?
-        (?P<name>[\w.-]{{1,80}}+) (?P<sign> \\*+["']? , \s{{0,8}}+ \\*+["']?
+        (?P<name>[\w.-]{{1,80}}+) (?P<sign> \\*+["']? (?:,|(?<=["'])\s) \s{{0,8}}+ \\*+["']?
         (?:default_?)?(?:value|values|val|content|default|data|valueFrom|v) \\*+["']? [ \t]{{0,8}}+
         [:=] [ \t]{{0,8}}+) (?=\S)"""
 )
 _PAIR_BACK = re.compile(
     rf"""(?ix) (?P<before>\b(?:value|values|val|content|default|data|v) \\*+["']? [ \t]{{0,8}}+ [:=] [ \t]{{0,8}}+)
         (?P<value>\\*+"(?:[^"\\]|\\[^"]){{0,400}}+\\*+" | \\*+'(?:[^'\\]|\\[^']){{0,400}}+\\*+' | [^\s,"'\\]{{1,400}}+)
-        (?P<after> ,\s{{0,8}}+ \\*+["']? (?:{_NAMING}) \\*+["']? [ \t]{{0,8}}+ [:=] [ \t]{{0,8}}+ \\*+["']?
-        (?P<name>[\w.-]{{1,80}}+))"""
+        (?P<after> (?:,|(?<=["'])\s)\s{{0,8}}+ \\*+["']? (?:{_NAMING}) \\*+["']?
+        [ \t]{{0,8}}+ [:=] [ \t]{{0,8}}+ \\*+["']? (?P<name>[\w.-]{{1,80}}+))"""
 )
 _ITEM = re.compile(r"""["'](?P<name>[\w.-]{1,80}+)(?P<sign>\\*+["'][ ]{0,8}+,\s{0,8}+)(?=b?\\*+["'])""")
 _IN_URL = re.compile(
@@ -42,6 +42,19 @@ _QUOTED = re.compile(
     r"""(?i)\b(?P<name>password|passwd|pwd|passphrase|passcode|Secret(?:Str|Bytes))
         (?P<sign>[ \t]{1,8}+|(?<=str)\(|(?<=bytes)\()(?=b?["'])""".replace("\n        ", "")
 )
+_COMMANDS = re.compile(
+    r"""(?xi) ( \b (?: (?:mysql|mysqldump|mysqladmin|mariadb)\b [^\r\n|;&]{0,200}? [ ]-p
+            | (?:sshpass|docker[ ]login|podman[ ]login|helm[ ]registry[ ]login)\b [^\r\n|;&]{0,200}? [ ]-p[ =]?
+            | redis-cli\b [^\r\n|;&]{0,200}? [ ]-a[ =]?
+            | (?:curl|wget|http)\b [^\r\n|;]{0,300}? [ ](?:-u|--user|-a|--auth)[ =]?["']?[^\s:"']{1,100}: )
+          | \b(?:Basic|Digest|Proxy)Auth\(\s{0,8}["'][^"'\r\n]{0,100}["'],\s{0,8}["']
+          | \blogin[ \t]{1,8}\S{1,100}\s{1,8}password[ \t]{1,8}
+          | \bjdbc:oracle:\w{1,20}:\w{1,60}/ | /bot(?=\d{5,12}:)
+          | (?m:^)[ \t]{0,20}\|[ ]{0,40}(?:password|passwd|passphrase|secret|token|api[ _-]?key)[ ]{0,40}\|[ ]{0,40} )
+        [^\s"'|@/]{1,400}"""
+)
+"""Secrets of which only the place is known: in commands, .netrc, connection strings, tables of two columns."""
+_CARD = re.compile(r"(?<![\w.-])(?:3[47]|4\d|5[1-5]|2[2-7]|6[05])\d{2}(?:[ -]?\d{4}){2}[ -]?\d{3,4}(?![\w.-])")
 _IDENTIFIED = re.compile(r"""(?i)(\bidentified[ ]{1,8}by[ ]{1,8}["'])[^"'\n]{1,400}""")
 _INPUT = re.compile(r"(\binput_value=)(?!\*\*\*,).{1,4000}?(?=, input_type=)", re.DOTALL)
 _DIGEST = re.compile(r"""(?i)(\bdigest[ ]{1,8}+(?=\w{1,40}=)[^\r\n]{0,1000}?\bresponse=\\*")[^"\\]{1,400}""")
@@ -103,6 +116,8 @@ def _starred(text: str) -> str:
     text = _INPUT.sub(rf"\1{STARS}", text) if "input_value=" in text else text
     text = _beside_names(text)
     text = _DIGEST.sub(rf"\1{STARS}", text)
+    text = _COMMANDS.sub(rf"\1{STARS}", text)
+    text = _CARD.sub(_unless_no_card, text)
     text = _IDENTIFIED.sub(rf"\1{STARS}", text)
     text = _BEARER.sub(rf"\1{STARS}", text)
     text = _BASIC.sub(rf"\1{STARS}", text)
@@ -143,6 +158,13 @@ NO_PASSWORD = frozenset({"x", "x-oauth-basic"})
 
 def _is_token(user: str) -> bool:
     return len(user) >= 16 and any(map(str.isdigit, user)) and "." not in user
+
+
+def _unless_no_card(found: re.Match[str]) -> str:
+    """Stars for a number whose check digit is that of a card."""
+    digits = [int(char) for char in reversed(found[0]) if char.isdigit()]
+    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[1::2])
+    return found[0] if (sum(digits[::2]) + sum(doubled)) % 10 else STARS
 
 
 def _before_its_name(found: re.Match[str]) -> str:

@@ -12,6 +12,9 @@ MAX_BACKOFFS = 1_000
 MAX_TIMEOUT = 100 * 365 * 86_400.0
 MAX_NAME = 200
 
+LATEST = 253_370_764_800_000_000
+"""The year 9999 begins, in microseconds UTC."""
+
 
 class BadPolicy(PqkitError, ValueError):
     """What is said of jobs and makes no sense: retries, delays, a name, a switch that is neither on nor off."""
@@ -34,6 +37,12 @@ def check_policy(max_retries: object, backoff: object) -> None:
 def check_delay(delay: object) -> None:
     if not _is_number(delay, MAX_DELAY):
         raise BadPolicy(f"a delay must be 0 to {MAX_DELAY:.0f} seconds, not {shown(delay)}")
+
+
+def check_moment(what: str, at: object) -> None:
+    """Raise BadPolicy unless it is a moment (microseconds UTC) that every calendar and zone can show."""
+    if type(at) is not int or not 0 <= at < LATEST:
+        raise BadPolicy(f"{what} must be a moment from 1970 on and before the year 9999")
 
 
 def check_timeout(timeout: object) -> None:

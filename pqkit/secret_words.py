@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from html import unescape
 from itertools import pairwise
 
 MAX_NAME = 256
@@ -109,10 +110,19 @@ class _Plain(dict[int, str]):
 _PLAIN = _Plain({code: chr(code) for code in range(128)})
 
 
+_ESCAPED = re.compile(r"\\u00(?P<hex>[2-7][0-9A-Fa-f])|&(?P<name>quot|apos|lt|gt|equals|colon|#3[49]|#58|#61);")
+
+
 def as_seen(text: str) -> str:
-    """``text`` as one who reads it sees it: without colours and unseen characters, with the signs of ASCII."""
+    """``text`` as one who reads it sees it: without colours and unseen characters, with the signs of ASCII, and with
+    those that JSON and HTML have written out."""
     text = _COLOUR.sub("", text) if "\x1b" in text else text
+    text = _ESCAPED.sub(_written_in, text) if "\\u00" in text or "&" in text else text
     return text if text.isascii() else text.translate(_PLAIN)
+
+
+def _written_in(found: re.Match[str]) -> str:
+    return chr(int(found["hex"], 16)) if found["hex"] else unescape(found[0])
 
 
 @lru_cache(maxsize=4096)

@@ -1,11 +1,10 @@
 """Settings from the environment (``PQKIT_URL`` …), ``.env`` and ``[tool.pqkit]`` in pyproject.toml, checked once."""
 
-import re
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -15,26 +14,13 @@ from pydantic_settings import SettingsConfigDict as Config
 
 from pqkit.errors import PqkitError
 from pqkit.files import readers
+from pqkit.redact import redact
+from pqkit.secret_words import is_secret
 
 BEATS_PER_LEASE = 3
 ENV_FILE = ".env"
-# Words of a variable's name, between underscores, and what a value looks like that has a password in it.
-SECRET_WORDS = {
-    "CREDENTIALS",
-    "DSN",
-    "KEY",
-    "KEYS",
-    "PASS",
-    "PASSPHRASE",
-    "PASSWD",
-    "PASSWORD",
-    "PWD",
-    "SECRET",
-    "TOKEN",
-}
-SECRET_VALUE = re.compile(
-    r"://[^:@/\s]{0,200}:[^@\s]{1,500}@|passw(?:or)?d=|\b(?:authorization|bearer|api.?key)\b", re.IGNORECASE
-)
+ALONE = {"KEY", "KEYS"}
+"""Names of variables that are secret, and of other things are not."""
 
 
 def _read_days(value: object) -> object:
@@ -249,6 +235,5 @@ def _refuse_open_secrets(file: Path) -> None:
 
 
 def _is_secret(name: str, value: str) -> bool:
-    words = name.upper().split("_")
-    by_name = SECRET_WORDS & set(words) and words[-1] not in {"FILE", "PATH"}
-    return bool(by_name) or SECRET_VALUE.search(value) is not None
+    plain = unquote(value)
+    return name.upper() in ALONE or is_secret(name) or redact(plain) != plain

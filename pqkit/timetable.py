@@ -14,6 +14,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from pqkit.errors import PqkitError
+from pqkit.retry import check_moment
 
 SECOND = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,6 +63,8 @@ class Timetable(NamedTuple):
             raise BadSchedule("a schedule has either cron, every or at")
         self._check_every()
         zone_of(self.zone)
+        if self.at is not None:
+            check_moment("at", self.at)
         if self.cron is not None and next(self.after(0), None) is None:
             raise BadSchedule(f"cron {self.cron!r} never comes")
 

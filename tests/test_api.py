@@ -5,11 +5,13 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ from tests.verbs import claim_one, sql, wait_out
 
 SHELL_WORKER = Path(__file__).parent.parent / "docs" / "worker.sh"
 PUBLIC = {"/healthz", "/readyz"}
+AS_JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
@@ -339,8 +342,8 @@ def test_a_long_body_is_refused_before_it_is_read(api: TestClient) -> None:
         for _ in range(MOST_BYTES // 65_536 + 2):
             yield b"x" * 65_536
 
-    problem(api.post("/jobs", content=b"x" * (MOST_BYTES + 1)), 413)
-    problem(api.post("/jobs", content=drops()), 413)
+    problem(api.post("/jobs/bulk", content=b"x" * (MOST_BYTES + 1)), 413)
+    problem(api.post("/jobs/bulk", content=drops()), 413)
 
 
 @pytest.mark.sqlite
@@ -502,7 +505,13 @@ def test_a_worker_gets_encrypted_arguments_in_clear(
             (job,) = take(api, begin(api, "hushed"))
             assert job["args"] == {"word": "hush"}
             api.post(f"/leases/{job['lease']}/finish", json={"result": "hush hush"})
-        assert "hush" not in str(sql(queue, "SELECT args, result FROM job_state"))
+            for error in ("hush was declined", "hush", "it is: hush", "no \u2028 hush: x"):
+                api.post("/jobs", json={"task": "hushed", "args": {"word": "hush"}, "max_retries": 0})
+                (job,) = take(api, begin(api, "hushed"))
+                assert state_of(api.post(f"/leases/{job['lease']}/fail", json={"error": error})) == "unprocessable"
+                assert "hush" not in api.get(f"/jobs/{job['id']}").text.replace('"task":"hushed"', "")
+        assert "hush" not in str(sql(queue, "SELECT args, result, error FROM job_state"))
+        assert "hush" not in str(sql(queue, "SELECT error, example FROM rollup"))
     finally:
         settings.cache_clear()
         cipher.forget()
@@ -524,3 +533,73 @@ def test_a_name_that_stands_twice_is_refused_and_not_dropped(api: TestClient, bo
     answer = api.post("/jobs", content=body, headers={"Content-Type": "application/json"})
     assert "twice" in problem(answer, 422), answer.text
     assert api.get("/jobs").json()["jobs"] == []
+
+
+def test_no_route_ignores_a_parameter_of_its_address(api: TestClient, queue: Queue) -> None:
+    queue.enqueue("x", {})
+    for template, method in needed():
+        path = re.sub(r"\{\w+\}", "1", template)
+        if path != "/dequeue" or method != "GET":  # which is off
+            assert "no parameter 'bogus'" in problem(api.request(method, f"{path}?bogus=1"), 422), (path, method)
+    assert "takes state, queue" in problem(api.get("/jobs?stat=failed"), 422)
+    assert "given 2 times" in problem(api.get("/jobs?limit=1&limit=2"), 422)
+    assert len(api.get("/jobs?state=pending&state=failed").json()["jobs"]) == 1
+
+
+@pytest.mark.parametrize(
+    "number", ["1.0000000000000000000001", "1e400", "1e-400", "0.10000000000000000001", "1e-9999999999999999999"]
+)
+def test_a_number_that_would_be_rounded_is_refused(api: TestClient, queue: Queue, number: str) -> None:
+    said = problem(api.post("/jobs", content=f'{{"task": "x", "args": {{"n": {number}}}}}', headers=AS_JSON), 422)
+    assert "would become" in said
+    assert queries.jobs(queue.database) == []
+
+
+def test_a_number_that_a_float_holds_is_taken(api: TestClient, queue: Queue) -> None:
+    api.post("/jobs", headers=AS_JSON, content='{"task": "x", "args": {"n": [0.1, 1e3, -0.0, 2.50, 5e-324, 123e-5]}}')
+    assert queries.jobs(queue.database)[0].args == '{"n":[0.1,1000.0,-0.0,2.5,5e-324,0.00123]}'
+
+
+def test_many_jobs_that_wait_for_many_are_refused_at_once(api: TestClient, queue: Queue) -> None:
+    ids = queue.enqueue_many("x", [{}] * 20)
+    sent = {"task": "x", "calls": [{}] * 501, "depends_on": ids}
+    assert "10020 waits" in problem(api.post("/jobs/bulk", json=sent), 422)
+    with pytest.raises(ValueError, match="100020 waits"):
+        queue.enqueue_many("x", [{}] * 5001, depends_on=ids)
+    assert sum(queries.counts(queue.database).values()) == 20
+    assert len(api.post("/jobs/bulk", json=sent | {"calls": [{}] * 500}).json()["ids"]) == 500
+
+
+def test_moments_that_no_calendar_shows_are_refused(api: TestClient, queue: Queue) -> None:
+    late, early = "9999-12-31T23:59:59.999999-23:59", "0001-01-01T00:00:00+14:00"
+    api.post("/schedules", json={"name": "n", "task": "x", "cron": "0 0 * * *"})
+    for at in (late, early):
+        problem(api.post("/jobs", json={"task": "x", "run_at": at}), 422)
+        problem(api.post("/schedules", json={"name": "n2", "task": "x", "at": at}), 422)
+    problem(api.post("/schedules/n/backfill", json={"start": early}), 422)
+    with pytest.raises(ValueError, match="the end of a pause"):
+        queue.operator().pause("default", until=10**18)
+    with pytest.raises(ValueError, match="the end of a token"):
+        Tokens(queue.database).add(queue.operator(), "t", (Scope.READ,), 10**18)
+    assert api.get("/jobs").json()["jobs"] == []
+    assert [one["name"] for one in api.get("/schedules").json()] == ["n"]
+
+
+def test_a_claim_that_waits_ends_with_its_token(queue: Queue) -> None:
+    with client_of(queue, Scope.WORK) as api, ThreadPoolExecutor(1) as beside:
+        worker = begin(api)
+        waiting = beside.submit(api.post, f"{worker}/claim", json={"wait": 30})
+        Tokens(queue.database).revoke(queue.operator(), queries.tokens(queue.database)[0].id)
+        queue.enqueue("add", {"a": 1})
+        problem(waiting.result(), 401)
+    assert queries.counts(queue.database)[JobState.PENDING] == 1
+
+
+def test_nobody_writes_a_refusal_of_what_never_was(api: TestClient, queue: Queue) -> None:
+    queue.enqueue("add", {"a": 1})
+    worker = begin(api)
+    (job,) = take(api, worker)
+    kind, _, _, since = job["lease"].split("-")
+    for lease in (f"{kind}-{job['id']}-99-{since}", f"{kind}-999999999-1-{since}"):
+        problem(api.post(f"/leases/{lease}/finish", json={}), 409)
+    assert sql(queue, "SELECT count(*) FROM refusal") == [(0,)]

@@ -295,3 +295,18 @@ def test_a_child_that_was_forked_past_the_hooks_after_a_close_may_queue(url: str
     assert past_hooks(lambda: get_queue(url).enqueue("child")) == 0
     assert sql(queue, "SELECT task FROM job ORDER BY id") == [("before",), ("child",)]
     queue.close()
+
+
+@pytest.mark.sqlite
+def test_a_database_behind_a_link_is_the_same_and_its_log_stands_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    real, link = tmp_path / "disk" / "real.db", tmp_path / "queue.db"
+    get_queue(f"sqlite:///{real}").enqueue("before")
+    link.symlink_to(real)
+    queue = get_queue(f"sqlite:///{link}")
+    job = queue.enqueue("by the link").id
+    assert get_queue(f"sqlite:///{real}").state(job) == "pending"
+    assert queue.database.sizes().log
+    Path(f"{real}-wal").unlink()
+    with pytest.raises(DatabaseUnavailable, match="removed or replaced"):
+        queue.enqueue("unheard")

@@ -336,7 +336,7 @@ def test_the_duty_of_a_worker_whose_process_is_gone_is_taken_at_once(queue: Queu
 
 
 def test_a_staged_file_left_by_a_crash_is_put_in_place(queue: Queue, add: Any, worker: Leases, tmp_path: Path) -> None:
-    staged, target = tmp_path / ".a.staged", tmp_path / "a"
+    staged, target = tmp_path / ".a.1-1.staged", tmp_path / "a"
     staged.write_text("new")
     target.write_text("old")
     job = queue.enqueue(add, {"a": 1})
@@ -353,7 +353,7 @@ def test_a_job_is_not_run_again_nor_deleted_before_its_files_are_in_place(
     queue: Queue, add: Any, worker: Leases, tmp_path: Path
 ) -> None:
     """A second run's file would be replaced by the first one's, and with the job goes the knowledge of its files."""
-    staged, target = tmp_path / ".a.staged", tmp_path / "a"
+    staged, target = tmp_path / ".a.1-1.staged", tmp_path / "a"
     staged.write_text("new")
     job = queue.enqueue(add, {"a": 1})
     end(worker, queue, claim_one(worker), completed(None, ((str(staged), str(target)),)))
@@ -373,9 +373,9 @@ def test_a_file_that_cannot_be_put_in_place_holds_up_no_other(
     (tmp_path / "folder").mkdir()
     queue.enqueue_many(add, [{"a": n} for n in range(BATCH + 1)])
     for claimed in claim(worker, BATCH + 1):
-        staged = tmp_path / f".{claimed.job_id}.staged"
-        staged.write_text("new")
         target = tmp_path / ("folder" if claimed.job_id <= BATCH else "fine")
+        staged = tmp_path / f".{target.name}.{claimed.job_id}-1.staged"
+        staged.write_text("new")
         end(worker, queue, claimed, completed(None, ((str(staged), str(target)),)))
     files, refused = queue.upkeep().finish_files()
     assert files == 1
@@ -383,6 +383,25 @@ def test_a_file_that_cannot_be_put_in_place_holds_up_no_other(
     assert (tmp_path / "fine").read_text() == "new"
     (tmp_path / "folder").rmdir()
     assert queue.upkeep().finish_files() == (BATCH, [])
+
+
+def test_maintenance_moves_no_file_that_no_job_has_staged(
+    queue: Queue, add: Any, worker: Leases, tmp_path: Path
+) -> None:
+    """Whoever may write into the database could name any two files of the worker's account."""
+    (tmp_path / "elsewhere").mkdir()
+    victim, other = tmp_path / "tasks.py", tmp_path / "upload"
+    victim.write_text("mine")
+    other.write_text("evil")
+    far = tmp_path / "elsewhere" / ".tasks.py.1-1.staged"
+    far.write_text("evil")
+    (link := tmp_path / ".tasks.py.1-2.staged").symlink_to(other)
+    pairs = tuple((str(staged), str(victim)) for staged in (other, far, link))
+    queue.enqueue(add, {"a": 1})
+    end(worker, queue, claim_one(worker), completed(None, pairs))
+    files, refused = queue.upkeep().finish_files()
+    assert (files, len(refused)) == (0, 3)
+    assert victim.read_text() == "mine"
 
 
 def test_pruning_deletes_old_jobs_of_one_state_with_their_history(queue: Queue, add: Any, worker: Leases) -> None:

@@ -8,6 +8,7 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from pqkit.errors import PqkitError
+from pqkit.payload import read_json
 from pqkit.queue import Operator
 from pqkit.settings import settings
 from pqkit.tasks import Task, registry
@@ -117,6 +118,6 @@ def _field(part: dict[str, Any], label: str, needed: bool) -> Any:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError:
+        return read_json(text)
+    except json.JSONDecodeError:
         return text

@@ -7,6 +7,7 @@ from typing import TypeVar
 from pqkit.access import Principal
 from pqkit.errors import DatabaseUnavailable, NotLoggedIn, PqkitError
 from pqkit.queue import Operator, Queue
+from pqkit.redact import redact
 from pqkit.rights import Role, allows
 
 from .. import shell
@@ -114,5 +115,5 @@ class Desk:
 
     def say(self, words: str, level: str = "") -> None:
         """One line above the page, for screen readers too."""
-        line = f"<div class='said' role='status'>{shell.marked(level, words)}</div>"
+        line = f"<div class='said' role='status'>{shell.marked(level, redact(words))}</div>"
         self.message.param.update(object=line, visible=bool(words))

@@ -10,6 +10,7 @@ from panel.viewable import Viewable
 
 from pqkit import queries
 from pqkit.errors import NotFound
+from pqkit.payload import read_json
 from pqkit.queries.views import is_encrypted
 from pqkit.queries.why import why
 from pqkit.queue import Operator, Queue
@@ -126,9 +127,9 @@ class One:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = read_json(text)
     except ValueError as error:
-        raise ValueError(f"the arguments are not JSON: {error}") from None
+        raise ValueError(f"the arguments are not JSON that can be read: {error}") from None
     if not isinstance(value, dict):
         raise ValueError("the arguments must be a JSON object")  # noqa: TRY004 - it is what a person typed
     return value

@@ -1,12 +1,12 @@
 """Schedules: what comes when, what became of the last slots, and the verbs for the one that is chosen."""
 
-import json
 from functools import partial
 from typing import Any
 
 import panel_material_ui as pmui
 from panel.viewable import Viewable
 
+from pqkit.payload import read_json
 from pqkit.queries.schedules import SlotView, coming, schedules, slots
 from pqkit.queue import Operator, Queue, Schedules
 from pqkit.timetable import Missed, Overlap, Schedule
@@ -139,7 +139,7 @@ class Form:
     def said(self) -> Any:
         """The options. Raises ValueError for what is no number or no JSON."""
         said: dict[str, Any] = {"missed": Missed(self._missed.value), "overlap": Overlap(self._overlap.value)}
-        said["args"] = json.loads(self._args.value or "{}")
+        said["args"] = read_json(self._args.value or "{}")
         if self._cron.value.strip():
             said |= {"cron": self._cron.value.strip(), "zone": self._zone.value.strip()}
         if self._every.value.strip():

@@ -50,6 +50,11 @@ class Principal:
         """Raise Forbidden unless it may do that."""
         rights.check(self.scopes, verb, self.name)
 
+    def require_still(self, verb: str) -> None:
+        """The same of what the database says now; NotLoggedIn where it knows the principal no more."""
+        with self.database.read() as tx:
+            rights.check(self.reread(tx).scopes, verb, self.name)
+
     def operator(self) -> Operator:
         """The operators' verbs in its name; each asks the database anew whether it may."""
         return Operator(self.database, self.name, self._guard)

@@ -12,6 +12,7 @@ from pqkit.db import Database, Transaction
 from pqkit.errors import DatabaseUnavailable, NotFound, NotLoggedIn, PqkitError
 from pqkit.queue.operate import Deed, Operator
 from pqkit.queue.order import check_name
+from pqkit.retry import check_moment
 from pqkit.rights import Scope
 from pqkit.sql import compiled as sql
 
@@ -26,6 +27,8 @@ class Tokens:
 
     def add(self, operator: Operator, name: str, scopes: Collection[Scope], expires_at: int | None = None) -> str:
         """Make a token; its text is shown this once and kept nowhere. ``expires_at`` is microseconds UTC."""
+        if expires_at is not None:
+            check_moment("the end of a token", expires_at)
         check_name("a token's name", name)
         if not scopes:
             raise PqkitError(f"a token needs scopes: {', '.join(Scope)}")

@@ -11,6 +11,7 @@ from pqkit.access import Tokens
 from pqkit.api import enqueue, health, jobs, metrics, openapi, problems, schedules, system, work
 from pqkit.api.bell import Bell
 from pqkit.api.body import BodyLimit
+from pqkit.api.room import AnswerLimit, VisitorLimit
 from pqkit.api.token_first import TokenFirst
 from pqkit.queue import Queue
 from pqkit.queue.remote import Remotes
@@ -37,7 +38,7 @@ def create_app(queue: Queue, *, get_dequeue: bool = False) -> FastAPI:
             yield
         app.state.hooked.stop(GRACE)
 
-    app = FastAPI(title="pqkit", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title="pqkit", version=VERSION, description=ABOUT, lifespan=lifespan, openapi_url=None)
     app.state.queue, app.state.tokens = queue, Tokens(queue.database)
     app.state.hooked = Hooked(queue.database, secrets.randbits(63), hold=HOLD)
     app.state.remotes = Remotes(queue.database, lambda _ended: app.state.hooked.wake())
@@ -49,5 +50,7 @@ def create_app(queue: Queue, *, get_dequeue: bool = False) -> FastAPI:
     problems.install(app)
     openapi.install(app)
     app.add_middleware(BodyLimit)
-    app.add_middleware(TokenFirst, tokens=app.state.tokens)  # the last that is added comes first
+    app.add_middleware(AnswerLimit)
+    app.add_middleware(TokenFirst, tokens=app.state.tokens)
+    app.add_middleware(VisitorLimit)  # the last that is added comes first
     return app

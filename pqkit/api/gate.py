@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from pqkit.access import Principal, Tokens
+from pqkit.api.strict import VERB, StrictRoute
 from pqkit.api.token_first import PRINCIPAL, SHOW_ONE
 from pqkit.errors import NotLoggedIn
 from pqkit.queries.views import PUBLIC, RAW, Told
@@ -26,10 +27,12 @@ def needs(verb: str) -> Callable[..., Principal]:
             raise NotLoggedIn(SHOW_ONE)
         known = request.scope.get(PRINCIPAL)
         principal = known or cast("Tokens", request.app.state.tokens).check(shown.credentials)
+        request.scope[PRINCIPAL] = principal
         principal.require(verb)
+        cast("StrictRoute", request.scope["route"]).check_query(request.query_params)
         return principal
 
-    let_in.verb = verb  # type: ignore[attr-defined] # the test that every route has one reads it
+    setattr(let_in, VERB, verb)
     return let_in
 
 

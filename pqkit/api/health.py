@@ -4,9 +4,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from pqkit.api.gate import OnQueue
+from pqkit.api.strict import StrictRoute
 from pqkit.db.schema import check
 
-router = APIRouter(tags=["health"])
+router = APIRouter(route_class=StrictRoute, tags=["health"])
 
 
 class Health(BaseModel):

@@ -49,14 +49,15 @@ def list_jobs(  # noqa: PLR0917 - FastAPI reads the query from the signature
 ) -> JobPage:
     """A page of jobs, the newest first; with states place by place: processing, pending, delayed, ended.
 
-    Secrets are hidden unless the token has the scope admin too.
+    Read on by `next` until it is null: a page may have fewer jobs than `limit`, and even none, where their arguments
+    are long or texts are searched. Secrets are hidden unless the token has the scope admin too.
     """
     wanted = Filter(tuple(state or ()), in_queue, task, older_than, newer_than, text, error)
-    found = queries.jobs(
+    found = queries.page(
         queue.database, wanted, limit=limit, before=_key(before) if before else None, told=told_to(who)
     )
-    following = _cursor(found[-1].key) if len(found) == limit else None
-    return JobPage(jobs=[JobOut.model_validate(view._asdict()) for view in found], next=following)
+    following = None if found.next is None else _cursor(found.next)
+    return JobPage(jobs=[JobOut.model_validate(view._asdict()) for view in found.jobs], next=following)
 
 
 @router.get("/jobs/{job_id}", operation_id="get_job")

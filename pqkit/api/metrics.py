@@ -16,13 +16,14 @@ from prometheus_client.registry import Collector
 from pqkit import queries
 from pqkit.access import Principal
 from pqkit.api.gate import needs
+from pqkit.api.strict import StrictRoute
 from pqkit.db import Database
 from pqkit.histogram import bounds
 from pqkit.queries import Metered, QueueView, Standing, WorkerView
 from pqkit.queries.meter import SECOND, WIDEST
 from pqkit.settings import settings
 
-router = APIRouter(tags=["health"])
+router = APIRouter(route_class=StrictRoute, tags=["health"])
 MOST_QUEUES = 50
 OTHERS = "(others)"
 ENQUEUED = "enqueued"

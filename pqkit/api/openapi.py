@@ -1,9 +1,13 @@
 """The description of the interface: each operation with the problems that it may answer."""
 
+import json
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.responses import Response
 
 from pqkit.api.problems import Problem
 
@@ -19,7 +23,17 @@ def install(app: FastAPI) -> None:
             app.openapi_schema = _describe(app)
         return app.openapi_schema
 
+    @cache
+    def written(prefix: str) -> bytes:
+        servers = {"servers": [{"url": prefix}]} if prefix else {}
+        return json.dumps(described() | servers, ensure_ascii=False, separators=(",", ":")).encode()
+
+    async def openapi(request: Request) -> Response:
+        """A stranger may ask for it as often as he likes, so it is ready."""
+        return Response(written(request.scope.get("root_path", "")), media_type="application/json")
+
     app.openapi = described  # type: ignore[method-assign] # as FastAPI documents it
+    app.add_route("/openapi.json", openapi)
 
 
 def _describe(app: FastAPI) -> dict[str, Any]:

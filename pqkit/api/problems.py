@@ -21,6 +21,7 @@ from pqkit.errors import (
     SchemaError,
 )
 from pqkit.log import escape, get_logger
+from pqkit.redact import redact
 
 STATUS: dict[type[PqkitError], int] = {
     NotLoggedIn: 401,
@@ -50,7 +51,7 @@ class ProblemAnswer(JSONResponse):
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> ProblemAnswer:
-    told = Problem(title=HTTPStatus(status).phrase, status=status, detail=escape(detail))
+    told = Problem(title=HTTPStatus(status).phrase, status=status, detail=escape(redact(detail)))
     return ProblemAnswer(told.model_dump(), status, headers)
 
 

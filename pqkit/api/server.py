@@ -9,7 +9,7 @@ import uvicorn
 
 from pqkit import public
 from pqkit.api.app import create_app
-from pqkit.api.connections import AT_ONCE, HEADERS, BoundedProtocol
+from pqkit.api.connections import AT_ONCE, HEADERS, protocol_for
 from pqkit.api.proxied import BehindProxies
 from pqkit.errors import PqkitError
 from pqkit.log import get_logger
@@ -42,7 +42,7 @@ def serve(queue: Queue, settings: Settings, port: int) -> None:
         access_log=False,
         server_header=False,
         headers=HEADERS,
-        http=BoundedProtocol,
+        http=protocol_for(settings.proxies),
         ws="none",
         limit_concurrency=AT_ONCE,
         timeout_graceful_shutdown=GRACE,

@@ -28,7 +28,7 @@ from pqkit.api.shapes.work import (
 )
 from pqkit.api.strict import StrictRoute
 from pqkit.errors import NotFound
-from pqkit.outcome import Claim, Fail, Outcome, Retry, Snooze, completed, ended_by, released
+from pqkit.outcome import Claim, Fail, Outcome, Retry, Snooze, completed, ended_by, is_private, released
 from pqkit.payload import clean_text
 from pqkit.queue.remote import Decide, Handle, Remote, Remotes, Wanted, handle_of
 from pqkit.settings import settings
@@ -55,7 +55,7 @@ async def claim(worker: ThisWorker, wish: Claiming, remotes: WithRemotes, who: C
     """Take jobs under a lease, waiting for them if there are none. One claim at a time for each worker."""
     holding = [Handle.parse(lease) for lease in wish.holding]
     remote = await run_in_threadpool(_worker, remotes, who, worker)
-    found = await _patiently(request, wish.wait, lambda: remote.claim(wish.count, holding))
+    found = await _patiently(request, wish.wait, who, lambda: remote.claim(wish.count, holding))
     return Claims(jobs=[_leased(each) for each in found])
 
 
@@ -94,9 +94,10 @@ def fail(
     error = Retry(run.error, after=run.after) if run.retry else Fail(run.error)
 
     def decide(claim: Claim, asked: bool) -> Outcome:
-        summary = " ".join(run.error.split())[:200]
-        outcome = ended_by(claim, error, cancel_asked=asked)
-        return outcome._replace(error=clean_text(run.error), summary=outcome.summary if asked else summary)
+        outcome = ended_by(claim, error, cancel_asked=asked)._replace(error=clean_text(run.error))
+        # Of an encrypted job the error's kind may stay in clear, and a worker over REST tells of no kind.
+        plain = not (asked or is_private(claim))
+        return outcome._replace(summary=" ".join(run.error.split())[:200]) if plain else outcome
 
     return _conclude(remotes, who, lease, decide)
 
@@ -119,7 +120,7 @@ def release(lease: ThisLease, remotes: WithRemotes, who: Annotated[Principal, De
 @router.post("/dequeue", operation_id="dequeue")
 async def dequeue(wish: Dequeue, remotes: WithRemotes, who: Claimer, request: Request) -> Dequeued:
     """Take the first job of a queue, under a lease of its own that lives while it beats."""
-    found = await _patiently(request, wish.wait, lambda: _one(remotes, who, wish.queue, _host(request)))
+    found = await _patiently(request, wish.wait, who, lambda: _one(remotes, who, wish.queue, _host(request)))
     return Dequeued(job=_leased(found[0]) if found else None)
 
 
@@ -136,10 +137,18 @@ async def dequeue_by_get(
     return await dequeue(Dequeue(queue=queue), remotes, who, request)
 
 
-async def _patiently(request: Request, seconds: float, take: Callable[[], list[Claim]]) -> list[Claim]:
-    """Take what there is; where there is nothing, again after each commit until the time is over."""
+async def _patiently(request: Request, seconds: float, who: Principal, take: Callable[[], list[Claim]]) -> list[Claim]:
+    """Take what there is; where there is nothing, again after each commit until the time is over.
+
+    The token is asked for anew each time: it may be revoked meanwhile.
+    """
+
+    def take_if_allowed() -> list[Claim]:
+        who.require_still("claim")
+        return take()
+
     bell, end = cast("Bell", request.app.state.bell), time.monotonic() + seconds
-    while not (found := await run_in_threadpool(take)):
+    while not (found := await run_in_threadpool(take_if_allowed)):
         left = end - time.monotonic()
         if left <= 0 or await request.is_disconnected():
             break

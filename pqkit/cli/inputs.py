@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from pqkit.errors import PqkitError
-from pqkit.payload import without_twins
+from pqkit.payload import read_json
 from pqkit.queries import Filter
 from pqkit.states import JobState
 
@@ -102,22 +102,22 @@ def json_object(text: str, where: str) -> dict[str, Any]:
 def _value(text: str, name: str) -> Any:
     """JSON where it parses, otherwise text; JSON that cannot be held, such as a huge number, is refused."""
     try:
-        return json.loads(text, object_pairs_hook=without_twins)
+        return read_json(text)
     except json.JSONDecodeError:
         return text
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise BadInput(f"--arg {name} cannot be read: {_why(error)}") from None
 
 
 def _read(text: str, where: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=without_twins)
-    except (ValueError, RecursionError) as error:
+        return read_json(text)
+    except ValueError as error:
         raise BadInput(f"{where} is not JSON that can be read: {_why(error)}") from None
 
 
 def _why(error: Exception) -> str:
-    return "it is nested too deep" if isinstance(error, RecursionError) else str(error).partition(";")[0]
+    return str(error).partition(";")[0]
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

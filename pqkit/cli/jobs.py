@@ -1,5 +1,6 @@
 """``pqkit jobs``: look at jobs, and act on them after a preview and a question."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,6 +24,8 @@ PageSize = Annotated[int, typer.Option(min=1, help="How many at most.")]
 TO_REVIEW = (JobState.FAILED, JobState.UNPROCESSABLE)
 SAMPLE = 5
 EVERY = 2**62
+LONGEST = 30.0
+"""Seconds after which a search of texts ends."""
 
 
 @app.command("list")
@@ -41,13 +44,27 @@ def failed(wanted: Filter, *, limit: PageSize = 50, json: AsJson = False) -> Non
 
 def _list(wanted: Filter, limit: int, *, json: bool) -> None:
     database = get_queue(create=False).database
-    page = queries.jobs(database, wanted, limit=limit)
+    page = _look(database, wanted, limit)
     if json:
         out.show_json([out.plain(job, {"key"}) for job in page])
     elif page:
         out.show(_table(page, database.now()))
     else:
         typer.echo("no job matches", err=True)
+
+
+def _look(database: Database, wanted: Filter, limit: int) -> list[JobView]:
+    """Up to ``limit`` jobs; where texts are searched, those that are found in time."""
+    end, found = time.monotonic() + LONGEST, list[JobView]()
+    before = None
+    while True:
+        page = queries.page(database, wanted, limit=limit - len(found), before=before)
+        found, before = found + page.jobs, page.next
+        if before is None or len(found) >= limit:
+            return found
+        if time.monotonic() > end:
+            typer.echo(f"pqkit: not all jobs were searched in {LONGEST:g} s: narrow it by a state or --task", err=True)
+            return found
 
 
 def _table(page: list[JobView], now: int) -> Any:

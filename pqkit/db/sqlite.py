@@ -42,7 +42,8 @@ class SqliteDatabase(Database):
     ids_have_gaps = False
 
     def __init__(self, path: Path, durability: Durability = "full") -> None:
-        self.path = path.absolute()
+        # SQLite puts its log beside the file that a link leads to, and so does whoever names that file itself.
+        self.path = path.resolve() if path.is_symlink() else path.absolute()
         super().__init__(str(self.path), f"sqlite:///{self.path}", durability)
         self.handles = Handles(self.path)
         self._log = f"{self.path}-wal"
@@ -197,7 +198,7 @@ class SqliteDatabase(Database):
         from pqkit.db.pool import watch_pool  # noqa: PLC0415
 
         # No limit: a session waits for the write lock, and not for another session's connection.
-        engine = create_engine(self.url, module=sqlite, creator=self.open, max_overflow=-1)
+        engine = create_engine(self.url, module=sqlite, creator=self.open, max_overflow=-1, hide_parameters=True)
         watch_pool(engine, self, read_only=READ_ONLY)
         self.handles.pool = engine
         return engine

@@ -3,12 +3,11 @@
 import re
 from datetime import UTC, datetime
 
-from pqkit import Context, get_queue, task
+from pqkit import Context, Fail, get_queue, task
 from pqkit.files import inside, read_regular, write_durably
 from pqkit.settings import settings
 
 STAMP = re.compile(rb"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) job=(?P<job>\d+)\r?\n")
-LEAST_DAYS = 7.0
 
 
 @task(queue="files")
@@ -29,12 +28,14 @@ def stamp_file(name: str, *, ctx: Context) -> dict[str, str]:
 
 
 @task(queue="files")
-def clean_files(days: float = LEAST_DAYS) -> dict[str, int]:
-    """Delete the files that were stamped so many days ago, at least a week ago, as `pqkit files clean` does.
+def clean_files(days: float = 7.0) -> dict[str, int]:
+    """Delete the files that were stamped so many days ago, as `pqkit files clean` does: for a schedule.
 
-    Whoever may enqueue chooses the days: what is younger only `pqkit files clean` deletes.
+    At least one: whoever may queue a job may choose the days, and only an admin deletes what is in use.
     """
+    if not days >= 1:
+        raise Fail("files of the last day are kept: days must be 1 or more")
     from pqkit.demo.clean import delete, useless  # noqa: PLC0415 - its questions load SQLAlchemy
 
     folder = settings().files
-    return {"deleted": delete(folder, useless(get_queue(create=False), folder, max(days, LEAST_DAYS) * 86_400))}
+    return {"deleted": delete(folder, useless(get_queue(create=False), folder, days * 86_400))}

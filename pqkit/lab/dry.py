@@ -69,7 +69,8 @@ class Opened(NamedTuple):
         """Run the handler, which one of these modules declares, in this process. The queue hears nothing of it.
 
         Its session is on the copy and is rolled back; files that it stages are dropped. Whatever else it does, it does.
-        Secrets in what it says are hidden, and of an encrypted job all of it, unless they were asked for.
+        Secrets in what it says are hidden, and of an encrypted job all of it, unless they were asked for. Raises
+        Refused where the kernel runs for a job and a module is none of the settings'.
         """
         refuse_other_code(modules)
         import_tasks(modules)

@@ -39,11 +39,15 @@ def collect(database: Database, label: str) -> list[dict[str, Any]]:
 
     Raises NotFound where no job has that label.
     """
-    wanted = queries.Filter(task=notebook.name, text=json.dumps(label))
-    found = queries.jobs(database, wanted, limit=MOST)
+    found = _labeled(database, label) if any(map(str.isalnum, label)) else []
     if not found:
         raise NotFound(f"there is no batch of notebooks with the label {label!r}")
     return [_row(database, job) for job in reversed(found)]
+
+
+def _labeled(database: Database, label: str) -> list[queries.JobView]:
+    wanted = queries.Filter(task=notebook.name, text=json.dumps(label, ensure_ascii=False))
+    return [job for job in queries.jobs(database, wanted, limit=MOST) if json.loads(job.args).get("label") == label]
 
 
 def _row(database: Database, job: queries.JobView) -> dict[str, Any]:

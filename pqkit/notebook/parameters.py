@@ -13,6 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from pqkit.errors import PqkitError
 from pqkit.files import read_regular
+from pqkit.payload import read_json
 from pqkit.settings import settings
 
 TAG = "parameters"
@@ -21,8 +22,6 @@ TYPES: dict[str, Any] = {"Any": Any, **{kind.__name__: kind for kind in (bool, i
 
 DECRYPT = "decrypt"
 """The parameter that asks a notebook to show secrets."""
-NO_JOB = "a notebook that is run as a job shows no secrets: run it by hand with decrypt = True"
-
 BY_HAND = "not in a job"
 """The end of the comment beside a parameter that a job may not set, such as the address of a queue."""
 
@@ -59,8 +58,8 @@ class Parameter(NamedTuple):
     def parse(self, text: str) -> Any:
         """The value that ``text`` stands for: as JSON where that is of the type, else as it is. Raises BadParameter."""
         try:
-            return self.check(json.loads(text))
-        except (ValueError, RecursionError):
+            return self.check(read_json(text))
+        except ValueError:
             return self.check(text)
 
 

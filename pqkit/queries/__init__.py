@@ -16,7 +16,7 @@ from pqkit.queries.limits import LimitsView, limits
 from pqkit.queries.meter import Metered, metered
 from pqkit.queries.redrives import RedrivenJob, RedriveView, redrive, redriven, redrives
 from pqkit.queries.schedules import SlotView, coming, schedule, schedules, slots
-from pqkit.queries.search import AMONG, Matching, Searched, search
+from pqkit.queries.search import AMONG, Matching, Paged, Searched, page, search
 from pqkit.queries.selection import select_jobs, why_none
 from pqkit.queries.series import Flow, Level, Span, flow, levels
 from pqkit.queries.since import Since, latest, pruned, since
@@ -84,6 +84,7 @@ __all__ = [
     "Metered",
     "Obstacle",
     "Outlook",
+    "Paged",
     "ProgressView",
     "QueueView",
     "Rates",
@@ -132,6 +133,7 @@ __all__ = [
     "newest",
     "obstacle",
     "outlook",
+    "page",
     "pauses",
     "pruned",
     "queues",

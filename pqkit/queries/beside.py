@@ -8,6 +8,7 @@ from sqlalchemy import Connection, exists, func, select
 
 from pqkit.audit import Surroundings
 from pqkit.models import table
+from pqkit.redact import redact
 
 JOB, READY, DELAYED, QUEUE, LEASE = (table(name) for name in ("job", "ready", "delayed", "queue", "lease"))
 ATTEMPT, WORKER, TASK = (table(name) for name in ("attempt", "worker", "worker_task"))
@@ -32,7 +33,7 @@ def twins(connection: Connection) -> Mapping[int, str]:
         .having(func.count() > 1)
     )
     return {
-        last: f"it waits beside job {first}, which has the same unique key {key}"
+        last: f"it waits beside job {first}, which has the same unique key {redact(key)}"
         for key, first, last in connection.execute(counted)
     }
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Executable, func, select
 from pqkit.db import Database
 from pqkit.errors import NotFound
 from pqkit.models import job_state, table
+from pqkit.redact import redact
 from pqkit.states import FINAL, JobState
 
 DEPENDENT, DEPENDENCY = table("dependent"), table("dependency")
@@ -49,7 +50,7 @@ def waits(database: Database, job_id: int) -> WaitView | None:
         if row is None:
             return None
         blocker = _blocker(connection, job_id, row.passed, minds_failures=row.on_fail != "continue")
-        return WaitView(row.batch, row.on_fail, blocker, _members(connection, job_id))
+        return WaitView(row.batch and redact(row.batch), row.on_fail, blocker, _members(connection, job_id))
 
 
 def batches(database: Database, limit: int = 50) -> list[BatchView]:
@@ -99,7 +100,10 @@ _BATCHES = (
 
 def _views(connection: Connection, asked: Executable) -> list[BatchView]:
     rows = list(connection.execute(asked))
-    return [BatchView._make((*row[:3], JobState(row[3]), *row[4:], _members(connection, row[0]))) for row in rows]
+    return [
+        BatchView._make((row[0], redact(row[1]), row[2], JobState(row[3]), *row[4:], _members(connection, row[0])))
+        for row in rows
+    ]
 
 
 def _members(connection: Connection, job_id: int) -> dict[JobState, int]:

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from pqkit.db import Database
 from pqkit.models import table
+from pqkit.redact import redact
 
 FAILURE, WORKER = table("duty_failure"), table("worker")
 
@@ -30,4 +31,5 @@ def failing_duties(database: Database) -> list[FailingDuty]:
         .order_by(WORKER.c.name, FAILURE.c.duty)
     )
     with database.look() as connection:
-        return [FailingDuty(*row[:-1], bool(row[-1])) for row in connection.execute(asked)]
+        rows = [FailingDuty(*row[:-1], bool(row[-1])) for row in connection.execute(asked)]
+    return [one._replace(error=redact(one.error)) for one in rows]

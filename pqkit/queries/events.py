@@ -69,7 +69,7 @@ def _deed(verb: str, who: str, reason: str | None, count: int, detail: str) -> s
 def _lives(kind: str, verb: str, rows: list[Any]) -> Mark:
     names = [row[1] for row in rows]
     who = names[0] if len(names) == 1 else f"{len(names)} workers"
-    reason = f": {rows[0][2]}" if kind == "end" and rows[0][2] else ""
+    reason = f": {redact(rows[0][2])}" if kind == "end" and rows[0][2] else ""
     return Mark(min(row[0] for row in rows), kind, f"{who} {verb}{reason}")
 
 

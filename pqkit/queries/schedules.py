@@ -9,6 +9,7 @@ from pqkit.db import Database
 from pqkit.errors import NotFound
 from pqkit.models import job_state, table
 from pqkit.queries.views import PUBLIC, Told
+from pqkit.redact import redact
 from pqkit.states import JobState
 from pqkit.timetable import Schedule
 
@@ -63,7 +64,10 @@ def slots(database: Database, name: str, limit: int = 20) -> list[SlotView]:
     )
     with database.look() as connection:
         views = [SlotView._make(row) for row in connection.execute(asked)]
-    return [view._replace(state=view.state and JobState(view.state)) for view in views]
+    return [
+        view._replace(state=view.state and JobState(view.state), reason=view.reason and redact(view.reason))
+        for view in views
+    ]
 
 
 def coming(schedule: Schedule, count: int = 5) -> list[int]:

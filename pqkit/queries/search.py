@@ -1,16 +1,20 @@
 """A page of jobs, and how many there are, in a time that does not grow with the jobs that do not fit."""
 
+from collections.abc import Sequence
+from itertools import accumulate, takewhile
 from typing import NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Text, cast, func, select
 
 from pqkit.db import Database
 from pqkit.queries.filters import ALL, Filter
-from pqkit.queries.views import JobView, views_of
-from pqkit.queries.walk import Key, Page, Reach, count, find
+from pqkit.queries.views import PUBLIC, JobView, Told, views_of
+from pqkit.queries.walk import JOB, Found, Key, Page, Reach, count, find
 
 AMONG = 10_000
 MOST = 10_000
+MOST_SHOWN = 1_000_000
+"""Characters of arguments after which a page ends: at worst they take 3 s to redact."""
 
 
 class Matching(NamedTuple):
@@ -20,12 +24,41 @@ class Matching(NamedTuple):
     whole: bool
 
 
+class Paged(NamedTuple):
+    """A page of jobs, and the ``before`` of the next one (None: there is none)."""
+
+    jobs: list[JobView]
+    next: Key | None
+
+
 class Searched(NamedTuple):
     """A page of jobs, the ``before`` of the next one (None: there is none), and how many jobs fit on all pages."""
 
     jobs: list[JobView]
     next: Key | None
     matching: Matching
+
+
+def page(
+    database: Database, wanted: Filter = ALL, *, limit: int = 50, before: Key | None = None, told: Told = PUBLIC
+) -> Paged:
+    """A page of ``jobs`` that takes bounded time and memory: it ends before ``limit`` where its arguments are long, and
+    where texts are searched, when enough of them were read."""
+    among = AMONG if wanted.by_words else None
+    with database.look() as connection:
+        reach = find(connection, wanted, database.now(), Page(limit, before, among=among))
+        shown = reach.found[: _fit(connection, reach.found)]
+        following = reach.next if len(shown) == len(reach.found) else shown[-1].key
+        return Paged(views_of(connection, shown, told), following)
+
+
+def _fit(connection: Connection, found: Sequence[Found]) -> int:
+    """How many of these jobs, and at least one, have no more characters of arguments than a page may show."""
+    ids = [job.id for job in found]
+    asked = select(JOB.c.id, func.length(cast(JOB.c.args, Text))).where(JOB.c.id.in_(ids))
+    lengths: dict[int, int] = dict(connection.execute(asked).all())
+    sums = accumulate(lengths.get(each, 0) for each in ids)
+    return max(1, sum(1 for _ in takewhile(lambda characters: characters <= MOST_SHOWN, sums)))
 
 
 def search(

@@ -102,7 +102,8 @@ def lives(database: Database, span: Span = EVER) -> list[LifeView]:
     columns = [WORKER.c.name, *(WORKER.c[name] for name in LifeView._fields[1:])]
     with database.look() as connection:
         found = connection.execute(select(*columns).where(*begun, *lasted).order_by(WORKER.c.started_at))
-        return [LifeView._make(row) for row in found]
+        lives = map(LifeView._make, found)
+        return [life._replace(end_reason=life.end_reason and redact(life.end_reason)) for life in lives]
 
 
 def refusals(database: Database, span: Span = EVER) -> list[RefusalView]:

@@ -175,7 +175,7 @@ def workers(database: Database, *, living: bool = True) -> list[WorkerView]:
             row.memory,
             row.stopping_at is not None,
             row.ended_at,
-            row.end_reason,
+            row.end_reason and redact(row.end_reason),
         )
         for row in rows
     ]

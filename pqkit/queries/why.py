@@ -9,6 +9,7 @@ from pqkit.queries.dependents import WaitView, waits
 from pqkit.queries.limits import key_of, limits
 from pqkit.queries.system import JOB, READY, WORKER, queues, workers
 from pqkit.queries.views import JobView, is_encrypted, job
+from pqkit.redact import redact
 from pqkit.statements.claim import allowed, paused, served
 from pqkit.states import JobState
 
@@ -120,7 +121,7 @@ def _limited(database: Database, view: JobView, now: int) -> str | None:
     of_key = found.of_key(key)
     if settings.key_concurrency is not None and len(of_key) >= settings.key_concurrency:
         holder = f"job {of_key[0].job_id} does, {_since(of_key[0].claimed_at, now)}"
-        return f"of the jobs with its key {key}, {settings.key_concurrency} may run at once, and {holder}"
+        return f"of the jobs with its key {redact(str(key))}, {settings.key_concurrency} may run at once, and {holder}"
     if found.next_at is not None:
         rate = f"{settings.rate} jobs in {settings.rate_per or 1:g} s"
         return f"its queue starts {rate}: the next may start in {(found.next_at - now) / 1_000_000:.1f} s"

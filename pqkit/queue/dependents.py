@@ -15,6 +15,8 @@ from pqkit.sql import compiled as sql
 from pqkit.states import NEVER
 
 MOST_DEPENDENCIES = 1_000_000
+MOST_WAITS = 100_000
+"""Waits that jobs which are queued together may have: they are one transaction, in which nobody else writes."""
 
 
 class Dependent(NamedTuple):
@@ -37,11 +39,21 @@ def refuse_unknown(tx: Transaction, order: Order) -> None:
 
 
 def enter(tx: Transaction, order: Order, ids: Sequence[int], now: int) -> None:
-    """Write down what these new jobs wait for."""
+    """Write down what these new jobs wait for. Raises BadOrder for too many waits."""
     ties = order.ties
+    check_waits(len(ids) if ties.batch is None else 0, len(ties.depends_on), MOST_WAITS)
     for job_id in ids:
         tx.run(sql.INSERT_DEPENDENT, job_id, ties.batch, ties.if_failed, order.due_at, 0, now)
         tx.run_many(sql.INSERT_DEPENDENCY, [(job_id, awaited) for awaited in ties.depends_on])
+
+
+def check_waits(jobs: int, awaited: int, most: int) -> None:
+    """Raise BadOrder where so many jobs, which wait for so many others each, would be too much for one transaction."""
+    if jobs * awaited > most:
+        raise BadOrder(
+            f"{jobs} jobs that wait for {awaited} others each are {jobs * awaited} waits, and {most} may be queued at "
+            "once: queue them in parts, or let them wait for one batch"
+        )
 
 
 def hold_open(tx: Transaction, batch: int) -> Dependent:

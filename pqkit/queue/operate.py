@@ -19,6 +19,7 @@ from pqkit.queue.moves import Moved, Standing
 from pqkit.queue.order import BadOrder, check_name, check_priority, make_order, order_like
 from pqkit.queue.sealing import seal_actions
 from pqkit.redact import restored
+from pqkit.retry import check_moment
 from pqkit.sql import compiled as sql
 from pqkit.states import JobState, allows
 from pqkit.tasks import Task
@@ -204,6 +205,8 @@ class Operator:
 
     def pause(self, name: str, *, reason: str | None = None, until: int | None = None) -> None:
         """Stop claims from a queue, optionally until a moment (microseconds UTC); what runs, runs on."""
+        if until is not None:
+            check_moment("the end of a pause", until)
         deed = Deed("pause", reason, {"queue": name, "until": until})
         self._set_pause(deed, name, self.database.now(), until, self.who)
 

@@ -10,6 +10,7 @@ from pqkit.retry import (
     DEFAULT_MAX_RETRIES,
     BadPolicy,
     check_delay,
+    check_moment,
     check_named,
     check_policy,
     check_switch,
@@ -265,6 +266,7 @@ def _due(run_at: datetime | None, delay: float | None, now: int) -> int | None:
         if run_at.tzinfo is None:
             raise BadOrder(f"run_at needs a time zone: {run_at.isoformat()} could be any of 24 hours")
         due = round(run_at.timestamp() * 1_000_000)
+        check_moment("run_at", due)
     elif delay is not None:
         check_delay(delay)
         due = now + round(delay * 1_000_000)

@@ -160,7 +160,8 @@ class Remote(Leases):
 
     def _refuse(self, handle: Handle, outcome: Outcome) -> None:
         with self._database.write() as tx:
-            tx.run(sql.INSERT_REFUSAL, self._database.now(), *_held_by(handle), outcome.kind)
+            if tx.row(sql.WAS_HELD, *_held_by(handle)):  # else the record would tell of what never was
+                tx.run(sql.INSERT_REFUSAL, self._database.now(), *_held_by(handle), outcome.kind)
         raise LeaseLost(f"job {handle.job_id} is no longer this worker's")
 
 

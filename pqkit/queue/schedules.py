@@ -13,6 +13,7 @@ from pqkit.queue.operate import Deed, Operator
 from pqkit.queue.order import check_name, make_order
 from pqkit.queue.ticks import Ticker, skip, update
 from pqkit.redact import SecretNeeded, public, redacted, restored
+from pqkit.retry import check_moment
 from pqkit.sql import compiled as sql
 from pqkit.tasks import Task
 from pqkit.timetable import AT_ONCE, SECOND, BadSchedule, Missed, Overlap, Schedule
@@ -131,6 +132,7 @@ class Schedules:
         Slots still to come are left to the schedule. Killed halfway, it goes on where it stopped when it is called
         again.
         """
+        check_moment("the start of a backfill", start)
         if not start < end:
             raise BadSchedule("a backfill ends after it begins: nothing is between these moments")
         with self._operator.writing("backfill_schedule") as tx:

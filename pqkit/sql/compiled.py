@@ -1158,6 +1158,17 @@ STANDS = Statement(
     ),
 )
 
+WAS_HELD = Statement(
+    Text(
+        "SELECT attempt.outcome FROM attempt WHERE attempt.job_id = ? AND attempt.attempt = ? AND "
+        "attempt.worker_id = ?",
+    ),
+    Text(
+        "SELECT attempt.outcome FROM attempt WHERE attempt.job_id = %s::BIGINT AND attempt.attempt = "
+        "%s::INTEGER AND attempt.worker_id = %s::BIGINT",
+    ),
+)
+
 DELETE_PROGRESS = Statement(
     Text(
         "DELETE FROM progress WHERE progress.job_id = ?",

@@ -49,6 +49,7 @@ STANDS = Declared(
     select(ATTEMPT.c.outcome).where(*equal(ATTEMPT, *HELD), ATTEMPT.c.outcome != literal_column("'crashed'")),
     tuple(f"the_{name}" for name in HELD),
 )
+WAS_HELD = Declared(select(ATTEMPT.c.outcome).where(*equal(ATTEMPT, *HELD)), tuple(f"the_{name}" for name in HELD))
 _stands = exists().where(*equal(ATTEMPT, *HELD), ATTEMPT.c.outcome == "completed")
 _held_params = tuple(f"the_{name}" for name in HELD)
 _reported = (

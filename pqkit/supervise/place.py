@@ -41,8 +41,10 @@ def make_folders(folders: Iterable[Path]) -> None:
 
 
 def refuse_links(logs: Path) -> None:
-    """Raise Refused where a log file is a link to another file, which Supervisor would append to."""
+    """Raise Refused where a log file is another file too, by a link of either kind: Supervisor would append to it."""
     for path in logs.glob("*.log*"):
+        if path.is_file() and not path.is_symlink() and path.stat().st_nlink > 1:
+            raise Refused(f"{path} has another name as well: move it away, for logs are appended to it")
         if path.is_symlink() and not path.readlink().is_relative_to("/dev"):
             raise Refused(f"{path} is a link to {path.readlink()}: remove it, for logs are appended to it")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pqkit.errors import PqkitError
+from pqkit.redact import redact
 
 Snapshot = dict[str, str]
 PARTICULARS = re.compile(
@@ -115,4 +116,4 @@ def _diff(expected: str | None, left: str | None) -> list[str]:
     lines = difflib.unified_diff(
         expected.splitlines(), left.splitlines(), "run once", "killed and run again", lineterm=""
     )
-    return list(lines)
+    return [redact(line) for line in lines]

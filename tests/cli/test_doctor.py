@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import typer
 
-from pqkit import Queue, cipher, kit
+from pqkit import Fail, Queue, cipher, kit
 from pqkit.backup.folder import name_for
 from pqkit.cli import doctor
 from pqkit.cli.doctor import on_postgresql, on_sqlite
@@ -175,10 +175,11 @@ def test_files_without_jobs_and_left_overs_are_named_and_cleaned_by_a_task(
     assert mend == "pqkit files clean --older-than 1m"
     settings.cache_clear()
     monkeypatch.setenv("PQKIT_URL", queue.database.url)
-    assert clean_files(days=0.01) == {"deleted": 0}
-    for path in folder.iterdir():
-        os.utime(path, (time.time() - 8 * 24 * HOUR,) * 2)
-    assert clean_files(days=0.01) == {"deleted": 1}
+    for days in (0.01, 0.0, -1.0, float("nan")):
+        with pytest.raises(Fail, match="1 or more"):
+            clean_files(days=days)
+    os.utime(folder / f".named.txt.{job.id}-1.staged", (1, 1))
+    assert clean_files(days=1) == {"deleted": 1}
     assert [path.name for path in folder.iterdir()] == ["named.txt"]
 
 

@@ -5,6 +5,8 @@ library that is not on it. What it does hold is that nobody locks an older versi
 """
 
 import re
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -61,3 +63,19 @@ def test_an_older_version_is_found(name: str) -> None:
     assert weak(f"{name}==0.1 ; python_full_version < '3.12' \\\n    --hash=sha256:00\n{name}==99 \\\n") == [
         f"{name} 0.1: {FLOORS[name][1]}"
     ]
+
+
+def lower_bounds() -> dict[str, Version]:
+    """The least version that the package itself asks for, of each library that it names with one."""
+    project = tomllib.loads((LOCK.parent / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    parts = [(one.name.lower(), part) for one in map(Requirement, asked) for part in one.specifier]
+    return {name: Version(part.version) for name, part in parts if part.operator == ">="}
+
+
+def test_the_package_asks_for_no_framework_older_than_what_was_tried() -> None:
+    """Whoever installs without the lock gets none with a weakness either."""
+    asked, known = lower_bounds(), locked(LOCK.read_text())
+    assert {"panel", "bokeh", "tornado", "starlette", "uvicorn", "h11"} <= asked.keys()
+    assert [name for name in asked.keys() & FLOORS.keys() if asked[name] < Version(FLOORS[name][0])] == []
+    assert [name for name, least in asked.items() if any(version < least for version in known.get(name, []))] == []

@@ -76,6 +76,11 @@ def test_a_stolen_session_destroys_nothing_and_its_person_does(queue: Queue, job
     assert sql(queue, "SELECT who FROM action ORDER BY id DESC LIMIT 1") == [("ada",)]
 
 
+def stood(queue: Queue) -> list[list[object]]:
+    tables = ("job", "queue", "schedule", "account", "token")
+    return [sorted(sql(queue, f"SELECT * FROM {table}"), key=str) for table in tables]
+
+
 def test_what_can_be_undone_needs_no_password(queue: Queue, job: int) -> None:
     operator = Sessions(queue.database).login("ada", PASSWORD, HERE).principal.operator()
     assert operator.resubmit([job]).changed == [job]

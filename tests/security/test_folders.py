@@ -133,6 +133,11 @@ SECRETS = [
     "PQKIT_URL='postgresql+psycopg://host/queue?user=ada&password=hunter2'",
     "export DB_PASSWORD=hunter2",
     "API_TOKEN=abc",
+    "MYPASSWORD=abc",
+    "DB_PW=abc",
+    "GITHUB=ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+    "SENTRY=https://0123456789abcdef0123@sentry.io/1",
+    "PQKIT_URL='postgresql+psycopg://host/queue?user=ada&%70assword=hunter2'",
     "OTEL_EXPORTER_OTLP_HEADERS='authorization=Basic abc'",
 ]
 

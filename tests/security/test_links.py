@@ -205,6 +205,12 @@ def test_up_says_in_one_line_that_a_log_file_is_a_link(here: Path, victim: Path)
     assert is_untouched(victim)
 
 
+def test_a_log_file_with_a_second_name_is_refused(here: Path, victim: Path) -> None:
+    (here / "logs" / "worker_00.log").hardlink_to(victim / "thesis.txt")
+    with pytest.raises(Refused, match="another name as well"):
+        place.refuse_links(here / "logs")
+
+
 def test_a_log_file_may_be_a_link_to_a_device(here: Path) -> None:
     (here / "logs" / "worker_00.log").symlink_to("/dev/null")
     place.refuse_links(Path("logs"))

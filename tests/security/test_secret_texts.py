@@ -1,10 +1,12 @@
 """Secrets in texts and structures of every shape are hidden, and messages that only name them stay."""
 
 import json
+from time import process_time
 
 import pytest
 
 from pqkit.redact import public, redact
+from pqkit.redact_texts import starred
 from tests.security.test_secrets import S
 
 LONG = "y" * 70_000
@@ -68,6 +70,24 @@ TEXTS = [
     'password=""hunter2""',
     json.dumps({"a": LONG, "password": {"x": ["hunter2"]}}),
     "password={'a': 'it's', 'b': 'hunter2'}",
+    "mysql -u root -phunter2 -h x",
+    "sshpass -p hunter2 ssh h",
+    "docker login -u x -p hunter2 h",
+    "redis-cli -h x -a hunter2",
+    "curl -s -u admin:hunter2 https://h",
+    "curl --user 'admin:hunter2' https://h",
+    "requests.get(u, auth=HTTPBasicAuth('u', 'hunter2'))",
+    '<property name="password" value="hunter2"/>',
+    '<input value="hunter2" name="password"/>',
+    '<add key="password" value="hunter2"/>',
+    "&quot;password&quot;:&quot;hunter2&quot;",
+    r"password\u003dhunter2",
+    r"""x {"pass\u0077ord": "hunter2"}""",
+    "a\n| password | hunter2 |\nb",
+    "machine h login u password hunter2",
+    "jdbc:oracle:thin:scott/hunter2@h",
+    "https://api.telegram.org/bot123456:hunter2/send",
+    "token: !vault hunter2",
 ]
 MESSAGES = [
     "cannot write nodir/secret.keys: No such file or directory",
@@ -78,6 +98,12 @@ MESSAGES = [
     "error in password_file: x",
     "a\npasswords are long:\n  x",
     "stop_tokens: ['a', 'b']",
+    "mysql: the option -p was not given",
+    "curl -u x failed: no host",
+    "| name | value |",
+    '<item name="count" value="3"/>',
+    "order 4111-1111-2222-3333 and id 4111111122223333",
+    "a &amp; b &lt;c&gt; \\u0041",
     '{"tokens": 12, "key_points": ["a"], "eos_token": "</s>"}',
 ]
 NAMES = ["id", "label", "attribute", "var", "setting", "property", "option", "arg", "key", "path", "name"]
@@ -125,3 +151,24 @@ def test_what_stands_beside_a_secret_stays() -> None:
     assert redact('Authorization: Digest a, response="b"\nport: 1') == "Authorization: Digest ***\nport: 1"
     assert redact("db:\n  password:\n    a\n  port: 1") == "db:\n  password:\n    ***\n  port: 1"
     assert redact("\x1b[1mport\x1b[0m: 1\u00a0\u201cx\u201d") == "\x1b[1mport\x1b[0m: 1\u00a0\u201cx\u201d"
+
+
+def test_the_number_of_a_card_is_known_by_its_check_digit() -> None:
+    assert redact("card 4111 1111 1111 1111, 5500-0000-0000-0004 and 378282246310005") == "card ***, *** and ***"
+
+
+@pytest.mark.parametrize(
+    "piece", ["curl -u ", "mysql ", "| token | ", "4111 ", '"name" ', "&quot;", "\\u0022", "name='a' "]
+)
+def test_long_texts_take_linear_time(piece: str) -> None:
+    """Four times the text takes about four times as long; with a quadratic pattern it would be 16 times."""
+    times = []
+    for size in (40_000, 160_000):
+        text = piece * (size // len(piece))
+        took = []
+        for _ in range(3):
+            began = process_time()
+            starred(text)
+            took.append(process_time() - began)
+        times.append(min(took))
+    assert times[1] < 10 * times[0] + 0.05

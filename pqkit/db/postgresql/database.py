@@ -253,7 +253,11 @@ class PostgresDatabase(Database):
         from sqlalchemy import create_engine, event  # noqa: PLC0415 - see Database.session
 
         engine = create_engine(
-            "postgresql+psycopg://", creator=self._open_for_engine, pool_pre_ping=True, max_overflow=-1
+            "postgresql+psycopg://",
+            creator=self._open_for_engine,
+            pool_pre_ping=True,
+            max_overflow=-1,
+            hide_parameters=True,  # an error would tell them
         )
 
         @event.listens_for(engine, "begin")
