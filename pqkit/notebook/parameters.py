@@ -22,6 +22,7 @@ TYPES: dict[str, Any] = {"Any": Any, **{kind.__name__: kind for kind in (bool, i
 
 DECRYPT = "decrypt"
 """The parameter that asks a notebook to show secrets."""
+NO_JOB = "a notebook that is run as a job shows no secrets: run it by hand with decrypt = True"
 BY_HAND = "not in a job"
 """The end of the comment beside a parameter that a job may not set, such as the address of a queue."""
 
