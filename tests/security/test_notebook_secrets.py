@@ -153,7 +153,7 @@ def test_the_task_refuses_such_a_job_before_a_kernel_starts(tmp_path: Path, monk
     path = written(tmp_path, "crash.ipynb")
     monkeypatch.setattr(jobs, "find", lambda _: path)
     with pytest.raises(Fail, match="run the notebook by hand"):
-        jobs._run("crash.ipynb", {"task": "data.files.upload:f"}, None, Context(9, 1, "notebook"))
+        jobs._run("crash.ipynb", {"url": "sqlite:////tmp/other.db"}, None, Context(9, 1, "notebook"))
 
 
 def test_programs_in_outputs_still_run() -> None:
