@@ -398,7 +398,7 @@ def test_the_keyboard_stays_with_its_job_when_another_comes_into_the_table(shop:
     admin.column_becomes("Queue", "idle")
     tick = admin.cell(ids[0]).locator("xpath=..").locator("input[type=checkbox]")
     tick.focus()
-    late = shop.queue.enqueue("nobody", queue="idle")
+    late = shop.queue.enqueue("nobody", queue="idle").id
     admin.cell(late).wait_for()
     wait_until(lambda: seen(tick, "it.matches(':focus')") is True, what="the keyboard on the same job")
     admin.choose("Queue", "any")

@@ -85,7 +85,7 @@ def test_the_rest_interface_refuses_them_as_well(queue: Queue) -> None:
         ):
             answer = client.post("/jobs", content=body, headers={"Content-Type": "application/json"})
             assert answer.status_code == 422, body
-            assert "args.a" in answer.json()["detail"]
+            assert any(word in answer.json()["detail"] for word in ("args.a", "1e400 would become inf"))
         huge = '{"task":"add","args":{"a":' + "9" * 5000 + "}}"
         assert client.post("/jobs", content=huge, headers={"Content-Type": "application/json"}).status_code in {
             400,
