@@ -90,10 +90,17 @@ def changes_surroundings(folder: str) -> None:
 
 
 @task
-def may_open_files(more: int) -> None:
-    """Let the worker have no more files open than it has, and those."""
+def may_open_one_file_more() -> None:
+    """Let the worker have one more file open than it has."""
     there = max(map(int, os.listdir("/proc/self/fd")))  # noqa: PTH208 - the listing itself is in it
-    resource.setrlimit(resource.RLIMIT_NOFILE, (there + more, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (there + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
+@task
+def may_open_files_again() -> None:
+    """Raise the limit again, which must need no file: the worker may have taken the last one by now."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 1024), hard))
 
 
 @task(isolation="process")

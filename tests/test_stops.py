@@ -242,13 +242,13 @@ def test_a_worker_begins_anew_as_it_was_whatever_a_handler_has_changed(
 @pytest.mark.skipif(sys.platform != "linux", reason="it counts the open files in /proc")
 def test_a_worker_without_room_for_a_child_charges_no_job_and_says_why(queue: Queue, fleet: Fleet) -> None:
     worker = fleet.start("w1", "--slots", "1", tasks="tests.forking_handlers")
-    queue.enqueue(forking_handlers.may_open_files, {"more": 1}).result(PATIENCE)
+    queue.enqueue(forking_handlers.may_open_one_file_more).result(PATIENCE)
     job = queue.enqueue(forking_handlers.sees_surroundings, max_retries=0)
     wait_until(lambda: job.state is not JobState.PENDING and job.state is not JobState.PROCESSING, what="the run")
     assert job.state is JobState.SCHEDULED
     assert "Too many open files" in (detail(queue.database, job.id).attempts[0].error or "")
     assert sql(queue, "SELECT retries, crashes FROM delayed") == UNCHARGED
-    queue.enqueue(forking_handlers.may_open_files, {"more": 200}).result(PATIENCE)
+    queue.enqueue(forking_handlers.may_open_files_again).result(PATIENCE)
     queue.operator("ada").resubmit([job.id])
     assert job.result(PATIENCE)
     assert not worker.ended
