@@ -54,14 +54,15 @@ sql: setup ## write the statements' texts anew from their declarations
 	$(BIN)/python -m pqkit.statements.generate
 	$(BIN)/ruff format -q pqkit/sql/compiled.py
 
-docs: setup ## write the generated parts of README.md anew
+docs: setup ## write the generated parts of the documentation anew, and build its site into site/
 	$(BIN)/python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 docs-pictures: setup browser ## take the README's pictures of the consoles anew
 	$(BIN)/python docs/pictures.py
 
 clean: ## remove the environment, builds and caches; data/ and logs/ stay
-	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/ready: requirements.lock pyproject.toml

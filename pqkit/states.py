@@ -127,15 +127,3 @@ def allows(source: JobState, verb: str) -> bool:
 def sources(verb: str) -> tuple[JobState, ...]:
     """The states that ``verb`` may start from, in their own order."""
     return tuple(state for state in JobState if allows(state, verb))
-
-
-def diagram() -> str:
-    """The state machine as a Mermaid diagram, one line an arrow; verbs that share an arrow share its line."""
-    arrows: dict[tuple[str, str], list[str]] = {}
-    for move in MOVES:
-        key = (move.source or "[*]", move.target or "[*]")
-        verbs = arrows.setdefault(key, [])
-        if move.verb not in verbs:
-            verbs.append(move.verb)
-    lines = [f"    {source} --> {target}: {', '.join(verbs)}" for (source, target), verbs in arrows.items()]
-    return "\n".join(["stateDiagram-v2", *lines])

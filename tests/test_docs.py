@@ -18,6 +18,7 @@ from pqkit.version import VERSION
 from tests.support import PATIENCE, wait_until
 
 REPO = Path(__file__).parent.parent
+DOCS = REPO / "docs"
 README = (REPO / "README.md").read_text()
 EXAMPLE = re.compile(r"<!-- file: (?P<name>\S+) -->\n```python\n(?P<code>.*?)```", re.DOTALL)
 
@@ -33,23 +34,63 @@ def generate() -> ModuleType:
 
 
 def test_the_generated_parts_are_fresh(generate: ModuleType) -> None:
-    assert generate.generated(README) == README, "run make docs"
+    assert list(generate.stale()) == [], "run make docs"
 
 
 def test_a_stale_part_is_found(generate: ModuleType) -> None:
-    assert generate.generated(README.replace("`retrying`", "`resting`")) != README.replace("`retrying`", "`resting`")
+    stale = README.replace("`retrying`", "`resting`")
+    assert generate.generated(stale, ("states",)) == README
 
 
-def test_every_command_state_and_setting_has_its_line(generate: ModuleType) -> None:
-    for state in JobState:
-        assert f"| `{state}` |" in README
+def test_every_command_state_and_setting_has_its_line() -> None:
+    for page in (README, (DOCS / "concepts" / "states.md").read_text()):
+        for state in JobState:
+            assert f"| `{state}` |" in page
+    settings = (DOCS / "reference" / "settings.md").read_text()
     for name in Settings.model_fields:
-        assert f"| `{name}` | `PQKIT_{name.upper()}` |" in README
+        assert f"| `{name}` | `PQKIT_{name.upper()}` |" in settings
     helped = subprocess.run([sys.executable, "-m", "pqkit", "--help"], capture_output=True, text=True, check=True)
     commands = re.findall(r"^│ ([a-z]+)  ", helped.stdout, re.MULTILINE)
     assert len(commands) > 10
     for command in commands:
-        assert f"| `pqkit {command}" in README, command
+        assert f"| `pqkit {command}" in (DOCS / "reference" / "cli.md").read_text(), command
+
+
+def test_the_picture_of_the_states_shows_each_of_them() -> None:
+    picture = (DOCS / "pictures" / "states.svg").read_text()
+    assert set(re.findall(r'font-weight="600"[^>]*>(\w+)<', picture)) == {str(state) for state in JobState}
+
+
+def test_the_readme_and_the_guide_for_contributors_stay_short() -> None:
+    assert len(README.splitlines()) <= 180
+    assert len((REPO / "CONTRIBUTING.md").read_text().splitlines()) <= 80
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    built = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert built.returncode == 0, built.stderr
+    return folder
+
+
+def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(site: Path) -> None:
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 30
+    for page in pages:
+        assert not loads_from_elsewhere(page.read_text()), page
+
+
+def test_what_a_page_loads_from_elsewhere_is_found() -> None:
+    assert loads_from_elsewhere('<script src="https://elsewhere.example/x.js">')
+    assert loads_from_elsewhere('<link rel="stylesheet" href="//elsewhere.example/x.css">')
+    assert not loads_from_elsewhere('<a href="https://semver.org">')
+
+
+def loads_from_elsewhere(page: str) -> list[str]:
+    """The tags of a page that fetch something from another address; Material draws Mermaid with a script from one."""
+    return re.findall(r'<(?:script|img|iframe|link)[^>]*(?:src|href)="(?:https?:)?//[^"]+"|class="mermaid"', page)
 
 
 def test_what_is_said_of_mutants_is_what_there_is() -> None:
@@ -119,6 +160,6 @@ def test_the_examples_for_tests_run_as_they_stand(tmp_path: Path) -> None:
 
 
 def test_links_and_pictures_lead_somewhere() -> None:
-    for page in (REPO / "README.md", *(REPO / "docs").glob("*.md")):
-        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+    for page in (*REPO.glob("*.md"), *DOCS.rglob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
             assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"

@@ -1,6 +1,6 @@
 import pytest
 
-from pqkit.states import FINAL, MOVES, PLACES, WAITING, JobState, Place, allows, diagram, sources, targets
+from pqkit.states import FINAL, MOVES, PLACES, WAITING, JobState, Place, allows, sources, targets
 
 
 def test_every_state_stands_in_one_place() -> None:
@@ -39,15 +39,6 @@ def test_only_a_worker_or_maintenance_ends_processing() -> None:
     leaving = [m for m in MOVES if m.source is JobState.PROCESSING and m.target is not JobState.PROCESSING]
     assert {move.who for move in leaving} == {"worker", "maintenance"}
     assert targets(JobState.PROCESSING, "cancel") == (JobState.PROCESSING,), "a running job is asked, not canceled"
-
-
-def test_the_diagram_draws_every_move_once() -> None:
-    lines = diagram().splitlines()[1:]
-    assert len(lines) == len({(move.source, move.target) for move in MOVES})
-    drawn = [(line.split(" --> ")[0].strip(), line.split(" --> ")[1].split(":")[0]) for line in lines]
-    assert len(set(drawn)) == len(drawn)
-    for move in MOVES:
-        assert any(move.verb in line for line in lines if f"--> {move.target or '[*]'}:" in line)
 
 
 def test_places_are_tables() -> None:
