@@ -41,7 +41,7 @@ def moves() -> str:
 
 
 def settings() -> str:
-    rows = ["| setting | environment | default | what it says |", "| --- | --- | --- | --- |"]
+    rows = ["| setting | environment | default | description |", "| --- | --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         default = field.get_default()
         if isinstance(default, list):

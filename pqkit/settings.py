@@ -82,77 +82,76 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
     )
 
-    url: str = Field("sqlite:///data/queue.db", description="where the queue lives")
+    url: str = Field("sqlite:///data/queue.db", description="address of the queue's database")
     durability: Literal["full", "normal"] = Field(
         "full", description="`full` survives power loss; `normal` is faster and may lose the last commits at power loss"
     )
     tasks: Annotated[list[str], NoDecode] = Field(
         [],
-        description="modules that declare your tasks, comma-separated; a worker imports them from the working folder",
+        description="modules that declare your tasks, comma-separated; workers import them from the working folder",
     )
-    slots: int = Field(8, ge=1, le=10_000, description="jobs that one worker runs at once")
+    slots: int = Field(8, ge=1, le=10_000, description="maximum number of jobs that one worker runs at once")
     prefetch: bool = Field(
-        True, description="a worker claims short jobs ahead, in batches; `false`: it holds no more than it runs"
+        True,
+        description="workers claim short jobs ahead, in batches; `false`: a worker holds no more jobs than it runs",
     )
     heartbeat: float = Field(1.0, gt=0, description="seconds between a worker's heartbeats")
     rescue_after: float = Field(
         30.0, gt=0, description="seconds without a heartbeat after which a worker counts as dead"
     )
-    rescue_every: float = Field(1.0, gt=0, description="seconds between looks for dead workers")
-    grace: float = Field(15.0, ge=0, description="seconds that handlers get to end when their worker is told to stop")
-    workers: int = Field(4, ge=0, description="worker processes that `pqkit up` starts")
-    max_workers: int = Field(32, ge=1, le=500, description="worker processes that `pqkit workers scale` may reach")
-    files: Path = Field(Path("data/files"), description="the folder of the demo's files; tasks touch no file outside")
+    rescue_every: float = Field(1.0, gt=0, description="seconds between checks for dead workers")
+    grace: float = Field(15.0, ge=0, description="seconds that handlers get to end when their worker stops")
+    workers: int = Field(4, ge=0, description="number of worker processes that `pqkit up` starts")
+    max_workers: int = Field(
+        32, ge=1, le=500, description="maximum number of worker processes for `pqkit workers scale`"
+    )
+    files: Path = Field(Path("data/files"), description="folder of the demo's files; its tasks touch no file outside")
     notebooks: Annotated[list[Path], NoDecode] = Field(
-        [Path("notebooks")], description="folders whose notebooks may be jobs, comma-separated; no others run as jobs"
+        [Path("notebooks")], description="folders whose notebooks may run as jobs, comma-separated"
     )
-    runs: Path = Field(Path("runs"), description="the folder in which runs of notebooks are kept")
-    dashboards: Path | None = Field(
-        None, description="the folder of your own consoles; without it those of the kit are served"
-    )
+    runs: Path = Field(Path("runs"), description="folder of the runs of notebooks")
+    dashboards: Path | None = Field(None, description="folder of your own consoles; without it pqkit's own are served")
     supervisor: Path | None = Field(
-        None, description="the folder of your own `supervisord.conf`; without it `pqkit up` takes that of the kit"
+        None, description="folder of your own `supervisord.conf`; without it `pqkit up` uses pqkit's own"
     )
-    logs: Path = Field(Path("logs"), description="the folder of the log files that `pqkit up` keeps")
-    keep_completed: Days = Field(
-        7.0, description="days that completed and canceled jobs are kept before maintenance prunes them, or `forever`"
-    )
-    keep_dead: Days = Field(90.0, description="days that unprocessable and failed jobs are kept, or `forever`")
+    logs: Path = Field(Path("logs"), description="folder of the log files that `pqkit up` writes")
+    keep_completed: Days = Field(7.0, description="days for which completed and canceled jobs are kept, or `forever`")
+    keep_dead: Days = Field(90.0, description="days for which unprocessable and failed jobs are kept, or `forever`")
     backups: Path | None = Field(
-        None, description="the folder into which maintenance backs up; without it nobody does so by itself"
+        None, description="folder into which maintenance writes backups; without it, no backups are made by themselves"
     )
     backup_every: float = Field(24.0, gt=0, description="hours between those backups")
-    backup_keep: int = Field(7, ge=1, description="how many of them stay")
+    backup_keep: int = Field(7, ge=1, description="number of those backups that are kept")
     archive: Path | None = Field(
         None,
-        description="the folder in which jobs are archived before they are pruned; without it they are only sealed",
+        description="folder in which jobs are archived before they are pruned; without it they are only sealed",
     )
     encrypt: Literal["declared", "all"] = Field(
-        "declared", description="whose arguments and results are encrypted: tasks with `encrypted=True`, or `all`"
+        "declared",
+        description="tasks whose arguments and results are encrypted: those that say `encrypted=True`, or `all`",
     )
     key_file: Path | None = Field(
-        None, description="the file of keys, one a line, for its owner alone; the first encrypts, all decrypt"
+        None, description="file of keys, one per line, readable by its owner only; the first encrypts, all decrypt"
     )
     keys: Annotated[list[SecretStr], NoDecode] = Field(
-        [], description="keys instead of a file, comma-separated; better than a file only where secrets are injected"
+        [],
+        description="keys instead of a file, comma-separated; for platforms that inject secrets into the environment",
     )
-    log_format: Literal["console", "json"] = Field("console", description="how log lines look")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="the least level that is logged"
-    )
-    host: str = Field("127.0.0.1", description="the address that the consoles and the REST interface listen on")
+    log_format: Literal["console", "json"] = Field("console", description="format of log lines")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="minimum level that is logged")
+    host: str = Field("127.0.0.1", description="address on which the consoles and the REST interface listen")
     manager_port: int = Field(8501, ge=1, le=65535, description="port of the manager console")
     ops_port: int = Field(8502, ge=1, le=65535, description="port of the ops console")
     api_port: int = Field(8503, ge=1, le=65535, description="port of the REST interface")
     public_url: PublicAddress = Field(
-        None, description="the address under which people reach the manager console, where a proxy stands before it"
+        None, description="address by which people reach the manager console through a proxy"
     )
     ops_public_url: PublicAddress = Field(
-        None, description="the same for the ops console; only with it may pages of a proxy reach that console"
+        None, description="the same for the ops console; without it that console refuses requests through a proxy"
     )
     prefix: Prefix = Field(
         "",
-        description="the path that a proxy takes off, such as `/pq`; that of a public address goes before it",
+        description="path that a proxy strips, such as `/pq`; the path of a public address takes precedence",
     )
     proxies: Annotated[list[Annotated[Network, BeforeValidator(_read_network)]], NoDecode] = Field(
         [],
@@ -160,19 +159,19 @@ class Settings(BaseSettings):
         "and `Forwarded` are believed",
     )
     tls_certificate: Path | None = Field(
-        None, description="a certificate (PEM, with its chain): consoles and REST interface then speak TLS themselves"
+        None,
+        description="certificate (PEM, with its chain) with which consoles and REST interface speak TLS themselves",
     )
-    tls_key: Path | None = Field(None, description="its key, where that is not in the same file")
+    tls_key: Path | None = Field(None, description="key of that certificate, if it is not in the same file")
     plain_http: bool = Field(
-        False, description="passwords and tokens may go over plain HTTP on another address than loopback"
+        False, description="allow passwords and tokens over plain HTTP on addresses other than loopback"
     )
-    ops_login: bool = Field(False, description="the ops console asks for a login, of whatever role")
-    ops_open: bool = Field(
-        False, description="the ops console may be open to everybody on another address than loopback"
-    )
-    api_get_dequeue: bool = Field(False, description="the REST interface answers `GET /dequeue`, which takes a job")
+    ops_login: bool = Field(False, description="require a login, with any role, for the ops console")
+    ops_open: bool = Field(False, description="allow the ops console without a login on addresses other than loopback")
+    api_get_dequeue: bool = Field(False, description="allow `GET /dequeue` in the REST interface, which claims a job")
     traces: bool = Field(
-        False, description="enqueues and runs are OpenTelemetry's spans; its `OTEL_…` variables say where they go"
+        False,
+        description="record enqueues and attempts as OpenTelemetry spans, which `OTEL_…` variables send on",
     )
     producer_every: float = Field(5.0, gt=0, description="seconds between the demo producer's files")
 

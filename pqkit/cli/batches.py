@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="List and show batches.")
 
 @app.command("list")
 def list_batches(limit: Annotated[int, typer.Option(min=1, help="Show so many.")] = 20, json: AsJson = False) -> None:
-    """Show the newest batches: how far their members are, and what became of their completion jobs."""
+    """List the newest batches with the progress of their members and the state of their completion jobs."""
     database = get_queue(create=False).database
     found = queries.batches(database, limit)
     if json:

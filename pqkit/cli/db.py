@@ -17,13 +17,13 @@ def database() -> Database:
 
 @app.command()
 def init() -> None:
-    """Make the database, or bring an older one up to date."""
+    """Create the database, or upgrade an older one."""
     _ensure(database())
 
 
 @app.command()
 def upgrade() -> None:
-    """Bring an existing database to this program's schema."""
+    """Upgrade an existing database to this program's schema."""
     there = database()
     if not there.exists():
         raise BadInput(f"{there.name} is not there yet: run `pqkit db init`")
@@ -37,7 +37,7 @@ def _ensure(there: Database) -> None:
 
 @app.command()
 def check() -> None:
-    """Check schema, file and the law that every job is in exactly one place; exit code 1 when something is wrong."""
+    """Check the schema, the file, and that every job stands in exactly one place; exit code 1 if something is wrong."""
     there = database()
     schema.check(there)
     troubles = inspect(there)

@@ -63,7 +63,7 @@ def enqueue(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Queue one call of a task, or with --lines one for each line of standard input.
+    """Queue a job; with --lines, one for each line of standard input.
 
     Where the setting "tasks" names your modules, the call is checked against the task's signature.
 

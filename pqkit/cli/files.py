@@ -29,7 +29,7 @@ def clean(
     reason: Reason = None,
     yes: Yes = False,
 ) -> None:
-    """Delete files whose job is completed, and staged left-overs of jobs that have ended.
+    """Delete files of completed jobs, and staged files left by jobs that ended otherwise.
 
     Only regular files in the folder of the setting "files": no links are followed, no folders entered, and a file
     that no completed job has stamped is kept. The demo's task clean_files does the same by schedule.

@@ -12,7 +12,7 @@ SECOND = 1_000_000
 
 
 def forecast(json: AsJson = False) -> None:
-    """Say when each queue will be empty, with an interval and how often such forecasts came true."""
+    """Estimate when each queue will be empty, with an interval and the share of past estimates that were right."""
     database = get_queue(create=False).database
     found, now = queries.outlook(database), database.now()
     if json:

@@ -35,7 +35,7 @@ def rehearse_handler(
     most: Annotated[int, typer.Option(min=2, help="Steps to kill it at, at most, spread over all.")] = 60,
     json: AsJson = False,
 ) -> None:
-    """Kill a handler before each of its steps, run it again, and show what is left otherwise; exit code 1 if anything.
+    """Kill a handler before each of its steps, run it again, and show what differs; exit code 1 if anything does.
 
     It runs in scratch places, on a scratch queue, with copies of the folders. What it does elsewhere, it really does.
     """

@@ -24,7 +24,7 @@ def retries(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Show which attempts ever rescued a job, and what another retry policy would have cost and lost."""
+    """Show which retries ever saved a job, and what another retry policy would have cost and lost."""
     from pqkit.lab.policy import rescues, what_if  # noqa: PLC0415 - a command loads its own needs
 
     recorded = runs(get_queue(create=False).database, Span(since, None, queue or []))
@@ -62,8 +62,8 @@ def capacity(
     until: Annotated[int | None, typer.Option(parser=back_to, metavar="TIME", help="And its end.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Say how long jobs would wait with other workers, more jobs or limits; exit code 1 when the record's own second
-    half is not told well enough for that to be trusted."""
+    """Estimate how long jobs would wait with other workers, loads or limits; exit code 1 if the model fails its
+    test on the second half of the record."""
     from pqkit.lab.capacity import back_test, plan, record_of  # noqa: PLC0415
 
     limits = dict(map(_limit, concurrency or []))

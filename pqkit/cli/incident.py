@@ -22,7 +22,8 @@ def incident(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Say what changed first in a span of time, what failed, who died, who did what, and what to type next.
+    """Report on a span of time: what changed first, what failed, which workers died, who did what, and what to type
+    next.
 
     It reads a copy that it makes, so that the queue itself is left in peace; --url may name a backup.
     """

@@ -43,7 +43,7 @@ MODE = 0o644
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is new or empty.")],
 ) -> None:
-    """Lay out a project of your own: tasks, settings, notebooks, Supervisor's configuration."""
+    """Create a project of your own: tasks, settings, notebooks, Supervisor's configuration."""
     lay_out(folder)
     typer.echo(
         f"{folder} is ready:\n"

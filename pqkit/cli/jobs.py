@@ -31,14 +31,14 @@ LONGEST = 30.0
 @app.command("list")
 @with_options(make_filter)
 def list_jobs(wanted: Filter, *, limit: PageSize = 50, json: AsJson = False) -> None:
-    """Show jobs, newest first; with states, those that are processing, pending, delayed and ended, in that order."""
+    """List jobs, newest first; with --state, processing ones first, then pending, delayed and ended ones."""
     _list(wanted, limit, json=json)
 
 
 @app.command()
 @with_options(make_filter)
 def failed(wanted: Filter, *, limit: PageSize = 50, json: AsJson = False) -> None:
-    """Show what waits for a person's review: failed and unprocessable jobs."""
+    """List jobs that wait for a person's review: failed and unprocessable ones."""
     _list(Filter(**{**vars(wanted), "states": wanted.states or TO_REVIEW}), limit, json=json)
 
 
@@ -101,7 +101,7 @@ def show(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Show one job: its arguments, every run, what it logged, what was done to it, its result."""
+    """Show one job: arguments, attempts, log lines, actions of operators, result."""
     database = get_queue(create=False).database
     detail = queries.job(database, job, decrypt=decrypt)
     if json:
@@ -202,14 +202,14 @@ def _choose(
 @app.command()
 @with_options(_choose)
 def resubmit(chosen: Chosen) -> None:
-    """Run jobs again, now, with a fresh budget of retries; their history stays."""
+    """Run jobs again now, with a fresh budget of retries; their history stays."""
     _act("resubmit", Operator.resubmit, chosen)
 
 
 @app.command()
 @with_options(_choose)
 def cancel(chosen: Chosen) -> None:
-    """Call jobs off: waiting ones at once, running ones are asked to stop."""
+    """Cancel jobs: waiting ones at once, running ones are asked to stop."""
     _act("cancel", Operator.cancel, chosen)
 
 
@@ -235,7 +235,7 @@ def assign(
     worker: Annotated[str | None, typer.Option(help="The worker that alone may take them.", show_default=False)] = None,
     anyone: Annotated[bool, typer.Option("--anyone", help="Give them back to all workers.")] = False,
 ) -> None:
-    """Let only one worker take these pending jobs: pqkit jobs assign 12 13 --worker worker_03."""
+    """Reserve pending jobs for one worker: pqkit jobs assign 12 13 --worker worker_03."""
     if (worker is None) is not anyone:
         raise BadInput("say who takes the jobs: --worker NAME, or --anyone")
     if worker is not None and not chosen.yes:
@@ -258,7 +258,7 @@ def replace(
     args: Annotated[str | None, typer.Option(metavar="JSON", help="All arguments as one JSON object.")] = None,
     reason: Reason = None,
 ) -> None:
-    """Queue the same call with other arguments; the old job is canceled unless it is completed."""
+    """Queue the same call with other arguments, and cancel the old job unless it is completed."""
     new = get_queue(create=False).operator().replace(job, arguments(arg or [], args), reason=reason)
     out.say(f"job {new} is queued instead of job {job}")
 

@@ -38,7 +38,7 @@ def backup(
         typer.Option(min=1, help="Delete all but the newest so many backups of the folder.", show_default=False),
     ] = None,
 ) -> None:
-    """Copy the queue into a file while it is in use, then open the copy, check, count and audit it."""
+    """Copy the queue into a file while it is in use, then check, count and audit the copy."""
     target = target or settings().backups
     if target is None:
         raise BadInput("name a file or a folder, or set PQKIT_BACKUPS")
@@ -78,7 +78,7 @@ def restore(
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Bring a backup back to where PQKIT_URL says; refused while that queue is alive, or holds jobs."""
+    """Restore a backup to the place in PQKIT_URL; refused while workers use that queue, or it holds jobs."""
     target = _database()
 
     def preview(to: Console) -> None:
@@ -102,7 +102,7 @@ def copy(
     *,
     json: AsJson = False,
 ) -> None:
-    """Copy a whole queue into another database, such as from SQLite to PostgreSQL: all of it, compared, or nothing."""
+    """Copy a whole queue into another database, such as from SQLite to PostgreSQL; compared, or not at all."""
     there, new = (connect(url, settings().durability) for url in (source, target))
     if there.name == new.name:
         raise BadInput("FROM and TO are the same database")
@@ -135,7 +135,7 @@ def drill(
     *,
     json: AsJson = False,
 ) -> None:
-    """Restore a backup into a scratch place, check it, and say how long that took and what would be lost."""
+    """Restore a backup into a scratch place, check it, and report how long it took and what would be lost."""
     there = _database()
     schema.check(there)
     found = run_drill(there, file, settings().backups)

@@ -27,7 +27,7 @@ def new(
         Path | None, typer.Argument(help="The key file; otherwise the setting key_file.", show_default=False)
     ] = None,
 ) -> None:
-    """Make a key and put it first into the key file: it encrypts from the next start on, older ones still decrypt."""
+    """Create a key and put it first into the key file: it encrypts from the next start on; older keys still decrypt."""
     file = file or settings().key_file
     if file is None:
         raise BadInput("name a file, or set PQKIT_KEY_FILE")
@@ -42,7 +42,7 @@ def new(
 
 @app.command("list")
 def list_(json: AsJson = False) -> None:
-    """Show which keys this process has, and how many jobs need which."""
+    """List the keys of this process, and how many jobs need each."""
     used = {use.key: use for use in keys_in_use(get_queue(create=False).database)}
     known = cipher.known()
     rows = [
@@ -70,6 +70,6 @@ def _place(row: dict[str, object]) -> str:
 
 @app.command()
 def rotate() -> None:
-    """Encrypt anew, under the first key, whatever stands under older ones; workers may run meanwhile."""
+    """Re-encrypt under the first key everything that older keys encrypted; workers may keep running."""
     changed = sum(rotate_keys(get_queue(create=False).database))
     out.say(f"encrypted {out.many(changed, 'text')} anew with key {cipher.current()}; older keys are needed no more")

@@ -40,7 +40,7 @@ def crash(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Kill and freeze workers and producers at random while they work: nothing lost, nothing accepted twice."""
+    """Kill and freeze workers and producers at random: no job is lost, no finish is accepted twice."""
     from pqkit.lab.crash import Plan  # noqa: PLC0415 - a command loads its own needs, so that all start fast
     from pqkit.lab.crash import crash as experiment  # noqa: PLC0415
 
@@ -59,7 +59,7 @@ def recovery(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Measure how long a job stands still whose worker was killed, at default settings."""
+    """Measure how long the job of a killed worker waits for its rescue, at default settings."""
     from pqkit.lab.recovery import recovery as experiment  # noqa: PLC0415
 
     run_experiment(
@@ -77,7 +77,7 @@ def poison(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Run jobs that kill their workers among good ones: the guilty are set aside, the innocent are not charged."""
+    """Run jobs that kill their workers beside good ones: the former are set aside, the latter are not charged."""
     from pqkit.lab.poison import poison as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, good, workers, oom=oom, progress=progress), as_json=json)
@@ -90,7 +90,7 @@ def contention(
     writers: Annotated[int, typer.Option(min=1, help="Processes that write at once.")] = 10,
     json: AsJson = False,
 ) -> None:
-    """Let many processes write at once: no error, nobody starves."""
+    """Let many processes write at once: no errors, and no process starves."""
     from pqkit.lab.contention import contention as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, seconds, writers, progress=progress), as_json=json)
@@ -103,7 +103,7 @@ def retry(
     workers: Annotated[int, typer.Option(min=1, help="Workers at once.")] = 2,
     json: AsJson = False,
 ) -> None:
-    """Run jobs that fail once, always, for good, later: each run comes exactly when the policy says, and not before."""
+    """Run jobs that fail in several ways: each attempt starts when the retry policy says, and not before."""
     from pqkit.lab.retry import retry as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, jobs, workers, progress), as_json=json)
@@ -120,7 +120,7 @@ def load(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Offer more and more until the workers no longer follow; measure what a job costs as backlogs grow."""
+    """Raise the load until the workers no longer keep up; measure the cost of a job as backlogs grow."""
     from pqkit.lab.load import load as experiment  # noqa: PLC0415
 
     backlogs = backlog or [1_000, 10_000]
@@ -140,7 +140,7 @@ def system(
     seed: Seed = 1,
     json: AsJson = False,
 ) -> None:
-    """Kill `pqkit up`, its Supervisor and all its workers at once, and start it anew by one command."""
+    """Kill `pqkit up`, its Supervisor and all workers at once, then start it again with one command."""
     from pqkit.lab.system import system as experiment  # noqa: PLC0415
 
     run_experiment(
@@ -160,7 +160,7 @@ def forks(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Fork producers and handlers in every way, and kill them, while the queue is open: nothing is lost."""
+    """Fork and kill producers and handlers in every way while the queue is open: no job is lost."""
     from pqkit.lab.forks import Plan  # noqa: PLC0415
     from pqkit.lab.forks import forks as experiment  # noqa: PLC0415
 
@@ -170,7 +170,7 @@ def forks(
 
 @app.command()
 def backups(*, times: Annotated[int, typer.Option(min=1, help="How many backups.")] = 50, json: AsJson = False) -> None:
-    """Back up and restore again and again while workers and producers work: each comes back whole."""
+    """Back up and restore repeatedly while workers and producers work: each backup is complete."""
     from pqkit.lab.backups import backups as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, times, progress=progress), as_json=json)
@@ -180,7 +180,7 @@ def backups(*, times: Annotated[int, typer.Option(min=1, help="How many backups.
 def moving(
     *, jobs: Annotated[int, typer.Option(min=20, help="Jobs in the queue.")] = 100_000, json: AsJson = False
 ) -> None:
-    """Copy a whole queue into a file and back into a new database: nothing is lost, nothing is different."""
+    """Copy a whole queue into a file and back into a new database: nothing is lost or changed."""
     from pqkit.lab.moving import moving as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, jobs, progress=progress), as_json=json)
@@ -195,7 +195,7 @@ def schedules(
     seed: Seed = 1,
     json: AsJson = False,
 ) -> None:
-    """Tick schedules in three zones through changes of the clock and kill the schedulers: one job for each slot."""
+    """Kill schedulers while they tick through clock changes in three zones: each slot gets one job."""
     from pqkit.lab.schedules import schedules as experiment  # noqa: PLC0415
 
     run_experiment(

@@ -16,7 +16,7 @@ def limits(
     seed: Seed = 1,
     json: AsJson = False,
 ) -> None:
-    """Kill workers that hold jobs with limits: never more at once than allowed, and free again when a lease ends."""
+    """Kill workers that hold limited jobs: limits are never exceeded, and ended leases free them again."""
     from pqkit.lab.limits import limits as experiment  # noqa: PLC0415 - a command loads its own needs
 
     run_experiment(
@@ -33,7 +33,7 @@ def batches(
     seed: Seed = 1,
     json: AsJson = False,
 ) -> None:
-    """Kill workers in the midst of batches: exactly one completion job each, after all members, in every mode."""
+    """Kill workers during batches: each batch runs one completion job, after all its members."""
     from pqkit.lab.batches import batches as experiment  # noqa: PLC0415
 
     run_experiment(
@@ -49,7 +49,7 @@ def rates(
     workers: Annotated[int, typer.Option(min=1, help="Workers at once.")] = 4,
     json: AsJson = False,
 ) -> None:
-    """Let several workers keep the rate of a queue: as many jobs start as it says, within 2 %, and never more."""
+    """Let several workers share a rate limit: jobs start at that rate within 2 %, and never above it."""
     from pqkit.lab.rates import rates as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, rate, seconds, workers, progress=progress), as_json=json)

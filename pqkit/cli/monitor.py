@@ -24,7 +24,7 @@ EVERY = 1.0
 
 
 def monitor(once: Annotated[bool, typer.Option("--once", help="Print one picture and end.")] = False) -> None:
-    """Watch queues, workers, processes and rates, every second, until Ctrl+C."""
+    """Show queues, workers, processes and rates, updated every second until Ctrl+C."""
     database = get_queue(create=False).database
     console = out.console()
     if once:

@@ -30,7 +30,7 @@ def run(
     *,
     cell_timeout: CellTimeout = None,
 ) -> None:
-    """Execute a notebook and keep it with its HTML report in the folder of runs; exit code 1 when a cell fails."""
+    """Execute a notebook and keep it with its HTML report; exit code 1 if a cell fails."""
     from pqkit.notebook.run import run as execute  # noqa: PLC0415 - a command loads its own needs
 
     path = _found(notebook)
@@ -62,7 +62,7 @@ def _found(name: str) -> Path:
 def list_runs(
     *, limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20, json: AsJson = False
 ) -> None:
-    """Show past runs, the newest first, with their parameters and how they ended."""
+    """List runs of notebooks, newest first, with their parameters and outcomes."""
     found = runs.past(limit)
     if json:
         out.show_json([{"run": name, **vars(run)} for name, run in found])
@@ -82,7 +82,7 @@ def grid(
     parameter: Parameters = None,
     queue: Annotated[str | None, typer.Option(help="Queue; default: notebooks.")] = None,
 ) -> None:
-    """Queue a notebook once for each combination of values; `pqkit runs table` collects what they record."""
+    """Queue a notebook once for each combination of values; `pqkit runs table` collects the recorded values."""
     axes = dict(map(_axis, axis))
     fixed = parameters.parse(place.find(path), parameter or [])
     label, ids = grids.enqueue_grid(get_queue(), path, axes, fixed, **({"queue": queue} if queue else {}))
@@ -105,7 +105,7 @@ def _axis(text: str) -> tuple[str, list[Any]]:
 def table(
     label: Annotated[str, typer.Argument(help="The label that grid has printed.")], *, json: AsJson = False
 ) -> None:
-    """Show what the notebooks of a grid recorded, a row for each."""
+    """Show the values that the notebooks of a grid recorded, one row for each run."""
     rows = grids.collect(get_queue(create=False).database, label)
     if json:
         out.show_json(rows)

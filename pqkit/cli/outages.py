@@ -14,7 +14,7 @@ def cuts(
     seed: Seed = 1,
     json: AsJson = False,
 ) -> None:
-    """Cut connections before and after COMMIT, so that nobody knows whether it stands: every effect is there once."""
+    """Cut connections before and after COMMIT, so that its result is unknown: each effect happens once."""
     from pqkit.lab.cuts import cuts as experiment  # noqa: PLC0415 - a command loads its own needs
 
     run_experiment(lambda place, progress: experiment(place, commits, seed=seed, progress=progress), as_json=json)
@@ -26,7 +26,7 @@ def restart(
     jobs: Annotated[int, typer.Option(min=1, help="Jobs to queue, at least.")] = 2_000,
     json: AsJson = False,
 ) -> None:
-    """End a PostgreSQL server of the lab's own at once and start it again, under load: nothing acknowledged is lost."""
+    """Kill a scratch PostgreSQL server under load and start it again: no acknowledged job is lost."""
     from pqkit.lab.outage import restart as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, times, jobs, progress=progress), as_json=json)
@@ -40,7 +40,7 @@ def failover(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """End a PostgreSQL server of the lab's own for good, and promote the standby that followed it."""
+    """Kill a scratch PostgreSQL server for good and promote its standby: no acknowledged job is lost."""
     from pqkit.lab.outage import failover as experiment  # noqa: PLC0415
 
     run_experiment(
@@ -65,7 +65,7 @@ def horizon(
     rate: Annotated[float, typer.Option(min=1, help="Jobs per second.")] = 100,
     json: AsJson = False,
 ) -> None:
-    """Keep a stranger's transaction open beside a busy queue: dead rows stay few, claims stay fast."""
+    """Keep another program's transaction open beside a busy queue: dead rows stay few, claims stay fast."""
     from pqkit.lab.horizon import horizon as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, seconds, rate, progress=progress), as_json=json)

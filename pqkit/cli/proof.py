@@ -18,7 +18,7 @@ MANY = 10
 
 
 def why(job: Annotated[int, typer.Argument(max=INT_MAX, help="The job's id.")]) -> None:
-    """Say in one line why a job is not running, or what it is doing."""
+    """Explain in one line why a job is not running, or what it is doing."""
     out.say(f"job {job}: {why_in_words(get_queue(create=False).database, job)}")
 
 
@@ -35,8 +35,8 @@ def audit(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Prove from the record that nothing was lost or finished twice, or show the smallest counterexample; exit code 1
-    when a promise was not kept."""
+    """Prove from the record that no job was lost or finished twice, or show the smallest counterexample; exit code
+    1 if a promise was broken."""
     database = get_queue(create=False).database
     certificate = audit_database(database, since=since, until=until, archives=archive)
     if json:

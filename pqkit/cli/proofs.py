@@ -19,7 +19,7 @@ def powercut(
     seed: Annotated[int, typer.Option(help="Where to cut, and what survives.")] = 1,
     json: AsJson = False,
 ) -> None:
-    """Replay power cuts on the recorded writes of a real producer and worker: nothing corrupt, nothing lost."""
+    """Replay power cuts on the recorded writes of a real producer and worker: nothing is corrupt or lost."""
     from pqkit.lab.powercut import powercut as experiment  # noqa: PLC0415 - a command loads its own needs
 
     _about_files("powercut")
@@ -34,7 +34,7 @@ def consoles(
     rounds: Annotated[int, typer.Option(min=1, help="How often to compare the workers without and with them.")] = 5,
     json: AsJson = False,
 ) -> None:
-    """Measure what open consoles cost: processor, memory, the workers' throughput, first page and refresh."""
+    """Measure the cost of open consoles: processor, memory, throughput of workers, first page and refresh."""
     from pqkit.lab.consoles import Plan  # noqa: PLC0415
     from pqkit.lab.consoles import consoles as experiment  # noqa: PLC0415
 
@@ -47,7 +47,7 @@ def filters(
     jobs: Annotated[int, typer.Option(min=1_000, help="Jobs, some in every state.")] = 1_000_000,
     json: AsJson = False,
 ) -> None:
-    """Ask for pages of jobs as the manager console does, by every filter: none may take long, however many jobs."""
+    """Load pages of jobs by every filter, as the manager console does: none may take long, however many jobs."""
     from pqkit.lab.filters import filters as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, jobs, progress), as_json=json)
@@ -56,7 +56,7 @@ def filters(
 def syscalls(
     *, most: Annotated[int, typer.Option(min=1, help="Faults to try, one after the other.")] = 40, json: AsJson = False
 ) -> None:
-    """Let every Nth write or sync of a worker or a producer fail: nothing acknowledged is lost."""
+    """Make every Nth write or sync of a worker or producer fail: no acknowledged job is lost."""
     from pqkit.lab.syscalls import syscalls as experiment  # noqa: PLC0415
 
     _about_files("syscalls")
@@ -70,7 +70,7 @@ def simulate(
     replay: Annotated[int | None, typer.Option(min=0, help="Play this seed alone and print what happens.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Play random histories of crashes, freezes, sleeps and clock steps: each seed is one exact history."""
+    """Simulate random histories of crashes, freezes, sleeps and clock steps; a seed replays one exactly."""
     from pqkit.lab.simulation import simulate as experiment  # noqa: PLC0415
     from pqkit.lab.simulation import simulator  # noqa: PLC0415
 
@@ -97,14 +97,14 @@ def crippled(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Cripple the worker that has maintenance, by memory, threads, files, disk, clock, stop: the dead are rescued."""
+    """Cripple the worker that does maintenance (memory, threads, files, disk, clock, stop): rescues go on."""
     from pqkit.lab.crippled import crippled as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, clinging=clinging, progress=progress), as_json=json)
 
 
 def mutants(*, json: AsJson = False) -> None:
-    """Make the queue wrong in one way after the other: the simulation must find each and name the right rule."""
+    """Break the queue on purpose in one way after another: the simulation must find each and name the right rule."""
     from pqkit.lab.mutants import mutants as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(beside=place.beside, progress=progress), as_json=json)

@@ -37,7 +37,7 @@ Age = Annotated[
 
 
 def prune(*, state: States = None, queue: Queue = None, older_than: Age = None, yes: Yes = False) -> None:
-    """Delete jobs that ended long ago, with their history, under seal: `pqkit audit` still accounts for them."""
+    """Delete jobs that ended long ago, with their history, under a seal: `pqkit audit` still accounts for them."""
     _prune(settings().archive, state, queue, older_than, yes=yes)
 
 
@@ -54,7 +54,7 @@ def archive(
     older_than: Age = None,
     yes: Yes = False,
 ) -> None:
-    """Write jobs that ended long ago to an archive, then prune them; `pqkit audit --archive` reads it again."""
+    """Write jobs that ended long ago to an archive, then prune them; `pqkit audit --archive` reads it."""
     _prune(folder, state, queue, older_than, yes=yes)
 
 

@@ -33,7 +33,7 @@ Name = Annotated[str, typer.Argument(help="The queue's name.")]
 
 @app.command("list")
 def list_queues(json: AsJson = False) -> None:
-    """Show every queue: its unfinished jobs, how long the oldest pending one waits, whether it is paused."""
+    """List queues with their unfinished jobs, the wait of the oldest pending job, and pauses."""
     database = get_queue(create=False).database
     found = queries.queues(database)
     if json:
@@ -61,14 +61,14 @@ def _pause(queue: QueueView, now: int) -> str:
 
 @app.command()
 def create(name: Name) -> None:
-    """Enter a queue before its first job comes."""
+    """Create a queue before its first job is queued."""
     created = get_queue().operator().create_queue(name)
     out.say(f"queue {name} created" if created else f"queue {name} is there already")
 
 
 @app.command()
 def delete(name: Name, reason: Reason = None, yes: Yes = False) -> None:
-    """Forget a queue that has no waiting or running jobs; finished jobs keep its name."""
+    """Delete a queue that has no waiting or running jobs; ended jobs keep its name."""
     queue = get_queue(create=False)
     _check_known(queue, name)
     view = next(view for view in queries.queues(queue.database) if view.name == name)
@@ -85,7 +85,7 @@ def pause(
         int | None, typer.Option(parser=moment_until, metavar="TIME", help="30m, 2h … from now, or 2030-01-31T08:00Z.")
     ] = None,
 ) -> None:
-    """Let no worker take jobs from a queue; what runs, runs on, and jobs may still come in."""
+    """Stop workers from taking jobs of a queue; running jobs go on, and new ones may be queued."""
     queue = get_queue(create=False)
     _check_known(queue, name)
     queue.operator().pause(name, reason=reason, until=until)
@@ -145,7 +145,7 @@ def set_queue(
     keep_dead: Annotated[Any, _span_option(_days, "How long unprocessable and failed jobs are kept.")] = None,
     reason: Reason = None,
 ) -> None:
-    """Change settings of a queue: limits, retries, how long ended jobs are kept; "none" takes one away."""
+    """Change settings of a queue: limits, retries, retention; "none" removes a setting."""
     given = {
         "concurrency": concurrency,
         "key_concurrency": key_concurrency,
@@ -173,7 +173,7 @@ def _said(value: object) -> str:
 
 @app.command("show")
 def show_queue(name: Name, json: AsJson = False) -> None:
-    """Show one queue: its jobs, its pause, every setting."""
+    """Show one queue: jobs, pause, settings."""
     queue = get_queue(create=False)
     _check_known(queue, name)
     view = next(view for view in queries.queues(queue.database) if view.name == name)

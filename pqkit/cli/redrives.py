@@ -30,7 +30,7 @@ def start(
     reason: Reason = None,
     yes: Yes = False,
 ) -> None:
-    """Resubmit all ended jobs that fit: a few first, then more each time, until too many fail again."""
+    """Resubmit all ended jobs that match: a few first, then more each time, until too many fail again."""
     if wanted == Filter() and not everything:
         raise BadInput("say which jobs by --state, --queue, --task, --text, --error or an age, or --all")
     queue = get_queue(create=False)
@@ -59,13 +59,13 @@ def _preview(to: Console, found: Survey) -> None:
 
 @app.command("list")
 def list_redrives(json: AsJson = False) -> None:
-    """Show the latest redrives, those that run first."""
+    """List recent redrives, running ones first."""
     _show(queries.redrives(get_queue(create=False).database), json=json)
 
 
 @app.command()
 def show(redrive: Number, json: AsJson = False) -> None:
-    """Show how far one redrive is."""
+    """Show the progress of one redrive."""
     _show([queries.redrive(get_queue(create=False).database, redrive)], json=json)
 
 
@@ -84,13 +84,13 @@ def _row(one: RedriveView) -> tuple[Any, ...]:
 
 @app.command()
 def stop(redrive: Number, reason: Reason = None) -> None:
-    """Resubmit no more jobs of a running redrive; those that were go on."""
+    """Stop a running redrive; jobs that it has already resubmitted go on."""
     get_queue(create=False).redrives().stop(redrive, reason=reason)
     out.say(f"redrive {redrive} is stopped")
 
 
 @app.command()
 def undo(redrive: Number, reason: Reason = None) -> None:
-    """Put back, as they had ended, the jobs that no worker has claimed yet."""
+    """Undo a redrive for the jobs that no worker has claimed yet: they end as they had ended before."""
     undone = get_queue(create=False).redrives().undo(redrive, reason=reason)
     out.say(f"{out.many(undone.put_back)} put back; {undone.taken} had been claimed already")

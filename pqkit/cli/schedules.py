@@ -80,7 +80,7 @@ def _verbs() -> Schedules:
 @app.command()
 @with_options(_options)
 def add(said: dict[str, Any], name: Name, task: Annotated[str, typer.Argument(help="The task's name.")]) -> None:
-    """Enter a schedule: cron, an interval, or one moment."""
+    """Add a schedule: cron, an interval, or one moment."""
     load_tasks(task)
     new = _do(lambda: get_queue().schedules().add(name, task=task, **said))
     out.say(f"schedule {name} added: {_when(new)}, next {_slot(new, new.next_at)}")
@@ -94,7 +94,7 @@ def edit(
     task: Annotated[str | None, typer.Option(help="Another task.")] = None,
     reason: Reason = None,
 ) -> None:
-    """Change what is said; the rest stays. It holds at once, for whoever ticks."""
+    """Change the settings that are given; the rest stays. The change applies at once."""
     load_tasks(task)
     said |= {} if task is None else {"task": task}
     if not said:
@@ -105,7 +105,7 @@ def edit(
 
 @app.command("list")
 def list_schedules(json: AsJson = False) -> None:
-    """Show every schedule: when it comes, when next, what it queues."""
+    """List schedules: their times, the next one, and what they queue."""
     database = get_queue(create=False).database
     found = queries.schedules(database)
     if json:
@@ -125,7 +125,7 @@ def show(
     slots: Annotated[int, typer.Option(min=1, max=1000, help="So many past slots.")] = 10,
     json: AsJson = False,
 ) -> None:
-    """Show one schedule: what it says, the slots to come, what became of the last ones and why."""
+    """Show one schedule: settings, coming slots, and the last slots with their outcomes and reasons."""
     database = get_queue(create=False).database
     found, past = queries.schedule(database, name), queries.slots(database, name, slots)
     coming = queries.coming(found)
@@ -144,21 +144,21 @@ def show(
 
 @app.command()
 def pause(name: Name, reason: Reason = None) -> None:
-    """Queue nothing for it until it is resumed."""
+    """Pause a schedule: it queues nothing until it is resumed."""
     _verbs().pause(name, reason=reason)
     out.say(f"schedule {name} paused")
 
 
 @app.command()
 def resume(name: Name, reason: Reason = None) -> None:
-    """Go on with the next slot; those of the pause are passed over."""
+    """Resume a schedule with its next slot; slots during the pause are skipped."""
     _verbs().resume(name, reason=reason)
     out.say(f"schedule {name} resumed")
 
 
 @app.command()
 def run(name: Name, reason: Reason = None) -> None:
-    """Queue its job now, whatever its times say."""
+    """Queue a schedule's job now, whatever its times are."""
     out.say(f"job {_verbs().run(name, reason=reason)} queued")
 
 
@@ -172,7 +172,7 @@ def backfill(
     reason: Reason = None,
     yes: Yes = False,
 ) -> None:
-    """Queue a job for each slot of the past that has none."""
+    """Queue a job for each past slot that has none."""
     queue = get_queue(create=False)
     found, until = queries.schedule(queue.database, name), queue.database.now() if end is None else end
     span = f"{_slot(found, start)} to {_slot(found, until)}"
@@ -183,7 +183,7 @@ def backfill(
 
 @app.command()
 def delete(name: Name, reason: Reason = None, yes: Yes = False) -> None:
-    """Forget a schedule and its slots; the jobs that it has queued stay."""
+    """Delete a schedule and its slots; jobs that it queued stay."""
     queue = get_queue(create=False)
     found = queries.schedule(queue.database, name)
     out.ask(f"delete schedule {name}?", yes=yes, preview=lambda to: to.print(f"{_when(found)}: {found.task}"))

@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="List, add and revoke tokens of the
 
 @app.command("list")
 def list_tokens(json: AsJson = False) -> None:
-    """Show the tokens, without their secrets."""
+    """List tokens, without their secrets."""
     database = get_queue(create=False).database
     found = queries.tokens(database)
     if json:
@@ -45,7 +45,7 @@ def add(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Make a token. It is shown this once: the database keeps a digest only."""
+    """Create a token. It is shown only once: the database keeps a digest."""
     queue = get_queue()
     token = Tokens(queue.database).add(queue.operator(), name, scope, expires)
     typer.echo(jsons.dumps({"token": token}) if json else token)
@@ -53,7 +53,7 @@ def add(
 
 @app.command()
 def revoke(token: Annotated[str, typer.Argument(help="Its id, as `pqkit tokens list` shows it.")]) -> None:
-    """Let nobody in by a token any more."""
+    """Revoke a token."""
     queue = get_queue(create=False)
     Tokens(queue.database).revoke(queue.operator(), token)
     out.say(f"token {token} is revoked")

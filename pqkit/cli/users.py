@@ -20,7 +20,7 @@ Name = Annotated[str, typer.Argument(help="The user's name.")]
 
 @app.command("list")
 def list_users(json: AsJson = False) -> None:
-    """Show who may log in, and as what."""
+    """List users and their roles."""
     database = get_queue(create=False).database
     found = queries.users(database)
     if json:
@@ -43,8 +43,7 @@ def add(
 
 @app.command()
 def remove(name: Name, yes: Yes = False) -> None:
-    """Let a user in no more; open sessions end at once, and what the user did stays on record. The last administrator
-    stays."""
+    """Remove a user and end the user's sessions; actions stay on record. The last administrator cannot be removed."""
     users = _users()
     out.ask(f"remove user {name}?", yes=yes, preview=lambda _: None)
     users.remove(name)
@@ -53,7 +52,7 @@ def remove(name: Name, yes: Yes = False) -> None:
 
 @app.command()
 def password(name: Name) -> None:
-    """Set a new password, asked for or read from standard input; the user's sessions and all waits for logins end."""
+    """Set a new password, typed or read from standard input; the user's sessions and login delays end."""
     _users().set_password(name, _password())
     out.say(f"{name} has a new password")
 

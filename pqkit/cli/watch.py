@@ -26,7 +26,7 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Print what there is and end.")] = False,
     off: Annotated[bool, typer.Option("--off", help="Record no more events, for nobody.")] = False,
 ) -> None:
-    """Print a line of JSON for each state that a job enters and each action, as they are committed, by any program.
+    """Print a line of JSON for each change of a job's state and each action, as it is committed by any program.
 
     The first watch begins the recording, which makes every write dearer; --off ends it. Events are kept for a week.
     """

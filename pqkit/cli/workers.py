@@ -24,7 +24,7 @@ def list_workers(
     everyone: Annotated[bool, typer.Option("--all", help="Also the last ones that have ended.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Show the workers that the registry knows, wherever they run."""
+    """List the workers of all hosts."""
     database = get_queue(create=False).database
     found = queries.workers(database, living=not everyone)
     if json:
@@ -59,7 +59,7 @@ def state(worker: WorkerView) -> Any:
 def scale(
     count: Annotated[int, typer.Argument(min=0, help="How many workers shall run.")], reason: Reason = None
 ) -> None:
-    """Start or stop worker processes until COUNT of them run; the others keep running, stopped ones drain first."""
+    """Start or stop worker processes until COUNT of them run; those that stop drain first."""
     supervisor = Supervisor.connect()
     _note("scale_workers", reason, count=count)
     started, stopped = supervisor.scale(count)
@@ -72,7 +72,7 @@ def scale(
 
 @app.command()
 def stop(name: Name, reason: Reason = None) -> None:
-    """Tell one process of `pqkit up` to stop: a worker drains first, and its jobs go back uncharged."""
+    """Stop one process of `pqkit up`; a worker drains first, and gives its jobs back uncharged."""
     supervisor = Supervisor.connect()
     _note("stop_process", reason, process=name)
     supervisor.stop(name)
@@ -81,7 +81,7 @@ def stop(name: Name, reason: Reason = None) -> None:
 
 @app.command()
 def restart(name: Name, reason: Reason = None) -> None:
-    """Stop one process of `pqkit up`, wait until it has drained, and start it again."""
+    """Restart one process of `pqkit up` after it has drained."""
     supervisor = Supervisor.connect()
     _note("restart_process", reason, process=name)
     supervisor.restart(name)

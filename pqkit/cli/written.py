@@ -28,7 +28,8 @@ def regression(
         Path | None, typer.Option("--out", metavar="FILE", help="Where to; default: in the folder of notebooks.")
     ] = None,
 ) -> None:
-    """Write a notebook that plays a span of the record again, failures and deaths too, and asserts that all is well."""
+    """Write a notebook that replays a span of the record, with its failures and crashes, and asserts that all jobs
+    end well."""
     from pqkit.lab.regression import story_of  # noqa: PLC0415 - a command loads its own needs
 
     asked = get_queue(create=False)
@@ -51,7 +52,8 @@ def notebook(
         Path | None, typer.Option("--out", metavar="FILE", help="Where to; default: in the folder of notebooks.")
     ] = None,
 ) -> None:
-    """Write a notebook that opens a job: arguments, settings, log, and its handler run dry on a copy of the queue."""
+    """Write a notebook that opens a job: arguments, settings, log, and a dry run of its handler on a copy of the
+    queue."""
     queue = get_queue(create=False)
     read_job(queue.database, job)
     target = out_file or first_folder() / f"job-{job}.ipynb"

@@ -26,7 +26,8 @@ STYLES: dict[Level, str] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
 def doctor(json_: AsJson = False) -> None:
-    """Check driver, schema, disk, clock, jobs, workers, files, keys, backups and settings; exit code 1 on a failure."""
+    """Check driver, schema, disk, clock, jobs, workers, files, keys, backups and settings; exit code 1 if a check
+    fails."""
     findings = list(examine())
     if json_:
         typer.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
