@@ -94,6 +94,32 @@ def test_a_job_that_comes_back_to_its_place_ahead_of_the_others_is_found_again(
     assert ids(worker, 4) == [first]
 
 
+def test_a_claim_looks_at_few_keys_and_the_next_one_goes_on_after_them(
+    queue: Queue, add: Any, worker: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limited, "MOST_KEYS", 3)
+    queue.operator().set_queue("default", key_concurrency=1)
+    for number in range(10):
+        queue.enqueue("of another worker", {}, limit_key=f"k{number}")
+    (free,) = many(queue, add, limit_key="z")
+    assert [ids(worker) for _ in range(3)] == [[], [], []]
+    assert worker.patience(60) < 1
+    assert ids(worker) == [free]
+    (free,) = many(queue, add, limit_key="zz")
+    asked = [worker.waiting() for _ in range(8)]
+    assert True in asked
+    while not asked[-1]:
+        asked.append(worker.waiting())
+    assert ids(worker) == [free], "a look that found a job leaves it to the claim"
+
+
+def test_keys_that_one_claim_sees_all_are_not_asked_for_again_and_again(queue: Queue, add: Any, worker: Leases) -> None:
+    queue.operator().set_queue("default", key_concurrency=1)
+    queue.enqueue("of another worker", {}, limit_key="a")
+    assert ids(worker) == []
+    assert worker.patience(60) == 60
+
+
 def test_keys_take_turns(queue: Queue, add: Any, worker: Leases) -> None:
     queue.operator().set_queue("default", key_concurrency=5)
     for key in "abc":

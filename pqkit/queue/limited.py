@@ -2,7 +2,6 @@
 that dies frees its share exactly when its leases end."""
 
 import time
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -16,6 +15,10 @@ MOST_SUSPECTS = 100
 # Seconds for which a look trusts that no job before a place can be taken. A job that comes back with an old id is found
 # again after that.
 TRUST = 0.5
+# Keys of one priority that one claim looks at: it holds the write lock meanwhile, and a producer may make many keys.
+MOST_KEYS = 200
+NEXT_KEYS_AFTER = 0.02
+"""Seconds until the next claim looks at the keys after those; a whole round is followed by a rest of ``TRUST``."""
 
 
 class Taker(NamedTuple):
@@ -49,7 +52,7 @@ class Limited:
         self._database = database
         self.next_at: int | None = None
         self._locked: str | None = None
-        self._last_key: dict[str, str] = {}
+        self._last_key: dict[tuple[str, int], str] = {}
         self._passed: dict[tuple[str, int], tuple[int, float]] = {}
 
     def begin(self) -> None:
@@ -96,18 +99,37 @@ class Limited:
     def _by_key(
         self, tx: Transaction, place: tuple[str, int], taker: Taker, room: Room, wanted: int, *, peek: bool
     ) -> Iterator[Claim]:
-        """Jobs of one priority whose keys leave room, the keys by turns."""
+        """Jobs of one priority whose keys leave room, the keys by turns, at most ``MOST_KEYS`` of them."""
         yield from self._without_key(tx, place, taker, wanted, peek=peek)
         count, head = 0, sql.KEY_PEEK if peek else sql.KEY_HEAD
-        for key in _turned([key for (key,) in tx.rows(sql.KEYS, *place)], self._last_key.get(place[0], "")):
+        keys, rest = self._next_keys(tx, place)
+        for key in keys:
             if count >= wanted:
                 return
             left = min(room.left(key), wanted)
             rows = tx.rows(head, *place, key, *_of(taker), left) if left > 0 else []
             count += len(rows)
-            if rows and not peek:
-                self._last_key[place[0]] = key
+            if not (rows and peek):  # the claim that follows begins with this key
+                self._last_key[place] = key
             yield from map(Claim._make, rows)
+        if rest is not None:
+            self._look_again(taker.now, rest)
+
+    def _next_keys(self, tx: Transaction, place: tuple[str, int]) -> tuple[list[str], float | None]:
+        """The keys from the one after the last on, and round to it again; where these are not all, the seconds to
+        rest before the next ones."""
+        last = self._last_key.get(place, "")
+        keys = [key for (key,) in tx.rows(sql.KEYS, *place, last, MOST_KEYS)]
+        if len(keys) == MOST_KEYS:
+            return keys, NEXT_KEYS_AFTER
+        if last:
+            from_first = tx.rows(sql.KEYS, *place, "", MOST_KEYS - len(keys))
+            keys += [key for (key,) in from_first if key <= last]
+        return keys, TRUST if len(keys) == MOST_KEYS else None
+
+    def _look_again(self, now: int, seconds: float) -> None:
+        at = now + round(seconds * SECOND)
+        self.next_at = min(at, self.next_at or at)
 
     def _without_key(
         self, tx: Transaction, place: tuple[str, int], taker: Taker, wanted: int, *, peek: bool
@@ -145,12 +167,6 @@ def _room(tx: Transaction, queue: str, settings: QueueSettings, rate_at: int | N
     most = settings.key_concurrency or MOST
     keys = {key: most - count for key, count in Counter(key for key, _ in running if key is not None).items()}
     return Room(settings, jobs, keys, settings.next_at(rate_at, taker.now) if free <= 0 else None)
-
-
-def _turned(keys: list[str], last: str) -> list[str]:
-    """The keys from the one after ``last`` on and round to it again."""
-    after = bisect_right(keys, last)
-    return keys[after:] + keys[:after]
 
 
 def _pick(candidates: list[Claim], room: Room, wanted: int) -> list[Claim]:

@@ -500,20 +500,21 @@ PRIORITIES = Statement(
 KEYS = Statement(
     Text(
         "WITH RECURSIVE keys(value) AS (SELECT min(ready.limit_key) AS value FROM ready WHERE ready.queue = ? "
-        "AND ready.priority = ? AND ready.limit_key > '' UNION ALL SELECT (SELECT min(ready.limit_key) AS "
+        "AND ready.priority = ? AND ready.limit_key > ? UNION ALL SELECT (SELECT min(ready.limit_key) AS "
         "min_1 FROM ready WHERE ready.queue = ? AND ready.priority = ? AND ready.limit_key > keys.value) AS "
         "anon_1 FROM keys WHERE keys.value IS NOT NULL) SELECT keys.value FROM keys WHERE keys.value IS NOT "
-        "NULL",
-        (0, 1, 0, 1),
-        (),
+        "NULL LIMIT ? + 0 OFFSET ?",
+        (0, 1, 2, 0, 1, 3, 4),
+        (0,),
     ),
     Text(
         "WITH RECURSIVE keys(value) AS (SELECT min(ready.limit_key) AS value FROM ready WHERE ready.queue = "
-        "%s::VARCHAR COLLATE \"C\" AND ready.priority = %s::INTEGER AND ready.limit_key > '' UNION ALL SELECT "
-        '(SELECT min(ready.limit_key) AS min_1 FROM ready WHERE ready.queue = %s::VARCHAR COLLATE "C" AND '
-        "ready.priority = %s::INTEGER AND ready.limit_key > keys.value) AS anon_1 FROM keys WHERE keys.value "
-        "IS NOT NULL) SELECT keys.value FROM keys WHERE keys.value IS NOT NULL",
-        (0, 1, 0, 1),
+        '%s::VARCHAR COLLATE "C" AND ready.priority = %s::INTEGER AND ready.limit_key > %s::VARCHAR COLLATE '
+        '"C" UNION ALL SELECT (SELECT min(ready.limit_key) AS min_1 FROM ready WHERE ready.queue = '
+        '%s::VARCHAR COLLATE "C" AND ready.priority = %s::INTEGER AND ready.limit_key > keys.value) AS anon_1 '
+        "FROM keys WHERE keys.value IS NOT NULL) SELECT keys.value FROM keys WHERE keys.value IS NOT NULL "
+        "LIMIT %s::INTEGER + 0",
+        (0, 1, 2, 0, 1, 3),
         (),
     ),
 )

@@ -52,10 +52,10 @@ _of_class = equal(READY, "queue", "priority")
 KEYS = Declared(
     _steps(
         "keys",
-        select(func.min(READY.c.limit_key).label("value")).where(*_of_class, READY.c.limit_key > literal_column("''")),
+        select(func.min(READY.c.limit_key).label("value")).where(*_of_class, READY.c.limit_key > bindparam("after")),
         lambda last: select(func.min(READY.c.limit_key)).where(*_of_class, READY.c.limit_key > last),
-    ),
-    ("the_queue", "the_priority"),
+    ).limit(up_to("most")),
+    ("the_queue", "the_priority", "after", "most"),
 )
 LAST_OF_CLASS = Declared(select(func.max(READY.c.job_id)).where(*_of_class), ("the_queue", "the_priority"))
 # The key of a job that comes to ``ready``, for jobs that have one.
