@@ -12,12 +12,15 @@ from pqkit.errors import DatabaseUnavailable, PqkitError, Refused, SchemaError
 from pqkit.files import private_folder, sync_file, sync_folder
 from pqkit.queue.operate import Deed, Operator
 from pqkit.queue.transfer import Copied, Progress, copy
+from pqkit.sql import compiled as sql
+from pqkit.states import NEVER
 
 
 def restore(file: Path, target: Database, *, rescue_after: float, replace: bool = False) -> Backup:
     """Bring a backup back to where ``target`` is, and put that on record there.
 
     What stands there must be empty or nothing; with ``replace`` a file that is there is moved aside, never deleted.
+    Sessions and known browsers of the backup end: they may have been ended since it was made.
     Raises Refused while workers live or other programs have it open, BackupError for a file that is not whole.
     """
     refuse_living(target, rescue_after)
@@ -60,6 +63,7 @@ def _fresh(file: Path, part: Path) -> Backup:
         if schema.version(copied) is None:
             raise BackupError(f"{file} is not a backup: it holds no queue")
         schema.ensure(copied)
+        _end_sessions(copied)
     except DatabaseUnavailable as error:
         raise BackupError(f"{file} is not a backup: {error}") from None
     finally:
@@ -68,6 +72,12 @@ def _fresh(file: Path, part: Path) -> Backup:
     found = verify(part)
     sync_file(part)
     return found._replace(path=file)
+
+
+def _end_sessions(copied: Database) -> None:
+    with copied.write() as tx:
+        tx.run(sql.DELETE_OLD_LOGINS, NEVER, NEVER)
+        tx.run(sql.DELETE_OLD_DEVICES, NEVER)
 
 
 def _make_room(place: Path, target: Database, *, replace: bool) -> None:

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from pqkit import queries
 from pqkit.backup import folder as folders
 from pqkit.backup.drill import Drilled
 from pqkit.backup.drill import drill as run_drill
@@ -91,7 +92,18 @@ def restore(
         raise BadInput(f"cannot restore {file}: {error.strerror}") from None
     until = f", as of {out.moment(found.latest)}" if found.latest else ""
     out.say(f"{target.name} holds {out.many(found.jobs)} again{until}")
+    _say_access(target)
     _say_audit(found)
+
+
+def _say_access(target: Database) -> None:
+    """Whoever was removed, and whatever was revoked, since the backup is back."""
+    users, tokens = len(queries.users(target)), len(queries.tokens(target))
+    if users or tokens:
+        out.say(
+            f"{out.many(users, 'user')} and {out.many(tokens, 'token')} are as they were then: look at "
+            "`pqkit users list` and `pqkit tokens list`; all logins have ended"
+        )
 
 
 def copy(

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from pqkit import Queue, cipher
+from pqkit import Queue, cipher, get_queue
+from pqkit.access import Sessions, Users
+from pqkit.errors import NotLoggedIn
 from pqkit.queries.history import audit
 from pqkit.queue import Leases
+from pqkit.rights import Role
 from tests.fleet import REPO
 from tests.test_retention import ended
 from tests.verbs import sql
@@ -78,7 +81,23 @@ def test_a_backup_is_restored_after_a_question(pqkit: Any, queue: Queue, another
     assert pqkit("db", "restore", "copy.db", "--yes").is_one_clear_line, "it holds jobs"
     done = pqkit("--url", another_url, "db", "restore", "copy.db", "--yes")
     assert "holds 1 job again" in done.out, done
+    assert "token" not in done.out
     assert [job["task"] for job in pqkit("jobs", "list", "--json").json] == ["add"]
+
+
+def test_a_restored_queue_has_no_sessions_and_says_whose_rights_are_back(
+    pqkit: Any, queue: Queue, another_url: str
+) -> None:
+    Users(queue.operator()).add("ada", "correct horse battery", Role.ADMIN)
+    session = Sessions(queue.database).login("ada", "correct horse battery", "127.0.0.1")
+    assert pqkit("tokens", "add", "then", "--scope", "read").code == 0
+    assert pqkit("db", "backup", "copy.db").code == 0
+    done = pqkit("--url", another_url, "db", "restore", "copy.db", "--yes")
+    assert "1 user and 1 token are as they were then" in " ".join(done.out.split()), done
+    there = Sessions(get_queue(another_url).database)
+    with pytest.raises(NotLoggedIn):
+        there.check(session.secret)
+    assert there.login("ada", "correct horse battery", "127.0.0.1")
 
 
 def test_a_queue_is_copied_by_one_command(pqkit: Any, queue: Queue, url: str) -> None:
