@@ -16,8 +16,8 @@ MOST_SUSPECTS = 100
 # again after that.
 TRUST = 0.5
 # Keys of one priority that one claim looks at: it holds the write lock meanwhile, and a producer may make many keys.
-MOST_KEYS = 200
-NEXT_KEYS_AFTER = 0.02
+MOST_KEYS = 500
+NEXT_KEYS_AFTER = 0.01
 """Seconds until the next claim looks at the keys after those; a whole round is followed by a rest of ``TRUST``."""
 
 
