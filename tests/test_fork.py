@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from subprocess import run
+from subprocess import PIPE, Popen, run
 
 import pytest
 
@@ -19,7 +19,7 @@ from pqkit.errors import DatabaseUnavailable, ForkedWhileOpen
 from pqkit.lab import Scratch
 from pqkit.lab.fleet import LEDGER, Fleet, carrying
 from pqkit.lab.forking import WAYS
-from pqkit.lab.forks import IN_HANDLERS, Plan
+from pqkit.lab.forks import IN_HANDLERS, Families, Plan
 from pqkit.lab.forks import forks as experiment
 from pqkit.lab.ledger import read_diaries
 from pqkit.queue import Queue, get_queue
@@ -98,6 +98,28 @@ def test_a_storm_of_forks_and_kills_loses_nothing(place: Scratch) -> None:
     result = experiment(place, Plan(jobs=120, each=12, workers=1, at_once=2, kills=4))
     assert result.findings == [], result.smallest
     assert result.numbers["kills"]
+
+
+@pytest.mark.sqlite
+def test_what_a_handler_leaves_in_its_worker_is_of_no_family(place: Scratch) -> None:
+    """As the resource tracker of multiprocessing, which lives as long as the worker."""
+    with Fleet(place) as fleet:
+        families = Families(Plan(), fleet)
+        with Popen([sys.executable, "-c", "input()"], env={**os.environ, **fleet.environment}, stdin=PIPE) as tracker:
+            wait_until(lambda: families.forked() == [tracker.pid], what="the process")
+            assert families.living() == []
+            tracker.kill()
+
+
+@pytest.mark.sqlite
+def test_a_family_that_neither_works_nor_ends_is_named_and_not_taken_for_jobs_that_are_lost(
+    place: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pqkit.lab.forks.CALM", 0.5)
+    monkeypatch.setattr("pqkit.lab.forks.COMMAND", ["-c", "import signal; signal.pause()"])
+    result = experiment(place, Plan(jobs=24, each=12, kills=0))
+    assert [found.rule for found in result.findings] == ["in time"]
+    assert "number 1 (fork, the parent ends first) did not end" in result.findings[0].words
 
 
 def test_a_fork_amid_the_commit_of_another_thread_waits_for_it(queue: Queue) -> None:

@@ -13,7 +13,7 @@ from pqkit.lab import Scratch, record
 from pqkit.lab.faults import GAPS
 from pqkit.lab.fleet import Fleet, Member
 from pqkit.lab.ledger import Diary
-from pqkit.lab.result import Progress, Result, silent, verdict_of
+from pqkit.lab.result import Progress, Result, catch_timeout, silent, verdict_of
 from pqkit.lab.story import Blow, recoveries
 from pqkit.lab.verdict import Finding
 from pqkit.notebook.place import refuse_other_code
@@ -231,12 +231,13 @@ def crash(place: Scratch, plan: Plan, progress: Progress = silent) -> Result:
 def story(storm: Storm, progress: Progress) -> Result:
     """Let a storm blow, and judge what is left."""
     plan, place, fleet, begun = storm.plan, storm.place, storm.fleet, time.monotonic()
-    try:
+    late: list[Finding] = []
+    with catch_timeout(late):
         storm.run(progress)
-    except TimeoutError:
-        fleet.stop()  # what did not end is in the verdict
+    if late:
+        fleet.stop()
     evidence = record.gather(place, fleet.queue)
-    findings, smallest = verdict_of(evidence)
+    findings, smallest = verdict_of(evidence, late)
     refused = record.refusals(fleet.queue)
     found = runs(fleet.queue.database)
     findings += hanging(found, evidence.states)

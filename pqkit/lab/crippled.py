@@ -1,20 +1,55 @@
-"""One worker that has maintenance is crippled, and lives on: are the jobs of dead workers rescued all the same?"""
+"""One worker that has maintenance is crippled, and lives on: are the jobs of dead workers rescued all the same?
+
+The limit is counted in heartbeats of the healthy workers, for a busy machine slows these down as it does a rescue.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Collection
+from typing import NamedTuple
 
 from pqkit.db import clock
 from pqkit.lab import Scratch, record, wait_until
+from pqkit.lab.crash import Calm
 from pqkit.lab.cripples import CRIPPLES, GATE
-from pqkit.lab.fleet import Fleet
+from pqkit.lab.fleet import Fleet, Member
 from pqkit.lab.ledger import entries
 from pqkit.lab.result import Progress, Result, silent
 from pqkit.lab.verdict import Finding
+from pqkit.queries import workers
+from pqkit.queue import Job, Queue
 
 SETTINGS = {"heartbeat": 0.5, "rescue_after": 8, "rescue_every": 0.5, "slots": 2, "log_level": "warning"}
 WORKERS = 3
-PATIENCE = 90.0
-LIMIT, CONTROL = 120.0, 30.0
-"""Seconds that a rescue may take on however busy a machine, and those after which a control has failed."""
+PATIENCE, OFTEN = 90.0, 0.05
+LIMIT = 60
+"""Heartbeats of each healthy worker that a rescue may take: 30 s where each comes in time."""
 STOPPED = "stopped"
 KINDS = (*CRIPPLES, STOPPED)
+
+
+class Rescue(NamedTuple):
+    """The time until the jobs had ended, in seconds and in heartbeats, or in ``failure`` why they had not."""
+
+    seconds: float
+    beats: int
+    failure: str = ""
+
+
+class Beats:
+    """Counts the heartbeats of workers, as far as somebody looks: a beat is a heartbeat that is younger than before."""
+
+    def __init__(self, queue: Queue, pids: Collection[int]) -> None:
+        self._queue, self._ages = queue, dict.fromkeys(pids, 0.0)
+        self._counts = Counter[int]()
+
+    def count(self) -> int:
+        """Look, and return the count of the worker that has the fewest."""
+        for worker in workers(self._queue.database):
+            if worker.pid in self._ages and worker.heartbeat_age is not None:
+                self._counts[worker.pid] += worker.heartbeat_age < self._ages[worker.pid]
+                self._ages[worker.pid] = worker.heartbeat_age
+        return min(self._counts[pid] for pid in self._ages)
 
 
 def crippled(
@@ -22,30 +57,33 @@ def crippled(
     kinds: tuple[str, ...] = KINDS,
     *,
     clinging: bool = False,
-    limit: float | None = None,
+    limit: int = LIMIT,
     progress: Progress = silent,
 ) -> Result:
     """Cripple the worker that has maintenance in each of these ways, kill another that runs a job, and wait for that
     job and one that is due later. ``clinging`` is for the control: the crippled one keeps maintenance."""
-    limit = limit or (CONTROL if clinging else LIMIT)
-    waits: dict[str, float | None] = {}
+    rescues: dict[str, Rescue] = {}
     for number, kind in enumerate(kinds):
         progress(number / len(kinds), kind)
-        waits[kind] = _one(place, kind, f"clinging_{kind}" if clinging else kind, limit)
-    late = [kind for kind, seconds in waits.items() if seconds is None]
+        rescues[kind] = _one(place, kind, f"clinging_{kind}" if clinging else kind, limit)
     findings = [
-        Finding("rescued all the same", None, f"{kind}: nobody was rescued within {limit:g} s") for kind in late
+        Finding("rescued all the same", None, f"{kind}: {rescue.failure}")
+        for kind, rescue in rescues.items()
+        if rescue.failure
     ]
-    known = [seconds for seconds in waits.values() if seconds is not None]
+    known = {kind: rescue for kind, rescue in rescues.items() if not rescue.failure}
     figure = (
         f"crippled: {len(kinds)} kinds, {len(known)} survived, the longest wait for a rescue "
-        f"{max(known, default=0.0):.1f} s"
+        f"{max((rescue.seconds for rescue in known.values()), default=0.0):.1f} s, "
+        f"{max((rescue.beats for rescue in known.values()), default=0)} heartbeats"
     )
-    return Result(figure, {"waits": waits, "limit": limit}, findings)
+    waits = {kind: known[kind].seconds if kind in known else None for kind in kinds}
+    beats = {kind: rescue.beats for kind, rescue in rescues.items()}
+    return Result(figure, {"waits": waits, "beats": beats, "limit": limit}, findings)
 
 
-def _one(place: Scratch, kind: str, fault: str, limit: float) -> float | None:
-    """The seconds until the job of a killed worker and one that was due meanwhile had ended; None for too many."""
+def _one(place: Scratch, kind: str, fault: str, limit: int) -> Rescue:
+    """The rescue of a killed worker's job, and of one that was due meanwhile."""
     gate, until = place.folder / f"gate-{kind}", place.folder / f"until-{kind}"
     with Fleet(place, (), **SETTINGS) as fleet:
         fleet.environment[GATE] = str(gate)
@@ -61,14 +99,26 @@ def _one(place: Scratch, kind: str, fault: str, limit: float) -> float | None:
         if kind == STOPPED:
             holder.freeze(fleet.queue)
         later = fleet.queue.enqueue("lab.nap", {"seconds": 0}, delay=1)
-        next(member for member in others if member.pid == runs_in).kill()
-        killed = clock.steady()
+        dead = next(member for member in others if member.pid == runs_in)
+        dead.kill()
         until.touch()
         try:
-            wait_until(lambda: held.state.final and later.state.final, limit)
-        except TimeoutError:
-            return None
+            return _rescue(fleet.queue, (held, later), [member for member in others if member is not dead], limit)
         finally:
             holder.thaw()
             fleet.kill()
-        return (clock.steady() - killed) / 1e6
+
+
+def _rescue(queue: Queue, jobs: Collection[Job], healthy: Collection[Member], limit: int) -> Rescue:
+    """Wait until the jobs have ended, or every healthy worker has beaten so often."""
+    beats, calm, began, count = Beats(queue, [member.pid for member in healthy]), Calm(PATIENCE), clock.steady(), 0
+    failure = ""
+    while not failure and not all(job.state.final for job in jobs):
+        time.sleep(OFTEN)
+        count = beats.count()
+        failure = f"nobody was rescued within {limit} heartbeats" if count > limit else ""
+        try:
+            calm.check(count)
+        except TimeoutError as error:
+            failure = f"nobody was rescued, and the healthy workers' heartbeats ended: {error}"
+    return Rescue((clock.steady() - began) / 1e6, count, failure)

@@ -12,7 +12,8 @@ from pqkit.lab.cluster import on_a_server
 from pqkit.lab.crash import CALM, QUICK, STUMBLE, Calm
 from pqkit.lab.fleet import Fleet
 from pqkit.lab.proxy import Proxy
-from pqkit.lab.result import Progress, Result, silent, verdict_of
+from pqkit.lab.result import Progress, Result, catch_timeout, silent, verdict_of
+from pqkit.lab.verdict import Finding
 from pqkit.queries import counts
 from pqkit.queue import Queue, get_queue
 from pqkit.states import JobState
@@ -47,13 +48,15 @@ def cuts(
         fleet.environment["PQKIT_URL"] = proxy.url
         fleet.wait_ready([fleet.worker(fault=fault) for _ in range(WORKERS)])
         proxy.cut_commits(SHARE, seed)
-        for queued in _work(fleet, proxy, menu, wanted, calm):
-            told += queued
-            progress(min(proxy.cuts.total() / wanted, 1), f"{proxy.cuts.total()} cuts")
+        late: list[Finding] = []
+        with catch_timeout(late):
+            for queued in _work(fleet, proxy, menu, wanted, calm):
+                told += queued
+                progress(min(proxy.cuts.total() / wanted, 1), f"{proxy.cuts.total()} cuts")
         proxy.cut_commits(0)
         fleet.stop()
         evidence = record.gather(there, fleet.queue)
-        findings, smallest = verdict_of(evidence._replace(told=evidence.told._replace(ids=told)))
+        findings, smallest = verdict_of(evidence._replace(told=evidence.told._replace(ids=told)), late)
         refused = record.refusals(fleet.queue)
     broken = Counter(found.rule for found in findings)
     figure = (
@@ -110,9 +113,6 @@ def _work(fleet: Fleet, proxy: Proxy, menu: Menu, wanted: int, calm: float) -> I
             return
         if not enough and now[JobState.PENDING] < WAVE:
             yield [job for task, arguments in menu for job in fleet.queue.enqueue_many(task, [arguments] * WAVE)]
-        try:
-            quiet.check((left, proxy.cuts.total()))
-        except TimeoutError:
-            return  # what did not end is in the verdict
+        quiet.check((left, proxy.cuts.total()))
         time.sleep(0.1)
         yield []

@@ -10,23 +10,28 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle, product
+
+import psutil
 
 from pqkit.lab import Scratch, record, wait_until
 from pqkit.lab.crash import CALM, QUICK, Calm
 from pqkit.lab.fleet import LEDGER, Fleet, carrying
 from pqkit.lab.forking import WAYS
 from pqkit.lab.ledger import Diary, read_diaries
-from pqkit.lab.result import Progress, Result, silent, verdict_of
+from pqkit.lab.result import Progress, Result, catch_timeout, silent, verdict_of
+from pqkit.lab.verdict import Finding
 from pqkit.queries import counts
 
 IN_HANDLERS = ("fork", "grandchild", "executor", "multiprocessing fork", "multiprocessing spawn")
 OFTEN = 0.05
-FAMILY = 3 * CALM
-"""Seconds for a family to its end: it starts up to four programs, one after the other, on however busy a machine."""
+FAMILY = "PQKIT_LAB_FAMILY"
+COMMAND = ["-m", "pqkit.lab.forking"]
+FAMILY_SECONDS = 300.0
+"""Processor time that the living of a family may have used: more is work without an end."""
 
 
 @dataclass(frozen=True)
@@ -52,46 +57,68 @@ class Families:
     parents: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     born: int = 0
     kills: int = 0
+    latest: tuple[str, str] = ("", "")
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.plan.seed)  # noqa: S311 - to be repeated, not to be kept secret
         self._kinds: Iterator[tuple[str, str]] = cycle(product(WAYS, ("parent", "child")))
 
     def start(self) -> None:
-        way, first = next(self._kinds)
+        way, first = self.latest = next(self._kinds)
         self.born += 1
         folder = self.fleet.place.folder
         fault = {"PQKIT_LAB_FAULT": "carried"} if self.plan.carried else {}
         with (folder / "families.log").open("ab") as log:
             self.parents.append(
                 subprocess.Popen(
-                    [sys.executable, "-P", "-m", "pqkit.lab.forking", way, first, str(folder), str(self.plan.each)],
-                    env={**os.environ, **self.fleet.environment, **fault},
+                    [sys.executable, "-P", *COMMAND, way, first, str(folder), str(self.plan.each)],
+                    env={**os.environ, **self.fleet.environment, FAMILY: self.mark, **fault},
                     stdout=log,
                     stderr=log,
                 )
             )
 
+    @property
+    def mark(self) -> str:
+        return str(self.fleet.ledger)
+
     def living(self) -> list[int]:
-        """The pids of all that are left of the families, if only orphans."""
+        """The pids of all that are left of the families, if only orphans; what handlers have forked is not of them."""
         for parent in self.parents:
             parent.poll()
-        ours = {member.pid for member in self.fleet.members}
-        return [one.pid for one in carrying(LEDGER, str(self.fleet.ledger)) if one.pid not in ours]
+        return [one.pid for one in carrying(FAMILY, self.mark)]
+
+    def forked(self) -> list[int]:
+        """The living, and what handlers have forked: a resource tracker of theirs lives as long as their worker."""
+        living, members = self.living(), {member.pid for member in self.fleet.members}
+        return [*living, *(one.pid for one in carrying(LEDGER, self.mark) if one.pid not in {*living, *members})]
+
+    def used(self) -> dict[int, float]:
+        """The seconds of a processor that each of the living has used."""
+        used = {}
+        for pid in self.living():
+            with suppress(psutil.Error):
+                used[pid] = sum(psutil.Process(pid).cpu_times()[:2])
+        return used
+
+    @property
+    def words(self) -> str:
+        """Their number, with the kind of the last one."""
+        return f"families up to number {self.born} ({self.latest[0]}, the {self.latest[1]} ends first)"
 
     def bury(self) -> None:
         self.parents = [parent for parent in self.parents if parent.poll() is None]
 
-    def kill_one(self, living: list[int]) -> None:
+    def kill_one(self, pids: list[int]) -> None:
         with suppress(ProcessLookupError):
-            os.kill(self.dice.choice(living), signal.SIGKILL)
+            os.kill(self.dice.choice(pids), signal.SIGKILL)
             self.kills += 1
 
     def end(self) -> None:
         for parent in self.parents:
             parent.kill()
             parent.wait()
-        for pid in self.living():
+        for pid in self.forked():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -101,15 +128,16 @@ def forks(place: Scratch, plan: Plan, progress: Progress = silent) -> Result:
     with Fleet(place, (), **QUICK) as fleet:
         record.prepare(place, fleet.queue)
         families = Families(plan, fleet)
+        late: list[Finding] = []
         try:
-            _one_by_one(families, progress)
-            _together(families, progress)
-            _drain(families)
-        except TimeoutError:
-            fleet.stop()  # what did not end is in the verdict
+            with catch_timeout(late):
+                _one_by_one(families, progress)
+                _together(families, progress)
+                _drain(families)
         finally:
             families.end()
-        return _result(families)
+        fleet.stop()
+        return _result(families, late)
 
 
 def _told(families: Families) -> int:
@@ -125,8 +153,21 @@ def _one_by_one(families: Families, progress: Progress) -> None:
         families.start()
         if families.kills < plan.kills / 2 * told / plan.jobs:
             _kill_within(families)
-        wait_until(lambda: not families.living(), FAMILY, "the end of a family")
+        _wait_for_end(families)
         families.bury()
+
+
+def _wait_for_end(families: Families) -> None:
+    """Until nobody of the families lives. TimeoutError where they neither work nor end, however slowly they work."""
+    calm = Calm(CALM)
+    while used := families.used():
+        if sum(used.values()) > FAMILY_SECONDS:
+            raise TimeoutError(f"{families.words} worked for {FAMILY_SECONDS:g} s of the processor and did not end")
+        try:
+            calm.check(used)
+        except TimeoutError as error:
+            raise TimeoutError(f"{families.words} did not end: {error}") from error
+        time.sleep(OFTEN)
 
 
 def _kill_within(families: Families) -> None:
@@ -174,25 +215,25 @@ def _kill_anyone(families: Families) -> None:
     if families.kills % 4 == 3 and families.fleet.members:
         families.dice.choice(families.fleet.members).kill()
         families.kills += 1
-    elif living := families.living():
-        families.kill_one(living)
+    elif forked := families.forked():
+        families.kill_one(forked)
 
 
 def _drain(families: Families) -> None:
     """Let all come to their ends: families, and every job."""
+    _wait_for_end(families)
     fleet, calm = families.fleet, Calm(CALM)
-    wait_until(lambda: not families.living(), FAMILY, "the end of the families")
     while unfinished := sum(n for state, n in counts(fleet.queue.database).items() if not state.final):
         calm.check(unfinished)
         time.sleep(OFTEN)
     fleet.stop()
-    wait_until(lambda: not families.living(), CALM, "the end of what handlers have forked")
+    wait_until(lambda: not families.forked(), CALM, "the end of what handlers have forked")
 
 
-def _result(families: Families) -> Result:
+def _result(families: Families, late: Sequence[Finding]) -> Result:
     plan, fleet = families.plan, families.fleet
     evidence = record.gather(fleet.place, fleet.queue)
-    findings, smallest = verdict_of(evidence)
+    findings, smallest = verdict_of(evidence, late)
     lost = sum(found.rule in {"none lost", "told once"} for found in findings)  # an id that is lost is given anew
     figure = (
         f"forks: {len(evidence.told.ids):,} jobs acknowledged by {families.born} families that fork in {len(WAYS)} "

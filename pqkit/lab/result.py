@@ -1,7 +1,8 @@
 """What an experiment comes to."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,15 @@ class Result:
         return self.figure
 
 
+@contextmanager
+def catch_timeout(late: list[Finding]) -> Iterator[None]:
+    """Let an experiment that waits in vain go on to its verdict, with a finding that says for what it waited."""
+    try:
+        yield
+    except TimeoutError as error:
+        late.append(Finding("in time", None, str(error)))
+
+
 def rules_in_turn(findings: list[Finding]) -> list[Finding]:
     """The first finding of each rule, then the second ones: of many of one kind a few are enough."""
     before: Counter[str] = Counter()
@@ -51,8 +61,8 @@ def rules_in_turn(findings: list[Finding]) -> list[Finding]:
     return sorted(findings, key=turn)
 
 
-def verdict_of(evidence: Evidence) -> tuple[list[Finding], list[str]]:
-    """The findings, and the records of the job of which there is least to read."""
+def verdict_of(evidence: Evidence, late: Sequence[Finding] = ()) -> tuple[list[Finding], list[str]]:
+    """The findings, ``late`` before all others, and the records of the job of which there is least to read."""
     findings = judge(evidence)
     stories = [[f"{found.rule}: {found.words}", *counterexample(evidence, found)] for found in findings]
-    return findings, min(stories, key=len, default=[])
+    return [*late, *findings], min(stories, key=len, default=[])

@@ -11,7 +11,7 @@ import psutil
 from pqkit.lab import Scratch, record, wait_until
 from pqkit.lab.crash import CALM, Calm
 from pqkit.lab.fleet import START_SECONDS, Fleet, carrying, left_behind
-from pqkit.lab.result import Progress, Result, silent, verdict_of
+from pqkit.lab.result import Progress, Result, catch_timeout, silent, verdict_of
 from pqkit.lab.verdict import Evidence, Finding
 from pqkit.queries import counts, workers
 
@@ -53,7 +53,7 @@ def system(place: Scratch, times: int = 10, count: int = 2, *, seed: int = 1, pr
     dice, begun, killed = random.Random(seed), time.monotonic(), 0  # noqa: S311 - to be repeated
     with Fleet(place) as fleet:
         stamps = record.prepare(place, fleet.queue)
-        whole, told = System(fleet, count), []
+        whole, told, late = System(fleet, count), list[int](), list[Finding]()
         try:
             for life in range(times):
                 told += fleet.queue.enqueue_many("lab.nap", [{"seconds": 0.05}] * JOBS_PER_LIFE)
@@ -63,12 +63,13 @@ def system(place: Scratch, times: int = 10, count: int = 2, *, seed: int = 1, pr
                 killed += whole.kill()
                 progress((life + 1) / (times + 1), f"killed {life + 1} times, {killed} processes")
             whole.up()
-            _drain(fleet, progress)
+            with catch_timeout(late):
+                _drain(fleet, progress)
             left = _end(whole)
         finally:
             whole.kill()
         evidence = record.gather(place, fleet.queue)
-        findings, smallest = verdict_of(evidence._replace(told=evidence.told._replace(ids=told)))
+        findings, smallest = verdict_of(evidence._replace(told=evidence.told._replace(ids=told)), late)
     findings += left
     figure = (
         f"system: killed {times} times ({killed} processes), {len(told):,} jobs: "
@@ -83,13 +84,12 @@ def _ended(evidence: Evidence) -> int:
 
 
 def _drain(fleet: Fleet, progress: Progress) -> None:
-    """Wait until all has ended, or nothing moves any more, which the verdict will say."""
+    """Wait until all has ended. TimeoutError where nothing moves any more."""
     calm = Calm(CALM)
-    with suppress(TimeoutError):
-        while open_ones := sum(n for state, n in counts(fleet.queue.database).items() if not state.final):
-            calm.check(open_ones)
-            progress(0.99, f"{open_ones} jobs are left")
-            time.sleep(0.1)
+    while open_ones := sum(n for state, n in counts(fleet.queue.database).items() if not state.final):
+        calm.check(open_ones)
+        progress(0.99, f"{open_ones} jobs are left")
+        time.sleep(0.1)
 
 
 def _end(whole: System) -> list[Finding]:
