@@ -6,6 +6,7 @@ It proves what the database recorded. What a handler did elsewhere is not in it.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pqkit.outcome import MAX_CRASHES
@@ -19,6 +20,8 @@ STUCK_AFTER = 60 * SECOND
 # Maintenance lets go of the lives of workers after a year.
 LIVES_KEPT = 300 * 86_400 * SECOND
 FAILURES = ("failed", "timed_out")
+# The verbs after which the budget of failures begins anew.
+RENEWS = {"resubmit", "undo"}
 # The outcomes of a last run that explain how a job ended, and the operators' verbs that do.
 ENDED_BY = {
     JobState.COMPLETED: {"completed"},
@@ -93,13 +96,14 @@ class History:
     standings: Sequence[Standing] = ()
     runs: Sequence[Ran] = ()
     actions: Sequence[Acted] = ()
+    unique_key: str | None = None
 
 
 @dataclass(frozen=True)
 class Surroundings:
     """What jobs share: the workers' lives, the queues' pauses, the jobs that were claimed against a limit of their
-    queue, that have a unique key beside another, or that idle workers pass over, when the wall clock was set, the
-    moment of the look."""
+    queue, that have a unique key beside another or without holding it, that idle workers pass over, or whose rows say
+    different things, when the wall clock was set, the moment of the look."""
 
     now: int
     lives: Mapping[int, Life] = field(default_factory=dict)
@@ -108,6 +112,7 @@ class Surroundings:
     clock: WallClock = field(default_factory=WallClock)
     twins: Mapping[int, str] = field(default_factory=dict)
     passed_over: Mapping[int, str] = field(default_factory=dict)
+    contradictions: Mapping[int, str] = field(default_factory=dict)
 
 
 class Refused(NamedTuple):
@@ -224,12 +229,61 @@ def budgets_kept(job: History, _around: Surroundings) -> str | None:
     for s in job.standings:
         if s.retries > min(failures, job.max_retries + 1):
             return f"{s.retries} failures are charged, {failures} are on record, {job.max_retries + 1} are its limit"
+        if s.retries < failures - _unbudgeted(job) and not any(a.verb in RENEWS for a in job.actions):
+            return f"{s.retries} failures are charged, {failures} are on record"
         if s.crashes > min(crashes, MAX_CRASHES):
             return f"{s.crashes} crashes are charged, {crashes} are on record, {MAX_CRASHES} are the limit"
         by_itself = s.state is JobState.UNPROCESSABLE and s.crashes < MAX_CRASHES
         if by_itself and s.retries <= job.max_retries:
             return f"it was given up after {s.retries} failures and {s.crashes} crashes, before its budget was used"
     return None
+
+
+def record_agrees(job: History, around: Surroundings) -> str | None:
+    """What two rows say of one moment is the same, so that neither was changed alone."""
+    found = (_end_differs(job), _due_differs(job), _order_differs(job, around), around.contradictions.get(job.job_id))
+    return next(filter(None, found), None)
+
+
+def _end_differs(job: History) -> str | None:
+    for s in job.standings:
+        if s.state not in ENDED_BY:
+            continue
+        moments = {a.at for a in job.actions if a.verb in BY_OPERATORS[s.state] - {"undo"}}
+        moments |= {run.ended_at for run in job.runs[-1:] if run.outcome in ENDED_BY[s.state]}
+        if moments and s.at not in moments:
+            return "it finished at another moment than its last run ended, or an operator ended it"
+    return None
+
+
+def _due_differs(job: History) -> str | None:
+    """A retry is due when its last run said; a snoozed job may be put off by its unique key."""
+    if not job.runs or job.runs[-1].next_at is None:
+        return None
+    for s in job.standings:
+        fixed = s.state is JobState.RETRYING or (s.state is JobState.SCHEDULED and job.unique_key is None)
+        if fixed and s.at != job.runs[-1].next_at:
+            return "it is due at another moment than its last run has set"
+    return None
+
+
+def _order_differs(job: History, around: Surroundings) -> str | None:
+    places = around.clock.places
+    for run in job.runs:
+        if surely_before(places(run.claimed_at), places(job.created_at), CLOCK_SLACK):
+            return f"attempt {run.attempt} was claimed before the job was queued"
+        if run.started_at is None:
+            continue
+        if surely_before(places(run.started_at), places(run.claimed_at), CLOCK_SLACK):
+            return f"attempt {run.attempt} started before it was claimed"
+        if surely_before(_ends(run, around), places(run.started_at), CLOCK_SLACK):
+            return f"attempt {run.attempt} ended before it started"
+    return None
+
+
+def _unbudgeted(job: History) -> int:
+    """A last failure that said that a retry is useless."""
+    return sum(run.outcome in FAILURES and run.next_at is None for run in job.runs[-1:])
 
 
 def retries_not_early(job: History, around: Surroundings) -> str | None:
@@ -279,6 +333,7 @@ def none_stuck(job: History, around: Surroundings) -> str | None:
     return None
 
 
+RECORD = "record agrees"
 RULES: dict[str, Rule] = {
     "none lost": none_lost,
     "one lease at a time": one_lease_at_a_time,
@@ -289,18 +344,22 @@ RULES: dict[str, Rule] = {
     "none passed over": none_passed_over,
     "history whole": history_whole,
     "budgets kept": budgets_kept,
+    RECORD: record_agrees,
     "retries not early": retries_not_early,
     "pause kept": pause_kept,
     "limits kept": limits_kept,
     "none stuck": none_stuck,
 }
+# Retention goes by ``finished_at`` as it stands, and an archive is whole by its digest.
+RULES_OF_THE_ENDED = {name: rule for name, rule in RULES.items() if name != RECORD}
 # What is said of jobs that are not there any more; ``pqkit.past`` judges by these.
 RULES_OF_THE_PAST = SEALS, MISSING, ARCHIVES, TRAIL = ("seals whole", "none missing", "archives whole", "trail whole")
 
 
 @dataclass
 class Certificate:
-    """What an audit looked at and found. ``checksum`` (SHA-256) is of every fact that was judged, in job order.
+    """What an audit looked at and found. ``checksum`` (SHA-256) is of every fact that was judged, in job order;
+    ``contents`` of every column of those jobs, such as arguments and results, which no rule can judge.
 
     ``pruned`` jobs are known by their seals; ``archived`` ones among them were read from the archive and judged again.
     ``refused`` finishes broke nothing: the fence has held.
@@ -315,6 +374,7 @@ class Certificate:
     states: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     checksum: str = ""
+    contents: str = ""
     refused: list[Refused] = field(default_factory=list)
 
     @property
@@ -326,7 +386,9 @@ class Certificate:
         return min(self.findings, key=lambda found: (len(found.timeline), found.job_id), default=None)
 
 
-def judge(histories: Iterable[History], around: Surroundings) -> Certificate:
+def judge(
+    histories: Iterable[History], around: Surroundings, rules: Mapping[str, Rule] = MappingProxyType(RULES)
+) -> Certificate:
     """Hold every job's history against every rule."""
     certificate, digest = Certificate(), hashlib.sha256()
     for job in histories:
@@ -337,13 +399,13 @@ def judge(histories: Iterable[History], around: Surroundings) -> Certificate:
         certificate.last_job = job.job_id
         for standing in job.standings:
             certificate.states[standing.state] = certificate.states.get(standing.state, 0) + 1
-        certificate.findings += _findings(job, around)
+        certificate.findings += _findings(job, around, rules)
     certificate.checksum = digest.hexdigest()
     return certificate
 
 
-def _findings(job: History, around: Surroundings) -> Iterator[Finding]:
-    for name, rule in RULES.items():
+def _findings(job: History, around: Surroundings, rules: Mapping[str, Rule]) -> Iterator[Finding]:
+    for name, rule in rules.items():
         words = rule(job, around)
         if words:
             yield Finding(name, job.job_id, words, timeline(job, around))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pqkit import archive, record, seal
 from pqkit.archive import ArchiveError, Part
-from pqkit.audit import ARCHIVES, MISSING, SEALS, Certificate, Finding, Surroundings, judge
+from pqkit.audit import ARCHIVES, MISSING, RULES_OF_THE_ENDED, SEALS, Certificate, Finding, Surroundings, judge
 from pqkit.seal import Seal, Span
 
 
@@ -60,7 +60,7 @@ def _archive_whole(folder: Path, one: Seal, around: Surroundings) -> Iterator[Fi
     assert one.size is not None
     try:
         records = archive.read(folder, Part(one.file, one.start, one.size, one.digest or ""))
-        judged = judge(map(record.of_ended, records), around)
+        judged = judge(map(record.of_ended, records), around, RULES_OF_THE_ENDED)
     except (ArchiveError, KeyError, TypeError, ValueError) as error:
         yield _finding(ARCHIVES, one, str(error))
         return

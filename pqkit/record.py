@@ -22,6 +22,7 @@ def history(job: Row, standings: Sequence[Standing], runs: Iterable[Row], action
         standings,
         [Ran(*(run[name] for name in Ran._fields)) for run in runs],
         [Acted(action["at"], action["verb"], action["who"]) for action in actions],
+        job["unique_key"],
     )
 
 

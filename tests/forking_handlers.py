@@ -103,6 +103,17 @@ def may_open_files_again() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 1024), hard))
 
 
+@task
+def may_use_little_memory() -> None:
+    """Let the worker have less memory than it uses already, so that it gets no more."""
+    resource.setrlimit(resource.RLIMIT_AS, (40 * 2**20, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+@task
+def may_use_memory_again() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (resource.getrlimit(resource.RLIMIT_AS)[1],) * 2)
+
+
 @task(isolation="process")
 def sees_surroundings() -> list[str]:
     os.umask(umask := os.umask(0))

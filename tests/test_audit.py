@@ -141,6 +141,69 @@ def test_a_history_that_no_honest_queue_would_have_is_found_and_named(eventful: 
     assert smallest.rule == TRAIL or any("queued" in words for _, words in smallest.timeline)
 
 
+# One column changed by hand, and changed back.
+CHANGED = {
+    "closed.finished_at of a run": ("UPDATE closed SET finished_at = finished_at {} 1 WHERE job_id = 7", "+", "-"),
+    "closed.finished_at of a cancel": ("UPDATE closed SET finished_at = finished_at {} 1 WHERE job_id = 12", "-", "+"),
+    "closed.error": ("UPDATE closed SET error = {} WHERE job_id = 7", "'x'", "NULL"),
+    "closed.result": ("UPDATE closed SET result = {} WHERE job_id = 12", "'1'", "NULL"),
+    "delayed.due_at of a retry": ("UPDATE delayed SET due_at = due_at {} 1 WHERE job_id = 1", "-", "+"),
+    "delayed.due_at of a snoozed job": ("UPDATE delayed SET due_at = due_at {} 1 WHERE job_id = 3", "+", "-"),
+    "delayed.retries": ("UPDATE delayed SET retries = {} WHERE job_id = 1", "0", "1"),
+    "attempt.next_at": ("UPDATE attempt SET next_at = next_at {} 1 WHERE job_id = 3", "+", "-"),
+    "attempt.started_at": ("UPDATE attempt SET started_at = started_at {} 60000000 WHERE job_id = 7", "+", "-"),
+    "attempt.claimed_at": ("UPDATE attempt SET claimed_at = claimed_at {} 60000000 WHERE job_id = 7", "-", "+"),
+    "attempt.ended_at": ("UPDATE attempt SET ended_at = ended_at {} 1 WHERE job_id = 7", "+", "-"),
+    "ready.queue": ("UPDATE ready SET queue = {} WHERE job_id = 11", "'x'", "'default'"),
+    "ready.priority": ("UPDATE ready SET priority = {} WHERE job_id = 11", "5", "0"),
+    "job.queue": ("UPDATE job SET queue = {} WHERE id = 11", "'x'", "'default'"),
+    "job.created_at": ("UPDATE job SET created_at = created_at {} 60000000 WHERE id = 7", "+", "-"),
+}
+# What has no second row that could deny it.
+UNPROVEN = {
+    "job.args": ("UPDATE job SET args = {} WHERE id = 7", "'{\"a\":99}'", "'{\"a\":6}'"),
+    "job.task": ("UPDATE job SET task = {} WHERE id = 7", "'evil'", "'add'"),
+    "job.timeout": ("UPDATE job SET timeout = {} WHERE id = 7", "5", "NULL"),
+    "job.backoff": ("UPDATE job SET backoff = {} WHERE id = 7", "'[9]'", "NULL"),
+    "closed.result": ("UPDATE closed SET result = {} WHERE job_id = 7", "'1'", "NULL"),
+    "delayed.due_at of a job that never ran": (
+        "UPDATE delayed SET due_at = due_at {} 1 WHERE job_id = 13",
+        "+",
+        "-",
+    ),
+    "attempt.error": ("UPDATE attempt SET error = {} WHERE job_id = 7", "'x'", "NULL"),
+}
+
+
+def test_a_column_that_was_changed_alone_is_found_where_another_denies_it(eventful: Queue) -> None:
+    found = {}
+    for name, (statement, to, back) in CHANGED.items():
+        sql(eventful, statement.format(to))
+        found[name] = rules(eventful)
+        sql(eventful, statement.format(back))
+    assert {name for name, broken in found.items() if "record agrees" not in broken} == {"delayed.retries"}
+    assert "budgets kept" in found["delayed.retries"]
+    assert rules(eventful) == set()
+
+
+def test_a_column_that_no_other_denies_changes_the_checksum_of_the_contents(eventful: Queue) -> None:
+    before, found = audit(eventful.database).contents, {}
+    for name, (statement, to, back) in UNPROVEN.items():
+        sql(eventful, statement.format(to))
+        changed = audit(eventful.database)
+        found[name] = changed.clean and changed.contents != before
+        sql(eventful, statement.format(back))
+    assert all(found.values()), found
+    assert audit(eventful.database).contents == before
+
+
+def test_a_job_that_waits_without_its_unique_key_is_found(queue: Queue, add: Any) -> None:
+    queue.enqueue(add, {"a": 1}, unique_key="k")
+    assert rules(queue) == set()
+    sql(queue, "DELETE FROM unique_hold")
+    assert rules(queue) == {"keys unique"}
+
+
 def test_a_retry_before_its_time_is_found(queue: Queue, add: Any, worker: Leases) -> None:
     queue.enqueue(add, {"a": 1}, backoff=[600])
     fail(worker, queue, claim_one(worker))
@@ -159,6 +222,7 @@ def test_a_claim_from_a_paused_queue_is_found(
     complete(worker, queue, claimed)
     moved = "claimed_at = claimed_at + 10000000, started_at = started_at + 10000000, ended_at = ended_at + 10000000"
     sql(queue, f"UPDATE attempt SET {moved}")
+    sql(queue, "UPDATE closed SET finished_at = finished_at + 10000000")
     honest = queue.database.now
     monkeypatch.setattr(queue.database, "now", lambda: honest() + 60 * SECOND)
     assert rules(queue) == {"pause kept"}
@@ -212,7 +276,7 @@ def test_claims_that_come_faster_than_their_rate_are_found(
 
 
 def test_every_rule_has_damage_that_it_finds() -> None:
-    elsewhere = {"retries not early", "pause kept", "limits kept"}
+    elsewhere = {"retries not early", "pause kept", "limits kept", "record agrees"}
     assert {rule for rule, _ in DAMAGE.values()} | elsewhere == {*RULES, TRAIL}
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from pqkit import JobState, Queue, queries
 from pqkit.cli.doctor.on_queue import _maintenance
+from pqkit.db import clock as db_clock
 from pqkit.duties import REST, VACANT
 from pqkit.errors import DatabaseUnavailable
 from pqkit.maintain import Maintainer
@@ -146,6 +147,26 @@ def test_whoever_reads_another_time_than_all_others_leaves_staging_to_them(
     monkeypatch.setattr(two._upkeep, "clock_off", lambda _: 0.0)
     clock.tick(6, one, two)
     assert (one._on_duty, two._on_duty) == (False, True)
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("wrong", ["this one", "the other"])
+def test_of_two_workers_that_read_different_times_the_kernel_says_which_is_wrong(
+    queue: Queue, worker: Leases, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    a_worker(queue, "w2")
+    ahead = queue.database.now() - queue.database.lease_clock()[1] + 3600 * SECOND
+    sql(queue, f"UPDATE worker SET heartbeat_at = beat + {ahead} WHERE id <> {worker.id}")
+    kernel = queue.database.now() + (3600 * SECOND if wrong == "this one" else 0)
+    monkeypatch.setattr("pqkit.db.clock.kernel_wall", lambda: kernel)
+    assert round(queue.upkeep().clock_off(worker.id)) == (-3600 if wrong == "this one" else 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is of /proc")
+def test_the_kernel_tells_the_time_in_files_too() -> None:
+    told = db_clock.kernel_wall()
+    assert told is not None
+    assert abs(told - db_clock.wall()) < 60 * SECOND
 
 
 def test_a_disk_that_blocks_holds_up_no_rescue(

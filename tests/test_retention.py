@@ -30,7 +30,11 @@ def ended(queue: Queue, add: Any, worker: Leases, count: int) -> list[int]:
 
 def age(queue: Queue, days: float) -> None:
     """Let whatever has ended have ended so many days ago."""
-    sql(queue, f"UPDATE closed SET finished_at = finished_at - {round(days * DAY)}")
+    past = round(days * DAY)
+    sql(queue, f"UPDATE closed SET finished_at = finished_at - {past}")
+    sql(queue, f"UPDATE job SET created_at = created_at - {past} WHERE id IN (SELECT job_id FROM closed)")
+    moved = ", ".join(f"{name} = {name} - {past}" for name in ("claimed_at", "started_at", "ended_at"))
+    sql(queue, f"UPDATE attempt SET {moved} WHERE job_id IN (SELECT job_id FROM closed)")
 
 
 def step_until_done(retention: Retention) -> None:

@@ -1,7 +1,9 @@
 """However a stop arrives, it charges no attempt, leaves nothing running beside the next run, and is never forgotten."""
 
+import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections import Counter
@@ -12,11 +14,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pqkit import JobState, Queue
+from pqkit import Context, JobState, Queue, task
 from pqkit.lab.fleet import freeze
+from pqkit.outcome import Claim
 from pqkit.process import TOGETHER, StopCount
 from pqkit.queries import job as detail
 from pqkit.queries import workers
+from pqkit.tasks import Task
+from pqkit.worker.inside import Inside
 from tests import forking_handlers, handlers
 from tests.fleet import Fleet, Process
 from tests.support import PATIENCE, lives, wait_until
@@ -105,8 +110,8 @@ def test_a_deaf_thread_has_ended_before_its_job_runs_again(queue: Queue, fleet: 
     """Attempt 1 leaves lines in a file; once a later one has begun to, no line of attempt 1 follows."""
     for name in ("w1", "w2"):
         fleet.start(name, tasks="tests.forking_handlers", heartbeat="0.2", grace="0.2")
-    for task in (forking_handlers.ticks, forking_handlers.ticks_beside_the_loop):
-        queue.enqueue(task, {"path": str(tmp_path / task.name)}, timeout=0.3, max_retries=2, backoff=[0.01])
+    for ticking in (forking_handlers.ticks, forking_handlers.ticks_beside_the_loop):
+        queue.enqueue(ticking, {"path": str(tmp_path / ticking.name)}, timeout=0.3, max_retries=2, backoff=[0.01])
     for path in (tmp_path / forking_handlers.ticks.name, tmp_path / forking_handlers.ticks_beside_the_loop.name):
         wait_until(lambda path=path: path.exists() and "3" in path.read_text(), what="the third run")  # type: ignore[misc]
         attempts = path.read_text().split()
@@ -240,18 +245,77 @@ def test_a_worker_begins_anew_as_it_was_whatever_a_handler_has_changed(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it counts the open files in /proc")
-def test_a_worker_without_room_for_a_child_charges_no_job_and_says_why(queue: Queue, fleet: Fleet) -> None:
+@pytest.mark.parametrize(
+    ("limit", "lowers", "raises"),
+    [
+        ("RLIMIT_NOFILE", forking_handlers.may_open_one_file_more, forking_handlers.may_open_files_again),
+        ("RLIMIT_AS", forking_handlers.may_use_little_memory, forking_handlers.may_use_memory_again),
+    ],
+    ids=["no files", "no memory"],
+)
+def test_a_worker_without_room_for_a_child_charges_no_job_and_says_why(
+    queue: Queue, fleet: Fleet, limit: str, lowers: Task[..., None], raises: Task[..., None]
+) -> None:
     worker = fleet.start("w1", "--slots", "1", tasks="tests.forking_handlers")
-    queue.enqueue(forking_handlers.may_open_one_file_more).result(PATIENCE)
+    queue.enqueue(lowers).result(PATIENCE)
     job = queue.enqueue(forking_handlers.sees_surroundings, max_retries=0)
     wait_until(lambda: job.state is not JobState.PENDING and job.state is not JobState.PROCESSING, what="the run")
     assert job.state is JobState.SCHEDULED
-    assert "Too many open files" in (detail(queue.database, job.id).attempts[0].error or "")
+    assert f"a handler has set {limit} to" in (detail(queue.database, job.id).attempts[0].error or "")
     assert sql(queue, "SELECT retries, crashes FROM delayed") == UNCHARGED
-    queue.enqueue(forking_handlers.may_open_files_again).result(PATIENCE)
+    queue.enqueue(raises).result(PATIENCE)
     queue.operator("ada").resubmit([job.id])
     assert job.result(PATIENCE)
     assert not worker.ended
+
+
+def test_a_wish_ends_the_start_of_a_child_at_once_and_disturbs_no_neighbour(
+    queue: Queue, fleet: Fleet, tmp_path: Path
+) -> None:
+    (tmp_path / "slow_tasks.py").write_text(
+        "import pathlib, sys, time\nfrom pqkit import task\nfrom tests.handlers import *\n"
+        "if 'pqkit.worker.inside' in sys.orig_argv:\n"
+        "    pathlib.Path(f'starts-{len(list(pathlib.Path().glob(\"starts-*\")))}').touch()\n"
+        "    time.sleep(600)\n"
+        "@task(isolation='process', max_retries=0)\ndef apart() -> None:\n    pass\n"
+    )
+    worker = fleet.start("w1", "--slots", "2", tasks="slow_tasks", heartbeat="0.2", grace="5")
+    beside = queue.enqueue(handlers.until_file, {"path": str(tmp_path / "go"), "started": str(tmp_path / "s")})
+    wait_until((tmp_path / "s").exists, what="the neighbour")
+    canceled = queue.enqueue("apart")
+    wait_until((tmp_path / "starts-0").exists, what="the start")
+    queue.operator("ada").cancel([canceled.id])
+    wait_until(lambda: canceled.state.final, what="the end of the start")
+    assert canceled.state is JobState.CANCELED
+    (tmp_path / "go").touch()
+    assert beside.result(PATIENCE) == "saw it"
+    assert worker.log.count("worker ready") == 1
+    stopped = queue.enqueue("apart")
+    wait_until((tmp_path / "starts-1").exists, what="the second start")
+    assert worker.stop() == 0
+    assert stopped.state is JobState.PENDING
+    assert sql(queue, CHARGES) == UNCHARGED
+
+
+@pytest.mark.parametrize("wish", ["cancel_asked", "stop_asked"])
+def test_a_wish_that_a_child_gets_before_its_run_has_begun_is_not_lost(queue: Queue, url: str, wish: str) -> None:
+    @task
+    def stops(*, ctx: Context) -> bool:
+        return ctx.should_stop()
+
+    claimed = Claim("default", 0, 1, 1, 0, 0, 0, 1, 0, 0, stops.name, "{}", 3, None, None, None)
+    mine, theirs = socket.socketpair()
+    with mine, theirs:
+        inside = Inside(theirs, url)
+        for message in ({"wish": "timed_out"}, {"claim": list(claimed)}, {"wish": wish}):
+            mine.sendall(json.dumps(message).encode() + b"\n")
+        mine.shutdown(socket.SHUT_WR)
+        inside._listen()
+        claim = inside._claims.get()
+        assert claim is not None
+        inside._serve_one(claim)
+        (kind, *_, result, _error, _summary, _charge, _files) = json.loads(mine.makefile().readline())["outcome"]
+    assert (kind, result) == ("completed", "true")
 
 
 def test_a_child_that_cannot_start_charges_no_job_and_says_why(queue: Queue, fleet: Fleet, tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ def _show(certificate: Certificate) -> None:
         count = out.many(len(certificate.refused), "report")
         out.say(f"the fence refused {count} of attempts that had lost their job: {words}")
     out.say(f"checksum sha256 {certificate.checksum}")
+    out.say(f"contents sha256 {certificate.contents}")
     smallest = certificate.smallest()
     if smallest:
         out.say(f"{smallest.rule}: job {smallest.job_id}: {smallest.words}", "red")
@@ -85,6 +86,7 @@ def _as_json(certificate: Certificate) -> dict[str, object]:
         "archived": certificate.archived,
         "rules": [*RULES, *RULES_OF_THE_PAST],
         "checksum": certificate.checksum,
+        "contents": certificate.contents,
         "refused": [one._asdict() for one in certificate.refused],
         "findings": [
             {"rule": rule, "job": job, "words": words, "timeline": [{"at": at, "what": what} for at, what in timeline]}

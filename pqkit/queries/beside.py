@@ -1,17 +1,20 @@
-"""What an audit asks about jobs beside others: a unique key that two have, idle workers that pass a job over."""
+"""What an audit asks about jobs beside others and beside their own rows: a unique key that two have or nobody holds,
+idle workers that pass a job over, rows of one job that contradict each other."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, select
+from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from pqkit.audit import Surroundings
 from pqkit.models import table
 from pqkit.redact import redact
+from pqkit.states import JobState
 
 JOB, READY, DELAYED, QUEUE, LEASE = (table(name) for name in ("job", "ready", "delayed", "queue", "lease"))
 ATTEMPT, WORKER, TASK = (table(name) for name in ("attempt", "worker", "worker_task"))
+CLOSED, HOLD = (table(name) for name in ("closed", "unique_hold"))
 SECOND = 1_000_000
 PATIENCE = 60 * SECOND
 FRESH = 10 * SECOND
@@ -36,6 +39,34 @@ def twins(connection: Connection) -> Mapping[int, str]:
         last: f"it waits beside job {first}, which has the same unique key {redact(key)}"
         for key, first, last in connection.execute(counted)
     }
+
+
+def keyless(connection: Connection) -> Mapping[int, str]:
+    """Jobs that never ran and do not hold the unique key that they have: another could be queued beside them."""
+    held = exists().where(HOLD.c.queue == JOB.c.queue, HOLD.c.unique_key == JOB.c.unique_key)
+    waiting = [
+        select(JOB.c.id)
+        .join_from(JOB, place, place.c.job_id == JOB.c.id)
+        .where(JOB.c.unique_key.is_not(None), place.c.attempt == 0, ~held)
+        for place in (READY, DELAYED)
+    ]
+    found = connection.scalars(waiting[0].union_all(waiting[1]))
+    return dict.fromkeys(found, "it waits, and nobody holds its unique key")
+
+
+def contradictions(connection: Connection) -> Mapping[int, str]:
+    """Jobs of which one row says what another, or another column, denies."""
+    place = [(READY.c[name], JOB.c[name]) for name in ("queue", "priority", "limit_key")]
+    elsewhere = or_(*(one.is_not(None) & (one != other) for one, other in place))
+    misplaced = select(READY.c.job_id).join(JOB, JOB.c.id == READY.c.job_id).where(elsewhere)
+    completed = CLOSED.c.state == str(JobState.COMPLETED)
+    with_error, with_result = and_(completed, CLOSED.c.error.is_not(None)), ~completed & CLOSED.c.result.is_not(None)
+    asked = {
+        "it waits under another queue, priority or limit key than it was queued with": misplaced,
+        "it is completed, and has an error": select(CLOSED.c.job_id).where(with_error),
+        "it has a result, and is not completed": select(CLOSED.c.job_id).where(with_result),
+    }
+    return {job_id: words for words, jobs in asked.items() for job_id in connection.scalars(jobs)}
 
 
 def passed_over(connection: Connection, now: int, unset_for: int) -> Mapping[int, str]:
@@ -85,6 +116,10 @@ def _tasks(connection: Connection, worker_id: int) -> set[str]:
 
 
 def beside(connection: Connection, around: Surroundings) -> dict[str, Any]:
-    """Both, as ``Surroundings`` takes them."""
+    """All of it, as ``Surroundings`` takes it."""
     unset_for = around.clock.unset_for(around.now)
-    return {"twins": twins(connection), "passed_over": passed_over(connection, around.now, unset_for)}
+    return {
+        "twins": {**keyless(connection), **twins(connection)},
+        "passed_over": passed_over(connection, around.now, unset_for),
+        "contradictions": contradictions(connection),
+    }

@@ -1,5 +1,6 @@
 """The record that an audit judges, read job by job in one consistent look."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -51,7 +52,9 @@ def audit(
         )
         around = replace(around, **beside(connection, around))
         there: list[Span] = []
-        certificate = judge(_histories(connection, since, until, there), around)
+        contents = hashlib.sha256()
+        certificate = judge(_histories(connection, since, until, there, contents), around)
+        certificate.contents = contents.hexdigest()
         examine(certificate, _pruned(database, connection, there), around, archives)
         certificate.findings += _trail_whole(connection)
         columns = (REFUSAL.c[name] for name in Refused._fields)
@@ -128,8 +131,10 @@ def _named(connection: Connection) -> Sequence[int]:
     return connection.scalars(union(*gone).order_by("id")).all()
 
 
-def _histories(connection: Connection, since: int | None, until: int | None, there: list[Span]) -> Iterator[History]:
-    """The histories of the jobs queued in that time; ``there`` gets the ids of all."""
+def _histories(
+    connection: Connection, since: int | None, until: int | None, there: list[Span], contents: "hashlib._Hash"
+) -> Iterator[History]:
+    """The histories of the jobs queued in that time; ``there`` gets the ids of all, ``contents`` every column."""
     after = 0
     while True:
         wanted = select(JOB).where(JOB.c.id > after).order_by(JOB.c.id).limit(BATCH)
@@ -139,15 +144,20 @@ def _histories(connection: Connection, since: int | None, until: int | None, the
         first, after = jobs[0]["id"], jobs[-1]["id"]
         there += spans(job["id"] for job in jobs)
         standings = _grouped(connection, _standings(first, after))
-        runs = _grouped(
-            connection, select(ATTEMPT).where(ATTEMPT.c.job_id.between(first, after)).order_by(*ATTEMPT.primary_key)
-        )
+        runs, ended, delayed = (_grouped(connection, _rows(one, first, after)) for one in (ATTEMPT, CLOSED, DELAYED))
         actions = _grouped(connection, _actions(first, after))
         for job in jobs:
             number, created_at = job["id"], job["created_at"]
             if (since is None or created_at >= since) and (until is None or created_at < until):
                 standing = [_standing(row) for row in standings.get(number, [])]
+                rows = (job, *runs.get(number, []), *ended.get(number, []), *delayed.get(number, []))
+                contents.update(repr([sorted(row.items()) for row in rows]).encode())
                 yield record.history(job, standing, runs.get(number, []), actions.get(number, []))
+
+
+def _rows(wanted: Any, first: int, last: int) -> Any:
+    """All columns of a table about those jobs."""
+    return select(wanted).where(wanted.c.job_id.between(first, last)).order_by(*wanted.primary_key, wanted.c.job_id)
 
 
 def _grouped(connection: Connection, question: Any) -> dict[int, list[RowMapping]]:

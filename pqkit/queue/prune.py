@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pqkit import archive, record
-from pqkit.audit import Certificate, Surroundings, judge
+from pqkit.audit import RULES_OF_THE_ENDED, Certificate, Surroundings, judge
 from pqkit.db import Database, Transaction
 from pqkit.seal import Seal, as_text, sealed, spans
 from pqkit.sql import compiled as sql
@@ -102,11 +102,11 @@ class Pruner:
                 return
 
     def _prune(self, records: list[Row], around: Surroundings) -> Pruned:
-        certificate = judge(map(record.of_ended, records), around)
+        certificate = judge(map(record.of_ended, records), around, RULES_OF_THE_ENDED)
         kept = sorted({found.job_id for found in certificate.findings})
         if kept:
             records = [one for one in records if one["job"]["id"] not in kept]
-            certificate = judge(map(record.of_ended, records), around)
+            certificate = judge(map(record.of_ended, records), around, RULES_OF_THE_ENDED)
         if not records:
             return Pruned(0, kept)
         part = archive.add(self._folder, records, self._database.now()) if self._folder else None

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from pqkit.db import clock
 from pqkit.queue import verbs
 from pqkit.queue.leader import Leader
 from pqkit.queue.prune import Pruner, Which
@@ -14,6 +15,7 @@ from pqkit.sql import compiled as sql
 from pqkit.states import JobState
 
 OTHERS = 2
+KERNEL_SLACK = 3 * SECOND
 FAILURES_KEPT = 86_400 * SECOND
 
 
@@ -48,15 +50,18 @@ class Upkeep(Leader, Stager, Rescuer, StagedFiles):
 
     def clock_off(self, worker_id: int) -> float:
         """By how many seconds this process's wall clock differs from what the other workers of this boot agree on; 0
-        where a server's clock decides, or fewer than two others tell."""
+        where a server's clock decides, or fewer than two others tell. Beside one other worker the kernel is the second:
+        of two alone nobody could say which is wrong."""
         boot, reading = self._database.lease_moment()
         if reading is None:
             return 0.0
         mine = self._database.now() - reading
         others: list[int] = sorted(ahead for (ahead,) in self._database.rows(sql.CLOCKS_AHEAD, boot, worker_id))
-        if len(others) < OTHERS or others[-1] - others[0] > SECOND:
-            return 0.0
-        return (mine - others[0]) / SECOND
+        if len(others) == 1 and (kernel := clock.kernel_wall()) is not None:
+            agreed = abs(kernel - reading - others[0]) < KERNEL_SLACK
+        else:
+            agreed = len(others) >= OTHERS and others[-1] - others[0] <= SECOND
+        return (mine - others[0]) / SECOND if agreed else 0.0
 
     def agenda(self) -> Agenda:
         """What may be to do now, asked at once."""

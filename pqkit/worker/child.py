@@ -16,7 +16,7 @@ from typing import Any
 
 from pqkit import offspring
 from pqkit.executor import Run
-from pqkit.outcome import ChildDied, Outcome, put_off
+from pqkit.outcome import ChildDied, Outcome, Stopped, put_off, summarize
 from pqkit.process import PYTHON, exit_words
 from pqkit.states import JobState
 from pqkit.worker.surroundings import Surroundings
@@ -26,21 +26,31 @@ START_WITHIN = 60.0
 INSIDE = "pqkit.worker.inside"
 
 
+class CannotStart(Exception):
+    """This worker cannot start a child process; why, in words."""
+
+
 class Child:
     """A child process as its parent sees it."""
 
     def __init__(self, modules: Sequence[str], url: str, around: Surroundings) -> None:
+        self._around, self._is_ready, self._mark = around, False, offspring.branch()
+        try:
+            self._open(modules, url)
+        except Exception as error:
+            raise CannotStart(f"{summarize(error)}{around.limits_in_words()}") from error
+
+    def _open(self, modules: Sequence[str], url: str) -> None:
         mine, theirs = socket.socketpair()
-        self._socket, self._mark = mine, offspring.branch()
+        self._socket = mine
         with ExitStack() as failed:
             failed.callback(mine.close)
-            self._process = self._start(theirs, modules, url, around)
+            self._process = self._start(theirs, modules, url, self._around)
             failed.callback(self.kill)
             self._lines = mine.makefile("r", encoding="utf-8")
             threading.Thread(target=self._await_end, name="child-end", daemon=True).start()
             failed.pop_all()
         mine.settimeout(START_WITHIN)
-        self._trouble = self._started()
 
     def _start(
         self, theirs: socket.socket, modules: Sequence[str], url: str, around: Surroundings
@@ -59,14 +69,14 @@ class Child:
 
     def execute(self, run: Run, report: Report) -> tuple[Outcome, bool]:
         """Run one attempt; (outcome, whether the child has committed it already). The child may be dead afterwards."""
-        if self._trouble is not None:
-            self.kill()
-            return put_off(f"its child process cannot start: {self._trouble}"), False
+        early = None if self._is_ready else self._start_for(run)
+        if early is not None:
+            return early, False
         run.start_clock()
         try:
             self._send({"claim": list(run.claim)})
             run.hear, run.force = lambda wish: self._send({"wish": wish}), self.kill
-            for wish in run.wishes():  # what was asked while the child started
+            for wish in run.wishes():  # what was asked right before it could be heard
                 self._send({"wish": wish})
             return self._listen(report, run.deadline)
         except Exception as error:  # noqa: BLE001 - after whatever it has sent that is no message, it is of no use
@@ -76,17 +86,33 @@ class Child:
         finally:
             run.hear = run.force = None
 
+    def _start_for(self, run: Run) -> Outcome | None:
+        """Wait until the child is ready; the outcome of a run that does not begin. A wish ends the start at once."""
+        run.hear, run.force = lambda _wish: self._end_group(), self._end_group
+        if run.wishes():
+            self._end_group()
+        trouble = self._started()
+        run.hear = None
+        self._is_ready = trouble is None and not run.wishes()
+        if self._is_ready:
+            return None
+        self.kill()
+        return run.outcome_of(Stopped()) if run.wishes() else put_off(f"its child process cannot start: {trouble}")
+
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
 
     def kill(self) -> None:
         """End the child and everything that its handlers left, and wait for it."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._end_group()
         self._process.wait()
         if self._mark:
             offspring.end(self._mark)  # what has left the process group
+
+    def _end_group(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def close(self) -> None:
         self.kill()
@@ -99,7 +125,7 @@ class Child:
             ready: dict[str, Any] = json.loads(self._lines.readline())
             trouble: str | None = ready["trouble"]
         except (OSError, ValueError, KeyError, TypeError):
-            return self._end_words()
+            return self._end_words() + self._around.limits_in_words()
         return trouble
 
     def _await_end(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pqkit.errors import PqkitError
-from pqkit.executor import Run, execute
+from pqkit.executor import Run, Wish, execute
 from pqkit.outcome import Claim, put_off, summarize
 from pqkit.process import die_with_parent, on_stop
 from pqkit.queue import get_queue
@@ -26,6 +26,9 @@ class Inside:
         self._connection, self._url = connection, url
         self._claims: queue.SimpleQueue[Claim | None] = queue.SimpleQueue()
         self._run: Run | None = None
+        self._early: list[Wish] = []
+        """What was asked of a claim whose run has not begun here."""
+        self._asking = threading.Lock()
         self._sending = threading.Lock()
 
     def serve(self) -> None:
@@ -45,13 +48,14 @@ class Inside:
 
     def stop(self, _number: int) -> None:
         """A stop that a whole group was told: the handler learns of it, and the worker decides when it ends."""
-        if self._run is not None:
-            self._run.ask("stop_asked", 0.0)
+        run = self._run
+        if run is not None:
+            run.ask("stop_asked", 0.0)
 
     def _serve_one(self, claim: Claim) -> None:
         try:
             database = get_queue(self._url, create=False).database
-            self._run = run = Run(claim, database.now())
+            run = self._begin(Run(claim, database.now()))
         except PqkitError as error:
             self._send({"outcome": list(put_off(summarize(error))), "written": False})
             return
@@ -62,13 +66,24 @@ class Inside:
         self._run = None
         self._send({"outcome": list(outcome), "written": written})
 
+    def _begin(self, run: Run) -> Run:
+        with self._asking:
+            self._run = run
+            for wish in self._early:
+                run.ask(wish, 0.0)
+        return run
+
     def _listen(self) -> None:
         for line in self._connection.makefile("r", encoding="utf-8"):
             message: dict[str, Any] = json.loads(line)
-            if "claim" in message:
-                self._claims.put(Claim(*message["claim"]))
-            elif self._run is not None:
-                self._run.ask(message["wish"], 0.0)
+            with self._asking:
+                if "claim" in message:
+                    self._early = []  # a wish before the claim was about the run before
+                    self._claims.put(Claim(*message["claim"]))
+                elif self._run is not None:
+                    self._run.ask(message["wish"], 0.0)
+                else:
+                    self._early.append(message["wish"])
         self._claims.put(None)
 
     def _report(self, _claim: Claim, fraction: float | None, text: str) -> None:

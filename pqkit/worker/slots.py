@@ -18,7 +18,7 @@ from pqkit.outcome import Claim, Outcome, put_off, summarize
 from pqkit.queue import Finished
 from pqkit.tasks import find
 from pqkit.worker.attempt import Report, attempt, conclude, make_context
-from pqkit.worker.child import Child
+from pqkit.worker.child import CannotStart, Child
 from pqkit.worker.event_loop import EventLoop
 
 LOOK_EVERY = 1.0
@@ -223,14 +223,15 @@ class Slots:
         claim, run.deadline = run.claim, None  # its clock starts when its child is ready
         try:
             child = self._child()
-        except Exception as error:  # noqa: BLE001 - no file, no thread, no memory: the job has nothing to do with it
-            return put_off(f"its child process cannot start: {summarize(error)}"), False
+        except CannotStart as error:  # no file, no thread, no memory: the job has nothing to do with it
+            return put_off(f"its child process cannot start: {error}"), False
         return child.execute(run, lambda fraction, text: self._report(claim, fraction, text))
 
     def _child(self) -> Child:
         child: Child | None = getattr(self._own, "child", None)
         if child is None or not child.alive:
             if child is not None:
+                self._own.child = None
                 child.close()
             child = self._own.child = self._spawn()
         return child
