@@ -46,24 +46,24 @@ class Run:
     # Defaults of the class: thousands of these are made in a second, and few are ever asked to end.
     cancel_asked = timed_out = stop_asked = blocks = held_up = False
     asked_at: float | None = None
+    deadline: float | None = None
     hear: Callable[[Wish], None] | None = None
     force: Callable[[], None] | None = None
     thread: threading.Thread | None = None
 
     def __init__(self, claim: Claim, started_at: int) -> None:
-        self.claim, self.started_at = claim, max(started_at, claim.claimed_at)
+        self.claim = claim
+        self.started_at = max(started_at, claim.claimed_at)
         self._begun = time.monotonic_ns()
-        self.task = find(claim.task)
-        self.start_clock()
+        self.task, self.is_private = find(claim.task), is_private(claim)
+        self.wants_context = self.task is not None and self.task.wants_context
+        if claim.timeout is not None:
+            self.start_clock()
 
     @property
     def moment(self) -> int:
         """Now, in microseconds UTC, as if nobody had set the clock since the start: a run takes as long as it takes."""
         return self.started_at + (time.monotonic_ns() - self._begun) // 1000
-
-    @property
-    def wants_context(self) -> bool:
-        return self.task is not None and self.task.wants_context
 
     def start_clock(self) -> None:
         """Count the timeout from now on."""
@@ -91,14 +91,14 @@ class Run:
         outcome = self._outcome_of(error)
         return (
             cipher.close_outcome(outcome)
-            if is_private(self.claim) and not isinstance(error, (Keyless, ChildDied))
+            if self.is_private and not isinstance(error, (Keyless, ChildDied))
             else outcome
         )
 
     def completed(self, value: Any, files: tuple[tuple[str, str], ...]) -> Outcome:
         """The outcome of a handler that returned ``value``."""
         outcome = completed(value, files)
-        return cipher.close_outcome(outcome) if is_private(self.claim) else outcome
+        return cipher.close_outcome(outcome) if self.is_private else outcome
 
     def _outcome_of(self, error: BaseException) -> Outcome:
         if self.timed_out:
@@ -134,14 +134,16 @@ def execute(run: Run, ctx: Context | None) -> Outcome:
     """Run a handler in this thread; whatever it raises becomes an outcome. ``ctx`` is None where it asks for none."""
     here = _here.pid
     try:
-        task = known(run)
+        task = run.task or known(run)
         if task.is_async:
             return asyncio.run(_execute_within_timeout(run, ctx))
-        value = task.function(**_arguments(task, run.claim, ctx))
-        _end_fork(here)
-        return run.completed(value, _staged(ctx))
+        value = task.function(**_arguments(task, run, ctx))
+        if _here.pid != here:
+            _end_fork()
+        return run.completed(value, () if ctx is None else tuple(ctx.staged))
     except BaseException as error:  # noqa: BLE001 - SystemExit from a handler ends its attempt, not its worker
-        _end_fork(here, error)
+        if _here.pid != here:
+            _end_fork(error)
         return run.outcome_of(error)
 
 
@@ -149,12 +151,14 @@ async def execute_async(run: Run, ctx: Context | None) -> Outcome:
     """Run an async handler in the running event loop; who calls it sees to its timeout."""
     here = _here.pid
     try:
-        task = known(run)
-        value = await task.function(**_arguments(task, run.claim, ctx))
-        _end_fork(here)
-        return run.completed(value, _staged(ctx))
+        task = run.task or known(run)
+        value = await task.function(**_arguments(task, run, ctx))
+        if _here.pid != here:
+            _end_fork()
+        return run.completed(value, () if ctx is None else tuple(ctx.staged))
     except BaseException as error:  # noqa: BLE001 - see execute
-        _end_fork(here, error)
+        if _here.pid != here:
+            _end_fork(error)
         return run.outcome_of(error)
 
 
@@ -175,10 +179,8 @@ async def _execute_within_timeout(run: Run, ctx: Context | None) -> Outcome:
             timer.cancel()
 
 
-def _end_fork(here: int, error: BaseException | None = None) -> None:
+def _end_fork(error: BaseException | None = None) -> None:
     """End a fork that the handler has made and let out of its own code: it must not go on as a second worker."""
-    if _here.pid == here:
-        return
     code = 0 if error is None else 1
     with suppress(BaseException):
         if isinstance(error, SystemExit):
@@ -188,12 +190,9 @@ def _end_fork(here: int, error: BaseException | None = None) -> None:
     os._exit(code & 0xFF)
 
 
-def _staged(ctx: Context | None) -> tuple[tuple[str, str], ...]:
-    return () if ctx is None else tuple(ctx.staged)
-
-
-def _arguments(task: Task[..., Any], claim: Claim, ctx: Context | None) -> dict[str, Any]:
-    text = _revealed(claim.args) if is_private(claim) else claim.args
+def _arguments(task: Task[..., Any], run: Run, ctx: Context | None) -> dict[str, Any]:
+    args = run.claim.args
+    text = _revealed(args) if run.is_private else args
     try:
         arguments = task.decode(text)
     except ArgumentError as error:  # as often as it is tried

@@ -18,6 +18,9 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 MAX_ERROR_CHARS = 16_000
+SHORT = 19
+"""A shorter text has no integer beyond 64 bits."""
+ESCAPED_NUL = "\\u0000"
 _BAD_TEXT = re.compile("[\x00\ud800-\udfff]")
 _LONG_NUMBER, _SURROGATE = re.compile("[0-9]{19}"), re.compile("[\ud800-\udfff]")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -40,16 +43,16 @@ def surely_fits(text: str) -> bool:
     size = len(text)
     if size > MAX_BYTES // 4 or text.count("{") + text.count("[") > MAX_DEPTH:  # a character takes at most four bytes
         return False
-    if "NaN" in text or "Infinity" in text or "\\u0000" in text:
+    if "NaN" in text or "Infinity" in text or ESCAPED_NUL in text:
         return False
-    return (size < 19 or not _LONG_NUMBER.search(text)) and (text.isascii() or not _SURROGATE.search(text))
+    return (size < SHORT or not _LONG_NUMBER.search(text)) and (text.isascii() or not _SURROGATE.search(text))
 
 
 def surely_fits_flat(text: str) -> bool:
     """The same of an object of plain values whose numbers are finite, as a serializer has written it in UTF-8."""
-    if len(text) >= 19 and (len(text) > MAX_BYTES // 4 or _LONG_NUMBER.search(text)):
+    if len(text) >= SHORT and (len(text) > MAX_BYTES // 4 or _LONG_NUMBER.search(text)):
         return False
-    return "\\u0000" not in text
+    return ESCAPED_NUL not in text
 
 
 def encode_result(value: Any) -> str | None:

@@ -4,7 +4,6 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import update_wrapper
 from string import Formatter
@@ -31,7 +30,7 @@ from typing_extensions import TypedDict
 from pqkit.conversion import conversion_fault, refusal, with_standard_zones
 from pqkit.errors import PqkitError
 from pqkit.exact import PLAIN, alike, is_wide, storage_fault
-from pqkit.payload import PayloadError, encode_args, surely_fits, surely_fits_flat
+from pqkit.payload import ESCAPED_NUL, SHORT, PayloadError, encode_args, surely_fits, surely_fits_flat
 from pqkit.retry import BadPolicy, check_named, check_policy, check_switch, check_timeout, shown
 
 P = ParamSpec("P")
@@ -141,8 +140,11 @@ class Task(Generic[P, R]):
             text = self._write(checked, warnings=False).decode()
         except (ValidationError, PydanticSerializationError):
             return self._encode_closely(args)
-        wide = self._floats and any(map(is_wide, args.values()))
-        return text if not wide and surely_fits_flat(text) else self._encode_closely(args)
+        if self._floats and any(map(is_wide, args.values())):
+            return self._encode_closely(args)
+        # Most texts are short, and a call takes longer than this look.
+        fits = ESCAPED_NUL not in text if len(text) < SHORT else surely_fits_flat(text)
+        return text if fits else self._encode_closely(args)
 
     def _encode_closely(self, args: Mapping[str, Any]) -> str:
         if not isinstance(args, Mapping):
@@ -187,9 +189,14 @@ class Task(Generic[P, R]):
     def decode(self, text: str) -> dict[str, Any]:
         """Keyword arguments for the function from stored JSON. Raises ArgumentError when the code has moved on, and for
         what an annotation would change: a producer that knows the task only by name does not see it."""
-        if self._simple and not (self._floats and LONG_INTEGER.search(text)):
-            with suppress(ValidationError):
-                return self._read(text, strict=True)
+        if not self._simple or (self._floats and LONG_INTEGER.search(text)):
+            return self._decode_closely(text)
+        try:
+            return self._read(text, strict=True)
+        except ValidationError:
+            return self._decode_closely(text)
+
+    def _decode_closely(self, text: str) -> dict[str, Any]:
         try:
             read = self._read(text)
         except ValidationError as error:

@@ -26,20 +26,18 @@ class ClockNoted(NamedTuple):
     ahead: int
     seen_at: int
 
-    def holds(self, now: Standing) -> bool:
+    def holds(self, boot: str, reading: int, ahead: int) -> bool:
         """Whether there is nothing new to put on record."""
-        return self.is_of(now) and now.reading - self.seen_at < SEEN_EVERY
+        return -SET_BY < self.ahead - ahead < SET_BY and reading - self.seen_at < SEEN_EVERY and self.boot == boot
 
     def is_of(self, now: Standing) -> bool:
         """Whether nobody has set the clock since."""
         return self.boot == now.boot and abs(self.ahead - now.ahead) < SET_BY
 
 
-def note_clock(tx: SqliteTransaction, known: ClockNoted | None, now: Standing) -> ClockNoted | None:
+def note_clock(tx: SqliteTransaction, now: Standing) -> ClockNoted | None:
     """Put on record that the wall clock was set since the last write, and now and then that it was not; what is known
     of it once this is committed."""
-    if known is not None and known.holds(now):
-        return known
     try:
         return _note(tx, now)
     except sqlite.OperationalError:  # tables of an older pqkit
@@ -52,7 +50,7 @@ def _note(tx: SqliteTransaction, now: Standing) -> ClockNoted:
     if noted is None or not noted.is_of(now):
         tx.run(sql.INSERT_CLOCK_STEP, now.boot, now.reading, now.ahead, now.reading)
         return ClockNoted(now.boot, now.ahead, now.reading)
-    if not noted.holds(now):
+    if not noted.holds(*now):
         tx.run(sql.CLOCK_SEEN, now.reading, last[0])
         return noted._replace(seen_at=now.reading)
     return noted

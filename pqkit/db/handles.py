@@ -9,7 +9,10 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
+from stat import ST_DEV, ST_INO
 from typing import TYPE_CHECKING, Any
 
 from pqkit.db import forks
@@ -29,6 +32,7 @@ _DENY = 1
 File = tuple[int, int]
 Files = tuple[File | None, File | None]
 """The write-ahead log and the database."""
+_FILE: Callable[[os.stat_result], File] = itemgetter(ST_DEV, ST_INO)
 _known: set[File] = set()
 """The files of which a child knows that nothing was inherited."""
 
@@ -45,14 +49,14 @@ Handle: Any = type("Handle", (sqlite.Connection,), _FIELDS)
 
 
 class Kept:
-    """The connection that one thread keeps, with a cursor on it. Whoever uses it holds ``lock``; ``opened`` counts how
-    often it was."""
+    """The connection that one thread keeps, with the transaction object of its writes. Whoever uses it holds ``lock``;
+    ``opened`` counts how often it was."""
 
-    __slots__ = ("__weakref__", "connection", "cursor", "lock", "opened")
+    __slots__ = ("__weakref__", "connection", "lock", "opened", "tx")
 
     def __init__(self) -> None:
         self.connection: Any = None
-        self.cursor: Any = None
+        self.tx: Any = None
         self.lock = threading.RLock()
         self.opened = 0
 
@@ -63,7 +67,7 @@ class Kept:
         try:
             if self.connection is not None and not self.connection.in_transaction:
                 self.connection.close()
-                self.connection = self.cursor = None
+                self.connection = self.tx = None
         finally:
             self.lock.release()
 
@@ -197,19 +201,17 @@ def _deny(*_: object) -> int:
 def identity(path: str) -> File | None:
     """What tells a file from another one with its name; None where there is none."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - asked at each commit, of which a Path is a fiftieth
+        return _FILE(os.stat(path))  # noqa: PTH116 - asked at each commit, of which a Path is a fiftieth
     except OSError:
         return None
-    return found.st_dev, found.st_ino
 
 
 def _open_files() -> set[File]:
     """The files that this process has open."""
-    found = set()
+    found = set[File]()
     for each in Path("/dev/fd").iterdir():
         try:
-            status = os.fstat(int(each.name))
+            found.add(_FILE(os.fstat(int(each.name))))
         except OSError:  # the look itself
             continue
-        found.add((status.st_dev, status.st_ino))
     return found

@@ -85,7 +85,10 @@ class SqliteDatabase(Database):
     def note_clock(self, tx: SqliteTransaction) -> ClockNoted | None:
         """Put on record how the wall clock stands; what is known of it once this is committed."""
         boot, reading = self.lease_clock()
-        return note_clock(tx, self.clock_noted, Standing(boot, reading, self.now() - reading))
+        known, ahead = self.clock_noted, self.now() - reading
+        if known is not None and known.holds(boot, reading, ahead):
+            return known
+        return note_clock(tx, Standing(boot, reading, ahead))
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed, and when the thread's own was opened again."""
@@ -215,7 +218,7 @@ class SqliteDatabase(Database):
         """With the connection of the driver, in autocommit mode."""
         if kept.connection is None:
             kept.connection = self._connect()
-            kept.cursor = kept.connection.cursor()
+            kept.tx = SqliteTransaction(kept.connection.cursor(), self.hooked)
             kept.opened += 1
         return kept
 

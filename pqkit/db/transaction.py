@@ -6,7 +6,7 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from pqkit.db.hooked import Hooked
-from pqkit.sql.compiled import INSERT_JOB_WITH_ID
+from pqkit.sql.compiled import INSERT_JOB, INSERT_JOB_WITH_ID
 from pqkit.sql.text import Statement, Values
 
 ARGS = 3
@@ -38,6 +38,11 @@ class Transaction(ABC):
     def run_many(self, statement: Statement, rows: Iterable[Values]) -> int:
         """Execute for each row of values; the number of rows changed in all."""
 
+    def add_job(self, job: Values) -> int:
+        """Insert a row of ``job``; its id."""
+        job_id: int = self.row(INSERT_JOB, *job)[0]
+        return job_id
+
     def add_alike(self, job: Values, texts: Sequence[str], entry: Alike) -> Sequence[int]:
         """Insert jobs with these arguments that are all like ``job`` otherwise, and an entry for each; their ids."""
         ids = self.next_job_ids(len(texts))
@@ -65,9 +70,15 @@ class SqliteTransaction(Transaction):
 
     __slots__ = ()
 
+    def add_job(self, job: Values) -> int:
+        """The driver knows the id, and SQLite need not keep rows to return."""
+        job_id: int = self.cursor.execute(INSERT_JOB_WITH_ID.sqlite.text, (None, *job)).lastrowid
+        return job_id
+
     def run(self, statement: Statement, *values: Any) -> int:
         sql = statement.sqlite
-        return int(self.cursor.execute(sql.text, sql.bind(values)).rowcount)
+        changed: int = self.cursor.execute(sql.text, values if sql.is_in_order else sql.bind(values)).rowcount
+        return changed
 
     def run_many(self, statement: Statement, rows: Iterable[Values]) -> int:
         sql = statement.sqlite
@@ -75,7 +86,8 @@ class SqliteTransaction(Transaction):
 
     def rows(self, statement: Statement, *values: Any) -> list[Any]:
         sql = statement.sqlite
-        found: list[Any] = self.cursor.execute(sql.text, sql.bind(values)).fetchall()
+        values = values if sql.is_in_order else sql.bind(values)
+        found: list[Any] = self.cursor.execute(sql.text, values).fetchall()
         return found
 
     def next_job_ids(self, count: int) -> range:

@@ -23,7 +23,7 @@ TELL_AFTER = 5.0
 class Write:
     """A class and not a generator: this is entered for every job that is queued alone."""
 
-    __slots__ = ("_clock", "_cursor", "_database", "_kept")
+    __slots__ = ("_clock", "_database", "_kept", "_tx")
 
     def __init__(self, database: "SqliteDatabase") -> None:
         self._database = database
@@ -35,13 +35,12 @@ class Write:
         except sqlite.OperationalError as error:
             self._database.turns.refuse_own(self._database.path)
             _begin_patiently(self._begin, self._database.path, error)
-        tx = SqliteTransaction(self._cursor, self._database.hooked)
         try:
-            self._clock = self._database.note_clock(tx)
+            self._clock = self._database.note_clock(self._tx)
         except BaseException as error:
             self.__exit__(type(error), error, None)
             raise
-        return tx
+        return self._tx
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         try:
@@ -59,25 +58,25 @@ class Write:
         kept = self._kept
         kept.lock.acquire()
         try:
-            self._cursor = kept.cursor or self._database.opened(kept).cursor
-            self._cursor.execute("BEGIN IMMEDIATE")
+            self._tx: SqliteTransaction = kept.tx or self._database.opened(kept).tx
+            self._tx.cursor.execute("BEGIN IMMEDIATE")
         except BaseException:
             kept.lock.release()
             raise
 
     def _commit(self) -> None:
         try:
-            self._cursor.execute("COMMIT")
+            self._tx.cursor.execute("COMMIT")
         except sqlite.Error as error:
             self._roll_back()
-            self._database.refuse_inherited(self._cursor.connection)
+            self._database.refuse_inherited(self._tx.cursor.connection)
             raise DatabaseUnavailable(f"{self._database.path}: the commit failed: {error}") from error
         self._database.handles.refuse_lost_files(self._kept.connection)
         self._database.clock_noted = self._clock
 
     def _roll_back(self) -> None:
         with suppress(sqlite.Error):  # a full disk may have rolled back already
-            self._cursor.execute("ROLLBACK")
+            self._tx.cursor.execute("ROLLBACK")
 
 
 def begin(attempt: Callable[[], object], path: Path) -> None:

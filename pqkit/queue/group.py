@@ -69,7 +69,10 @@ class GroupCommit(forks.AtFork):
             return self._commit_calls(calls)
         finally:
             with self._mutex:
-                self._hand_over()
+                if self._waiting:
+                    self._hand_over()
+                else:
+                    self._led = False
 
     def _insert_with_others(self, mine: _Waiting) -> list[Inserted]:
         try:
@@ -126,7 +129,8 @@ class GroupCommit(forks.AtFork):
             at += len(each.calls)
 
     def _commit_calls(self, calls: Sequence[Call]) -> list[Inserted]:
-        if len(calls) == 1 and (one := self._inserter.insert_alone(*calls[0])) is not None:
+        alone = self._database.places_alone and len(calls) == 1
+        if alone and (one := self._inserter.insert_alone(*calls[0])) is not None:
             return [one]
         with self._database.write() as tx:
             return self._inserter.insert_all(tx, calls)

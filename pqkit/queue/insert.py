@@ -37,9 +37,7 @@ class Inserter:
         self._known: dict[str, _Known] = {}
 
     def insert_alone(self, order: Order, text: str) -> Inserted | None:
-        """Insert and commit by one statement; None where that does not do."""
-        if not self._database.places_alone:
-            return None
+        """Insert and commit by one statement, on a database that can; None where that does not do."""
         known = self._known.get(order.queue)
         if known is None or time.monotonic() >= known.until or not order.is_simple:
             return None
@@ -47,6 +45,8 @@ class Inserter:
         return None if job_id is None else Inserted(job_id)
 
     def insert(self, tx: Transaction, order: Order, text: str) -> Inserted:
+        if order.is_simple:
+            return self._insert_simple(tx, order, text)
         dependents.refuse_unknown(tx, order)
         policy = self._enter_queue(tx, order.queue)
         while True:
@@ -54,12 +54,18 @@ class Inserter:
             if holder is not None:
                 return Inserted(holder, existing=True)
             now = self._database.now()
-            job_id: int = tx.row(sql.INSERT_JOB, *order.row(text, now, policy))[0]
+            job_id = tx.add_job(order.row(text, now, policy))
             if order.unique_key is None or taken.take(tx, order, job_id):
                 tx.run(_place_of(order), *order.place(job_id, now))
                 _tie(tx, order, [job_id], now)
                 return Inserted(job_id)
             tx.run(sql.DELETE_JOB, job_id)  # another transaction took the key since the look
+
+    def _insert_simple(self, tx: Transaction, order: Order, text: str) -> Inserted:
+        policy, now = self._enter_queue(tx, order.queue), self._database.now()
+        job_id = tx.add_job(order.row(text, now, policy))
+        tx.run(sql.INSERT_READY, *order.place(job_id, now))
+        return Inserted(job_id)
 
     def insert_many(self, tx: Transaction, order: Order, texts: Sequence[str]) -> list[int]:
         dependents.refuse_unknown(tx, order)
@@ -73,7 +79,9 @@ class Inserter:
 
     def insert_all(self, tx: Transaction, calls: Sequence[Call]) -> list[Inserted]:
         """Different calls, in their order; those that need no look before go in together."""
-        if len(calls) == 1 or not all(order.is_plain for order, _ in calls):
+        if len(calls) == 1:
+            return [self.insert(tx, *calls[0])]
+        if not all(order.is_plain for order, _ in calls):
             return [self.insert(tx, order, text) for order, text in calls]
         policies = {queue: self._enter_queue(tx, queue) for queue in sorted({order.queue for order, _ in calls})}
         now, ids = self._database.now(), tx.next_job_ids(len(calls))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pqkit.db import Database, Transaction, clock
 from pqkit.errors import DatabaseUnavailable
-from pqkit.outcome import LEASE, READY_KEY, Claim
+from pqkit.outcome import CLAIM, LEASE, READY_KEY, Claim
 from pqkit.queue import rollup
 from pqkit.queue.doubt import MOST, Doubts
 from pqkit.queue.finished import Finished
@@ -229,7 +229,7 @@ class Leases:
                 self._has_suspect = True
                 return self._lease(tx, [Claim._make(suspects[0])])
             rows = tx.rows(sql.HEAD, name, now, self.name, self.id, demand - len(claims))
-            claims += map(Claim._make, rows)
+            claims += map(CLAIM, rows)
             if not rows:
                 rows = self._limited.heads(tx, name, self._taker(now), demand - len(claims))
                 if rows and rows[0].suspect and (claims or not alone):

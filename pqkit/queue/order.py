@@ -86,7 +86,13 @@ class Order(NamedTuple):
     @property
     def is_simple(self) -> bool:
         """Whether all of it is a row of ``job`` and one of ``ready``."""
-        return self.is_plain and self.due_at is None and self.limit_key is None and self.trace is None
+        return (
+            self.ties is FREE
+            and self.unique_key is None
+            and self.due_at is None
+            and self.limit_key is None
+            and self.trace is None
+        )
 
     @property
     def keyed_by_arguments(self) -> bool:
@@ -101,11 +107,20 @@ class Order(NamedTuple):
 
     def call(self, args: dict[str, Any]) -> "tuple[Order, str]":
         """This order as it is for these arguments, and their stored form."""
-        text = self._check(args)
-        order = self
-        if self.keyed_by_arguments and self.declared and (key := self.declared.limit_key(text)) is not None:
-            order = self._replace(limit_key=check_name("limit_key", key))
+        order, declared = self, self.declared
+        if declared is None:
+            text = encode_unregistered(args)
+        else:
+            text = declared.encode(args)
+            if declared.policy.limit_key is not None:
+                order = self._with_key(text)
         return order, cipher.close_json(text) if self.encrypted else text
+
+    def _with_key(self, text: str) -> "Order":
+        """This order under the limit key that its task makes of these arguments."""
+        if not self.keyed_by_arguments or self.declared is None or (key := self.declared.limit_key(text)) is None:
+            return self
+        return self._replace(limit_key=check_name("limit_key", key))
 
     def check_each(self, calls: Sequence[Any]) -> None:
         """Raise the error of the first of these arguments that cannot be queued, with its place before it."""
@@ -136,7 +151,7 @@ class Order(NamedTuple):
 
     def place(self, job_id: int, now: int) -> tuple[Any, ...]:
         """The row of ``ready`` or ``delayed`` that makes the job claimable."""
-        if self.ties.waits:
+        if self.ties is not FREE and self.ties.waits:
             return NEVER, job_id, JobState.SCHEDULED, 0, 0, 0, None, None
         if self.due_at is None:
             return self.queue, self.priority, job_id, 0, 0, 0, 0, None, now
@@ -209,13 +224,8 @@ def _ties(
         raise BadOrder(f"if_failed is one of {', '.join(get_args(IfFailed))}, not {shown(if_failed)}")
     if replace and unique_while == "kept":
         raise BadOrder("a job that keeps its key is not replaced")
-    return Ties(
-        _awaited(depends_on),
-        if_failed,
-        None,
-        "waiting" if replace else unique_while,
-        replace,
-    )
+    ties = Ties(_awaited(depends_on), if_failed, None, "waiting" if replace else unique_while, replace)
+    return FREE if ties == FREE else ties
 
 
 def _awaited(jobs: Sequence[Any]) -> tuple[int, ...]:

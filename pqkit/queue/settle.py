@@ -69,7 +69,7 @@ def _write(tx: Transaction, finished: Sequence[Finished]) -> None:
     plain = [f for f in finished if f.outcome is PLAIN]
     other = [f for f in finished if f.outcome is not PLAIN] if len(plain) < len(finished) else []
     _keep_history(tx, plain, other)
-    tx.run_many(sql.INSERT_CLOSED_PLAIN, [_closed_plain(f) for f in plain])
+    tx.run_many(sql.INSERT_CLOSED_PLAIN, [(c.job_id, at, c.attempt, c.retries, c.crashes) for c, _, _, at in plain])
     if other:
         _write_other(tx, other)
     keyed = [(f.claim.job_id,) for f in finished if f.claim.unique_key is not None and f.outcome.state in FINAL]
@@ -120,11 +120,6 @@ def _due(f: Finished) -> int:
 def _budget(f: Finished) -> tuple[int, int]:
     charge = f.outcome.charge
     return f.claim.retries + (charge == "retries"), f.claim.crashes + (charge == "crashes")
-
-
-def _closed_plain(f: Finished) -> tuple[int, ...]:
-    claim, _, _, ended_at = f
-    return claim.job_id, ended_at, claim.attempt, claim.retries, claim.crashes
 
 
 def _closed(f: Finished) -> tuple[object, ...]:

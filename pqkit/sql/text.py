@@ -9,13 +9,14 @@ Values = tuple[Any, ...]
 
 class Text:
     """One text. ``order`` says where each place takes its value from, among those passed and then the ``fixed`` ones;
-    None: as they are passed."""
+    None: as they are passed, which ``is_in_order`` says to whoever would save the call of ``bind``."""
 
-    __slots__ = ("_fixed", "_pick", "text")
+    __slots__ = ("_fixed", "_pick", "is_in_order", "text")
 
     def __init__(self, text: str, order: tuple[int, ...] | None = None, fixed: Values = ()) -> None:
         self.text, self._fixed = text, fixed
         self._pick: Callable[[Values], Values] | None = itemgetter(*order, order[0]) if order else None
+        self.is_in_order = self._pick is None
 
     def bind(self, values: Values) -> Values:
         return values if self._pick is None else self._pick(values + self._fixed)[:-1]

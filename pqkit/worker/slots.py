@@ -275,7 +275,7 @@ class Slots:
 
     def _end(self, run: Run, outcome: Outcome, written: bool) -> None:
         del self.running[run.claim.job_id]
-        first = not self.any_ended
+        first = not self._unwritten and not self._written
         ended = self._written if written else self._unwritten
         ended.append(Finished(run.claim, outcome, run.started_at, run.moment))
         if first or not self._queued:
