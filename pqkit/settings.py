@@ -107,6 +107,10 @@ class Settings(BaseSettings):
         [Path("notebooks")], description="folders whose notebooks may be jobs, comma-separated; no others run as jobs"
     )
     runs: Path = Field(Path("runs"), description="the folder in which runs of notebooks are kept")
+    keep_runs: Days = Field(
+        30.0, description="days that the runs of jobs are kept; those by hand stay until `pqkit runs prune --by-hand`"
+    )
+    max_runs: int = Field(500, ge=1, description="how many of them are kept of each notebook; the oldest go first")
     dashboards: Path | None = Field(
         None, description="the folder of your own consoles; without it those of the kit are served"
     )
