@@ -90,16 +90,21 @@ def test_the_command_shows_what_would_leave_and_deletes_it_when_told(queue: Queu
     now = queue.database.now()
     keep(folder, "20300101-a", 31, now=now)
     keep(folder, "20300102-a", 31, job=None, now=now)
-    asked = run_program("runs", "prune")
+    asked = run_program(folder.parent, "runs", "prune")
     assert asked.code != 0
     assert "20300101-a" in asked.err
     assert "20300102-a" not in asked.err
     assert "--yes" in asked.err
     assert len(past(None)) == 2
-    assert "deleted 1 run" in run_program("runs", "prune", "--yes", "--reason", "disk").out
+    assert "deleted 1 run" in run_program(folder.parent, "runs", "prune", "--yes", "--reason", "disk").out
     assert [name for name, _ in past(None)] == ["20300102-a"]
-    assert "deleted 1 run" in run_program("runs", "prune", "--by-hand", "--older-than", "30d", "--yes").out
-    assert "nothing to prune" in run_program("runs", "prune", "--by-hand", "--older-than", "0s", "--yes").out
+    assert (
+        "deleted 1 run" in run_program(folder.parent, "runs", "prune", "--by-hand", "--older-than", "30d", "--yes").out
+    )
+    assert (
+        "nothing to prune"
+        in run_program(folder.parent, "runs", "prune", "--by-hand", "--older-than", "0s", "--yes").out
+    )
     first = queries.trail(queue.database, Trace(verb="prune_runs"))[-1]
     assert first.reason == "disk"
     assert not (folder / "20300102-a" / RECORD).exists()
