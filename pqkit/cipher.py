@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pqkit import extras
 from pqkit.errors import PqkitError
-from pqkit.files import readers, replace_whole
+from pqkit.files import UnsafePath, read_small, readers, replace_whole
 from pqkit.outcome import Outcome
 from pqkit.settings import settings
 
@@ -149,10 +149,11 @@ def forget() -> None:
 
 def _read(file: Path) -> list[str]:
     try:
+        text = read_small(file)
         if problem := readers(file):
             raise KeyMissing(f"the key file {problem}")
-        return [line.strip() for line in file.read_text().splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError, UnsafePath) as error:
         raise KeyMissing(f"the key file {file} cannot be read: {error}") from None
 
 
