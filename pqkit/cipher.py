@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pqkit import extras
 from pqkit.errors import PqkitError
-from pqkit.files import readers, replace_whole
+from pqkit.files import UnsafePath, read_small, readers, replace_whole
 from pqkit.outcome import Outcome
 from pqkit.settings import settings
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MARK = "encrypted:"
 JSON_MARK = f'"{MARK}'
 ID_LENGTH = 8
+_SEALED = re.compile(rf'(?P<sign>"?){MARK}[0-9a-f]{{{ID_LENGTH}}}:[A-Za-z0-9_-]{{96,}}+={{0,2}}(?P=sign)')
+"""A whole text: others only begin like it. Fernet's shortest token has 100 signs."""
 SHOWN = '{"encrypted":'
 
 
@@ -35,7 +37,7 @@ class Tampered(PqkitError):
 
 def is_sealed(text: str | None) -> bool:
     """Whether a stored text, JSON or not, is encrypted."""
-    return text is not None and text.startswith((MARK, JSON_MARK))
+    return text is not None and text.startswith((MARK, JSON_MARK)) and _SEALED.fullmatch(text) is not None
 
 
 def key_of(text: str) -> str:
@@ -149,10 +151,11 @@ def forget() -> None:
 
 def _read(file: Path) -> list[str]:
     try:
+        text = read_small(file)
         if problem := readers(file):
             raise KeyMissing(f"the key file {problem}")
-        return [line.strip() for line in file.read_text().splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError, UnsafePath) as error:
         raise KeyMissing(f"the key file {file} cannot be read: {error}") from None
 
 

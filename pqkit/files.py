@@ -9,6 +9,7 @@ from pathlib import Path
 from pqkit.errors import PqkitError
 
 OTHERS, OTHERS_WRITE = 0o077, 0o022
+SMALL = 1 << 20
 
 
 class UnsafePath(PqkitError, ValueError):
@@ -26,11 +27,17 @@ def private_folder(folder: Path, *, new: bool = False) -> Path:
     """Make a folder and the parents that it lacks, each for its owner alone; ``new``: it must not be there yet.
 
     Raises OSError. ``mkdir``'s own ``parents`` gives its mode to the last folder only, and the umask's to the others.
+    A link in the working folder, or at the end, may lead to a folder of this user or root that nobody else may change:
+    UnsafePath for another.
     """
     absolute = folder.absolute()
     for step in reversed(absolute.parents):
         step.mkdir(mode=0o700, exist_ok=True)
     absolute.mkdir(mode=0o700, exist_ok=not new)
+    here = Path.cwd()
+    for step in (absolute, *absolute.parents):
+        if step.is_symlink() and (step == absolute or here in step.parents) and (problem := writers(step)) is not None:
+            raise UnsafePath(f"{step} is a link to {step.resolve()}, which others may change: {problem[0]}")
     return folder
 
 
@@ -55,6 +62,24 @@ def read_regular(path: Path) -> bytes:
     """The file's bytes; raises what ``open_regular`` raises."""
     with os.fdopen(open_regular(path), "rb") as file:
         return file.read()
+
+
+def read_small(path: Path) -> str:
+    """The text of a file of settings or keys, which may be a link. UnsafePath for what would never end, such as a FIFO.
+
+    Raises FileNotFoundError and UnicodeDecodeError.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise UnsafePath(f"{path} is not a regular file")
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            data = file.read(SMALL + 1)
+    finally:
+        os.close(handle)
+    if len(data) > SMALL:
+        raise UnsafePath(f"{path} is longer than {SMALL >> 20} MiB")
+    return data.decode()
 
 
 def open_own(path: Path, flags: int) -> int:

@@ -53,6 +53,7 @@ WORDS = {
     "stop_process": "stopped a process",
     "restart_process": "restarted a process",
     "prune": "pruned ended jobs",
+    "prune_runs": "deleted runs of notebooks",
     "clean_files": "cleaned files up",
     "undo": "put back as they had ended",
     "add_schedule": "added a schedule",

@@ -39,6 +39,8 @@ def in_words(found: list[Exposed]) -> str:
 def _sources() -> Iterator[Path]:
     here = Path.cwd()
     yield from (here, here / ENV_FILE, here / "pyproject.toml", here / "Procfile", *here.glob("*.py"))
+    if (keys := settings().key_file) is not None:
+        yield from (keys.absolute().parent, keys.resolve().parent)
     for name in settings().tasks:
         yield from _module(here, name.split("."))
     folders = [here / name for name in kit.FOLDERS] + [folder.absolute() for folder in settings().notebooks]

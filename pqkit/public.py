@@ -3,7 +3,6 @@
 import socket
 import ssl
 import stat
-from contextlib import suppress
 from enum import StrEnum
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -108,10 +107,10 @@ def _check_certificate(wanted: Settings) -> None:
         return
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     for path in filter(None, (wanted.tls_certificate, wanted.tls_key)):
-        with suppress(FileNotFoundError):
-            path.stat()
-            continue
-        raise PqkitError(f"there is no file {path}, which PQKIT_TLS_CERTIFICATE or PQKIT_TLS_KEY names")
+        if not path.exists():
+            raise PqkitError(f"there is no file {path}, which PQKIT_TLS_CERTIFICATE or PQKIT_TLS_KEY names")
+        if not path.is_file():  # a pipe would be waited for without end
+            raise PqkitError(f"{path} is not a regular file, and PQKIT_TLS_CERTIFICATE or PQKIT_TLS_KEY names it")
     key = wanted.tls_key or wanted.tls_certificate
     if key.stat().st_mode & stat.S_IRWXO:
         raise PqkitError(f"others may read the key of the certificate in {key}: chmod 600 {key}")

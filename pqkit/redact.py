@@ -130,7 +130,12 @@ _remembered = lru_cache(MOST_REMEMBERED)(_in_rounds)
 
 
 def _redacted(text: str) -> str:
-    return starred(_as_json(text) if _JSON.match(text) and len(text) <= MAX_JSON else text)
+    return starred(_as_json(text) if looks_like_json(text) and len(text) <= MAX_JSON else text)
+
+
+def looks_like_json(text: str) -> bool:
+    """Whether it begins as an object or a list does."""
+    return _JSON.match(text) is not None
 
 
 _JSON = re.compile(r"\s{0,80}+[{\[]")

@@ -45,13 +45,14 @@ NEEDS: dict[str, Scope] = {
     **dict.fromkeys(("add_schedule", "edit_schedule", "delete_schedule"), Scope.OPERATE),
     **dict.fromkeys(("pause_schedule", "resume_schedule", "run_schedule", "backfill_schedule"), Scope.OPERATE),
     **dict.fromkeys(("delete", "create_queue", "delete_queue", "set_queue", "prune", "clean_files"), Scope.ADMIN),
+    **dict.fromkeys(("prune_runs",), Scope.ADMIN),
     **dict.fromkeys(("shorten_retention",), Scope.ADMIN),
     **dict.fromkeys(("add_user", "remove_user", "set_role", "set_password"), Scope.ADMIN),
     **dict.fromkeys(("add_token", "revoke_token", "record_events", "read_secrets"), Scope.ADMIN),
 }
 """What a verb needs; one that is not named here needs ``admin``."""
 DESTROYS = frozenset(
-    {"delete", "delete_queue", "delete_schedule", "prune", "shorten_retention", "clean_files"}
+    {"delete", "delete_queue", "delete_schedule", "prune", "prune_runs", "shorten_retention", "clean_files"}
     | {"add_user", "remove_user", "set_role", "set_password", "add_token", "revoke_token"}
 )
 """Verbs that cannot be undone, or that change who is let in: a person's session alone, which somebody may have stolen,

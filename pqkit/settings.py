@@ -1,9 +1,12 @@
 """Settings from the environment (``PQKIT_URL`` …), ``.env`` and ``[tool.pqkit]`` in pyproject.toml, checked once."""
 
+import tomllib
+from collections.abc import Callable, Mapping
 from functools import cache
+from io import StringIO
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
@@ -13,12 +16,13 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from pydantic_settings import SettingsConfigDict as Config
 
 from pqkit.errors import PqkitError
-from pqkit.files import readers
+from pqkit.files import read_small, readers
 from pqkit.redact import redact
 from pqkit.secret_words import is_secret
 
 BEATS_PER_LEASE = 3
 ENV_FILE = ".env"
+PROJECT_FILE, PROJECT_TABLE = "pyproject.toml", ("tool", "pqkit")
 ALONE = {"KEY", "KEYS"}
 """Names of variables that are secret, and of other things are not."""
 
@@ -77,7 +81,7 @@ class Settings(BaseSettings):
     model_config = Config(
         env_prefix="PQKIT_",
         env_file=ENV_FILE,
-        pyproject_toml_table_header=("tool", "pqkit"),
+        pyproject_toml_table_header=PROJECT_TABLE,
         extra="ignore",
         allow_inf_nan=False,
     )
@@ -110,6 +114,10 @@ class Settings(BaseSettings):
         [Path("notebooks")], description="folders whose notebooks may run as jobs, comma-separated"
     )
     runs: Path = Field(Path("runs"), description="folder of the runs of notebooks")
+    keep_runs: Days = Field(
+        30.0, description="days for which runs of jobs are kept; those by hand stay until `pqkit runs prune --by-hand`"
+    )
+    max_runs: int = Field(500, ge=1, description="maximum number of runs of jobs kept for each notebook, newest first")
     dashboards: Path | None = Field(None, description="folder of your own consoles; without it pqkit's own are served")
     supervisor: Path | None = Field(
         None, description="folder of your own `supervisord.conf`; without it `pqkit up` uses pqkit's own"
@@ -211,9 +219,11 @@ def settings() -> Settings:
 
 
 def load() -> Settings:
-    """The settings as they are now. SettingsError names the one that does not fit, or a ``.env`` that others read."""
+    """The settings as they are now. SettingsError names the one that does not fit, or a file of secrets that others
+    read."""
     try:
-        _refuse_open_secrets(Path(ENV_FILE))
+        _refuse_open_secrets(Path(ENV_FILE), _of_env)
+        _refuse_open_secrets(Path(PROJECT_FILE), _of_project)
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
@@ -222,17 +232,32 @@ def load() -> Settings:
     except SettingsError:
         raise
     except (OSError, ValueError) as error:
-        raise SettingsError(f"settings: pyproject.toml or .env cannot be read: {error}") from None
+        raise SettingsError(f"settings: {PROJECT_FILE} or {ENV_FILE} cannot be read: {error}") from None
 
 
-def _refuse_open_secrets(file: Path) -> None:
-    if not file.is_file() or (problem := readers(file)) is None:
+def _refuse_open_secrets(file: Path, read: Callable[[str], Mapping[str, object]]) -> None:
+    """``read`` gives the names and values of the file's text."""
+    if not file.exists() or file.is_dir():  # such as an environment of Python's that is named .env
         return
-    held = [name for name, value in dotenv_values(file, interpolate=False).items() if value and _is_secret(name, value)]
-    if held:
+    given = read(read_small(file))
+    held = [name for name, value in given.items() if value and _is_secret(name, value)]
+    if held and (problem := readers(file)) is not None:
         raise SettingsError(f"{file} holds secrets ({held[0]}), and others may use them: {problem}")
 
 
-def _is_secret(name: str, value: str) -> bool:
-    plain = unquote(value)
+def _of_env(text: str) -> Mapping[str, object]:
+    return dotenv_values(stream=StringIO(text), interpolate=False)
+
+
+def _of_project(text: str) -> Mapping[str, object]:
+    found: Any = tomllib.loads(text)
+    for name in PROJECT_TABLE:
+        found = found.get(name) if isinstance(found, dict) else None
+    if found is not None and not isinstance(found, dict):
+        raise ValueError(f"[{'.'.join(PROJECT_TABLE)}] is not a table")
+    return found or {}
+
+
+def _is_secret(name: str, value: object) -> bool:
+    plain = unquote(str(value))
     return name.upper() in ALONE or is_secret(name) or redact(plain) != plain

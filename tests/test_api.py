@@ -479,7 +479,11 @@ def test_jobs_may_wait_for_others_and_share_keys(api: TestClient, queue: Queue) 
     first = api.post("/jobs", json={"task": "add", "unique_key": "k", "args": {"a": 1}}).json()["id"]
     again = {"task": "add", "unique_key": "k", "args": {"a": 2}, "replace": True}
     assert api.post("/jobs", json=again).json() == {"id": first, "existing": True}
-    assert api.get(f"/jobs/{first}").json()["job"]["args"] == {"a": 2}
+    assert api.post("/jobs", json=again, headers={"Idempotency-Key": "once"}).json()["id"] == first
+    whole = api.get(f"/jobs/{first}").json()
+    assert whole["job"]["args"] == {"a": 2}
+    (replaced,) = whole["actions"]  # once, however often
+    assert (replaced["verb"], replaced["who"]) == ("replace", f"token {queries.tokens(queue.database)[0].id} (test)")
     waits = {"task": "add", "depends_on": [first], "if_failed": "cancel", "limit_key": "x"}
     second = api.post("/jobs", json=waits).json()["id"]
     assert [job["id"] for job in take(api, begin(api, slots=2), count=2)] == [first]

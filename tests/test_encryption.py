@@ -16,6 +16,7 @@ from pqkit.queries import Filter
 from pqkit.queries.history import audit
 from pqkit.queries.keys import keys_in_use
 from pqkit.queries.why import why
+from pqkit.queue import Leases
 from pqkit.queue.rekey import SEALED, rotate
 from pqkit.queue.remote import Remotes, Wanted, handle_of
 from pqkit.settings import settings
@@ -24,7 +25,7 @@ from pqkit.worker.main import _with_keys
 from tests.conftest import a_worker
 from tests.fleet import Fleet
 from tests.support import PATIENCE
-from tests.verbs import claim_one, sql
+from tests.verbs import claim_one, complete, fail, sql
 
 WORD = "xylophone"
 
@@ -193,6 +194,45 @@ def test_a_replaced_job_is_encrypted_as_it_was(queue: Queue, keys: Keys, whisper
         queue.operator("ada").replace(job.id, shown)
     queue.operator("ada").replace(job.id, {"word": WORD})
     assert WORD not in whole(queue)
+
+
+FORGED = [
+    'encrypted:"',
+    "encrypted:",
+    'encrypted:","x":"',
+    "encrypted:deadbeef:AAAA",
+    "encrypted:\x1b[31mRED",
+    "encrypted:\n",
+]
+UNKNOWN = f"encrypted:deadbeef:{'A' * 100}"
+
+
+@pytest.mark.parametrize("text", FORGED)
+def test_a_text_that_only_begins_like_an_encrypted_one_is_shown_as_it_is(
+    queue: Queue, worker: Leases, keys: Keys, text: str
+) -> None:
+    job = queue.enqueue("add", {"a": 1})
+    complete(worker, queue, claim_one(worker), text)
+    other = queue.enqueue("add", {"a": 2}, max_retries=0)
+    fail(worker, queue, claim_one(worker), Fail(text))
+    assert json.loads(queries.job(queue.database, job.id).result or "") == text
+    assert "(key " not in (queries.job(queue.database, other.id).job.error or "")
+    assert job.result(0) == text
+    assert not cipher.is_sealed(text)
+    assert list(rotate(queue.database)) == []
+
+
+def test_a_text_that_no_key_here_opens_keeps_no_other_from_a_new_key(
+    queue: Queue, worker: Leases, keys: Keys, whisper: Any
+) -> None:
+    queue.enqueue("add", {"a": 1})
+    complete(worker, queue, claim_one(worker), UNKNOWN)
+    queue.enqueue_many(whisper, [{"word": WORD}] * 3)
+    new = keys.new()
+    changed = []
+    with pytest.raises(cipher.KeyMissing, match=r"1 texts stay as they are; of the first: .* key deadbeef"):
+        changed += list(rotate(queue.database))
+    assert [use.key for use in keys_in_use(queue.database)] == [new]
 
 
 def test_keys_rotate_while_the_old_ones_still_read(queue: Queue, fleet: Fleet, keys: Keys, whisper: Any) -> None:

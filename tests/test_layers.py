@@ -32,6 +32,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "redact": {"errors", "redact_texts", "secret_words"},
         "redact_texts": {"secret_words"},
         "secret_words": set(),
+        "excerpt": {"redact", "redact_texts"},
         "rights": {"errors"},
         "limits": {"errors", "retry"},
         "crowd": {"limits", "redact", "wallclock"},

@@ -257,6 +257,14 @@ def test_a_notebook_runs_as_a_job_and_leaves_a_run_for_each_attempt(write: Write
     assert kept == {(good.id, 1): "passed", (bad.id, 1): "failed", (bad.id, 2): "failed"}
 
 
+def test_a_job_s_run_deletes_the_old_runs_of_its_host(write: Write, queue: Queue, fleet: Fleet) -> None:
+    write("a.ipynb", "n = 0")
+    worker(fleet, max_runs="2")
+    for n in range(4):
+        queue.enqueue(notebook, {"path": "a.ipynb", "parameters": {"n": n}}).result(PATIENCE)
+    assert [found.parameters["n"] for _, found in past()] == [3, 2]
+
+
 def test_a_canceled_or_stopped_notebook_gives_way_and_its_kernel_ends(
     write: Write, queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:

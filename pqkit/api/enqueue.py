@@ -24,7 +24,7 @@ MOST_WAITS = 10_000
 @router.post("/enqueue", status_code=201, operation_id="enqueue_by_its_old_name")
 async def enqueue(new: NewJob, queue: OnQueue, who: Producer, key: Key = None) -> Queued:
     """Queue one call. When this answers, the job is on disk; calls at the same moment share a commit."""
-    options = new.options()
+    options = {**new.options(), "actor": who.name}
     if key is None:
         job = await queue.enqueue_async(new.task, new.args, **options)
         return Queued(id=job.id, existing=job.existing)

@@ -10,7 +10,7 @@ from pqkit.access import Principal, Tokens
 from pqkit.api.strict import VERB, StrictRoute
 from pqkit.api.token_first import PRINCIPAL, SHOW_ONE
 from pqkit.errors import NotLoggedIn
-from pqkit.queries.views import PUBLIC, RAW, Told
+from pqkit.queries.views import LISTED, PUBLIC, RAW, Told
 from pqkit.queue import Queue
 from pqkit.queue.remote import Remotes
 
@@ -39,6 +39,11 @@ def needs(verb: str) -> Callable[..., Principal]:
 def told_to(who: Principal) -> Told:
     """How much of stored texts that principal is told."""
     return RAW if who.may("read_secrets") else PUBLIC
+
+
+def listed_to(who: Principal) -> Told:
+    """The same in lists, where secrets are looked for in the beginning of long arguments, and no more is told."""
+    return RAW if who.may("read_secrets") else LISTED
 
 
 def the_queue(request: Request) -> Queue:

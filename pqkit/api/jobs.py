@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from pqkit import queries
 from pqkit.access import Principal
-from pqkit.api.gate import Looker, OnQueue, needs, told_to
+from pqkit.api.gate import Looker, OnQueue, listed_to, needs, told_to
 from pqkit.api.shapes.base import UNSAID, Asked, JobId, Name, Seconds, Words
 from pqkit.api.shapes.jobs import JobOut, JobPage, JobWhole, StateOut
 from pqkit.api.strict import StrictRoute
@@ -50,11 +50,12 @@ def list_jobs(  # noqa: PLR0917 - FastAPI reads the query from the signature
     """A page of jobs, the newest first; with states place by place: processing, pending, delayed, ended.
 
     Read on by `next` until it is null: a page may have fewer jobs than `limit`, and even none, where their arguments
-    are long or texts are searched. Secrets are hidden unless the token has the scope admin too.
+    are long or texts are searched. Of arguments longer than 2,000 characters only the beginning is shown, and `…` where
+    something is left out: `GET /jobs/ID` has them whole. Secrets are hidden unless the token has the scope admin too.
     """
     wanted = Filter(tuple(state or ()), in_queue, task, older_than, newer_than, text, error)
     found = queries.page(
-        queue.database, wanted, limit=limit, before=_key(before) if before else None, told=told_to(who)
+        queue.database, wanted, limit=limit, before=_key(before) if before else None, told=listed_to(who)
     )
     following = None if found.next is None else _cursor(found.next)
     return JobPage(jobs=[JobOut.model_validate(view._asdict()) for view in found.jobs], next=following)

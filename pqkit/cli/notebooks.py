@@ -1,19 +1,23 @@
 """``pqkit run`` and ``pqkit runs``: notebooks executed, judged and kept."""
 
 import json as json_text
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pqkit.cli import output as out
-from pqkit.cli.inputs import AsJson, BadInput, seconds
+from pqkit.cli.inputs import AsJson, BadInput, Reason, Yes, seconds, with_unit
 from pqkit.notebook import grid as grids
 from pqkit.notebook import parameters, place, runs
+from pqkit.notebook.run_pruner import Bounds, ExpiredRun, delete, expired
 from pqkit.queue import get_queue
 from pqkit.settings import settings
 
+SAMPLE = 10
 app = typer.Typer(help="Look at past runs of notebooks, and run one notebook in many ways.", no_args_is_help=True)
 Parameters = Annotated[
     list[str] | None,
@@ -70,6 +74,42 @@ def list_runs(
     rows = [(name, _verdict(run), _in_words(run.parameters), _in_words(run.recorded), run.error) for name, run in found]
     out.show(out.table(("run", "verdict", "~parameters", "~recorded", "~error"), rows))
     out.say(f"in {settings().runs.absolute()}")
+
+
+@app.command()
+def prune(
+    *,
+    older_than: Annotated[
+        float | None,
+        typer.Option(
+            parser=with_unit,
+            metavar="AGE",
+            help="Ended at least so long ago: 2h, 7d. Without it, what the settings keep_runs and max_runs let go.",
+            show_default=False,
+        ),
+    ] = None,
+    by_hand: Annotated[bool, typer.Option("--by-hand", help="Those too that a person made by `pqkit run`.")] = False,
+    reason: Reason = None,
+    yes: Yes = False,
+) -> None:
+    """Delete runs of notebooks that ended long ago, on record; each run of a job does it by the settings."""
+    wanted = settings()
+    bounds = Bounds(wanted.keep_runs, wanted.max_runs) if older_than is None else Bounds(older_than / 86_400, None)
+    database = get_queue(create=False).database
+    found = expired(bounds, time.time_ns() // 1000, by_hand=by_hand)
+    if not found:
+        out.say(f"nothing to prune in {wanted.runs.absolute()}")
+        return
+    total = f"{out.many(len(found), 'run')}, {out.size(sum(run.size for run in found))}"
+    out.ask(f"delete {total}?", yes=yes, preview=lambda to: _preview(to, found))
+    out.say(f"deleted {out.many(delete(database, found, reason=reason), 'run')} from {wanted.runs.absolute()}")
+
+
+def _preview(to: Console, found: list[ExpiredRun]) -> None:
+    rows = [(each.name, each.run.verdict, out.size(each.size)) for each in found[:SAMPLE]]
+    to.print(out.table(("run", "verdict", ">size"), rows))
+    if len(found) > SAMPLE:
+        to.print(f"… and {len(found) - SAMPLE} more")
 
 
 @app.command()

@@ -178,7 +178,9 @@ class SqliteDatabase(Database):
         with self._used() as kept:
             found = [row[0] for row in kept.connection.execute("PRAGMA integrity_check").fetchall()]
             triggers = kept.connection.execute("SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'")
-            planted = [f"{name} is no trigger of pqkit's on {table}" for name, table in triggers if is_ours(table)]
+            planted = [
+                f"{name} is no trigger of pqkit's on {table}" for name, table in triggers if is_ours(table.lower())
+            ]
         return ([] if found == ["ok"] else found) + planted
 
     def sizes(self) -> Sizes:

@@ -2,6 +2,7 @@
 
 import inspect
 import signal
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from pqkit.errors import NotFound, PqkitError
 from pqkit.files import UnsafePath
 from pqkit.notebook.parameters import NO_JOB, BadNotebook, BadParameter, check_for_job, parameters_of, shows_secrets
 from pqkit.notebook.place import find
+from pqkit.notebook.run_pruner import prune
 from pqkit.outcome import Fail
+from pqkit.queue import get_queue
 from pqkit.retry import DEFAULT_BACKOFF, DEFAULT_MAX_RETRIES
 from pqkit.tasks import Task, task
 
@@ -94,6 +97,16 @@ def _run(path: str, values: dict[str, Any], cell_timeout: float | None, ctx: Con
     except (BadParameter, BadNotebook, UnsafePath, NotFound) as error:
         raise Fail(str(error)) from None
     ctx.log(f"its run is kept in {folder}")
+    _prune(ctx)
     if found.verdict != "passed":
         raise CellFailed(found.error)
     return {"run": folder.name, "recorded": found.recorded}
+
+
+def _prune(ctx: Context) -> None:
+    """Make room: whoever makes runs deletes old ones, so that each host keeps its own folder in bounds."""
+    try:
+        if count := prune(get_queue(create=False).database, time.time_ns() // 1000):
+            ctx.log(f"deleted {count} old runs of jobs, as keep_runs and max_runs say")
+    except (PqkitError, OSError) as error:  # the run itself has gone well
+        ctx.log(f"old runs of jobs cannot be deleted: {error}")

@@ -88,10 +88,10 @@ def _as_it_is(run: Run, folder: Path) -> Run:
     return run
 
 
-def past(limit: int = 50) -> list[tuple[str, Run]]:
-    """(name of its folder, run), the newest first."""
+def past(limit: int | None = 50) -> list[tuple[str, Run]]:
+    """(name of its folder, run), the newest first; ``limit`` None for all."""
     runs = settings().runs
-    names = sorted((entry.name for entry in runs.iterdir() if entry.is_dir()), reverse=True) if runs.is_dir() else []
+    names = sorted((entry.name for entry in runs.iterdir() if _holds_run(entry)), reverse=True) if runs.is_dir() else []
     found: list[tuple[str, Run]] = []
     for name in names:
         if len(found) == limit:
@@ -101,3 +101,8 @@ def past(limit: int = 50) -> list[tuple[str, Run]]:
         except NotFound:
             continue
     return found
+
+
+def _holds_run(folder: Path) -> bool:
+    """Whether it is a folder itself, and not one that is being deleted."""
+    return not folder.name.startswith(".") and folder.is_dir() and not folder.is_symlink()

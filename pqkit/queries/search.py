@@ -8,13 +8,13 @@ from sqlalchemy import Connection, Text, cast, func, select
 
 from pqkit.db import Database
 from pqkit.queries.filters import ALL, Filter
-from pqkit.queries.views import PUBLIC, JobView, Told, views_of
+from pqkit.queries.views import LISTED, JobView, Told, views_of
 from pqkit.queries.walk import JOB, Found, Key, Page, Reach, count, find
 
 AMONG = 10_000
 MOST = 10_000
 MOST_SHOWN = 1_000_000
-"""Characters of arguments after which a page ends: at worst they take 3 s to redact."""
+"""Characters of arguments after which a page ends: of each the first 2,000 are shown."""
 
 
 class Matching(NamedTuple):
@@ -40,7 +40,7 @@ class Searched(NamedTuple):
 
 
 def page(
-    database: Database, wanted: Filter = ALL, *, limit: int = 50, before: Key | None = None, told: Told = PUBLIC
+    database: Database, wanted: Filter = ALL, *, limit: int = 50, before: Key | None = None, told: Told = LISTED
 ) -> Paged:
     """A page of ``jobs`` that takes bounded time and memory: it ends before ``limit`` where its arguments are long, and
     where texts are searched, when enough of them were read."""
@@ -75,7 +75,7 @@ def search(
     page = Page(limit, before, oldest, among)
     with database.look() as connection:
         reach, counted = _found(connection, wanted, database.now(), page)
-        return Searched(views_of(connection, reach.found), reach.next, counted)
+        return Searched(views_of(connection, reach.found, LISTED), reach.next, counted)
 
 
 def _found(connection: Connection, wanted: Filter, now: int, page: Page) -> tuple[Reach, Matching]:

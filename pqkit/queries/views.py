@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Executable, Table, and_, func,
 from pqkit import cipher
 from pqkit.db import Database
 from pqkit.errors import NotFound
+from pqkit.excerpt import excerpt
 from pqkit.models import job_state, table
 from pqkit.queries.filters import ALL, Filter
 from pqkit.queries.walk import Found, Key, Page, find
@@ -126,6 +127,8 @@ class Told(NamedTuple):
 
 PUBLIC = Told(lambda text: redact(cipher.shown(text)), lambda text: redacted(cipher.shown_json(text)))
 """Without what is encrypted and without secrets: for everybody who may look."""
+LISTED = Told(PUBLIC.text, lambda text: excerpt(cipher.shown_json(text)))
+"""The same with the beginning of long JSON only: for lists, whose cost the length of arguments must not set."""
 RAW = Told(cipher.shown, cipher.shown_json)
 """Without what is encrypted: for who has the right ``read_secrets``."""
 REVEALED = Told(cipher.reveal, cipher.reveal)
@@ -159,9 +162,9 @@ def ids(database: Database, filter: Filter, limit: int) -> list[int]:  # noqa: A
 
 
 def listed(database: Database, job_ids: Sequence[int]) -> list[JobView]:
-    """These jobs, in this order, without those that are not there."""
+    """These jobs, in this order, without those that are not there, with the beginning of their arguments."""
     with database.look() as connection:
-        return views_of(connection, [Found(job_id, Key(None, (job_id,))) for job_id in job_ids])
+        return views_of(connection, [Found(job_id, Key(None, (job_id,))) for job_id in job_ids], LISTED)
 
 
 def ids_among(database: Database, job_ids: Sequence[int]) -> list[int]:

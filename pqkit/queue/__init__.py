@@ -60,7 +60,7 @@ class Options(TypedDict, total=False):
     ``unique_while``: a job has its ``unique_key`` until it has ended (``unfinished``), until a worker takes it
     (``waiting``), or until it is deleted or pruned (``kept``). ``replace``: a waiting job with the key gets the
     arguments and the priority of this call. ``debounce``: so does it, and it is due so many seconds after
-    the last such call.
+    the last such call. ``actor``: the name under which such a change of a job is put on record, once for each job.
 
     ``depends_on``: jobs (or their ids) that must have ended first. Where one has not completed, ``if_failed`` says
     whether to ``hold`` on until it is resubmitted and completes, to ``continue``, or to ``cancel``.
@@ -80,6 +80,7 @@ class Options(TypedDict, total=False):
     debounce: float | None
     depends_on: Sequence[int | Job]
     if_failed: IfFailed
+    actor: str | None
 
 
 class Queue:

@@ -50,7 +50,7 @@ class Inserter:
         dependents.refuse_unknown(tx, order)
         policy = self._enter_queue(tx, order.queue)
         while True:
-            holder = None if order.unique_key is None else taken.holder(tx, order, text)
+            holder = None if order.unique_key is None else taken.holder(tx, order, text, self._database.now())
             if holder is not None:
                 return Inserted(holder, existing=True)
             now = self._database.now()

@@ -3,10 +3,12 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from pqkit.db import Database, Transaction
 from pqkit.errors import Refused
 from pqkit.queue.insert import Call, Inserter
+from pqkit.queue.order import Ties
 from pqkit.sql import compiled as sql
 
 KEPT = 24 * 3_600 * 1_000_000
@@ -40,11 +42,18 @@ def _once(
     return ids, True
 
 
+def _without_actor(ties: Ties) -> Any:
+    return ties[: Ties._fields.index("actor")]
+
+
 def _digest(calls: Sequence[Call]) -> str:
     """Of what was asked, but for the moment at which a delay ends, which differs each time, and for what is encrypted:
     that differs as well, and its digest must tell nothing of it."""
     asked = [
-        (*order._replace(declared=None, due_at=None, trace=None), None if order.encrypted else text)
+        (
+            *order._replace(declared=None, due_at=None, trace=None, ties=_without_actor(order.ties)),
+            None if order.encrypted else text,
+        )
         for order, text in calls
     ]
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()

@@ -42,13 +42,15 @@ RETRIES = Retries()
 
 class Ties(NamedTuple):
     """What an order has to do with other jobs: those it waits for and what becomes of it when one of them fails, the
-    name of the batch that it completes, and how it goes about a unique key that is taken."""
+    name of the batch that it completes, and how it goes about a unique key that is taken; ``actor`` is the name on
+    record where it changes a job that waits."""
 
     depends_on: tuple[int, ...] = ()
     if_failed: IfFailed = "hold"
     batch: str | None = None
     unique_while: UniqueWhile = "unfinished"
     replaces: bool = False
+    actor: str | None = None
 
     @property
     def waits(self) -> bool:
@@ -176,6 +178,7 @@ def make_order(
     debounce: float | None = None,
     depends_on: Sequence[Any] = (),
     if_failed: IfFailed = "hold",
+    actor: str | None = None,
 ) -> Order:
     """Check the options and fill in the task's own policy. Raises BadOrder or ValueError with one line."""
     name, declared = (task.name, task) if isinstance(task, Task) else (task, find(task))
@@ -197,6 +200,8 @@ def make_order(
             raise BadOrder("debounce says when the job is due: no delay, run_at or depends_on beside it")
         delay, replace = debounce, True
     ties = _ties(unique_key, unique_while, depends_on, if_failed, replace=replace)
+    if replace and actor is not None:
+        ties = ties._replace(actor=actor)
     return Order(
         check_name("task", name),
         declared,

@@ -8,6 +8,7 @@ from sqlalchemy import Text as AnyText
 
 from pqkit import cipher
 from pqkit.db import Database
+from pqkit.errors import PqkitError
 from pqkit.models import table
 
 BATCH = 200
@@ -25,16 +26,20 @@ SEALED: tuple[tuple[str, str], ...] = (
 def rotate(database: Database) -> Iterator[int]:
     """Encrypt anew, a batch at each step, whatever is not under the first key; how many texts a step changed.
 
-    Safe to be cut short and begun again, and while workers run. Raises KeyMissing or Tampered.
+    Safe to be cut short and begun again, and while workers run. A text that no key here opens stays as it is and keeps
+    no other from its turn: KeyMissing or Tampered, of the first of them, comes at the end.
     """
     first = cipher.current()
     if first is None:
         raise cipher.KeyMissing("there is no key to encrypt with: set PQKIT_KEY_FILE or PQKIT_KEYS")
+    left: list[PqkitError] = []
     for name, column in SEALED:
-        yield from _rotate(database, table(name), column, first)
+        yield from _rotate(database, table(name), column, first, left)
+    if left:
+        raise type(left[0])(f"{len(left):,} texts stay as they are; of the first: {left[0]}")
 
 
-def _rotate(database: Database, one: Table, column: str, first: str) -> Iterator[int]:
+def _rotate(database: Database, one: Table, column: str, first: str, left: list[PqkitError]) -> Iterator[int]:
     after: tuple[Any, ...] | None = None
     while True:
         with database.in_words(), database.engine.begin() as connection:
@@ -44,12 +49,26 @@ def _rotate(database: Database, one: Table, column: str, first: str) -> Iterator
             keys = [key.name for key in one.primary_key]
             same = (one.c[key] == bindparam(f"the_{key}") for key in keys)
             change = update(one).where(*same).values({column: bindparam("new")})
-            named = [{f"the_{key}": row[place] for place, key in enumerate(keys)} for row in rows]
-            connection.execute(
-                change, [values | {"new": cipher.renew(row[-1])} for values, row in zip(named, rows, strict=True)]
-            )
-        yield len(rows)
+            renewed = [(row, new) for row in rows if (new := _renewed(row[-1], left)) is not None]
+            named = [{f"the_{key}": value for key, value in zip(keys, row[:-1], strict=True)} for row, _ in renewed]
+            if renewed:
+                connection.execute(
+                    change, [values | {"new": new} for values, (_, new) in zip(named, renewed, strict=True)]
+                )
+        if renewed:
+            yield len(renewed)
         after = tuple(rows[-1][:-1])
+
+
+def _renewed(text: str, left: list[PqkitError]) -> str | None:
+    """The text under the first key; None where it is none of ours, or, and ``left`` then says why, cannot be opened."""
+    if not cipher.is_sealed(text):  # what a handler says may begin alike
+        return None
+    try:
+        return cipher.renew(text)
+    except (cipher.KeyMissing, cipher.Tampered) as error:
+        left.append(error)
+        return None
 
 
 def _older(

@@ -1,5 +1,7 @@
 """Unique keys, at insert only: who has a key, whether that still counts, and bringing a waiting job up to date."""
 
+import json
+
 from pqkit.db import Transaction
 from pqkit.errors import Refused
 from pqkit.queue import moves
@@ -10,7 +12,7 @@ from pqkit.sql import compiled as sql
 from pqkit.states import NEVER, WAITING, JobState
 
 
-def holder(tx: Transaction, order: Order, text: str) -> int | None:
+def holder(tx: Transaction, order: Order, text: str, now: int) -> int | None:
     """The job that has the order's key; None where none counts. A waiting one is replaced where the order says so.
 
     Raises Refused where that job would not do what the order waits for.
@@ -32,7 +34,7 @@ def holder(tx: Transaction, order: Order, text: str) -> int | None:
         refuse_lost_wait(tx, order, job.job_id)
         try:
             if order.ties.replaces:
-                _replace(tx, job, order, text)
+                _replace(tx, job, order, text, now)
         except Moved:  # a worker has taken it, or it has ended
             continue
         return job.job_id
@@ -50,7 +52,7 @@ def take(tx: Transaction, order: Order, job_id: int) -> bool:
     return bool(tx.run(sql.INSERT_HOLD, order.queue, order.unique_key, job_id, kept))
 
 
-def _replace(tx: Transaction, job: Standing, order: Order, text: str) -> None:
+def _replace(tx: Transaction, job: Standing, order: Order, text: str, now: int) -> None:
     """Give a waiting job this call's arguments and priority, and put off one that is not due."""
     task = tx.row(sql.AS_ASKED, job.job_id)[0]
     if task != order.task:
@@ -59,6 +61,15 @@ def _replace(tx: Transaction, job: Standing, order: Order, text: str) -> None:
         job = _put_off(tx, job, order.due_at)
     moves.set_priority(tx, job, order.priority)
     tx.run(sql.SET_ARGS, text, job.job_id)
+    if order.ties.actor is not None:
+        _record(tx, job, order.ties.actor, now)
+
+
+def _record(tx: Transaction, job: Standing, actor: str, now: int) -> None:
+    """Put on record who changed the job, the first time; the next verb of an operator seals it."""
+    if tx.row(sql.REPLACED_BY, job.job_id, actor) is None:
+        detail = {"from": job.state, "unique_key": job.unique_key}
+        tx.run(sql.INSERT_ACTION, now, actor, "replace", job.job_id, None, json.dumps(detail))
 
 
 def _put_off(tx: Transaction, job: Standing, due_at: int) -> Standing:

@@ -2278,6 +2278,20 @@ INSERT_ACTION = Statement(
     ),
 )
 
+REPLACED_BY = Statement(
+    Text(
+        "SELECT action.id FROM action WHERE action.job_id = ? AND action.who = ? AND action.verb = ?",
+        (0, 1, 2),
+        ("replace",),
+    ),
+    Text(
+        "SELECT action.id FROM action WHERE action.job_id = %s::BIGINT AND action.who = %s::VARCHAR COLLATE "
+        '"C" AND action.verb = %s::VARCHAR',
+        (0, 1, 2),
+        ("replace",),
+    ),
+)
+
 INSERT_TRAIL = Statement(
     Text(
         "INSERT INTO trail (name, actions, checksum, since) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",

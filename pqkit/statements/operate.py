@@ -12,6 +12,10 @@ AS_ASKED_COLUMNS = (
     "args",
 )
 INSERT_ACTION = insert_row(ACTION, "at", "who", "verb", "job_id", "reason", "detail")
+REPLACED_BY = Declared(
+    select(ACTION.c.id).where(*equal(ACTION, "job_id", "who"), ACTION.c.verb == literal("replace")),
+    ("the_job_id", "the_who"),
+)
 SEALED_COLUMNS = ("at", "who", "verb", "job_id", "reason", "detail")
 INSERT_TRAIL = insert_row(TRAIL, "name", "actions", "checksum", "since", unless_there=True)
 # Whoever holds it is about to commit: nothing else is locked after it.

@@ -27,6 +27,7 @@ DEEDS: dict[str, Callable[[Operator, int], object]] = {
     "delete_queue": lambda operator, _: operator.delete_queue("idle"),
     "shorten_retention": lambda operator, _: operator.set_queue("idle", keep_completed=0.001),
     "prune": lambda operator, _: operator.note("prune"),
+    "prune_runs": lambda operator, _: operator.note("prune_runs"),
     "clean_files": lambda operator, _: operator.note("clean_files"),
     "delete_schedule": lambda operator, _: Schedules(operator).delete("nightly"),
     "add_user": lambda operator, _: Users(operator).add("eve", PASSWORD, Role.ADMIN),

@@ -17,6 +17,7 @@ from pqkit.backup.make import back_up
 from pqkit.backup.restore import restore
 from pqkit.cli.init import lay_out
 from pqkit.db import connect
+from pqkit.errors import PqkitError
 from pqkit.notebook import place as notebook_place
 from pqkit.queue import Queue, get_queue
 from pqkit.settings import Settings, SettingsError, load, settings
@@ -159,6 +160,100 @@ def test_secrets_in_a_settings_file_that_others_may_use_are_refused(here: Path, 
 def test_a_settings_file_without_secrets_may_be_read_by_all(here: Path, text: str) -> None:
     env(text, 0o644)
     assert isinstance(load(), Settings)
+
+
+@pytest.mark.parametrize(
+    "text", ['keys = ["abc"]', 'url = "postgresql+psycopg://ada:hunter2@host/queue"', 'keys = "abc,def"']
+)
+def test_secrets_in_pyproject_that_others_may_use_are_refused(here: Path, text: str) -> None:
+    file = Path("pyproject.toml")
+    file.write_text(f"[tool.pqkit]\n{text}\n")
+    file.chmod(0o644)
+    with pytest.raises(SettingsError, match=r"pyproject.toml holds secrets .*chmod 600 pyproject.toml") as refused:
+        load()
+    assert "hunter2" not in str(refused.value)
+    file.chmod(0o600)
+    assert isinstance(load(), Settings)
+
+
+@pytest.mark.parametrize("text", ["[tool.other]\npassword = 'abc'", "[tool.pqkit]\nslots = 3"])
+def test_a_pyproject_without_our_secrets_may_be_read_by_all(here: Path, text: str) -> None:
+    Path("pyproject.toml").write_text(text)
+    Path("pyproject.toml").chmod(0o644)
+    assert isinstance(load(), Settings)
+
+
+def test_settings_that_are_no_table_are_refused_by_name(here: Path) -> None:
+    Path("pyproject.toml").write_text("[tool]\npqkit = 1")
+    with pytest.raises(SettingsError, match=r"\[tool.pqkit\] is not a table"):
+        load()
+
+
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path, 0o600)
+
+
+def without_end(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def too_long(path: Path) -> None:
+    path.write_text("# \n" * 1_000_000)
+    path.chmod(0o600)
+
+
+@pytest.mark.parametrize("make", [a_pipe, without_end, too_long])
+@pytest.mark.parametrize("name", [".env", "pyproject.toml", "keys"])
+def test_a_file_of_settings_or_keys_that_never_ends_is_refused_in_one_line(
+    here: Path, name: str, make: Callable[[Path], None]
+) -> None:
+    make(Path(name))
+    done = subprocess.run(
+        [sys.executable, "-m", "pqkit", "keys", "new", "keys"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert f"{name} is " in done.stderr
+
+
+def test_a_folder_named_like_the_settings_file_is_left_alone(here: Path) -> None:
+    Path(".env").mkdir()
+    assert isinstance(load(), Settings)
+
+
+@pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
+def test_a_linked_folder_is_followed_only_where_nobody_else_may_change_it(
+    here: Path, make: Callable[[Path], None]
+) -> None:
+    """As after unpacking an archive that brings the link; a link to one's own folder on another disk works."""
+    (here / "disk").mkdir(mode=0o777)
+    (here / "data").symlink_to(here / "disk")
+    for folder in (here / "data", here / "data" / "below"):
+        with pytest.raises(PqkitError, match=r"data is a link to .*/disk, which others may change"):
+            make(folder)
+    (here / "disk").chmod(0o700)
+    make(here / "data")
+    make(here / "data" / "below")
+
+
+@root_only
+def test_a_folder_linked_to_another_user_s_is_refused(here: Path) -> None:
+    (here / "disk").mkdir(mode=0o700)
+    os.chown(here / "disk", NOBODY, -1)
+    (here / "data").symlink_to(here / "disk")
+    with pytest.raises(files.UnsafePath, match="belongs to user"):
+        files.private_folder(here / "data")
+
+
+def test_the_folder_of_the_key_file_that_others_may_change_is_found(here: Path, monkeypatch: Any) -> None:
+    (here / "secret").mkdir()
+    (here / "secret").chmod(0o770)
+    monkeypatch.setenv("PQKIT_KEY_FILE", "secret/keys")
+    assert [each.found for each in permissions.exposed()] == [f"{here / 'secret'} has mode 0770"]
 
 
 @root_only

@@ -81,7 +81,8 @@ def test_a_certificate_is_enough_and_one_that_does_not_fit_is_one_clear_line(
     key.chmod(0o600)
     for one in Service:
         public.check(wanted(monkeypatch, **tls, TLS_KEY=str(key)), one)
-    for wrong in (tmp_path / "nowhere.pem", certificate, REPO / "README.md"):
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    for wrong in (tmp_path / "nowhere.pem", certificate, REPO / "README.md", tmp_path / "pipe"):
         with pytest.raises(public.PqkitError, match=r"certificate|TLS") as refused:
             public.check(wanted(monkeypatch, **tls, TLS_KEY=str(wrong)), Service.API)
         assert "\n" not in str(refused.value)

@@ -1,0 +1,86 @@
+"""Retention of runs: which runs of notebooks are too old or too many, and how they are deleted."""
+
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from pqkit.db import Database
+from pqkit.notebook.runs import Run, past
+from pqkit.queue.operate import Operator
+from pqkit.settings import settings
+
+DELETED = ".deleted-"
+DAY = 86_400 * 1_000_000
+
+
+class Bounds(NamedTuple):
+    """How long runs are kept (days, None for ever), and how many of each notebook (None for all)."""
+
+    days: float | None
+    runs: int | None
+
+
+class ExpiredRun(NamedTuple):
+    """A run that the bounds let go; ``size`` in bytes."""
+
+    name: str
+    run: Run
+    size: int
+
+
+def expired(bounds: Bounds, now: int, *, by_hand: bool = False) -> list[ExpiredRun]:
+    """The runs that have ended and that the bounds let go, oldest first; ``now`` in microseconds UTC.
+
+    Runs that a person made are among them only where ``by_hand`` asks for them.
+    """
+    counts: dict[str, int] = defaultdict(int)
+    found = []
+    for name, run in past(None):
+        if run.ended_at is None or (run.job is None and not by_hand):
+            continue
+        counts[run.notebook] += 1
+        too_many = bounds.runs is not None and counts[run.notebook] > bounds.runs
+        if too_many or (bounds.days is not None and now - run.ended_at >= bounds.days * DAY):
+            found.append(ExpiredRun(name, run, _size(settings().runs / name)))
+    return found[::-1]
+
+
+def delete(database: Database, found: Iterable[ExpiredRun], who: str | None = None, reason: str | None = None) -> int:
+    """Delete these runs, on record; how many there were. One that another process deletes is left to that one."""
+    taken = [run for run in found if _take(run.name)]
+    if taken:
+        detail = {"runs": len(taken), "bytes": sum(run.size for run in taken), "newest": taken[-1].name}
+        Operator(database, who).note("prune_runs", reason, **detail)
+    for folder in settings().runs.glob(f"{DELETED}*"):  # and what a process left that died here
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(taken)
+
+
+def prune(database: Database, now: int) -> int:
+    """Delete what the settings let go, and return how many runs that were."""
+    wanted = settings()
+    return delete(database, expired(Bounds(wanted.keep_runs, wanted.max_runs), now), "retention")
+
+
+def _take(name: str) -> bool:
+    """Give the run's folder a name by which it counts as deleted; False where it is gone."""
+    runs = settings().runs
+    try:
+        (runs / name).rename(runs / f"{DELETED}{name}")
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _size(folder: Path) -> int:
+    return sum(_sizes(folder))
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    for path in folder.rglob("*"):
+        try:
+            yield path.lstat().st_size
+        except FileNotFoundError:
+            continue
