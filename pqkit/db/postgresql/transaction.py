@@ -117,11 +117,15 @@ def _copy_into(alike: Alike, own: Sequence[int]) -> tuple[str, str]:
     every row is left out, which spares the server a tenth of its work."""
     table, _, rest = alike.statement.postgresql.text.removeprefix("INSERT INTO ").partition(" (")
     names, fields = [], []
-    for place, (name, value) in enumerate(zip(rest.partition(")")[0].split(", "), alike.row, strict=True)):
+    for place, (name, value) in enumerate(zip(_names(rest), alike.row, strict=True)):
         if place in own or value is not None:
             names.append(name)
             fields.append("%s" if place in own else _field(value).replace("%", "%%"))
     return f"COPY {table} ({', '.join(names)}) FROM STDIN", "\t".join(fields) + "\n"
+
+
+def _names(columns: str) -> list[str]:
+    return [name.strip() for name in columns.partition(")")[0].split(",")]
 
 
 def _field(value: object) -> str:
