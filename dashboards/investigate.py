@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 import panel as pn
 import panel_material_ui as pmui
-from panel.viewable import Viewable
 
 from pqkit import queries
 from pqkit.access import Principal
@@ -55,7 +54,7 @@ class Investigate:
         self.told.object = words(HINT)
         self._about, self._job, self._looking = "", 0, False
 
-    def card(self) -> Viewable:
+    def card(self) -> pmui.Paper:
         head = shell.Block()
         head.object = shell.head("Investigate", "a notebook about a span, run as a job")
         return shell.card(head, self.told)
@@ -157,7 +156,7 @@ def _manager() -> str:
     public = public_url(settings(), Service.MANAGER)
     if public is not None:
         return public
-    host = pn.state.curdoc.session_context.request.headers.get("Host", "127.0.0.1")
+    host = shell.current_request().headers.get("Host", "127.0.0.1")
     return f"//{re.sub(r':[0-9]+$', '', host)}:{settings().manager_port}"
 
 
