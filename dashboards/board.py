@@ -103,7 +103,7 @@ def _figure(chart: Chart, sources: dict[str, ColumnDataSource]) -> Any:
     return plot
 
 
-def _feed(renderer: GlyphRenderer[Any], sources: dict[str, ColumnDataSource]) -> None:
+def _feed(renderer: "GlyphRenderer[Any]", sources: dict[str, ColumnDataSource]) -> None:
     glyph = renderer.glyph
     kind = "paused" if isinstance(glyph, VStrip) else "marks" if isinstance(glyph, VSpan) else "series"
     renderer.data_source = sources[kind]

@@ -14,6 +14,7 @@ import panel_material_ui as pmui
 
 from pqkit import queries
 from pqkit.access import Principal
+from pqkit.durations import SECOND
 from pqkit.errors import NotFound, PqkitError, Refused, for_anybody
 from pqkit.fingerprint import pattern
 from pqkit.notebook.runs import past
@@ -34,7 +35,7 @@ TASK, QUEUE, UNIQUE = "incident", "incidents", "ops-console"
 WHO = "anonymous of the ops console"
 clicks = Throttle(6, 60.0)
 asking = threading.Lock()
-REST, PER_DAY, DAY = 60 * 1_000_000, 50, 86_400 * 1_000_000
+REST, PER_DAY, DAY = 60 * SECOND, 50, 86_400 * SECOND
 """Microseconds between two of one name, and how many of those there may be in any day: each takes a worker's time."""
 LOOK_EVERY = 1_000
 HINT = "Brush a span on a chart, or take the whole window, and press Investigate."
@@ -161,7 +162,7 @@ def _manager() -> str:
 
 
 def moment(microseconds: int) -> str:
-    return datetime.fromtimestamp(microseconds / 1e6, UTC).isoformat()
+    return datetime.fromtimestamp(microseconds / SECOND, UTC).isoformat()
 
 
 def words(text: str, rest: str = "") -> str:

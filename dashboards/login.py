@@ -15,6 +15,7 @@ from tornado.web import RequestHandler
 
 from pqkit.access import ABSOLUTE, Session, Sessions
 from pqkit.access.devices import KEPT_FOR
+from pqkit.durations import SECOND
 from pqkit.errors import LoginRefused, NotLoggedIn, PqkitError
 from pqkit.log import get_logger
 from pqkit.public import Service, is_https, prefix
@@ -23,7 +24,7 @@ from pqkit.settings import settings
 from .feed import shared
 
 PAGE = Path(__file__).with_name("login.html")
-DAY = 86_400 * 1_000_000
+DAY = 86_400 * SECOND
 LOGOUT = "/logout"
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pqkit.durations import SECOND
 from pqkit.outcome import MAX_CRASHES
 from pqkit.states import JobState, Place
 from pqkit.wallclock import WallClock, surely_before
 
-SECOND = 1_000_000
 # Two readings of one clock by two processes may differ a little in order.
 CLOCK_SLACK = 2 * SECOND
 STUCK_AFTER = 60 * SECOND

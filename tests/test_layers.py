@@ -14,6 +14,7 @@ CONSOLES = PACKAGE.parent / "dashboards"
 
 # A room may import rooms of lower floors, and the rooms of its own floor that are named beside it.
 FLOORS: list[dict[str, set[str]]] = [
+    {"durations": set()},
     {
         "errors": set(),
         "states": set(),
@@ -259,3 +260,13 @@ def test_the_way_to_the_first_job_meets_nothing_heavy(queue: Queue, url: str) ->
     done = subprocess.run([sys.executable, "-c", FIRST_JOB, url], capture_output=True, text=True, check=True)
     assert "pydantic" in done.stdout.split()
     assert not HEAVY & set(done.stdout.split())
+
+
+def test_tables_are_named_in_one_place() -> None:
+    """``rekey`` alone looks one up by a name that it was given."""
+    files = [file for file in FILES if room_of(file) != "models" and "table" in _from_models(file)]
+    assert {file.stem for file in files} == {"tables", "rekey"}
+
+
+def _from_models(file: Path) -> set[str]:
+    return {name.rpartition(".")[2] for name in imports(file) if name.startswith("pqkit.models.")}

@@ -11,6 +11,7 @@ from pqkit.backup.folder import in_folder, name_for
 from pqkit.backup.make import Backup, back_up
 from pqkit.backup.restore import restore
 from pqkit.db import Database, connect
+from pqkit.durations import SECOND
 from pqkit.queries.since import Since
 
 
@@ -42,5 +43,5 @@ def drill(database: Database, backup: Path | None, folder: Path | None) -> Drill
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     moment, now = found.latest or 0, database.now()
-    window = (now - moment) / 1_000_000 if moment else time.time() - written
+    window = (now - moment) / SECOND if moment else time.time() - written
     return Drilled(found, fresh, seconds, window, queries.since(database, moment))

@@ -1,6 +1,7 @@
 """One worker that has maintenance is crippled, and lives on: are the jobs of dead workers rescued all the same?"""
 
 from pqkit.db import clock
+from pqkit.durations import SECOND
 from pqkit.lab import Scratch, record, wait_until
 from pqkit.lab.cripples import CRIPPLES, GATE
 from pqkit.lab.fleet import Fleet
@@ -71,4 +72,4 @@ def _one(place: Scratch, kind: str, fault: str, limit: float) -> float | None:
         finally:
             holder.thaw()
             fleet.kill()
-        return (clock.steady() - killed) / 1e6
+        return (clock.steady() - killed) / SECOND

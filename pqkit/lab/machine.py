@@ -11,13 +11,13 @@ from unittest.mock import patch
 
 from pqkit import offspring, tasks
 from pqkit.db import clock
+from pqkit.durations import SECOND
 from pqkit.queue import leases, staged_files, verbs
 
 if TYPE_CHECKING:
     from pqkit.lab.simulated import SimulatedDatabase
 
 T = TypeVar("T")
-SECOND = 1_000_000
 EPOCH = 1_700_000_000 * SECOND
 DEATH_IN_A_GAP = 0.015
 BATCH = 2  # so that what maintenance does in batches has gaps to die in

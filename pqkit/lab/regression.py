@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pqkit.db import Database
+from pqkit.durations import SECOND
 from pqkit.errors import PqkitError, Refused
 from pqkit.files import write_new
 from pqkit.lab import Scratch, record, wait_until
@@ -24,7 +25,6 @@ from pqkit.lab.verdict import Finding
 from pqkit.queries.span import RunView, Span, lives, runs
 from pqkit.states import JobState
 
-SECOND = 1_000_000
 MOST = 500
 PATIENCE = 300.0
 LONGEST, SHORT = 2.0, 15.0

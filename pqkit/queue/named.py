@@ -5,11 +5,12 @@ import json
 from collections.abc import Callable, Sequence
 
 from pqkit.db import Database, Transaction
+from pqkit.durations import SECOND
 from pqkit.errors import Refused
 from pqkit.queue.insert import Call, Inserter
 from pqkit.sql import compiled as sql
 
-KEPT = 24 * 3_600 * 1_000_000
+KEPT = 24 * 3_600 * SECOND
 """Microseconds that a name is remembered."""
 
 

@@ -9,6 +9,7 @@ from pqkit.cli import output as out
 from pqkit.cli.doctor.finding import Finding
 from pqkit.db import Database
 from pqkit.demo.clean import orphans, useless
+from pqkit.durations import SECOND
 from pqkit.queries.keys import keys_in_use
 from pqkit.queue import Queue
 from pqkit.queue.prune import Keeps, Pruner
@@ -17,7 +18,6 @@ from pqkit.settings import settings
 STUCK_AFTER = 60.0
 YOUNG = 60.0
 HOUR = 3_600.0
-SECOND = 1_000_000
 
 
 def look(database: Database) -> Iterator[Finding]:
