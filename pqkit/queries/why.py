@@ -8,10 +8,11 @@ from pqkit.db import Database
 from pqkit.durations import SECOND, duration
 from pqkit.queries.dependents import WaitView, waits
 from pqkit.queries.limits import key_of, limits
-from pqkit.queries.system import JOB, READY, WORKER, queues, workers
+from pqkit.queries.system import queues, workers
 from pqkit.queries.views import JobView, is_encrypted, job
 from pqkit.redact import redact
 from pqkit.statements.claim import allowed, paused, served
+from pqkit.statements.tables import JOB, READY, WORKER
 from pqkit.states import JobState
 
 MOST_AHEAD = 100_000
