@@ -23,10 +23,11 @@ up: setup ## run the whole system with the file demo; Ctrl+C stops it
 test: setup browser lint sql-check ## lint, check types, run every test and notebook
 	$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
-lint: setup ## check style and types
+lint: setup ## check style, types and the English of docstrings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/python tests/language.py
 
 browser: setup ## find a browser for the page tests, or install one
 	@$(BIN)/python tests/browser.py || $(MAKE) --no-print-directory install-browser

@@ -6,7 +6,10 @@ MINUTE_S, DAY_S = 60, 86_400
 
 
 def duration(seconds: float) -> str:
-    """Format a duration in the largest unit of which it has at least two: 3.2 s, 45 s, 12 min, 3 h 20 min, 4 d."""
+    """Format a duration in the largest unit of which it has at least two.
+
+    Examples: 3.2 s, 45 s, 12 min, 3 h 20 min, 4 d.
+    """
     whole, minutes = max(0, round(seconds)), round(seconds / MINUTE_S)
     if whole < 10:
         return f"{max(0.0, seconds):.1f}".removesuffix(".0") + " s"

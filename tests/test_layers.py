@@ -17,6 +17,7 @@ FLOORS: list[dict[str, set[str]]] = [
     {"durations": set()},
     {
         "errors": set(),
+        "stamps": set(),
         "states": set(),
         "version": set(),
         "retry": {"errors"},
@@ -68,7 +69,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "statements": {"sql"},
         "log": set(),
     },
-    {"queue": set(), "queries": set(), "access": {"queue"}},
+    {"queue": set(), "scratch": set(), "queries": set(), "access": {"queue"}, "stamped_files": {"queries", "queue"}},
     {
         "charts": set(),
         "executor": set(),
@@ -197,6 +198,11 @@ def test_the_package_imports_no_console() -> None:
     """Consoles are served as files, or by a name that a setting gives."""
     for file in FILES:
         assert not {name for name in imports(file) if name.split(".")[0] == CONSOLES.name}, file
+
+
+def test_only_its_own_command_needs_the_demo() -> None:
+    files = [file for file in [*FILES, *PAGES] if any(name.startswith("pqkit.demo.") for name in imports(file))]
+    assert {file for file in files if room_of(file) != "demo"} == {PACKAGE / "cli" / "producer.py"}
 
 
 def test_only_the_database_room_names_a_dialect() -> None:

@@ -16,8 +16,11 @@ from pqkit.queries.since import Since
 
 
 class Drilled(NamedTuple):
-    """``fresh`` says that the backup was made for the drill; ``seconds`` is what the restoration took, its checks
-    included; ``window`` (seconds) and ``lost`` are what would be lost, if the queue were lost now."""
+    """The result of a drill.
+
+    ``fresh``: the backup was made for the drill. ``seconds``: duration of the restoration with its checks. ``window``
+    (seconds) and ``lost``: the work that would be lost, if the queue were lost now.
+    """
 
     backup: Backup
     fresh: bool
@@ -27,8 +30,10 @@ class Drilled(NamedTuple):
 
 
 def drill(database: Database, backup: Path | None, folder: Path | None) -> Drilled:
-    """Restore a backup (the given one, the newest of the folder, or one made now) into a scratch place, and compare it
-    with the living queue. Raises BackupError when it does not come back whole."""
+    """Restore a backup into a scratch folder, and compare it with the living queue.
+
+    The backup is the given one, the newest of the folder, or one made now. Raises BackupError when it is not whole.
+    """
     scratch = Path(tempfile.mkdtemp(prefix="pqkit-drill-"))
     try:
         known = in_folder(folder) if folder is not None and backup is None else []

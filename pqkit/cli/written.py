@@ -30,7 +30,7 @@ def regression(
     ] = None,
 ) -> None:
     """Write a notebook that plays a span of the record again, failures and deaths too, and asserts that all is well."""
-    from pqkit.lab.regression import story_of  # noqa: PLC0415 - a command loads its own needs
+    from pqkit.incident.story import story_of  # noqa: PLC0415 - a command loads its own needs
 
     asked = get_queue(create=False)
     database = asked.database
