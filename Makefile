@@ -10,7 +10,7 @@ export UV_SYSTEM_CERTS = true
 export UV_NATIVE_TLS = true
 LOCKED_UV = awk '/^uv==/ { found = 1 } found { print } found && !/\\$$/ { exit }' requirements.lock
 
-.PHONY: help setup up test lint browser lock wheel sql docs docs-pictures clean
+.PHONY: help setup up test lint browser lock wheel sql sql-check docs docs-pictures clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -20,13 +20,14 @@ setup: $(VENV)/ready ## create .venv from requirements.lock, with pqkit installe
 up: setup ## run the whole system with the file demo; Ctrl+C stops it
 	@$(BIN)/pqkit up --demo
 
-test: setup browser lint ## lint, check types, run every test and notebook
+test: setup browser lint sql-check ## lint, check types, run every test and notebook
 	$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
-lint: setup ## check style and types
+lint: setup ## check style, types and the English of docstrings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/python tests/language.py
 
 browser: setup ## find a browser for the page tests, or install one
 	@$(BIN)/python tests/browser.py || $(MAKE) --no-print-directory install-browser
@@ -52,7 +53,9 @@ wheel: setup ## build the wheel into dist/
 
 sql: setup ## write the statements' texts anew from their declarations
 	$(BIN)/python -m pqkit.statements.generate
-	$(BIN)/ruff format -q pqkit/sql/compiled.py
+
+sql-check: setup ## check that the statements' texts are those that are declared
+	$(BIN)/python -m pqkit.statements.generate --check
 
 docs: setup ## write the generated parts of the documentation anew, and build its site into site/
 	$(BIN)/python docs/generate.py

@@ -2,24 +2,23 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pandas as pd
 from bokeh.core.json_encoder import serialize_json
 from bokeh.document import Document
 from bokeh.models import (
-    BoxAnnotation,
     BoxSelectTool,
     ColumnDataSource,
     CrosshairTool,
     DataRange1d,
-    GlyphRenderer,
     HoverTool,
     NumeralTickFormatter,
     Range1d,
-    Span,
 )
+from bokeh.models.annotations import BoxAnnotation, Span
 from bokeh.models.glyphs import VSpan, VStrip
+from bokeh.models.renderers import DataRenderer, GlyphRenderer
 
 from pqkit import charts
 from pqkit.charts.lines import COMMITS, DEPTH, FAILURES, OLDEST, SLOTS, THROUGHPUT, quantile_series
@@ -69,7 +68,7 @@ def _draw() -> str:
         name: ColumnDataSource(name=f"source {name}", data={c: [] for c in names}) for name, names in SOURCES.items()
     }
     follow = Range1d(name="follow range", start=0, end=1)
-    shade = {"fill_alpha": 0.14, "line_alpha": 0.5, "line_dash": "dashed", "visible": False}
+    shade: dict[str, Any] = {"fill_alpha": 0.14, "line_alpha": 0.5, "line_dash": "dashed", "visible": False}
     cross = Span(dimension="height", line_dash="dotted", line_width=1, line_color=charts.PLAIN)
     document = Document()
     for chart in CHARTS:
@@ -79,8 +78,8 @@ def _draw() -> str:
         plot.add_layout(BoxAnnotation(name="brush", fill_color=charts.PLAIN, line_color=charts.PLAIN, **shade))
         document.add_root(plot)
     document.add_root(_timeline(sources["bars"]))
-    for plot in document.roots:
-        plot.axis.major_label_text_font = shell.FONT
+    for drawn in cast("list[Any]", document.roots):
+        drawn.axis.major_label_text_font = shell.FONT
     return str(serialize_json(document.to_json()))
 
 
@@ -104,13 +103,14 @@ def _figure(chart: Chart, sources: dict[str, ColumnDataSource]) -> Any:
     return plot
 
 
-def _feed(renderer: GlyphRenderer, sources: dict[str, ColumnDataSource]) -> None:
-    kind = {VStrip: "paused", VSpan: "marks"}.get(type(renderer.glyph), "series")
+def _feed(renderer: "GlyphRenderer[Any]", sources: dict[str, ColumnDataSource]) -> None:
+    glyph = renderer.glyph
+    kind = "paused" if isinstance(glyph, VStrip) else "marks" if isinstance(glyph, VSpan) else "series"
     renderer.data_source = sources[kind]
     renderer.muted_glyph = renderer.nonselection_glyph = renderer.selection_glyph = None
 
 
-def _tools(chart: Chart, plot: Any, lines: list[GlyphRenderer]) -> Iterator[Any]:
+def _tools(chart: Chart, plot: Any, lines: list[DataRenderer]) -> Iterator[Any]:
     shown = {line.label: f"@{line.column}{{{chart.format}}}" for line in chart.lines}
     yield _tip(lines[:1], MOMENT, shown, mode="vline", point_policy="snap_to_data")
     marks, pauses = ([r for r in plot.renderers if isinstance(r.glyph, kind)] for kind in (VSpan, VStrip))
@@ -121,7 +121,7 @@ def _tools(chart: Chart, plot: Any, lines: list[GlyphRenderer]) -> Iterator[Any]
     yield brush
 
 
-def _tip(renderers: list[GlyphRenderer], head: str, shown: Mapping[str, str] | None = None, **how: Any) -> HoverTool:
+def _tip(renderers: list[DataRenderer], head: str, shown: Mapping[str, str] | None = None, **how: Any) -> HoverTool:
     """A tip of the page's look: a line above, and the ``shown`` values by name. Bokeh escapes what it puts in."""
     rows = "".join(
         f"<div style='{ROW}'><span>{name}</span><b>{value}</b></div>" for name, value in (shown or {}).items()

@@ -8,6 +8,7 @@ from functools import cache
 
 from pqkit import queries
 from pqkit.backup.folder import Kept, newest
+from pqkit.durations import SECOND
 from pqkit.log import get_logger
 from pqkit.queries import Span
 from pqkit.queue import Queue, get_queue
@@ -118,10 +119,10 @@ def pace(queue: Queue) -> Pace:
     """What the last minute came to."""
     span = Span.last(60, 60 / 6, queue.database.now())
     bins = queries.flow(queue.database, span)
-    seconds = span.step / 1_000_000
+    seconds = span.step / SECOND
     ended = [sum(getattr(each, name) for each in bins) * seconds for name in ("failed", "timed_out", "crashed")]
     known = [(level.at, level.pending) for level in queries.levels(queue.database, span) if level.pending is not None]
-    before, since = (known[0][1], (span.until - known[0][0]) / 1_000_000) if len(known) > 1 else (None, 60.0)
+    before, since = (known[0][1], (span.until - known[0][0]) / SECOND) if len(known) > 1 else (None, 60.0)
     return Pace(
         sum(each.completed for each in bins) * seconds,
         sum(ended),

@@ -74,7 +74,7 @@ def use_own_routes() -> None:
 
 def import_nothing() -> None:
     """Take the route that imports modules out of every server that this process makes from now on."""
-    panel.io.server.ComponentResourceHandler = Refused
+    vars(panel.io.server)["ComponentResourceHandler"] = Refused
 
 
 def stand_before(

@@ -8,6 +8,8 @@ that is compiled in the page), without modules from ``blob:``, and without inlin
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import OutputTransform
 
+NONCE = "nonce"
+"""The attribute of a request that holds the number of its answer's scripts."""
 MARK = "Pqkit-Login"
 """The header, set by the server itself, that says for which login a page was made."""
 FIXED = {
@@ -42,7 +44,7 @@ class Headers(OutputTransform):
         return status_code, headers, chunk
 
     def _policy(self) -> str:
-        return policy(getattr(self._request, "nonce", None), self._request.host)
+        return policy(getattr(self._request, NONCE, None), self._request.host)
 
 
 def policy(nonce: str | None, host: str) -> str:

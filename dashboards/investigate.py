@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import panel as pn
 import panel_material_ui as pmui
-from panel.viewable import Viewable
 
 from pqkit import queries
 from pqkit.access import Principal
+from pqkit.durations import SECOND
 from pqkit.errors import NotFound, PqkitError, Refused, for_anybody
 from pqkit.fingerprint import pattern
 from pqkit.notebook.runs import past
@@ -35,7 +35,7 @@ TASK, QUEUE, UNIQUE = "incident", "incidents", "ops-console"
 WHO = "anonymous of the ops console"
 clicks = Throttle(6, 60.0)
 asking = threading.Lock()
-REST, PER_DAY, DAY = 60 * 1_000_000, 50, 86_400 * 1_000_000
+REST, PER_DAY, DAY = 60 * SECOND, 50, 86_400 * SECOND
 """Microseconds between two of one name, and how many of those there may be in any day: each takes a worker's time."""
 LOOK_EVERY = 1_000
 HINT = "Brush a span on a chart, or take the whole window, and press Investigate."
@@ -55,7 +55,7 @@ class Investigate:
         self.told.object = words(HINT)
         self._about, self._job, self._looking = "", 0, False
 
-    def card(self) -> Viewable:
+    def card(self) -> pmui.Paper:
         head = shell.Block()
         head.object = shell.head("Investigate", "a notebook about a span, run as a job")
         return shell.card(head, self.told)
@@ -157,12 +157,12 @@ def _manager() -> str:
     public = public_url(settings(), Service.MANAGER)
     if public is not None:
         return public
-    host = pn.state.curdoc.session_context.request.headers.get("Host", "127.0.0.1")
+    host = shell.current_request().headers.get("Host", "127.0.0.1")
     return f"//{re.sub(r':[0-9]+$', '', host)}:{settings().manager_port}"
 
 
 def moment(microseconds: int) -> str:
-    return datetime.fromtimestamp(microseconds / 1e6, UTC).isoformat()
+    return datetime.fromtimestamp(microseconds / SECOND, UTC).isoformat()
 
 
 def words(text: str, rest: str = "") -> str:

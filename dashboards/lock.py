@@ -10,6 +10,8 @@ from bokeh.document import Document
 from panel.io import with_lock
 from panel.viewable import Viewable
 
+from .shell import current_document
+
 _signs: WeakKeyDictionary[Document, Viewable] = WeakKeyDictionary()
 
 
@@ -36,7 +38,7 @@ def locked(change: Callable[..., Any]) -> Callable[..., Any]:
 
 def show_work(sign: Viewable) -> None:
     """Let this part of the session's page be seen while a callback is waited for."""
-    _signs[pn.state.curdoc] = sign
+    _signs[current_document()] = sign
     sign.visible = False
 
 
@@ -45,7 +47,7 @@ def waited_for(change: Callable[..., Any]) -> Callable[..., Any]:
     sent only then, so the sign is shown before it begins."""
 
     async def begin(*args: Any, **more: Any) -> None:
-        sign = _signs[pn.state.curdoc]
+        sign = _signs[current_document()]
         sign.visible = True
 
         async def work() -> None:

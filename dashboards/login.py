@@ -15,6 +15,7 @@ from tornado.web import RequestHandler
 
 from pqkit.access import ABSOLUTE, Session, Sessions
 from pqkit.access.devices import KEPT_FOR
+from pqkit.durations import SECOND
 from pqkit.errors import LoginRefused, NotLoggedIn, PqkitError
 from pqkit.log import get_logger
 from pqkit.public import Service, is_https, prefix
@@ -23,7 +24,7 @@ from pqkit.settings import settings
 from .feed import shared
 
 PAGE = Path(__file__).with_name("login.html")
-DAY = 86_400 * 1_000_000
+DAY = 86_400 * SECOND
 LOGOUT = "/logout"
 
 
@@ -80,17 +81,19 @@ class Cookies:
 class Login(RequestHandler):
     """The login page. Tornado refuses a form that was not got from here."""
 
-    cookies: Cookies
+    console_cookies: Cookies
     service: Service
 
     async def get(self) -> None:
-        if self.cookies.secret(self) and await asyncio.to_thread(_is_over, self.cookies.secret(self)):
-            self.cookies.forget_session(self)
+        secret = self.console_cookies.secret(self)
+        over = bool(secret) and await asyncio.to_thread(_is_over, secret)
+        if over:
+            self.console_cookies.forget_session(self)
         self._show("")
 
     async def post(self) -> None:
         name, password = self.get_body_argument("name", ""), self.get_body_argument("password", "", strip=False)
-        shown = {"device": self.cookies.device(self), "instead_of": self.cookies.secret(self)}
+        shown = {"device": self.console_cookies.device(self), "instead_of": self.console_cookies.secret(self)}
         address = self.request.remote_ip or ""
         try:
             session = await asyncio.to_thread(lambda: sessions().login(name.strip(), password, address, **shown))
@@ -103,12 +106,14 @@ class Login(RequestHandler):
             self.set_status(503)
             self._show("nobody can log in just now, because the database is away", name)
             return
-        self.cookies.keep(self, session)
-        self.redirect(self.cookies.prefix + _inside(self.get_argument("next", "/"), self.cookies.prefix))
+        self.console_cookies.keep(self, session)
+        self.redirect(
+            self.console_cookies.prefix + _inside(self.get_argument("next", "/"), self.console_cookies.prefix)
+        )
 
     def _show(self, problem: str, name: str = "") -> None:
         page = Template(PAGE.read_text(), autoescape="xhtml_escape")
-        next_page = _inside(self.get_argument("next", "/"), self.cookies.prefix)
+        next_page = _inside(self.get_argument("next", "/"), self.console_cookies.prefix)
         self.set_header("Cache-Control", "no-store")
         said = {"problem": problem, "name": name, "next": next_page, "left": bool(self.get_argument("left", ""))}
         self.finish(page.generate(console=str(self.service), xsrf=self.xsrf_form_html(), **said))
@@ -118,13 +123,13 @@ class Logout(RequestHandler):
     """Where "Log out" leads: it ends the session and takes its cookie away. No link of another site comes this far,
     because the cookie does not come with it, and none of another port of this host."""
 
-    cookies: Cookies
+    console_cookies: Cookies
 
     async def get(self) -> None:
         if self.request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}:
-            self.redirect(f"{self.cookies.prefix}/")
+            self.redirect(f"{self.console_cookies.prefix}/")
             return
-        secret = self.cookies.secret(self)
+        secret = self.console_cookies.secret(self)
         try:
             await asyncio.to_thread(lambda: sessions().logout(secret))
         except PqkitError as error:
@@ -132,14 +137,14 @@ class Logout(RequestHandler):
             self.set_status(503)
             self.finish("The database is away, so the session goes on: try again.")
             return
-        self.cookies.forget_session(self)
+        self.console_cookies.forget_session(self)
         self.set_header("Cache-Control", "no-store")
-        self.redirect(f"{self.cookies.prefix}/login?left=1")
+        self.redirect(f"{self.console_cookies.prefix}/login?left=1")
 
 
 def handlers(service: Service, cookies: Cookies) -> tuple[type[RequestHandler], type[RequestHandler]]:
     """The login page and the way out of that console."""
-    own = {"cookies": cookies, "service": service}
+    own = {"console_cookies": cookies, "service": service}
     return type("LoginHandler", (Login,), own), type("LogoutHandler", (Logout,), own)
 
 

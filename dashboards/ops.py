@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import panel as pn
 import panel_material_ui as pmui
@@ -136,7 +136,9 @@ class Ops:
     def _begin(self) -> None:
         self._shown = NOTHING_SHOWN
         if not self._begun:
-            self._ticking.append(pn.state.add_periodic_callback(self.update, period=int(EVERY * 1000)))
+            self._ticking.append(
+                pn.state.add_periodic_callback(cast("Callable[[], None]", self.update), period=int(EVERY * 1000))
+            )
         self._begun = True
         self._update_soon()
 
@@ -146,7 +148,7 @@ class Ops:
         now, before = time.monotonic(), self._hurried
         if pn.state.curdoc is not None and now - before >= HURRY_EVERY:
             self._hurried = now
-            pn.state.curdoc.add_next_tick_callback(self.update)
+            pn.state.curdoc.add_next_tick_callback(cast("Callable[[], None]", self.update))
 
     def _chosen(self, *_: Any) -> None:
         queue, task = (None if choice.value == ALL else choice.value for choice in (self.queue, self.task))
@@ -183,7 +185,7 @@ def page() -> Viewable:
         return Ops().page()
     from .manager.gate import Visitor  # noqa: PLC0415 - see server_options
 
-    visitor = Visitor(pn.state.curdoc.session_context.request)
+    visitor = Visitor(shell.current_request())
     try:
         visitor.principal()
     except PqkitError as error:

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Sequence
 
+from pqkit.durations import SECOND
 from pqkit.errors import PqkitError, for_anybody
 from pqkit.queries import FailureGroup, Forecast, Outlook, QueueView, WorkerView
 from pqkit.settings import settings
@@ -109,7 +110,7 @@ def drain_words(forecast: Forecast, now: int) -> str:
     if forecast.likely_at is None:
         return "will not drain at this rate"
     least, likely, most = (
-        None if moment is None else max(0.0, (moment - now) / 1e6)
+        None if moment is None else max(0.0, (moment - now) / SECOND)
         for moment in (forecast.earliest_at, forecast.likely_at, forecast.latest_at)
     )
     return f"{age(likely)} ({age(least)} to {'never' if most is None else age(most)})"
@@ -142,7 +143,7 @@ def _worker_row(worker: WorkerView, now: int) -> list[str]:
         _beat(worker),
         f"{min(worker.running, worker.slots)} / {worker.slots}",
         size(worker.memory),
-        age((now - worker.started_at) / 1e6),
+        age((now - worker.started_at) / SECOND),
         safe(", ".join(worker.queues) or "all queues"),
         safe("this host" if worker.host == HERE else worker.host),
         safe(worker.pid),
@@ -215,7 +216,7 @@ def _full(seconds: float | None) -> str:
 
 
 def _span(seconds: float | None) -> str:
-    return NOTHING if seconds is None else lasted(round(seconds * 1e6))
+    return NOTHING if seconds is None else lasted(round(seconds * SECOND))
 
 
 def _processes(seen: Snapshot) -> str:

@@ -10,6 +10,8 @@ import panel as pn
 from jinja2 import BaseLoader, Environment, Template
 from panel_material_ui.base import BASE_TEMPLATE
 
+from .headers import NONCE
+
 SCRIPT = re.compile(r"<script\b")
 MARKED = '<script nonce="{{ nonce }}"'
 INLINE, LAUNCH = '<script type="text/javascript">', "<script>"
@@ -44,7 +46,7 @@ def _mark(text: str, start: str, nonce: str) -> str:
 def number_of(document: Any) -> str:
     """The number that was made for the answer that this document is in; nothing in a server that makes none."""
     context = document.session_context if document is not None else None
-    return getattr(context.request, "nonce", "") if context is not None and context.request is not None else ""
+    return getattr(context.request, NONCE, "") if context is not None and context.request is not None else ""
 
 
 @cache
@@ -53,4 +55,5 @@ def page_template(file: Path) -> Template:
     known = BASE_TEMPLATE.environment
     assert known.loader is not None
     own = known.overlay(loader=_Sources(known.loader))
-    return own.from_string(SCRIPT.sub(MARKED, file.read_text()), template_class=_Page)
+    template: Template = own.from_string(SCRIPT.sub(MARKED, file.read_text()), template_class=_Page)
+    return template

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from pqkit import charts, queries
+from pqkit.durations import SECOND
 from pqkit.queries import Flow, Level, Span
 from pqkit.queue import Queue
 
-MILLION = 1_000_000
 WINDOWS: dict[str, tuple[float, float]] = {
     "5 min": (300, 2),
     "15 min": (900, 5),
@@ -88,7 +88,7 @@ class Series:
             self._anew_at = time.monotonic() + ANEW_EVERY
             self._points.clear()
         last = max(self._points, default=span.since)
-        trail = max(2 * span.step, round(TRAIL * MILLION))
+        trail = max(2 * span.step, round(TRAIL * SECOND))
         return max(span.since, (last - trail) // span.step * span.step)
 
     def _update(self, since: int, span: Span) -> Update:
@@ -105,13 +105,13 @@ class Series:
         for at, point in sorted(self._points.items()):
             if point[-LEVELS] is not None:
                 last, sampled_at = point[-LEVELS:], at
-            carried = at - sampled_at <= CARRIED * MILLION
+            carried = at - sampled_at <= CARRIED * SECOND
             yield at, point[:-LEVELS] + (last if carried else [None] * LEVELS)
 
 
 def _known(one: Flow, step: float, now: int) -> list[float | None]:
     """A bin's values as far as they are known: the current one counts for the part of it that is over."""
-    over = min(step, (now - one.at) / MILLION - LATE)
+    over = min(step, (now - one.at) / SECOND - LATE)
     if over >= step:
         return list(one[1:])
     if over < step / 4:
@@ -129,13 +129,13 @@ def _short(value: float | None) -> float | None:
 
 def milliseconds(at: int) -> float:
     """A stored moment as Bokeh takes it: on the local clock, in no zone."""
-    offset = datetime.fromtimestamp(at / MILLION, UTC).astimezone().utcoffset()
+    offset = datetime.fromtimestamp(at / SECOND, UTC).astimezone().utcoffset()
     return at / 1_000 + (offset.total_seconds() * 1_000 if offset else 0)
 
 
 def microseconds(shown: float) -> int:
     """The stored moment that Bokeh shows so."""
-    return round(datetime.fromtimestamp(shown / 1_000, UTC).replace(tzinfo=None).astimezone().timestamp() * MILLION)
+    return round(datetime.fromtimestamp(shown / 1_000, UTC).replace(tzinfo=None).astimezone().timestamp() * SECOND)
 
 
 def marks(queue: Queue, view: View, start: int, end: int) -> dict[str, dict[str, list[Any]]]:
@@ -159,7 +159,7 @@ def marks(queue: Queue, view: View, start: int, end: int) -> dict[str, dict[str,
 def bars(queue: Queue, view: View) -> dict[str, Any]:
     """The last attempts of each worker, as columns of boxes, and the workers' names from the lowest lane on."""
     now = queue.database.now()
-    found = queries.bars(queue.database, now - BARS_SECONDS * MILLION, queue=view.queue, most=MOST_BARS)
+    found = queries.bars(queue.database, now - BARS_SECONDS * SECOND, queue=view.queue, most=MOST_BARS)
     table = charts.frame([bar for bar in found if view.task in {None, bar.task}], queries.Bar)
     if table.empty:
         return {"names": [], "bars": {column: [] for column in BARS}}

@@ -6,9 +6,11 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.document import Document
 from panel.io.state import state
-from panel.util import edit_readonly
+from panel.util.parameters import edit_readonly
 from panel.viewable import Viewable
+from panel_material_ui.template.base import Page
 
 from pqkit import charts
 from pqkit.states import JobState
@@ -100,7 +102,7 @@ NOTES = {
 }
 
 
-def make_page(title: str, *main: Viewable, header: Sequence[Viewable] = ()) -> pmui.Page:
+def make_page(title: str, *main: Viewable, header: Sequence[Viewable] = ()) -> Page:
     """A page of this look. Use it instead of ``pmui.Page``, which links each page to the server's busy flag.
 
     That link walks the whole model graph at every callback (a third of the CPU with ten viewers) and keeps every page
@@ -108,7 +110,7 @@ def make_page(title: str, *main: Viewable, header: Sequence[Viewable] = ()) -> p
     """
     before = _busy_watchers()
     frame = {"theme_config": THEME, "sx": GROUND, "busy_indicator": None, "site_url": "./", "template": TEMPLATE}
-    page = pmui.Page(title=title, main=list(main), header=list(header), **frame)
+    page = Page(title=title, main=list(main), header=list(header), **frame)
     for watcher in _busy_watchers():
         if watcher not in before:
             state.param.unwatch(watcher)
@@ -119,6 +121,19 @@ def make_page(title: str, *main: Viewable, header: Sequence[Viewable] = ()) -> p
 
 def _busy_watchers() -> list[Any]:
     return list(state.param.watchers.get("busy", {}).get("value", []))
+
+
+def current_document() -> Document:
+    """The document of the session that runs this code."""
+    document = pn.state.curdoc
+    assert document is not None, "this code runs in a session only"
+    return document
+
+
+def current_request() -> Any:
+    """The request that opened the session."""
+    context: Any = current_document().session_context
+    return context.request
 
 
 def start_session() -> None:

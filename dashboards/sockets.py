@@ -5,9 +5,10 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from bokeh.protocol.exceptions import ProtocolError
+from bokeh.server.session import ServerSession
 from bokeh.util.token import get_session_id
 from panel.io.server import WSHandler
-from tornado.iostream import StreamBufferFullError
+from tornado.iostream import IOStream, StreamBufferFullError
 from tornado.websocket import WebSocketClosedError
 
 from . import tokens
@@ -53,15 +54,27 @@ class Prompt(WSHandler):
 
     def open(self) -> None:
         self.set_nodelay(True)
-        self.ws_connection.stream.max_write_buffer_size = UNREAD
+        self._stream().max_write_buffer_size = UNREAD
         super().open()
 
-    async def write_message(self, message: Any, binary: bool = False, locked: bool = True) -> None:
+    async def write_message(  # type: ignore[override]  # Bokeh's own gives a coroutine as well
+        self, message: Any, binary: bool = False, locked: bool = True
+    ) -> None:
         try:
             await super().write_message(message, binary, locked)
         except StreamBufferFullError:
-            self.ws_connection.stream.close()
+            self._stream().close()
             raise WebSocketClosedError from None
+
+    def _stream(self) -> IOStream:
+        assert self.ws_connection is not None, "an open connection has a protocol"
+        stream = self.ws_connection.stream
+        assert stream is not None, "an open connection has a stream"
+        return stream
+
+    def _session(self) -> ServerSession:
+        assert self.connection is not None, "Bokeh connects before it takes a message"
+        return self.connection.session
 
     async def _receive(self, fragment: str | bytes) -> Any:
         self.come, self.pieces = self.come + len(fragment), self.pieces + 1
@@ -74,7 +87,7 @@ class Prompt(WSHandler):
         return message
 
     async def _handle(self, message: Any) -> Any:
-        session = self.connection.session
+        session = self._session()
         try:
             self.unfit += keep_wanted(message.msgtype, message.content, session.document)
         except (ProtocolError, ValueError, TypeError) as refused:
@@ -87,7 +100,7 @@ class Prompt(WSHandler):
 
     async def _async_open(self, token: str) -> None:
         await super()._async_open(token)
-        if self.connection.session.connection_count > LINES:
+        if self._session().connection_count > LINES:
             self._refuse("too many connections of one page")
 
     def _refuse(self, why: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pqkit import queries
 from pqkit.charts.palette import Series as Line
+from pqkit.durations import SECOND
 from pqkit.log import get_logger
 from pqkit.queue import Queue
 from pqkit.redact import redact
@@ -21,7 +22,6 @@ from .snapshot import Snapshot
 from .verdict import Verdict, judge
 from .words import NOTHING, clock, count, safe
 
-MILLION = 1_000_000
 MOST_SCENES = 32
 UNWATCHED = 5.0
 """Seconds after which a view that nobody looks at any more is forgotten."""
@@ -86,7 +86,7 @@ class Scene:
         heads = {f"{chart.name} head": chart_head(chart, self._series) for chart in CHARTS}
         self._parts["blocks"].update(heads)
         now, seconds = queue.database.now(), WINDOWS[self._view.window][0]
-        start = now - round(seconds * MILLION)
+        start = now - round(seconds * SECOND)
         if seen.version % EVERY_OTHER == 0 or "marks" not in self._parts:
             self._parts |= marks(queue, self._view, start, now) | bars(queue, self._view)
         if seen.version % SOMETIMES == 0 or "failures" not in self._parts["blocks"]:

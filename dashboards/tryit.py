@@ -10,7 +10,6 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
-from panel.viewable import Viewable
 
 from pqkit import queries
 from pqkit.errors import PqkitError, for_anybody
@@ -45,7 +44,7 @@ class TryIt:
         self.told = shell.Block()
         self._lines: deque[str] = deque(maxlen=LINES)
 
-    def card(self) -> Viewable:
+    def card(self) -> pmui.Paper:
         head = shell.Block()
         head.object = shell.head("Try it", f"a job in the scratch queue {QUEUE}, in and out by hand")
         add = pmui.Button(label="Enqueue one", size="small", margin=0, on_click=self._enqueue)

@@ -64,7 +64,8 @@ def _begins(text: str, starts: Iterable[str]) -> bool:
 
 def _places(model: Any) -> int:
     """How many there are to choose from: options, or the parts below each other of tabs."""
-    return len(getattr(model, "options", None) or getattr(model, "objects", ()))
+    choices: Any = getattr(model, "options", None) or getattr(model, "objects", ())
+    return len(choices)
 
 
 def _is_offered(model: Any, value: Any) -> bool:
@@ -85,7 +86,7 @@ def _known(options: Any) -> Iterator[Any]:
 
 def _is_within(model: Any, value: Any) -> bool:
     low, high = getattr(model, "start", None), getattr(model, "end", None)
-    if not all(isinstance(bound, int | float) for bound in (low, high)):
+    if not isinstance(low, int | float) or not isinstance(high, int | float):
         return True
     return all(isinstance(each, int | float) and low <= each <= high for each in _each(value))
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from math import inf
 from typing import Literal, NamedTuple
 
+from pqkit.durations import SECOND
 from pqkit.queries import QueueView, WorkerView
 from pqkit.states import JobState
 
@@ -121,6 +122,6 @@ def _to_go(seen: Snapshot, change: int) -> str:
         pending = seen.counts[JobState.PENDING] if seen.counts else 0
         return f"about {age(pending * seen.pace.seconds / -change)} to go"
     last = max(forecasts, key=lambda each: each.likely_at or 0)
-    likely, latest = (((moment or 0) - seen.at) / 1e6 for moment in (last.likely_at, last.latest_at))
+    likely, latest = (((moment or 0) - seen.at) / SECOND for moment in (last.likely_at, last.latest_at))
     most = f"at most {age(latest)}" if last.latest_at else "perhaps never"
     return f"about {age(likely)} to go, {most}"

@@ -3,6 +3,7 @@
 import html
 from datetime import UTC, datetime
 
+from pqkit.durations import SECOND, duration, short_duration
 from pqkit.log import escape_lines
 
 NOTHING = "\N{EN DASH}"
@@ -33,33 +34,20 @@ def jobs(number: int) -> str:
 
 
 def age(seconds: float | None) -> str:
-    """A length of time in its largest fitting unit: 8 s, 12 min, 3 h 20 min, 4 d."""
-    if seconds is None:
-        return NOTHING
-    whole = max(0, int(seconds))
-    if whole < 120:
-        return f"{whole} s"
-    minutes = whole // 60
-    if minutes < 120:
-        return f"{minutes} min"
-    hours = minutes // 60
-    if hours < 48:
-        return f"{hours} h {minutes % 60} min"
-    return f"{hours // 24} d"
+    """A duration in words; a dash where it is not known."""
+    return NOTHING if seconds is None else duration(seconds)
 
 
 def lasted(microseconds: int) -> str:
-    """How long a run took: 12 ms, 3.4 s, or as ``age``."""
-    if microseconds < 1_000_000:
-        return f"{microseconds / 1000:.0f} ms"
-    return f"{microseconds / 1e6:.1f} s" if microseconds < 60_000_000 else age(microseconds / 1e6)
+    """The duration of a run, which may be short."""
+    return short_duration(microseconds / SECOND)
 
 
 def clock(microseconds: int | None) -> str:
     """A stored time (microseconds since 1970 UTC) on the server's clock: 14:03:22, or 21 Nov 14:03 of another day."""
     if microseconds is None:
         return NOTHING
-    moment = datetime.fromtimestamp(microseconds / 1e6, UTC).astimezone()
+    moment = datetime.fromtimestamp(microseconds / SECOND, UTC).astimezone()
     today = datetime.now(UTC).astimezone().date()
     return moment.strftime("%H:%M:%S" if moment.date() == today else "%d %b %H:%M")
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pqkit.durations import SECOND
 from pqkit.errors import PqkitError
 from pqkit.files import UnsafePath, inside, open_own, open_regular, private_folder, sync_folder
 
@@ -37,7 +38,7 @@ def add(folder: Path, records: Iterable[dict[str, Any]], at: int) -> Part:
 
     The file's name holds the host's: two machines never write to one file. Raises ArchiveError.
     """
-    day = datetime.fromtimestamp(at / 1_000_000, UTC)
+    day = datetime.fromtimestamp(at / SECOND, UTC)
     lines = "".join(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n" for record in records)
     member = gzip.compress(lines.encode(), mtime=0)
     name = f"{day:%Y-%m-%d}-{socket.gethostname()}.jsonl.gz"

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
+from pqkit.durations import SECOND
 from pqkit.outcome import MAX_CRASHES
 from pqkit.states import JobState, Place
 from pqkit.wallclock import WallClock, surely_before
 
-SECOND = 1_000_000
 # Two readings of one clock by two processes may differ a little in order.
 CLOCK_SLACK = 2 * SECOND
 STUCK_AFTER = 60 * SECOND

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from pqkit.limits import PLAIN, SECOND, QueueSettings
+from pqkit.durations import SECOND
+from pqkit.limits import PLAIN, QueueSettings
 from pqkit.redact import redact
 from pqkit.wallclock import WallClock
 

@@ -11,7 +11,8 @@ from math import sqrt
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-SECOND = 1_000_000
+from pqkit.durations import SECOND
+
 HOLDS = 0.8
 """So often the interval is to hold."""
 Z = 1.2816

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from pqkit.durations import SECOND
+
 Counts = Mapping[int, int]
 _FINE = 2  # two binary digits after the first
 _SMALL = 1 << _FINE
@@ -31,5 +33,5 @@ def quantile(counts: Counts, q: float) -> float | None:
         if seen >= wanted and counts[index]:
             low, high = bounds(index)
             part = 1 - (seen - wanted) / counts[index]
-            return (low + part * (high - low)) / 1_000_000
+            return (low + part * (high - low)) / SECOND
     return None

@@ -5,10 +5,10 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple, TypedDict
 
+from pqkit.durations import SECOND
 from pqkit.errors import PqkitError
 from pqkit.retry import check_policy, shown
 
-SECOND = 1_000_000
 MOST = 1_000_000_000
 NEARLY = 1e-6
 LATE, MOST_LATE = 100_000, 0.9  # microseconds, and of the time between two starts

@@ -10,6 +10,7 @@ import psutil  # noqa: F401 - what a rescue needs must not be loaded when the me
 
 from pqkit.backup.schedule import Schedule
 from pqkit.db import Database
+from pqkit.durations import SECOND
 from pqkit.duties import Aside, Duty, Rest, Watched
 from pqkit.errors import DatabaseUnavailable, WrongClock
 from pqkit.log import get_logger
@@ -69,7 +70,7 @@ RENEWED_EVERY = 0.4 * DUTY_SECONDS
 EVERY_TEN_SECONDS = 10.0
 EVERY_MINUTE = 60.0
 EVERY_HOUR = 3_600.0
-RECORDS_KEPT = 365 * 86_400 * 1_000_000
+RECORDS_KEPT = 365 * 86_400 * SECOND
 PAUSE = 5.0
 CLOCK_SLACK = 2.0
 
@@ -180,7 +181,7 @@ class Maintainer(threading.Thread):
     def _look(self) -> None:
         """One question for what most duties would ask by themselves, for mostly there is nothing to do."""
         self._agenda = self._upkeep.agenda()
-        soon = self._database.now() + round(IDLE_TICK * 1_000_000)
+        soon = self._database.now() + round(IDLE_TICK * SECOND)
         moments = (self._agenda.next_due, self._agenda.next_tick)
         busy = self._agenda.dependents or any(moment is not None and moment < soon for moment in moments)
         self._pause = TICK if busy else IDLE_TICK

@@ -3,7 +3,9 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-NEVER = 221_845_392_000 * 1_000_000
+from pqkit.durations import SECOND
+
+NEVER = 221_845_392_000 * SECOND
 """When a job is due that waits for other jobs: in the year 9000, as microseconds since 1970 UTC."""
 
 

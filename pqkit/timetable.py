@@ -13,10 +13,10 @@ from itertools import count
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from pqkit.durations import SECOND
 from pqkit.errors import PqkitError
 from pqkit.retry import check_moment
 
-SECOND = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATE = 60 * SECOND
 AT_ONCE = 1_000

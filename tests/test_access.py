@@ -9,13 +9,13 @@ import pytest
 from pqkit import Queue, queries
 from pqkit.access import ABSOLUTE, IDLE, BadAccount, Principal, Session, Sessions, Tokens, Users
 from pqkit.access.passwords import WeakPassword
+from pqkit.durations import SECOND
 from pqkit.errors import Forbidden, LoginRefused, NotFound, NotLoggedIn, PqkitError, Refused
 from pqkit.queue import Operator
 from pqkit.rights import NEEDS, Role, Scope
 from tests.verbs import sql
 
 PASSWORD = "correct horse battery"
-SECOND = 1_000_000
 MINUTE = 60 * SECOND
 
 

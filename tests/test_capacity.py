@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from pqkit.durations import SECOND
 from pqkit.lab.capacity import LEAST, NotToBeTrusted, Record, TooLittle, back_test, plan, record_of
 from pqkit.lab.replay import Arrival, Replay, Shift, Started
 from pqkit.lab.simulated import simulated
 from pqkit.queue import Queue
 
-S = 1_000_000
 ONE_SLOT = [Shift(1, 0, None)]
 
 
@@ -21,7 +21,7 @@ def played(load: list[Arrival], shifts: list[Shift], seed: int = 0) -> list[Star
 
 
 def test_one_slot_serves_one_after_the_other() -> None:
-    load = [Arrival(n * S, "q", "t", 0, 1.5) for n in range(4)]
+    load = [Arrival(n * SECOND, "q", "t", 0, 1.5) for n in range(4)]
     assert [started.waited for started in played(load, ONE_SLOT)] == [0, 0.5, 1.0, 1.5]
     assert [started.waited for started in played(load, [Shift(2, 0, None)])] == [0, 0, 0, 0]
     assert [started.waited for started in played(load, ONE_SLOT * 2)] == [0, 0, 0, 0]
@@ -34,20 +34,20 @@ def test_the_urgent_go_first_and_queues_take_turns() -> None:
         Arrival(2, "a", "t", -1, 1.0),
         Arrival(3, "b", "t", 9, 1.0),
     ]
-    order = sorted(played(load, ONE_SLOT), key=lambda started: started.at + started.waited * S)
+    order = sorted(played(load, ONE_SLOT), key=lambda started: started.at + started.waited * SECOND)
     assert [started.order for started in order] == [0, 3, 2, 1]
 
 
 def test_a_worker_that_comes_late_or_leaves_takes_nothing_outside_of_its_time() -> None:
-    load = [Arrival(0, "q", "t", 0, 1.0), Arrival(4 * S, "q", "t", 0, 1.0)]
-    first, second = played(load, [Shift(1, 2 * S, 3 * S), Shift(1, 6 * S, None)])
+    load = [Arrival(0, "q", "t", 0, 1.0), Arrival(4 * SECOND, "q", "t", 0, 1.0)]
+    first, second = played(load, [Shift(1, 2 * SECOND, 3 * SECOND), Shift(1, 6 * SECOND, None)])
     assert (first.waited, second.waited) == (2.0, 2.0)
 
 
 def poisson(rate: float, seconds: float, dice: random.Random, length: float = 0.5) -> Iterator[Arrival]:
     at = 0.0
     while (at := at + dice.expovariate(rate)) < seconds:
-        yield Arrival(round(at * S), "q", "t", 0, dice.uniform(0.8, 1.2) * length)
+        yield Arrival(round(at * SECOND), "q", "t", 0, dice.uniform(0.8, 1.2) * length)
 
 
 def record_by(load: list[Arrival], shifts: list[Shift], slower: float = 1.0) -> Record:
@@ -87,7 +87,7 @@ def test_more_workers_and_fewer_jobs_wait_less_and_more_jobs_longer(steady: Reco
 
 
 def test_workers_that_were_stopped_after_the_last_job_do_not_leave_the_jobs_that_wait_longest(steady: Record) -> None:
-    stopped = replace(steady, shifts=[Shift(1, 0, steady.load[-1].at + S)])
+    stopped = replace(steady, shifts=[Shift(1, 0, steady.load[-1].at + SECOND)])
     test = back_test(steady)
     twice = [plan(record, test, arrivals=2, seeds=1).mean for record in (steady, stopped)]
     assert twice[0] == twice[1]

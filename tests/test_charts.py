@@ -10,9 +10,9 @@ import pandas as pd  # noqa: E402
 
 from pqkit import charts  # noqa: E402
 from pqkit.charts.lines import DEPTH, FAILURES, SLOTS, THROUGHPUT, quantile_series  # noqa: E402
+from pqkit.durations import SECOND  # noqa: E402
 from pqkit.states import JobState  # noqa: E402
 
-SECOND = 1_000_000
 TIMES = pd.date_range("2026-11-24 12:00", periods=4, freq="1s")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from pqkit.durations import SECOND
 from pqkit.lab import filters, scratch
 from pqkit.lab.load import Cost, Step, judge, knee_of
 from pqkit.lab.policy import rescues, what_if
@@ -21,13 +22,17 @@ from pqkit.states import JobState
 from tests.verbs import claim_one, complete, fail
 
 REPO = Path(__file__).parent.parent
-S = 1_000_000
 
 
 def ran(job: int, attempt: int, outcome: str, ended: float, *, next_in: float | None = None, due: float = 0) -> RunView:
-    end = round(ended * S)
-    at = {"due_at": round(due * S), "claimed_at": round(due * S), "started_at": round(due * S), "ended_at": end}
-    next_at = None if next_in is None else end + round(next_in * S)
+    end = round(ended * SECOND)
+    at = {
+        "due_at": round(due * SECOND),
+        "claimed_at": round(due * SECOND),
+        "started_at": round(due * SECOND),
+        "ended_at": end,
+    }
+    next_at = None if next_in is None else end + round(next_in * SECOND)
     return RunView(job, "t", "q", 0, attempt, f"w{attempt}", **at, outcome=outcome, error=None, next_at=next_at)
 
 
@@ -111,8 +116,8 @@ def test_a_load_that_is_not_followed_is_found(steps: list[Step], costs: list[Cos
 
 def test_a_recovery_is_from_a_worker_s_death_to_the_next_claim() -> None:
     record = [ran(1, 1, "crashed", 12), ran(1, 2, "completed", 13, due=12.5), ran(2, 1, "completed", 3)]
-    assert recoveries(record, [Blow(10 * S, "killed", "w1")]) == [(1, "w1", 2.5)]
-    assert recoveries(record, [Blow(10 * S, "frozen", "w1")]) == []
+    assert recoveries(record, [Blow(10 * SECOND, "killed", "w1")]) == [(1, "w1", 2.5)]
+    assert recoveries(record, [Blow(10 * SECOND, "frozen", "w1")]) == []
 
 
 def test_a_span_holds_what_happened_in_it(queue: Queue, worker: Leases) -> None:
@@ -136,7 +141,7 @@ def test_a_span_holds_what_happened_in_it(queue: Queue, worker: Leases) -> None:
     assert len(arrivals(database, Span(since, until))) == 2
     assert refusals(database, Span(since)) == []
     for nothing in (runs, actions, arrivals):
-        assert nothing(database, Span(until + S)) == []
+        assert nothing(database, Span(until + SECOND)) == []
 
 
 @pytest.mark.fault

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pqkit import queries
+from pqkit.durations import SECOND
 from pqkit.errors import DatabaseUnavailable
 from pqkit.incident import advice, case, investigate, recurring, snapshot
 from pqkit.incident.changes import in_counts, in_durations
@@ -13,8 +14,6 @@ from pqkit.lab.scene import bad_day
 from pqkit.queries.span import Span
 from pqkit.queue import Leases, Queue
 from tests.verbs import claim_one, fail
-
-S = 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -107,12 +106,12 @@ def test_a_copy_serves_when_the_queue_is_down(queue: Queue, url: str, worker: Le
 def test_a_span_that_is_none_is_refused(start: str, end: str, words: str) -> None:
     with pytest.raises(case.BadSpan, match=words):
         case.span_of(start, end)
-    assert case.span_of("1970-01-01T00:00:01Z", "1970-01-01T01:00:02+01:00") == (S, 2 * S, ())
+    assert case.span_of("1970-01-01T00:00:01Z", "1970-01-01T01:00:02+01:00") == (SECOND, 2 * SECOND, ())
 
 
 def test_a_quiet_span_says_nothing(queue: Queue, tmp_path: Path) -> None:
     database = snapshot(queue.database.url, tmp_path)
-    found = investigate(database, Span(0, S))
+    found = investigate(database, Span(0, SECOND))
     assert (found.headlines, found.changes, found.affected) == ([], [], [])
     assert [line.split()[:2] for line in advice.commands(found)] == [["pqkit", "audit"], ["pqkit", "regression"]]
     database.close()

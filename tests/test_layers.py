@@ -10,11 +10,14 @@ import pytest
 from pqkit import Queue
 
 PACKAGE = Path(__file__).parent.parent / "pqkit"
+CONSOLES = PACKAGE.parent / "dashboards"
 
 # A room may import rooms of lower floors, and the rooms of its own floor that are named beside it.
 FLOORS: list[dict[str, set[str]]] = [
+    {"durations": set()},
     {
         "errors": set(),
+        "stamps": set(),
         "states": set(),
         "version": set(),
         "retry": {"errors"},
@@ -67,7 +70,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "statements": {"sql"},
         "log": set(),
     },
-    {"queue": set(), "queries": set(), "access": {"queue"}},
+    {"queue": set(), "scratch": set(), "queries": set(), "access": {"queue"}, "stamped_files": {"queries", "queue"}},
     {
         "charts": set(),
         "executor": set(),
@@ -88,6 +91,25 @@ FLOORS: list[dict[str, set[str]]] = [
     },
     {"cli": set(), "__main__": {"cli"}, "__init__": set()},
 ]
+# The same for the consoles' own modules.
+CONSOLE_FLOORS: list[dict[str, set[str]]] = [
+    {
+        "headers": set(),
+        "proxied": set(),
+        "series": set(),
+        "snapshot": set(),
+        "throttle": set(),
+        "tokens": set(),
+        "values": set(),
+        "words": set(),
+    },
+    {"feed": set(), "messages": set(), "pages": set(), "quiet": set(), "scripts": set(), "verdict": set()},
+    {"login": set(), "shell": set(), "sockets": set()},
+    {"board": set(), "guard": set(), "lock": set(), "ops_words": set()},
+    {"investigate": set(), "live": set(), "stage": set(), "tryit": set()},
+    {"manager": set()},
+    {"ops": set(), "__init__": set()},
+]
 HEAVY = {
     "sqlalchemy",
     "sqlmodel",
@@ -107,8 +129,11 @@ HEAVY = {
 
 
 def room_of(file: Path) -> str:
-    part = file.relative_to(PACKAGE).parts[0]
-    return part.removesuffix(".py")
+    return file.relative_to(root_of(file)).parts[0].removesuffix(".py")
+
+
+def root_of(file: Path) -> Path:
+    return CONSOLES if file.is_relative_to(CONSOLES) else PACKAGE
 
 
 def imports(file: Path) -> set[str]:
@@ -121,33 +146,43 @@ def imports(file: Path) -> set[str]:
             continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{_source(file, node)}.{alias.name}" for alias in node.names}
     return found
+
+
+def _source(file: Path, node: ast.ImportFrom) -> str:
+    """The module that is imported from, by its whole name."""
+    if not node.level:
+        return node.module or ""
+    package = file.relative_to(PACKAGE.parent).parts[: -node.level]
+    return ".".join([*package, node.module] if node.module else package)
 
 
 def _for_types(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
-def rooms_above(file: Path, floors: list[dict[str, set[str]]] = FLOORS) -> set[str]:
+def rooms_above(file: Path, floors: list[dict[str, set[str]]] | None = None) -> set[str]:
     """The rooms that a file imports although they are not below its own."""
-    room = room_of(file)
+    room, floors = room_of(file), floors or (FLOORS if root_of(file) == PACKAGE else CONSOLE_FLOORS)
     height = next(number for number, floor in enumerate(floors) if room in floor)
     allowed = {name for floor in floors[:height] for name in floor} | floors[height][room] | {room}
-    wanted = {name.split(".")[1] for name in imports(file) if name.startswith("pqkit.")}
+    wanted = {name.split(".")[1] for name in imports(file) if name.startswith(f"{root_of(file).name}.")}
     known = {name for floor in floors for name in floor}
     return {name for name in wanted if name in known and name not in allowed}
 
 
 FILES = sorted(file for file in PACKAGE.rglob("*.py") if "kit" not in file.relative_to(PACKAGE).parts[:-1])
+PAGES = sorted(CONSOLES.rglob("*.py"))
 
 
 def test_every_room_has_a_floor() -> None:
     assert {room_of(file) for file in FILES} <= {name for floor in FLOORS for name in floor}
+    assert {room_of(file) for file in PAGES} == {name for floor in CONSOLE_FLOORS for name in floor}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+@pytest.mark.parametrize("file", [*FILES, *PAGES], ids=lambda file: str(file.relative_to(PACKAGE.parent)))
 def test_imports_go_down_only(file: Path) -> None:
     if room_of(file) == "__init__":
         return
@@ -157,6 +192,18 @@ def test_imports_go_down_only(file: Path) -> None:
 def test_an_import_upwards_is_found() -> None:
     upside_down = [{"queue": set[str](), "worker": set[str]()}, *FLOORS[:3]]
     assert rooms_above(PACKAGE / "worker" / "loop.py", upside_down)
+    assert rooms_above(CONSOLES / "manager" / "gate.py", CONSOLE_FLOORS[::-1]) == {"headers", "login", "sockets"}
+
+
+def test_the_package_imports_no_console() -> None:
+    """Consoles are served as files, or by a name that a setting gives."""
+    for file in FILES:
+        assert not {name for name in imports(file) if name.split(".")[0] == CONSOLES.name}, file
+
+
+def test_only_its_own_command_needs_the_demo() -> None:
+    files = [file for file in [*FILES, *PAGES] if any(name.startswith("pqkit.demo.") for name in imports(file))]
+    assert {file for file in files if room_of(file) != "demo"} == {PACKAGE / "cli" / "producer.py"}
 
 
 def test_only_the_database_room_names_a_dialect() -> None:
@@ -164,7 +211,7 @@ def test_only_the_database_room_names_a_dialect() -> None:
     the lab do harm to SQLite's files."""
     harming = {PACKAGE / "lab" / name for name in ("client.py", "faults.py", "powercut.py", "syscalls.py")}
     harming |= set((PACKAGE / "lab" / "simulated").glob("*.py"))
-    for file in FILES:
+    for file in [*FILES, *PAGES]:
         if room_of(file) in {"columns", "db", "models", "settings", "sql", "statements", "cli"} or file in harming:
             continue
         names = {n.id for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Name)}
@@ -179,14 +226,22 @@ def test_only_the_room_of_charts_draws() -> None:
     drawing = {"bokeh", "holoviews"}
     drawers = {room_of(file) for file in FILES if drawing & {name.split(".")[0] for name in imports(file)}}
     assert drawers == {"charts"}
+    assert not {file for file in PAGES if "holoviews" in {name.split(".")[0] for name in imports(file)}}
+
+
+SQL = {"sqlalchemy", "sqlmodel", "sqlite3", "pysqlite3", "psycopg"}
 
 
 def test_dashboards_hold_no_sql() -> None:
-    for file in (PACKAGE.parent / "dashboards").glob("*.py"):
-        wanted = imports(file)
-        assert not {name for name in wanted if name.split(".")[0] in {"sqlalchemy", "sqlmodel", "sqlite3"}}, file
-        ours = {name.split(".")[1] for name in wanted if name.startswith("pqkit.")}
-        assert not ours & {"db", "statements", "models", "sql"}, file
+    assert set(map(sql_in, PAGES)) == {frozenset()}
+    assert sql_in(PACKAGE / "queries" / "walk.py")
+
+
+def sql_in(file: Path) -> frozenset[str]:
+    """The modules that a file needs for SQL of its own."""
+    ours = {f"pqkit.{name}" for name in ("db", "statements", "models", "sql")}
+    wanted = {name for name in imports(file) if name.split(".")[0] in SQL}
+    return frozenset(wanted | {name for name in imports(file) if ".".join(name.split(".")[:2]) in ours})
 
 
 def test_a_worker_imports_nothing_heavy() -> None:
@@ -212,3 +267,13 @@ def test_the_way_to_the_first_job_meets_nothing_heavy(queue: Queue, url: str) ->
     done = subprocess.run([sys.executable, "-c", FIRST_JOB, url], capture_output=True, text=True, check=True)
     assert "pydantic" in done.stdout.split()
     assert not HEAVY & set(done.stdout.split())
+
+
+def test_tables_are_named_in_one_place() -> None:
+    """``rekey`` alone looks one up by a name that it was given."""
+    files = [file for file in FILES if room_of(file) != "models" and "table" in _from_models(file)]
+    assert {file.stem for file in files} == {"tables", "rekey"}
+
+
+def _from_models(file: Path) -> set[str]:
+    return {name.rpartition(".")[2] for name in imports(file) if name.startswith("pqkit.models.")}

@@ -9,7 +9,8 @@ from pqkit.models import table
 from pqkit.sql import compiled
 from pqkit.statements.attempt import DELETE_LEASE
 from pqkit.statements.declare import Declared
-from pqkit.statements.generate import declared, on_postgresql
+from pqkit.statements.generate import TARGET, declared, difference, on_postgresql
+from pqkit.statements.layout import WIDTH, lay_out
 
 ALL = dict(declared())
 # What a full look at is fine: one row per living worker, or per queue and duty; lists that were passed or made.
@@ -87,6 +88,42 @@ def test_nothing_is_written_that_is_not_declared() -> None:
     kinds = compiled.Statement, compiled.Text
     names = {name for name, value in vars(compiled).items() if isinstance(value, kinds)}
     assert names == set(ALL) | {name for name, _ in on_postgresql()}
+
+
+def test_a_text_that_is_not_written_as_declared_is_found() -> None:
+    written = TARGET.read_text()
+    assert difference(written) == ""
+    assert "+FROM ready" in difference(written.replace("FROM ready\n", "FROM lease\n", 1))
+
+
+SHAPE = """\
+SELECT job.id, CASE WHEN (job.id > ? AND job.id < ?) THEN ? ELSE ? END AS rank
+FROM job
+JOIN ready ON ready.job_id = job.id AND ready.queue = job.queue
+WHERE job.id BETWEEN ? AND ?
+    AND NOT (EXISTS (
+        SELECT *
+        FROM queue
+        WHERE queue.name = job.queue
+            AND (queue.limited = 1 OR queue.paused_at IS NULL)
+    ))
+ORDER BY job.id
+LIMIT ? + 0"""
+
+
+def test_a_statement_is_written_one_clause_or_condition_a_line() -> None:
+    line = " ".join(SHAPE.split()).replace("( ", "(").replace(" )", ")")
+    assert lay_out(line) == SHAPE
+    upsert = "INSERT INTO a (b) VALUES (?) ON CONFLICT (b) DO UPDATE SET b = excluded.b"
+    assert lay_out(upsert).splitlines()[1:] == ["VALUES (?)", "ON CONFLICT (b) DO UPDATE SET b = excluded.b"]
+
+
+def test_long_lists_are_cut_after_commas_and_only_spaces_change() -> None:
+    line = f"SELECT {', '.join(f'job.column_{number}' for number in range(40))} FROM job"
+    lines = lay_out(line).splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert all(line.endswith(",") for line in lines[:-2])
+    assert "".join(lay_out(line).split()) == "".join(line.split())
 
 
 @pytest.mark.sqlite

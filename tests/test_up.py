@@ -16,9 +16,9 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
-from pqkit.demo.tasks import STAMP
 from pqkit.queries import trail, workers
 from pqkit.queue import get_queue
+from pqkit.stamps import STAMP
 from pqkit.supervise import place
 from tests.support import PATIENCE, free_port, wait_until
 

@@ -8,9 +8,10 @@ import pytest
 
 from pqkit import Context, task
 from pqkit.errors import Refused
+from pqkit.incident.story import NoStory, Story, read_story, story_of
 from pqkit.lab import Scratch, scratch
 from pqkit.lab.dry import open_job
-from pqkit.lab.regression import NoStory, Story, play, read_story, story_of
+from pqkit.lab.regression import play
 from pqkit.lab.scene import bad_day
 from pqkit.notebook.parameters import parameters_of
 from pqkit.notebook.write import job_notebook, regression_notebook

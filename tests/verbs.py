@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
+from pqkit.durations import SECOND
 from pqkit.outcome import Claim, Outcome, completed, ended_by
 from pqkit.queue import Finished, Leases, Queue
-
-SECOND = 1_000_000
 
 
 def claim(worker: Leases, demand: int = 1) -> list[Claim]:

@@ -74,7 +74,7 @@ def server_options(port: int) -> dict[str, Any]:
 def page() -> Viewable:
     """A new session of the manager console."""
     shell.start_session()
-    visitor = Visitor(pn.state.curdoc.session_context.request)
+    visitor = Visitor(shell.current_request())
     try:
         principal = visitor.principal()
     except PqkitError as error:
@@ -108,7 +108,7 @@ class Manager:
         pn.state.onload(self._start)
         return shell.make_page(TITLE, shell.body(self._main), header=[self._visitor])
 
-    def _visitor_line(self) -> pn.FlexBox:
+    def _visitor_line(self) -> pn.Row:
         name, role = safe(self.desk.principal.name), safe(self.desk.principal.role)
         who = Words(f"<span>{name} <span class='muted'>{role}</span></span>", sizing_mode=None)
         # A header's buttons are white otherwise, on whatever ground.

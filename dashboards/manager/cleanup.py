@@ -6,11 +6,12 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from pqkit import queries
-from pqkit.demo.clean import Old, delete, useless
+from pqkit.durations import SECOND
 from pqkit.errors import PqkitError
 from pqkit.queue import Operator, Queue
 from pqkit.queue.prune import Pruner, Which
 from pqkit.settings import settings
+from pqkit.stamped_files import Old, delete, useless
 from pqkit.states import FINAL, JobState
 
 from .. import shell
@@ -64,7 +65,7 @@ class CleanUp:
             return
 
         def look(queue: Queue) -> Found:
-            which = Which(state, queue.database.now() - round(seconds * 1e6))
+            which = Which(state, queue.database.now() - round(seconds * SECOND))
             return Found(which, queries.ended(queue.database, which.state, which.before, which.queues, but=which.but))
 
         found = await self.desk.ask(look)

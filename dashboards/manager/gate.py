@@ -40,7 +40,7 @@ class Gate(AuthProvider):
         return [(LOGOUT, self._logout)]
 
     @property
-    def get_user_async(self) -> Callable[[RequestHandler], Awaitable[str | None]]:
+    def get_user_async(self) -> Callable[[RequestHandler], Awaitable[str | None]]:  # type: ignore[override]  # Bokeh passes a handler, and its own example gives None
         return self._visitor
 
     @property

@@ -12,7 +12,7 @@ from panel.viewable import Viewable
 from pqkit import queries
 from pqkit.errors import PqkitError
 from pqkit.incident.case import span_of
-from pqkit.lab.regression import story_of
+from pqkit.incident.story import story_of
 from pqkit.notebook import notebook
 from pqkit.notebook.parameters import Parameter, check_for_job, parameters_of
 from pqkit.notebook.place import ENDING, find, first_folder, folders

@@ -7,6 +7,7 @@ from pathlib import Path
 import panel as pn
 from panel.viewable import Viewable
 
+from pqkit.durations import SECOND
 from pqkit.queries import Survey
 from pqkit.states import JobState, sources
 
@@ -66,7 +67,7 @@ def preview(verb: str, label: str, found: Survey, now: int) -> str:
 
 def _standing_alone(found: Survey, now: int) -> str:
     (state,), (queue,), (task,) = found.states, found.queues, found.tasks
-    queued = f", queued {age((now - found.oldest) / 1e6)} ago" if found.oldest is not None else ""
+    queued = f", queued {age((now - found.oldest) / SECOND)} ago" if found.oldest is not None else ""
     return f"It is {shell.marked(state, state)}, of task {safe(task)} in queue {safe(queue)}{queued}."
 
 
@@ -75,7 +76,7 @@ def _standing(found: Survey, now: int) -> Iterator[str]:
     yield f"Queues: {names(found.queues)}."
     yield f"Tasks: {names(found.tasks)}."
     if found.oldest is not None and found.newest is not None:
-        yield f"Queued between {age((now - found.oldest) / 1e6)} and {age((now - found.newest) / 1e6)} ago."
+        yield f"Queued between {age((now - found.oldest) / SECOND)} and {age((now - found.newest) / SECOND)} ago."
 
 
 def until(text: str) -> int | None:
@@ -87,4 +88,4 @@ def until(text: str) -> int | None:
     if seconds is None or not number.replace(".", "", 1).isdecimal():
         raise ValueError(f"{text!r} is not a length of time such as 30m, 2h or 3d")
     moment = datetime.now(UTC) + timedelta(seconds=float(number) * seconds)
-    return round(moment.timestamp() * 1_000_000)
+    return round(moment.timestamp() * SECOND)

@@ -8,7 +8,6 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from pqkit import queries
-from pqkit.db import Database
 from pqkit.limits import QueueSettings
 from pqkit.queries import QueueView
 from pqkit.queue import Operator
@@ -140,7 +139,7 @@ class Queues:
         waiting = view.pending + view.scheduled + view.retrying
 
         def delete(operator: Operator, reason: str | None) -> str:
-            jobs = waiting_in(operator.database, name) if waiting else []
+            jobs = waiting_in(operator, name) if waiting else []
             operator.delete_queue(name, reason=reason, cancel=jobs)
             return f"queue {name} is deleted" + (f", {len(jobs):,} of its jobs are canceled" if jobs else "")
 
@@ -163,7 +162,7 @@ class Queues:
             changed = {
                 option: value for option, value in options.items() if value != _value(option, _said(now[option]))
             }
-            operator.set_queue(name, reason=reason, **changed)  # type: ignore[arg-type]
+            operator.set_queue(name, reason=reason, **changed)
             return f"settings of queue {name} are changed: {', '.join(changed) or 'nothing'}"
 
         about = "An empty field leaves it to the task and to pqkit's defaults. Limits hold from the next claim on."
@@ -194,9 +193,9 @@ class Queues:
         self.sheet.open(words, label, go, fields, needs, verb=verb)
 
 
-def waiting_in(database: Database, name: str) -> list[int]:
+def waiting_in(operator: Operator, name: str) -> list[int]:
     """The jobs that wait in a queue, and one more than can be canceled with it where there are so many."""
-    return queries.ids(database, queries.Filter(states=WAITING, queue=name), MOST_WITH_QUEUE + 1)
+    return queries.ids(operator.database, queries.Filter(states=WAITING, queue=name), MOST_WITH_QUEUE + 1)
 
 
 def settings_words(settings: QueueSettings) -> str:

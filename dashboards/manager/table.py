@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import panel as pn
@@ -47,7 +48,8 @@ def make_table(mark: Callable[[str, int], list[str]]) -> pn.widgets.Tabulator:
         # Sorting would order one page only and look as if it were all of them.
         configuration={"columnDefaults": {"headerSort": False}, "rowHeight": 30, "placeholder": "No job fits."},
     )
-    table.style.map(_state_style, subset=["State"]).apply(lambda row: mark(row["Job"], len(row)), axis=1)
+    style: Any = table.style
+    style.map(_state_style, subset=["State"]).apply(lambda row: mark(row["Job"], len(row)), axis=1)
     return table
 
 

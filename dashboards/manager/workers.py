@@ -7,6 +7,7 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from pqkit import queries
+from pqkit.durations import SECOND
 from pqkit.errors import PqkitError
 from pqkit.queries import WorkerView
 from pqkit.queue import Operator
@@ -110,7 +111,7 @@ def row(worker: WorkerView, now: int) -> list[str]:
         f"{min(worker.running, worker.slots)} / {worker.slots}",
         shell.marked("bad" if silent else "good", age(beat)),
         size(worker.memory),
-        age((now - worker.started_at) / 1e6),
+        age((now - worker.started_at) / SECOND),
         safe(", ".join(worker.queues) or "all"),
         safe(", ".join(worker.tasks) or NOTHING),
     ]

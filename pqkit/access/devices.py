@@ -5,9 +5,10 @@ A known device is no login: it only gets past the waits that guessers cause. It 
 
 from pqkit.access import secret
 from pqkit.db import Transaction
+from pqkit.durations import SECOND
 from pqkit.sql import compiled as sql
 
-DAY = 86_400 * 1_000_000
+DAY = 86_400 * SECOND
 KEPT_FOR = 90 * DAY
 MOST = 20
 """Devices of one person that are remembered."""

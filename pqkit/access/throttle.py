@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from pqkit.db import Transaction
+from pqkit.durations import SECOND, duration
 from pqkit.errors import LoginRefused
 from pqkit.sql import compiled as sql
 
-SECOND = 1_000_000
 FIRST_WAIT = 10
 FORGETS_AFTER = 3_600 * SECOND
 ROWS = 16_384
@@ -99,7 +99,7 @@ def _count_one(tx: Transaction, row: str, now: int) -> None:
     tx.run(sql.INSERT_THROTTLE, row, 0, now, 0)
     if not tx.run(sql.COUNT_FAILURE, now - FORGETS_AFTER, ONE_EACH.get(kind, FORGETS_AFTER), now, row):
         wait = float(tx.row(sql.THROTTLE_OF, row)[1] - now) / SECOND
-        raise LoginRefused(f"too many logins have failed: try again in {_span(wait)}", wait)
+        raise LoginRefused(f"too many logins have failed: try again in {duration(wait)}", wait)
     over = tx.row(sql.THROTTLE_OF, row)[0] - FREE[kind]
     if over >= 0:
         tx.run(sql.CLOSE_UNTIL, now + min(FIRST_WAIT * 2 ** min(over, 10), LONGEST_WAIT[kind]) * SECOND, row)
@@ -121,7 +121,3 @@ def _key(tx: Transaction) -> str:
         tx.run(sql.INSERT_SALT, SALT, secrets.token_hex(16))
         found = tx.row(sql.SALT_OF, SALT)
     return str(found[0])
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{max(seconds, 1):.0f} seconds"

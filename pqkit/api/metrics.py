@@ -18,9 +18,10 @@ from pqkit.access import Principal
 from pqkit.api.gate import needs
 from pqkit.api.strict import StrictRoute
 from pqkit.db import Database
+from pqkit.durations import SECOND
 from pqkit.histogram import bounds
 from pqkit.queries import Metered, QueueView, Standing, WorkerView
-from pqkit.queries.meter import SECOND, WIDEST
+from pqkit.queries.meter import WIDEST
 from pqkit.settings import settings
 
 router = APIRouter(route_class=StrictRoute, tags=["health"])

@@ -20,6 +20,7 @@ from pqkit.api.shapes.schedules import (
     SlotOut,
 )
 from pqkit.api.strict import StrictRoute
+from pqkit.durations import SECOND
 from pqkit.queue import Queue, Schedules
 
 router = APIRouter(route_class=StrictRoute, tags=["schedules"])
@@ -102,7 +103,7 @@ def backfill(
 
 
 def _micro(moment: datetime) -> int:
-    return round(moment.timestamp() * 1_000_000)
+    return round(moment.timestamp() * SECOND)
 
 
 def _shown(queue: Queue, who: Principal, name: str) -> ScheduleOut:

@@ -10,11 +10,11 @@ from pqkit.api.gate import Looker, OnQueue, needs
 from pqkit.api.shapes.base import UNSAID, Asked, Name
 from pqkit.api.shapes.system import NewQueue, Pause, QueueOut, Stats, WorkerOut
 from pqkit.api.strict import StrictRoute
+from pqkit.durations import SECOND
 from pqkit.errors import NotFound, Refused
 
 router = APIRouter(route_class=StrictRoute, tags=["system"])
 ThisQueue = Annotated[Name, Path(description="The queue's name.")]
-SECOND = 1_000_000
 FOR_GOOD = Pause()
 
 

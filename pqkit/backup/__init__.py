@@ -1,1 +1,1 @@
-"""Keeping a queue safe: verified backups, restoring, drills, and moving a whole queue to another database."""
+"""Verified backups, restoring, drills, and moving a whole queue to another database."""

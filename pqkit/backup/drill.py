@@ -11,12 +11,16 @@ from pqkit.backup.folder import in_folder, name_for
 from pqkit.backup.make import Backup, back_up
 from pqkit.backup.restore import restore
 from pqkit.db import Database, connect
+from pqkit.durations import SECOND
 from pqkit.queries.since import Since
 
 
 class Drilled(NamedTuple):
-    """``fresh`` says that the backup was made for the drill; ``seconds`` is what the restoration took, its checks
-    included; ``window`` (seconds) and ``lost`` are what would be lost, if the queue were lost now."""
+    """The result of a drill.
+
+    ``fresh``: the backup was made for the drill. ``seconds``: duration of the restoration with its checks. ``window``
+    (seconds) and ``lost``: the work that would be lost, if the queue were lost now.
+    """
 
     backup: Backup
     fresh: bool
@@ -26,8 +30,10 @@ class Drilled(NamedTuple):
 
 
 def drill(database: Database, backup: Path | None, folder: Path | None) -> Drilled:
-    """Restore a backup (the given one, the newest of the folder, or one made now) into a scratch place, and compare it
-    with the living queue. Raises BackupError when it does not come back whole."""
+    """Restore a backup into a scratch folder, and compare it with the living queue.
+
+    The backup is the given one, the newest of the folder, or one made now. Raises BackupError when it is not whole.
+    """
     scratch = Path(tempfile.mkdtemp(prefix="pqkit-drill-"))
     try:
         known = in_folder(folder) if folder is not None and backup is None else []
@@ -42,5 +48,5 @@ def drill(database: Database, backup: Path | None, folder: Path | None) -> Drill
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     moment, now = found.latest or 0, database.now()
-    window = (now - moment) / 1_000_000 if moment else time.time() - written
+    window = (now - moment) / SECOND if moment else time.time() - written
     return Drilled(found, fresh, seconds, window, queries.since(database, moment))

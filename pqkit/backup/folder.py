@@ -23,7 +23,7 @@ def in_folder(folder: Path) -> list[Path]:
 
 
 class Kept(NamedTuple):
-    """A backup of a folder: the seconds since it was begun, and its bytes. Only what was verified has its name."""
+    """A verified backup of a folder: seconds since it was begun, and its bytes."""
 
     path: Path
     age: float
@@ -44,7 +44,7 @@ def age(backup: Path) -> float:
 
 
 def prune(folder: Path, keep: int) -> list[Path]:
-    """Delete all but the newest ``keep`` backups of a folder, and the halves that killed ones left."""
+    """Delete all but the newest ``keep`` backups of a folder, and half-written ones."""
     dropped = in_folder(folder)[:-keep]
     halves = [part for part in folder.glob(f".pqkit-*{PART}*") if _is_regular(part) and _is_old(part)]
     for path in (*dropped, *halves):

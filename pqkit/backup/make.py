@@ -1,4 +1,4 @@
-"""Backups: a SQLite file, whatever the queue lives in, made while it is in use, and verified before it counts."""
+"""Backups: a SQLite file for both databases, made while the queue is in use, and verified."""
 
 import os
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ class BackupError(PqkitError):
 
 
 class Backup(NamedTuple):
-    """A verified backup; ``latest`` is the moment of the last thing on record in it (microseconds UTC)."""
+    """A verified backup; ``latest`` is the time of its last record (microseconds UTC)."""
 
     path: Path
     jobs: int
@@ -31,7 +31,7 @@ class Backup(NamedTuple):
 
 
 def back_up(source: Database, target: Path) -> Backup:
-    """Copy the queue to the new file ``target`` and verify it; what is not whole does not get that name.
+    """Copy the queue to the new file ``target``, which appears only when it is verified.
 
     Raises BackupError, FileExistsError or OSError.
     """
@@ -72,7 +72,7 @@ def _remove(part: Path) -> None:
 
 
 def verify(path: Path) -> Backup:
-    """Open a backup, check that it is whole, count and audit it. Raises BackupError with what is wrong."""
+    """Open a backup, check, count and audit it. Raises BackupError with the fault."""
     there = connect(f"sqlite:///{path.absolute()}")
     try:
         with there.in_words():

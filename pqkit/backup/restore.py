@@ -119,8 +119,11 @@ def open_elsewhere(place: Path) -> list[str]:
 
 
 def move(source: Database, target: Database, progress: Progress, *, rescue_after: float) -> Copied:
-    """Copy a whole queue into another database. Raises Refused while workers live on either, and, with nothing
-    copied, where something was queued meanwhile."""
+    """Copy a whole queue into another database.
+
+    Raises Refused while workers live on either. Where a job was queued during the copy, it copies nothing and raises
+    Refused.
+    """
     for there in (source, target):
         refuse_living(there, rescue_after)
     begun = queries.latest(source)

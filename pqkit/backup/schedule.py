@@ -1,4 +1,4 @@
-"""Backups by schedule: a child process of whoever does maintenance, so that nothing else waits for it."""
+"""Scheduled backups: a child process of the maintenance process, which does not wait for it."""
 
 import os
 import subprocess

@@ -11,6 +11,7 @@ from pqkit.bench.crew import crew
 from pqkit.bench.figures import Sample
 from pqkit.bench.ground import Ground, Rounds
 from pqkit.db.yardstick import yardstick
+from pqkit.durations import SECOND
 from pqkit.lab.fleet import Fleet, variables
 from pqkit.lab.measured import Stamps, ping
 from pqkit.queue import Queue
@@ -74,7 +75,7 @@ def _waits(stamps: Stamps, many: int, send: Callable[[int], None]) -> list[float
             if time.monotonic_ns() - begun > LOST_AFTER:
                 raise TimeoutError("what waited for a job did not take it")
             time.sleep(0.001)
-        found.append((stamps[n] - begun) / 1e6)
+        found.append((stamps[n] - begun) / SECOND)
     return found
 
 

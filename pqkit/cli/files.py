@@ -8,9 +8,9 @@ from rich.console import Console
 
 from pqkit.cli import output as out
 from pqkit.cli.inputs import Reason, Yes, with_unit
-from pqkit.demo.clean import Old, delete, useless
 from pqkit.queue import get_queue
 from pqkit.settings import settings
+from pqkit.stamped_files import Old, delete, useless
 
 app = typer.Typer(no_args_is_help=True, help="Clean up the folder of files.")
 SAMPLE = 10

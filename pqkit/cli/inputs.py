@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+from pqkit.durations import SECOND
 from pqkit.errors import PqkitError
 from pqkit.payload import read_json
 from pqkit.queries import Filter
@@ -71,8 +72,8 @@ def back_to(text: str) -> int:
 
 def _at(text: str, direction: int) -> int:
     if text[:1].isdigit() and "-" not in text:
-        return round((time.time() + direction * seconds(text)) * 1_000_000)
-    return round(moment(text).timestamp() * 1_000_000)
+        return round((time.time() + direction * seconds(text)) * SECOND)
+    return round(moment(text).timestamp() * SECOND)
 
 
 def arguments(pairs: list[str], text: str | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pqkit import queries
 from pqkit.cli import output as out
 from pqkit.cli.inputs import All, AsJson, BadInput, Reason, Yes, arguments, make_filter, with_options
 from pqkit.db import Database
+from pqkit.durations import SECOND
 from pqkit.errors import NotFound
 from pqkit.payload import INT_MAX
 from pqkit.queries import Filter, JobDetail, JobView
@@ -85,7 +86,7 @@ def _when(job: JobView, now: int) -> str:
             return f"queued {out.ago(job.created_at, now)}"
         case JobState.PROCESSING:
             asked = ", cancel asked" if job.cancel_requested_at else ""
-            return f"since {out.span((now - (job.claimed_at or now)) / 1_000_000)}{asked}"
+            return f"since {out.span((now - (job.claimed_at or now)) / SECOND)}{asked}"
         case JobState.SCHEDULED | JobState.RETRYING:
             return f"due {out.ago(job.due_at, now)}"
         case _:
@@ -164,7 +165,7 @@ def _facts(detail: JobDetail, now: int) -> list[tuple[str, object]]:
 
 
 def _took(run: queries.AttemptView) -> str:
-    return out.span((run.ended_at - (run.started_at or run.claimed_at)) / 1_000_000)
+    return out.span((run.ended_at - (run.started_at or run.claimed_at)) / SECOND)
 
 
 def _last_line(error: str | None) -> str | None:

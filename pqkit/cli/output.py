@@ -12,6 +12,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pqkit.durations import SECOND, duration, short_duration
 from pqkit.errors import Refused
 from pqkit.log import escape, escape_lines, escape_unseen
 from pqkit.states import JobState
@@ -87,36 +88,31 @@ def _plain(name: str, value: Any) -> Any:
     if hasattr(value, "_asdict"):
         return plain(value, {"key"})
     if value is not None and (name == "at" or name.endswith(("_at", "_until"))):
-        return datetime.fromtimestamp(value / 1_000_000, UTC).isoformat().replace("+00:00", "Z")
+        return datetime.fromtimestamp(value / SECOND, UTC).isoformat().replace("+00:00", "Z")
     return json.loads(value) if name in JSON_COLUMNS and value is not None else value
 
 
 def moment(microseconds: int | None) -> str:
     """A time as the local clock shows it."""
-    return "" if microseconds is None else f"{datetime.fromtimestamp(microseconds / 1_000_000).astimezone():%F %T%z}"
+    return "" if microseconds is None else f"{datetime.fromtimestamp(microseconds / SECOND).astimezone():%F %T%z}"
 
 
 def ago(microseconds: int | None, now: int) -> str:
-    """How long before or after ``now`` that is: "12 s ago", "in 3 m"."""
+    """How long before or after ``now`` that is: "12 s ago", "in 3 min"."""
     if microseconds is None:
         return ""
-    seconds = (now - microseconds) / 1_000_000
+    seconds = (now - microseconds) / SECOND
     return f"{span(seconds)} ago" if seconds >= 0 else f"in {span(-seconds)}"
 
 
 def span(seconds: float | None) -> str:
-    """Seconds in the largest unit that leaves at least two of it."""
-    if seconds is None:
-        return ""
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    """A duration in words; nothing for None."""
+    return "" if seconds is None else duration(seconds)
 
 
 def brief(seconds: float | None) -> str:
-    """A span that may be short: in milliseconds below a second."""
-    return f"{seconds * 1000:.3g} ms" if seconds is not None and seconds < 1 else span(seconds)
+    """The same for one that may be short: in milliseconds below a second."""
+    return "" if seconds is None else short_duration(seconds)
 
 
 def size(count: float) -> str:

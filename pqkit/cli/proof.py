@@ -9,6 +9,7 @@ import typer
 from pqkit.audit import RULES, RULES_OF_THE_PAST, Certificate
 from pqkit.cli import output as out
 from pqkit.cli.inputs import back_to
+from pqkit.durations import SECOND
 from pqkit.payload import INT_MAX
 from pqkit.queries.history import audit as audit_database
 from pqkit.queries.why import why as why_in_words
@@ -71,7 +72,7 @@ def _show(certificate: Certificate) -> None:
     if smallest:
         out.say(f"{smallest.rule}: job {smallest.job_id}: {smallest.words}", "red")
         for at, words in smallest.timeline:
-            out.say(f"  {datetime.fromtimestamp(at / 1_000_000).astimezone():%F %T.%f%z}  {words}")
+            out.say(f"  {datetime.fromtimestamp(at / SECOND).astimezone():%F %T.%f%z}  {words}")
 
 
 def _as_json(certificate: Certificate) -> dict[str, object]:

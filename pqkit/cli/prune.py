@@ -13,6 +13,7 @@ from pqkit.cli import inputs
 from pqkit.cli import output as out
 from pqkit.cli.inputs import BadInput, Yes, with_unit
 from pqkit.db import Database
+from pqkit.durations import SECOND
 from pqkit.queue import get_queue
 from pqkit.queue.prune import Keeps, Pruner, Which
 from pqkit.settings import settings
@@ -90,7 +91,7 @@ def _chosen(
     if older_than is None:
         found = pruner.expired(Keeps(settings().keep_completed, settings().keep_dead), now)
     else:
-        found = [Which(state, now - round(older_than * 1_000_000)) for state in FINAL]
+        found = [Which(state, now - round(older_than * SECOND)) for state in FINAL]
     found = [which for which in found if not states or which.state in states]
     return (
         found if queue is None else [which._replace(queues=[queue], but=False) for which in found if _has(which, queue)]

@@ -9,6 +9,7 @@ from pqkit import queries
 from pqkit.cli import output as out
 from pqkit.cli.enqueue import load_tasks
 from pqkit.cli.inputs import AsJson, BadInput, Reason, Yes, arguments, back_to, moment, seconds, with_options
+from pqkit.durations import SECOND
 from pqkit.queue import Schedules, get_queue
 from pqkit.timetable import Missed, Overlap, Schedule, moment_in
 
@@ -51,7 +52,7 @@ def _options(
     said: dict[str, Any] = {
         "cron": cron,
         "every": every,
-        "at": None if at is None else round(at.timestamp() * 1_000_000),
+        "at": None if at is None else round(at.timestamp() * SECOND),
         "zone": zone,
         "args": arguments(arg or [], args) if arg or args is not None else None,
         "queue": queue,

@@ -8,6 +8,7 @@ import typer
 
 from pqkit.cli import output as out
 from pqkit.cli.inputs import back_to
+from pqkit.durations import SECOND
 from pqkit.notebook.place import first_folder
 from pqkit.notebook.write import job_notebook, regression_notebook
 from pqkit.payload import INT_MAX
@@ -30,12 +31,12 @@ def regression(
 ) -> None:
     """Write a notebook that replays a span of the record, with its failures and crashes, and asserts that all jobs
     end well."""
-    from pqkit.lab.regression import story_of  # noqa: PLC0415 - a command loads its own needs
+    from pqkit.incident.story import story_of  # noqa: PLC0415 - a command loads its own needs
 
     asked = get_queue(create=False)
     database = asked.database
     story = story_of(database, Span(since, until or database.now(), tuple(queue or ())))
-    moment = datetime.fromtimestamp(since / 1e6, UTC)
+    moment = datetime.fromtimestamp(since / SECOND, UTC)
     target = out_file or first_folder() / f"regression-{moment:%Y%m%d-%H%M%S}.ipynb"
     beside = target.with_suffix(".json")
     about = f"From {moment:%Y-%m-%d %H:%M:%S} UTC on: {len(story.jobs)} jobs, {len(story.deaths)} dead workers."

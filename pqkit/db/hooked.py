@@ -1,14 +1,18 @@
 """Which ends are to be told to hooks, as this process knows it: read anew once a second."""
 
 import time
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from pqkit.sql import compiled as sql
-
-if TYPE_CHECKING:
-    from pqkit.db.transaction import Transaction
+from pqkit.sql.text import Statement
 
 EVERY = 1.0
+
+
+class Reader(Protocol):
+    """The part of a transaction that asks questions."""
+
+    def rows(self, statement: Statement, *values: Any) -> list[Any]: ...
 
 
 class Hooked:
@@ -26,7 +30,7 @@ class Hooked:
         self.caller, self.mine, self.hold = caller, states, hold
         self._read_at = float("-inf")
 
-    def states(self, tx: "Transaction") -> frozenset[str]:
+    def states(self, tx: Reader) -> frozenset[str]:
         """Those that some process has hooks for."""
         now = time.monotonic()
         if now - self._read_at >= EVERY:

@@ -1,16 +1,25 @@
 """SQLAlchemy on SQLite: how its transactions begin and end, and which thread uses a connection of its pool."""
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
-if TYPE_CHECKING:
-    from pqkit.db.sqlite import SqliteDatabase
+from pqkit.db.handles import Handles
+from pqkit.db.turns import Turns
 
 
-def watch_pool(engine: Engine, database: "SqliteDatabase", *, read_only: str) -> None:
+class Owner(Protocol):
+    """The part of the database that its pool needs."""
+
+    handles: Handles
+    turns: Turns
+
+    def begin_in_turn(self, connection: Any) -> None: ...
+
+
+def watch_pool(engine: Engine, database: Owner, *, read_only: str) -> None:
     """Begin transactions as SQLite wants them, and keep book of the connections that threads have in use."""
 
     @event.listens_for(engine, "begin")

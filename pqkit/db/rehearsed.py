@@ -4,8 +4,7 @@ from pathlib import Path
 
 from pqkit.db import clock
 from pqkit.db.sqlite import SqliteDatabase
-
-SECOND = 1_000_000
+from pqkit.durations import SECOND
 
 
 class FakeClock:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pqkit.db import write
+from pqkit.db import write_lock
 from pqkit.db.driver import sqlite
 from pqkit.db.forks import AtFork
 from pqkit.errors import DatabaseUnavailable, LockTimeout
@@ -32,10 +32,10 @@ class Turns(AtFork):
         self._of_thread = threading.local()
 
     def begin(self, connection: Any, path: Path) -> None:
-        """Begin a session's write transaction when its turn has come; errors as for ``write.begin``."""
+        """Begin a session's write transaction when its turn has come; errors as for ``write_lock.begin``."""
         self.refuse_own(path)
         with self._turn(path):
-            write.begin(lambda: connection.execute("BEGIN IMMEDIATE"), path)
+            write_lock.begin(lambda: connection.execute("BEGIN IMMEDIATE"), path)
         self._begun[connection] = threading.get_ident()
         self._of_thread.last = connection
 
@@ -61,7 +61,7 @@ class Turns(AtFork):
             self._waiting.append(mine)
             self._waiting[0].set()
         try:
-            if not mine.wait(write.PATIENCE):
+            if not mine.wait(write_lock.PATIENCE):
                 raise LockTimeout(f"{path}: too many sessions of this process wait for the write lock")
             yield
         finally:

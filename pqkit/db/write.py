@@ -1,23 +1,33 @@
-"""One write transaction: begun at once, fairly among many writers, and committed or undone whole."""
+"""One write transaction on SQLite: begun at once, and committed or undone whole."""
 
-import random
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from pqkit.db.driver import is_busy, is_unavailable, sqlite
-from pqkit.db.holder import write_lock_holder
+from pqkit.db.clock_steps import ClockNoted
+from pqkit.db.driver import is_unavailable, sqlite
+from pqkit.db.handles import Handles, Kept
+from pqkit.db.hooked import Hooked
 from pqkit.db.transaction import SqliteTransaction
-from pqkit.errors import DatabaseUnavailable, LockTimeout
+from pqkit.db.turns import Turns
+from pqkit.db.write_lock import begin_patiently
+from pqkit.errors import DatabaseUnavailable
 
-if TYPE_CHECKING:
-    from pqkit.db.sqlite import SqliteDatabase
 
-PATIENCE = 60.0
-PAUSES = 0.0005, 0.004
-TELL_AFTER = 5.0
+class Owner(Protocol):
+    """The part of the database that a write transaction needs."""
+
+    path: Path
+    handles: Handles
+    turns: Turns
+    hooked: Hooked
+    clock_noted: ClockNoted | None
+
+    def note_clock(self, tx: SqliteTransaction) -> ClockNoted | None: ...
+
+    def opened(self, kept: Kept) -> Kept: ...
+
+    def refuse_inherited(self, connection: Any) -> None: ...
 
 
 class Write:
@@ -25,7 +35,7 @@ class Write:
 
     __slots__ = ("_clock", "_database", "_kept", "_tx")
 
-    def __init__(self, database: "SqliteDatabase") -> None:
+    def __init__(self, database: Owner) -> None:
         self._database = database
 
     def __enter__(self) -> SqliteTransaction:
@@ -34,7 +44,7 @@ class Write:
             self._begin()
         except sqlite.OperationalError as error:
             self._database.turns.refuse_own(self._database.path)
-            _begin_patiently(self._begin, self._database.path, error)
+            begin_patiently(self._begin, self._database.path, error)
         try:
             self._clock = self._database.note_clock(self._tx)
         except BaseException as error:
@@ -77,40 +87,3 @@ class Write:
     def _roll_back(self) -> None:
         with suppress(sqlite.Error):  # a full disk may have rolled back already
             self._tx.cursor.execute("ROLLBACK")
-
-
-def begin(attempt: Callable[[], object], path: Path) -> None:
-    """Begin a write transaction by ``attempt``. Raises LockTimeout after a minute, DatabaseUnavailable for other
-    trouble."""
-    try:
-        attempt()
-    except sqlite.OperationalError as error:
-        _begin_patiently(attempt, path, error)
-
-
-def _begin_patiently(attempt: Callable[[], object], path: Path, error: BaseException) -> None:
-    """Try again at random short intervals: who has waited long must not look more seldom than who comes."""
-    begun = time.monotonic()
-    told = TELL_AFTER
-    while is_busy(error) and (waited := time.monotonic() - begun) < PATIENCE:
-        if waited >= told:
-            _tell(path, waited)
-            told += TELL_AFTER
-        time.sleep(random.uniform(*PAUSES))  # noqa: S311 - not a secret
-        try:
-            attempt()
-        except sqlite.OperationalError as again:
-            error = again
-        else:
-            return
-    holder = write_lock_holder(path)
-    who = f"; the write lock is held by {holder}" if holder else ""
-    raise (LockTimeout if is_busy(error) else DatabaseUnavailable)(f"{path}: {error}{who}") from error
-
-
-def _tell(path: Path, waited: float) -> None:
-    """Name the holder of the write lock in the log."""
-    from pqkit.log import get_logger  # noqa: PLC0415 - a producer has no log of its own
-
-    holder = str(write_lock_holder(path) or "nobody that the system names")
-    get_logger("database").warning("waiting for the write lock", seconds=round(waited), held_by=holder)

@@ -1,4 +1,4 @@
-"""The demo's producer: random text files, each of which becomes a job, whenever the producer may be killed."""
+"""The demo's producer: each random text file becomes a job, even if the producer is killed."""
 
 import fcntl
 import json
@@ -12,20 +12,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pqkit import Job, Queue
-from pqkit.demo.tasks import STAMP, stamp_file
+from pqkit.demo.tasks import stamp_file
 from pqkit.errors import DatabaseUnavailable
 from pqkit.files import read_regular, sync_folder, write_durably
 from pqkit.log import get_logger
 from pqkit.queries import arguments_of
+from pqkit.stamps import PART_SUFFIX, STAMP
 
-PART = ".part"
 WORDS = ("amber", "birch", "cedar", "delta", "ember", "flint", "grove", "heron", "inlet", "juniper", "kelp", "larch")
 
 log = get_logger("producer")
 
 
 def produce(queue: Queue, root: Path, *, every: float, count: int | None, stop: threading.Event) -> int:
-    """Put a file into ``root`` every so many seconds, ``count`` of them or until ``stop`` is set; how many it were."""
+    """Put a file into ``root`` each ``every`` seconds, and return the number of files.
+
+    It ends after ``count`` files, or when ``stop`` is set.
+    """
     made, behind = 0, True
     while not stop.is_set() and made != count:
         try:
@@ -45,10 +48,13 @@ def produce(queue: Queue, root: Path, *, every: float, count: int | None, stop: 
 
 
 def put_file(queue: Queue, root: Path) -> tuple[str, Job]:
-    """Write one file and queue its job. Killed before the rename it leaves nothing that counts, after it an orphan."""
+    """Write one file and queue its job.
+
+    A kill before the rename leaves a part that nothing reads; a kill after it leaves an orphan.
+    """
     name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}.txt"
     with _alone_in(root):
-        part = root / f".{name}{PART}"
+        part = root / f".{name}{PART_SUFFIX}"
         write_durably(part, random_text().encode())
         part.rename(root / name)
         sync_folder(root)
@@ -56,9 +62,12 @@ def put_file(queue: Queue, root: Path) -> tuple[str, Job]:
 
 
 def adopt(queue: Queue, root: Path) -> list[str]:
-    """Queue the files that no job names, and drop half-written ones: what a killed producer left. Their names."""
+    """Queue the files that no job names, and return their names.
+
+    It also deletes half-written files. A killed producer leaves both kinds.
+    """
     with _alone_in(root):
-        for part in root.glob(f".*{PART}"):
+        for part in root.glob(f".*{PART_SUFFIX}"):
             part.unlink()
         files = {entry.name for entry in os.scandir(root) if entry.is_file(follow_symlinks=False)}
         unnamed = files - _named(queue) if files else files
@@ -84,7 +93,10 @@ def _stamped(path: Path) -> bool:
 
 @contextmanager
 def _alone_in(root: Path) -> Iterator[None]:
-    """Keep other producers out of ``root``: what looks like an orphan may be between its rename and its enqueue."""
+    """Keep other producers out of ``root``.
+
+    A file that looks like an orphan may be between its rename and its enqueue.
+    """
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)

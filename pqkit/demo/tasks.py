@@ -1,18 +1,16 @@
-"""The demo's task: put a time stamp on top of a file, once for each job, however often the job runs."""
+"""The demo's task: stamp a file with the time, once for each job, however often it runs."""
 
-import re
 from datetime import UTC, datetime
 
 from pqkit import Context, Fail, get_queue, task
 from pqkit.files import inside, read_regular, write_durably
 from pqkit.settings import settings
-
-STAMP = re.compile(rb"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) job=(?P<job>\d+)\r?\n")
+from pqkit.stamps import STAMP
 
 
 @task(queue="files")
 def stamp_file(name: str, *, ctx: Context) -> dict[str, str]:
-    """Prepend ``<UTC time> job=<id>`` to the file ``name`` in the folder of the setting ``files``.
+    """Prepend ``<UTC time> job=<id>`` to the file ``name`` in the folder ``files`` (a setting).
 
     The stamped copy is staged and takes the file's place once the queue has accepted that this attempt finished, so a
     run that lost its lease changes nothing. Raises FileNotFoundError (a retry may help) or UnsafePath.
@@ -29,13 +27,13 @@ def stamp_file(name: str, *, ctx: Context) -> dict[str, str]:
 
 @task(queue="files")
 def clean_files(days: float = 7.0) -> dict[str, int]:
-    """Delete the files that were stamped so many days ago, as `pqkit files clean` does: for a schedule.
+    """Delete files that were stamped ``days`` ago, like `pqkit files clean`: for a schedule.
 
-    At least one: whoever may queue a job may choose the days, and only an admin deletes what is in use.
+    ``days`` is at least 1: every user who may queue a job may choose it, and only an admin deletes files in use.
     """
     if not days >= 1:
         raise Fail("files of the last day are kept: days must be 1 or more")
-    from pqkit.demo.clean import delete, useless  # noqa: PLC0415 - its questions load SQLAlchemy
+    from pqkit.stamped_files import delete, useless  # noqa: PLC0415 - its questions load SQLAlchemy
 
     folder = settings().files
     return {"deleted": delete(folder, useless(get_queue(create=False), folder, days * 86_400))}

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from pqkit.durations import SECOND
 from pqkit.incident.investigate import Group, Incident
 
 MANY = 20
@@ -39,4 +40,4 @@ def _again(group: Group) -> Iterator[str]:
 
 
 def _moment(at: int | None) -> str:
-    return datetime.fromtimestamp((at or 0) / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp((at or 0) / SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

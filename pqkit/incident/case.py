@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from pqkit.durations import SECOND
 from pqkit.errors import PqkitError
 from pqkit.queries.span import Span
 
@@ -26,4 +27,4 @@ def _moment(text: str) -> int:
         found = None
     if found is None or found.tzinfo is None:
         raise BadSpan(f"{text!r} is not a moment with its offset, such as 2030-01-31T08:00+01:00")
-    return round(found.timestamp() * 1_000_000)
+    return round(found.timestamp() * SECOND)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pqkit.audit import Certificate
 from pqkit.db import Database
+from pqkit.durations import SECOND
 from pqkit.fingerprint import FAILING, pattern
 from pqkit.incident import changes
 from pqkit.incident.changes import Change
@@ -110,7 +111,7 @@ class Incident:
 def investigate(database: Database, span: Span, baseline: float | None = None) -> Incident:
     """Read the span (both its ends are wanted) and a ``baseline`` of so many seconds before it, by default as long."""
     since, until = span.since or 0, span.until or database.now()
-    length = until - since if baseline is None else round(baseline * 1_000_000)
+    length = until - since if baseline is None else round(baseline * SECOND)
     before, whole = Span(since - length, since, span.queues), Span(since - length, until, span.queues)
     all_runs = runs(database, whole)
     found = [run for run in all_runs if run.ended_at >= since]
@@ -221,7 +222,7 @@ def _slower(found: Sequence[RunView]) -> Iterator[Change]:
         mine = [run for run in begun if run.task == task and run.outcome == "completed"]
         spans[f"seconds that {task} ran"] = [(run, run.ended_at - (run.started_at or 0)) for run in mine]
     for what, pairs in spans.items():
-        seconds = [length / 1e6 for _, length in pairs]
+        seconds = [length / SECOND for _, length in pairs]
         if (place := changes.in_durations(seconds)) is not None:
             before, after = changes.median(seconds[:place]), changes.median(seconds[place:])
             yield Change(pairs[place][0].ended_at, what, before, after, "s at the median")

@@ -2,62 +2,23 @@
 
 import atexit
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import NamedTuple, Self, TypeVar
+from typing import Self, TypeVar
 
-from pqkit.db import connect
-from pqkit.errors import DatabaseUnavailable, NotFound
+from pqkit.errors import NotFound
 from pqkit.notebook.place import kit_folder
+from pqkit.scratch import Scratch, scratch
 from pqkit.worker.tasks import import_from
 
 __all__ = ["Scratch", "WorkerProcess", "load_tasks", "scratch", "start_worker", "wait_until"]
 
 T = TypeVar("T")
 GRACE = 60.0
-
-
-class Scratch(NamedTuple):
-    """A private folder, and the URL of a queue in it, or of one on the PostgreSQL server that ``beside`` names."""
-
-    folder: Path
-    url: str
-    beside: str | None = None
-
-    def remove(self) -> None:
-        """Delete it all. A notebook says so itself at its end: its kernel may be killed before it can tidy up."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        with suppress(DatabaseUnavailable):  # a server that is away keeps what it has
-            if self.beside is not None:
-                connect(self.beside).drop_scratch(self.url)
-
-    def keep(self) -> None:
-        """Leave the folder where it is when this process ends."""
-        atexit.unregister(self.remove)
-
-
-def scratch(beside: str | None = None) -> Scratch:
-    """A new folder of one's own with a queue, removed by ``remove()`` or when this process ends.
-
-    Where ``beside`` is the URL of a PostgreSQL database, the queue is a new database on its server, and that one stays
-    as it is. Raises DatabaseUnavailable where the server does not allow it.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="pqkit-lab-"))
-    try:
-        url = f"sqlite:///{folder / 'queue.db'}" if beside is None else connect(beside).make_scratch(folder)
-    except BaseException:
-        folder.rmdir()
-        raise
-    here = Scratch(folder, url, beside)
-    atexit.register(here.remove)
-    return here
 
 
 def load_tasks(name: str) -> ModuleType:

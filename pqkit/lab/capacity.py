@@ -13,6 +13,7 @@ from statistics import fmean, median, quantiles
 from typing import NamedTuple
 
 from pqkit.db import Database
+from pqkit.durations import SECOND
 from pqkit.errors import PqkitError
 from pqkit.lab.replay import Arrival, Replay, Shift, Started
 from pqkit.lab.simulated import simulated
@@ -20,7 +21,6 @@ from pqkit.limits import QueueOptions
 from pqkit.queries.span import EVER, RunView, Span, lives, runs
 from pqkit.settings import settings
 
-SECOND = 1_000_000
 TOLERANCE = 0.2
 SEEDS = 3
 LEAST = 40

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pqkit.durations import SECOND
 from pqkit.executor import Run
 from pqkit.lab.handlers import TASKS, Handlers
-from pqkit.lab.machine import SECOND, World
+from pqkit.lab.machine import World
 from pqkit.lab.witness import STALE_AFTER, Life, Witness
 from pqkit.lab.workers import SLOTS, Running, Worker
 from pqkit.outcome import ChildDied, Claim, Outcome, Stopped

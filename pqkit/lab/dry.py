@@ -15,12 +15,12 @@ from pqkit.db import connect
 from pqkit.errors import Refused
 from pqkit.executor import Run, execute
 from pqkit.incident import snapshot
-from pqkit.lab import Scratch
 from pqkit.notebook.parameters import NO_JOB
 from pqkit.notebook.place import refuse_other_code, runs_as_job
 from pqkit.outcome import Claim, Outcome, is_private
 from pqkit.queries import JobDetail, as_stored, job
 from pqkit.redact import HIDDEN, redact, redacted
+from pqkit.scratch import Scratch
 from pqkit.settings import settings
 from pqkit.worker.attempt import drop_staged
 from pqkit.worker.tasks import import_tasks

@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from pqkit.durations import SECOND
 from pqkit.lab import Scratch, record
 from pqkit.lab.deaths import Deaths
 from pqkit.lab.fleet import Fleet
 from pqkit.lab.ledger import Entry
 from pqkit.lab.result import Progress, Result, silent, verdict_of
 from pqkit.lab.verdict import Finding
-from pqkit.limits import SECOND
 from pqkit.queries import counts
 from pqkit.queries.span import RunView, runs
 

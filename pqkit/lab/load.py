@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import psutil
 
+from pqkit.durations import SECOND
 from pqkit.lab import Scratch, wait_until
 from pqkit.lab.fleet import Fleet, Member
 from pqkit.lab.measured import noop
@@ -21,7 +22,6 @@ from pqkit.queries.span import Span, runs
 from pqkit.states import JobState
 
 TASKS = "pqkit.lab.measured,pqkit.lab.workloads"
-SECOND = 1_000_000
 SLOTS = 4
 TICK = 0.02
 PARTS = (0.25, 0.5, 0.75, 1.0, 1.5)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import psutil
 
 from pqkit.db import clock
+from pqkit.durations import SECOND
 from pqkit.lab import Scratch, record
 from pqkit.lab.cluster import HASTY, Cluster, clusters, own_server
 from pqkit.lab.crash import QUICK, Plan, Storm, story
@@ -106,7 +107,7 @@ def _waits(storm: Outages) -> list[float]:
     """Seconds from each return of the server until a handler began."""
     began = sorted(entry.at for entry in entries(storm.fleet.ledger) if entry.phase == "begun")
     firsts = (next((at for at in began if at > back), None) for back in storm.returns)
-    return [(first - back) / 1e6 for first, back in zip(firsts, storm.returns, strict=True) if first is not None]
+    return [(first - back) / SECOND for first, back in zip(firsts, storm.returns, strict=True) if first is not None]
 
 
 def _hold_receiver(standby: Cluster, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """A worker whose network carries nothing for longer than its lease: it must stop before its jobs run elsewhere."""
 
 from pqkit.db import clock
+from pqkit.durations import SECOND
 from pqkit.lab import Scratch, record, wait_until
 from pqkit.lab.cluster import on_a_server
 from pqkit.lab.fleet import Fleet, Member
@@ -43,12 +44,12 @@ def partition(place: Scratch, lease: float = 6, *, fault: str = "", progress: Pr
         again = _begun(fleet, 2)[0].at
     figure = (
         f"partition: one worker cut off for {2 * lease:g} s at a lease of {lease:g} s: its handler ended "
-        f"{(last - cut) / 1e6:.1f} s after the cut, its job ran again after {(again - cut) / 1e6:.1f} s"
+        f"{(last - cut) / SECOND:.1f} s after the cut, its job ran again after {(again - cut) / SECOND:.1f} s"
     )
-    words = f"the handler of the worker that was cut off ran on for {(last - again) / 1e6:.1f} s beside the next run"
+    words = f"the handler of the worker that was cut off ran on for {(last - again) / SECOND:.1f} s beside the next run"
     findings += [Finding("stopped in time", None, words)] if last >= again else []
     return Result(
-        figure, {"ended": (last - cut) / 1e6, "again": (again - cut) / 1e6, "lease": lease}, findings, smallest
+        figure, {"ended": (last - cut) / SECOND, "again": (again - cut) / SECOND, "lease": lease}, findings, smallest
     )
 
 

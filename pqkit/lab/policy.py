@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from pqkit.durations import SECOND
 from pqkit.queries.span import RunView
 from pqkit.retry import check_policy, delay_before
 
 TRIES = {"completed", "failed", "timed_out"}
-SECOND = 1_000_000
 
 
 class Chance(NamedTuple):

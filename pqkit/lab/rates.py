@@ -5,11 +5,12 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from pqkit.crowd import SETTLING
+from pqkit.durations import SECOND
 from pqkit.lab import Scratch, wait_until
 from pqkit.lab.fleet import Fleet
 from pqkit.lab.result import Progress, Result, silent
 from pqkit.lab.verdict import Finding
-from pqkit.limits import SECOND, QueueSettings
+from pqkit.limits import QueueSettings
 from pqkit.queries.history import audit
 from pqkit.queries.span import Span, runs
 

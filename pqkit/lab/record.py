@@ -13,18 +13,18 @@ from pqkit.lab.fleet import Member
 from pqkit.lab.ledger import entries, read_diaries
 from pqkit.lab.verdict import Evidence
 from pqkit.lab.workloads import EFFECTS
-from pqkit.models import job_state, table
+from pqkit.models import job_state
 from pqkit.queries import Filter, jobs, misplaced, workers
 from pqkit.queries.history import audit
 from pqkit.queue import Queue
 from pqkit.sql import compiled as sql
+from pqkit.statements.tables import ATTEMPT, REFUSAL
 from pqkit.states import JobState
 
 MANY = 1_000
 STAMPS, DIARIES = "stamps", "told-*"
 LEAVE_EFFECTS = ("lab.effect", "lab.stamp")
 JOBS = job_state.c.id, job_state.c.state
-ATTEMPT, REFUSAL = table("attempt"), table("refusal")
 
 
 class Budget(NamedTuple):

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from pqkit.db import clock
+from pqkit.durations import SECOND
 from pqkit.lab import Scratch, wait_until
 from pqkit.lab.fleet import Fleet
 from pqkit.lab.ledger import entries
@@ -48,7 +49,7 @@ def _round(fleet: Fleet, kills: int, fault: str) -> list[float]:
     gate.touch()
     fleet.wait_ready(again)
     wait_until(lambda: all(fleet.queue.state(job).final for job in jobs), PATIENCE, "the jobs' end")
-    return [(_begun(fleet.ledger, job, 2) - killed_at) / 1e6 for job in jobs]
+    return [(_begun(fleet.ledger, job, 2) - killed_at) / SECOND for job in jobs]
 
 
 def _begun(ledger: Path, job_id: int, attempt: int) -> int:

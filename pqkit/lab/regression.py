@@ -4,16 +4,11 @@ The story holds times, names and outcomes, and neither arguments nor errors. Sta
 run takes as long as it did and ends as it did; workers are killed when they died.
 """
 
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from pqkit.db import Database
-from pqkit.errors import PqkitError, Refused
-from pqkit.files import write_new
+from pqkit.incident.story import NoStory, Story, read_story, story_of
 from pqkit.lab import Scratch, record, wait_until
 from pqkit.lab.crash import QUICK
 from pqkit.lab.fleet import Fleet
@@ -21,67 +16,15 @@ from pqkit.lab.ledger import Told
 from pqkit.lab.result import Progress, Result, silent, verdict_of
 from pqkit.lab.story import Blow, recoveries
 from pqkit.lab.verdict import Finding
-from pqkit.queries.span import RunView, Span, lives, runs
+from pqkit.queries.span import runs
 from pqkit.states import JobState
 
-SECOND = 1_000_000
-MOST = 500
+__all__ = ["NoStory", "Story", "play", "read_story", "story_of"]
+
 PATIENCE = 300.0
-LONGEST, SHORT = 2.0, 15.0
+LONGEST = 2.0
 RECOVERED = 30.0
 FAILED = {"failed", "timed_out"}
-PEACEFUL = "stopped"
-
-
-class NoStory(PqkitError):
-    """A span in which nothing ran."""
-
-
-@dataclass
-class Story:
-    """``jobs`` are [seconds from the start, task, [[outcome, seconds] of each run]], ``deaths`` seconds from it."""
-
-    jobs: list[list[Any]]
-    deaths: list[float]
-    workers: int
-
-    @property
-    def speed(self) -> float:
-        """So many times as fast as it was, it is short enough for a test."""
-        length: float = max([at for at, *_ in self.jobs] + self.deaths, default=0.0)
-        return max(1.0, round(length / SHORT, 1))
-
-    def write(self, path: Path) -> None:
-        """Write it into a new file. Raises Refused where there is one, or a link."""
-        try:
-            write_new(path, f"{json.dumps(asdict(self), separators=(',', ':'))}\n".encode(), 0o644)
-        except FileExistsError:
-            raise Refused(f"{path} is there already: move it away, or name another file") from None
-        except OSError as error:
-            raise Refused(f"{path} cannot be written: {error.strerror}") from None
-
-
-def read_story(path: str | Path) -> Story:
-    return Story(**json.loads(Path(path).read_text()))
-
-
-def story_of(database: Database, span: Span, most: int = MOST) -> Story:
-    """What is on record of the span, of at most so many jobs. Raises NoStory where nothing ran in it."""
-    found: dict[int, list[RunView]] = {}
-    for run in runs(database, span):
-        found.setdefault(run.job, []).append(run)
-    if not found:
-        raise NoStory("nothing ran in that span, so there is nothing to play again")
-    kept = list(found.values())[:most]
-    start = min(run.due_at for each in kept for run in each)
-    workers = [life for life in lives(database, span) if span.until is None or life.started_at < span.until]
-    died = [life.ended_at for life in workers if life.ended_at and life.end_reason != PEACEFUL]
-    within = [at for at in died if (span.since or 0) <= at and (span.until is None or at < span.until)]
-    return Story(
-        [[(each[0].due_at - start) / SECOND, each[0].task, [_ran(run) for run in each]] for each in kept],
-        [max(0, at - start) / SECOND for at in within],
-        max(2, len({life.worker for life in workers if life.end_reason in {None, PEACEFUL}})),
-    )
 
 
 def play(place: Scratch, story: Story, speed: float = 1.0, workers: int = 2, progress: Progress = silent) -> Result:
@@ -126,11 +69,6 @@ def _die(fleet: Fleet, moment: float, blows: list[Blow]) -> None:
     victim.kill()
     fleet.bury()
     fleet.wait_ready([fleet.worker()])
-
-
-def _ran(run: RunView) -> list[Any]:
-    began = run.claimed_at if run.started_at is None else run.started_at
-    return [run.outcome, round((run.ended_at - began) / SECOND, 3)]
 
 
 def _call(parts: Sequence[Sequence[Any]], speed: float) -> dict[str, Any]:

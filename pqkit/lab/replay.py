@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple
 
-from pqkit.lab.machine import SECOND
+from pqkit.durations import SECOND
 from pqkit.lab.simulated import SimulatedDatabase
 from pqkit.limits import QueueOptions
 from pqkit.outcome import PLAIN, Claim

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from pqkit.durations import SECOND
 from pqkit.lab import Scratch
 from pqkit.lab.crash import Calm
 from pqkit.lab.fleet import Fleet
@@ -14,7 +15,6 @@ from pqkit.queries.span import RunView, runs
 from pqkit.retry import DEFAULT_BACKOFF, DEFAULT_MAX_RETRIES
 from pqkit.states import JobState
 
-SECOND = 1_000_000
 SNOOZE = 1.0
 PATIENCE = 120.0
 LOOK_EVERY = 0.1

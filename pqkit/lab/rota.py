@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import NoReturn
 
+from pqkit.durations import SECOND
 from pqkit.duties import Aside
 from pqkit.lab.crew import Crew
-from pqkit.lab.machine import SECOND, World
+from pqkit.lab.machine import World
 from pqkit.lab.witness import STALE_AFTER
 from pqkit.maintain import Maintainer
 from pqkit.queue import Upkeep

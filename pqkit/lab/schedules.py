@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pqkit import queries
+from pqkit.durations import SECOND
 from pqkit.lab import Scratch, wait_until
 from pqkit.lab.fleet import Fleet, Member
 from pqkit.lab.result import Progress, Result, silent
 from pqkit.lab.verdict import Finding
 from pqkit.queue import Queue, Schedules
 from pqkit.queue.schedules import ScheduleOptions
-from pqkit.timetable import SECOND, Missed, Overlap, Timetable, moment_in
+from pqkit.timetable import Missed, Overlap, Timetable, moment_in
 
 HOUR = 3_600 * SECOND
 STEP = 10 * 60 * SECOND

@@ -11,9 +11,11 @@ from functools import partial
 from multiprocessing import get_context
 from typing import Any, NamedTuple
 
+from pqkit.durations import SECOND
+from pqkit.lab.clocks import Process
 from pqkit.lab.crew import Crew
 from pqkit.lab.forking import queue_in_child
-from pqkit.lab.machine import SECOND, Process, World
+from pqkit.lab.machine import World
 from pqkit.lab.result import Progress, Result, silent
 from pqkit.lab.rota import STEP, STEPS, Rota
 from pqkit.lab.simulated import SimulatedDatabase, simulated

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pqkit.durations import SECOND
 from pqkit.queries.span import RunView
 
 
@@ -27,7 +28,7 @@ def recoveries(runs: Sequence[RunView], blows: Sequence[Blow]) -> list[Recovery]
     died = {blow.worker: blow.at for blow in blows if blow.kind == "killed"}
     later = {(run.job, run.attempt): run.claimed_at for run in runs}
     return [
-        Recovery(run.job, run.worker, max(0, later[run.job, run.attempt + 1] - died[run.worker]) / 1e6)
+        Recovery(run.job, run.worker, max(0, later[run.job, run.attempt + 1] - died[run.worker]) / SECOND)
         for run in runs
         if run.outcome == "crashed" and run.worker in died and (run.job, run.attempt + 1) in later
     ]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pqkit.lab.machine import Process
+from pqkit.lab.clocks import Process
 from pqkit.outcome import Claim
 from pqkit.queue import Finished, Leases
 

@@ -6,9 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from pqkit.db import Database
-from pqkit.models import table
-
-ACCOUNT, LOGIN, TOKEN = (table(name) for name in ("account", "login", "token"))
+from pqkit.statements.tables import ACCOUNT, LOGIN, TOKEN
 
 
 class UserView(NamedTuple):

@@ -8,14 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from pqkit.audit import Surroundings
-from pqkit.models import table
+from pqkit.durations import SECOND
 from pqkit.redact import redact
+from pqkit.statements.tables import ATTEMPT, CLOSED, DELAYED, HOLD, JOB, LEASE, QUEUE, READY, WORKER, WORKER_TASK
 from pqkit.states import JobState
 
-JOB, READY, DELAYED, QUEUE, LEASE = (table(name) for name in ("job", "ready", "delayed", "queue", "lease"))
-ATTEMPT, WORKER, TASK = (table(name) for name in ("attempt", "worker", "worker_task"))
-CLOSED, HOLD = (table(name) for name in ("closed", "unique_hold"))
-SECOND = 1_000_000
 PATIENCE = 60 * SECOND
 FRESH = 10 * SECOND
 MOST = 1_000
@@ -112,7 +109,7 @@ def _idle(connection: Connection, now: int, before: int) -> list[tuple[str, list
 
 
 def _tasks(connection: Connection, worker_id: int) -> set[str]:
-    return set(connection.scalars(select(TASK.c.task).where(TASK.c.worker_id == worker_id)))
+    return set(connection.scalars(select(WORKER_TASK.c.task).where(WORKER_TASK.c.worker_id == worker_id)))
 
 
 def beside(connection: Connection, around: Surroundings) -> dict[str, Any]:

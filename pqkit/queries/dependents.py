@@ -6,11 +6,10 @@ from sqlalchemy import Connection, Executable, func, select
 
 from pqkit.db import Database
 from pqkit.errors import NotFound
-from pqkit.models import job_state, table
+from pqkit.models import job_state
 from pqkit.redact import redact
+from pqkit.statements.tables import DEPENDENCY, DEPENDENT
 from pqkit.states import FINAL, JobState
-
-DEPENDENT, DEPENDENCY = table("dependent"), table("dependency")
 
 
 class WaitView(NamedTuple):

@@ -5,10 +5,8 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from pqkit.db import Database
-from pqkit.models import table
 from pqkit.redact import redact
-
-FAILURE, WORKER = table("duty_failure"), table("worker")
+from pqkit.statements.tables import DUTY_FAILURE, WORKER
 
 
 class FailingDuty(NamedTuple):
@@ -25,10 +23,10 @@ class FailingDuty(NamedTuple):
 def failing_duties(database: Database) -> list[FailingDuty]:
     """What has failed several times in a row on workers that live, and has not succeeded there since."""
     asked = (
-        select(WORKER.c.name, FAILURE.c.duty, FAILURE.c.at, FAILURE.c.error, FAILURE.c.resigned)
-        .join_from(FAILURE, WORKER, WORKER.c.id == FAILURE.c.worker_id)
+        select(WORKER.c.name, DUTY_FAILURE.c.duty, DUTY_FAILURE.c.at, DUTY_FAILURE.c.error, DUTY_FAILURE.c.resigned)
+        .join_from(DUTY_FAILURE, WORKER, WORKER.c.id == DUTY_FAILURE.c.worker_id)
         .where(WORKER.c.ended_at.is_(None))
-        .order_by(WORKER.c.name, FAILURE.c.duty)
+        .order_by(WORKER.c.name, DUTY_FAILURE.c.duty)
     )
     with database.look() as connection:
         rows = [FailingDuty(*row[:-1], bool(row[-1])) for row in connection.execute(asked)]

@@ -9,14 +9,12 @@ from sqlalchemy import ColumnElement, func, literal, select
 from pqkit import record
 from pqkit.audit import Pause
 from pqkit.db import Database
-from pqkit.models import table
+from pqkit.durations import SECOND
 from pqkit.redact import redact
 from pqkit.statements.prune import pauses as deeds_of_pausing
+from pqkit.statements.tables import ACTION, ATTEMPT, CLOSED, DELAYED, JOB, LEASE, WORKER
 from pqkit.states import FINAL, JobState
 
-ACTION, WORKER, ATTEMPT, JOB = (table(name) for name in ("action", "worker", "attempt", "job"))
-CLOSED, DELAYED, LEASE = (table(name) for name in ("closed", "delayed", "lease"))
-SECOND = 1_000_000
 MOST = 60
 
 

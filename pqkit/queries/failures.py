@@ -7,11 +7,10 @@ from sqlalchemy import Connection, Integer, and_, func, literal_column, or_, sel
 
 from pqkit import cipher
 from pqkit.db import Database
-from pqkit.models import table
+from pqkit.durations import SECOND
 from pqkit.redact import redact
+from pqkit.statements.tables import ROLLUP
 
-ROLLUP = table("rollup")
-SECOND = 1_000_000
 BUCKETS = 12
 
 

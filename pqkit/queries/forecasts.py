@@ -5,9 +5,8 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from pqkit.db import Database
-from pqkit.models import table
+from pqkit.statements.tables import FORECAST
 
-FORECAST = table("forecast")
 JUDGED = 200
 COLUMNS = ("queue", "at", "pending", "earliest", "likely", "latest")
 

@@ -4,6 +4,7 @@ from statistics import linear_regression
 from typing import NamedTuple
 
 from pqkit.db import Database, schema
+from pqkit.durations import SECOND
 from pqkit.queries.series import Level, Span, levels
 
 DAY = 86_400.0
@@ -38,7 +39,7 @@ def health(database: Database) -> Health:
 
 def full_in(known: list[Level]) -> float | None:
     """Seconds until nothing is free, on the line that fits what was free best; None where it leads nowhere soon."""
-    points = [(level.at / 1_000_000, level.disk_free) for level in known if level.disk_free is not None]
+    points = [(level.at / SECOND, level.disk_free) for level in known if level.disk_free is not None]
     if len(points) < FEWEST:
         return None
     slope, _ = linear_regression(*zip(*points, strict=True))

@@ -25,19 +25,35 @@ from pqkit.audit import (
 )
 from pqkit.crowd import Started, crowded, unset
 from pqkit.db import Database
-from pqkit.models import table
+from pqkit.durations import SECOND
 from pqkit.past import Past, examine
 from pqkit.queries.beside import beside
 from pqkit.seal import Entry, Seal, Span, spans, unchained
 from pqkit.statements.prune import pauses
+from pqkit.statements.tables import (
+    ACTION,
+    ATTEMPT,
+    CLOCK_STEP,
+    CLOSED,
+    DELAYED,
+    DEPENDENCY,
+    JOB,
+    LEASE,
+    READY,
+    REDRIVE_JOB,
+    REFUSAL,
+    SEAL,
+    SLOT,
+    WORKER,
+)
+from pqkit.statements.tables import (
+    TRAIL as TRAIL_HEAD,
+)
 from pqkit.states import JobState, Place
 from pqkit.wallclock import Step, WallClock, wall_clock
 
-JOB, READY, DELAYED, LEASE, CLOSED = (table(name) for name in ("job", "ready", "delayed", "lease", "closed"))
-ATTEMPT, ACTION, WORKER, SEAL = (table(name) for name in ("attempt", "action", "worker", "seal"))
-CLOCK_STEP, REFUSAL, TRAIL_HEAD = (table(name) for name in ("clock_step", "refusal", "trail"))
-NAMING = (ACTION.c.job_id, table("slot").c.job_id, table("dependency").c.on_job_id, table("redrive_job").c.job_id)
-BATCH, SECOND = 1_000, 1_000_000
+NAMING = (ACTION.c.job_id, SLOT.c.job_id, DEPENDENCY.c.on_job_id, REDRIVE_JOB.c.job_id)
+BATCH = 1_000
 
 
 def audit(

@@ -7,9 +7,7 @@ from sqlalchemy import case, cast, func, select
 
 from pqkit import cipher
 from pqkit.db import Database
-from pqkit.models import table
-
-JOB, CLOSED = table("job"), table("closed")
+from pqkit.statements.tables import CLOSED, JOB
 
 
 class KeyUse(NamedTuple):

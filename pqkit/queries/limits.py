@@ -6,9 +6,7 @@ from sqlalchemy import Connection, select
 
 from pqkit.db import Database
 from pqkit.limits import QueueSettings
-from pqkit.models import table
-
-QUEUE, LEASE, JOB = table("queue"), table("lease"), table("job")
+from pqkit.statements.tables import JOB, LEASE, QUEUE
 
 
 class Held(NamedTuple):

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 
 from pqkit.db import Database
-from pqkit.models import table
+from pqkit.durations import SECOND
 from pqkit.queries.times import histogram_of
+from pqkit.statements.tables import ROLLUP
 
-ROLLUP = table("rollup")
-SECOND = 1_000_000
 WIDEST = 3_600 * SECOND
 """Microseconds that the widest roll-up holds; a span of whole ones cuts none in two."""
 

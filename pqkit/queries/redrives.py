@@ -7,11 +7,10 @@ from sqlalchemy import Connection, Executable, Row, func, select
 
 from pqkit.db import Database
 from pqkit.errors import NotFound
-from pqkit.models import table
 from pqkit.redact import redact, redacted
 from pqkit.redrive import Fate, RedriveState, Tally
+from pqkit.statements.tables import REDRIVE, REDRIVE_JOB
 
-REDRIVE, REDRIVE_JOB = table("redrive"), table("redrive_job")
 LATEST = 50
 
 

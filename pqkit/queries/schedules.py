@@ -7,13 +7,12 @@ from sqlalchemy import select
 
 from pqkit.db import Database
 from pqkit.errors import NotFound
-from pqkit.models import job_state, table
+from pqkit.models import job_state
 from pqkit.queries.views import PUBLIC, Told
 from pqkit.redact import redact
+from pqkit.statements.tables import SCHEDULE, SLOT
 from pqkit.states import JobState
 from pqkit.timetable import Schedule
-
-SCHEDULE, SLOT = table("schedule"), table("slot")
 
 
 class SlotView(NamedTuple):

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Text, cast, func, select
 from pqkit.db import Database
 from pqkit.queries.filters import ALL, Filter
 from pqkit.queries.views import LISTED, JobView, Told, views_of
-from pqkit.queries.walk import JOB, Found, Key, Page, Reach, count, find
+from pqkit.queries.walk import Found, Key, Page, Reach, count, find
+from pqkit.statements.tables import JOB
 
 AMONG = 10_000
 MOST = 10_000

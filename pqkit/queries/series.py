@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Integer, literal_column, select
 
 from pqkit.db import Database
+from pqkit.durations import SECOND
 from pqkit.histogram import quantile
-from pqkit.models import table
 from pqkit.queries.times import histogram_of
+from pqkit.statements.tables import DEPTH, PULSE, ROLLUP
 
-ROLLUP, PULSE, DEPTH = (table(name) for name in ("rollup", "pulse", "depth"))
-SECOND = 1_000_000
 QUANTILES = (0.5, 0.95, 0.99)
 ENDED = ("completed", "failed", "timed_out", "crashed", "canceled")
 

@@ -6,11 +6,9 @@ from typing import NamedTuple
 from sqlalchemy import func, select, union_all
 
 from pqkit.db import Database
-from pqkit.models import table
 from pqkit.seal import Span, from_text
+from pqkit.statements.tables import ACTION, ATTEMPT, JOB, SEAL, WORKER
 from pqkit.states import JobState
-
-JOB, ATTEMPT, ACTION, WORKER, SEAL = (table(name) for name in ("job", "attempt", "action", "worker", "seal"))
 
 
 class Since(NamedTuple):

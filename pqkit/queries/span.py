@@ -8,10 +8,8 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from pqkit import cipher
 from pqkit.db import Database
-from pqkit.models import table
 from pqkit.redact import redact, redacted
-
-JOB, ATTEMPT, WORKER, REFUSAL, ACTION = (table(name) for name in ("job", "attempt", "worker", "refusal", "action"))
+from pqkit.statements.tables import ACTION, ATTEMPT, JOB, REFUSAL, WORKER
 
 
 class RunView(NamedTuple):

@@ -5,13 +5,11 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from pqkit.db import Database
-from pqkit.models import table
+from pqkit.durations import SECOND
 from pqkit.queries.system import QueueView, counts, queues, view_of
 from pqkit.samples import Depth, Pulse
+from pqkit.statements.tables import DEPTH, DUTY, PULSE, QUEUE
 from pqkit.states import JobState
-
-PULSE, DEPTH, DUTY, QUEUE = (table(name) for name in ("pulse", "depth", "duty", "queue"))
-SECOND = 1_000_000
 
 
 class Standing(NamedTuple):

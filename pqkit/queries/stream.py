@@ -8,10 +8,8 @@ from sqlalchemy import select, tuple_
 from pqkit import cipher
 from pqkit.db import Database
 from pqkit.errors import PqkitError
-from pqkit.models import table
 from pqkit.redact import redact
-
-EVENT, JOB = table("event"), table("job")
+from pqkit.statements.tables import EVENT, JOB
 
 
 class Cursor(NamedTuple):

@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Executable, Row, exists, func, literal, select, union_all
 
 from pqkit.db import Database, Obstacle
+from pqkit.durations import SECOND
 from pqkit.limits import QueueSettings
-from pqkit.models import table
 from pqkit.redact import redact
+from pqkit.statements.tables import CLOSED, DELAYED, JOB, LEASE, QUEUE, READY, WORKER, WORKER_TASK
 from pqkit.states import JobState
 
-JOB, READY, DELAYED, LEASE, CLOSED = (table(name) for name in ("job", "ready", "delayed", "lease", "closed"))
-QUEUE, WORKER, WORKER_TASK = (table(name) for name in ("queue", "worker", "worker_task"))
 ENDED_WORKERS = 200
 AHEAD = 500
 
@@ -113,7 +112,7 @@ def queues(database: Database) -> list[QueueView]:
         rows = {row.name: row for row in connection.execute(select(QUEUE))}
     views = []
     for name in sorted(rows.keys() | {queue for queue, _ in found}):
-        age = (now - oldest[name]) / 1_000_000 if name in oldest else None
+        age = (now - oldest[name]) / SECOND if name in oldest else None
         views.append(view_of(name, rows.get(name), [found[name, state] for state in _UNFINISHED], age))
     return views
 
@@ -171,7 +170,7 @@ def workers(database: Database, *, living: bool = True) -> list[WorkerView]:
             json.loads(row.queues) if row.queues else [],
             tasks[row.id],
             row.started_at,
-            max(0.0, (beat - row.beat) / 1_000_000) if row.boot_id == boot else None,
+            max(0.0, (beat - row.beat) / SECOND) if row.boot_id == boot else None,
             row.memory,
             row.stopping_at is not None,
             row.ended_at,
@@ -183,7 +182,7 @@ def workers(database: Database, *, living: bool = True) -> list[WorkerView]:
 
 def rates(database: Database, seconds: float = 60) -> Rates:
     """How many jobs ended well and badly in the last ``seconds``, per minute."""
-    since = database.now() - round(seconds * 1_000_000)
+    since = database.now() - round(seconds * SECOND)
     ended = select(CLOSED.c.state, func.count()).where(CLOSED.c.finished_at >= since).group_by(CLOSED.c.state)
     ended = ended.where(CLOSED.c.state.in_(_ENDED_BY_RUNNING))
     with database.look() as connection:

@@ -7,11 +7,9 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from pqkit.db import Database
+from pqkit.durations import SECOND
 from pqkit.histogram import quantile
-from pqkit.models import table
-
-ROLLUP = table("rollup")
-SECOND = 1_000_000
+from pqkit.statements.tables import ROLLUP
 
 
 class Times(NamedTuple):

@@ -6,10 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import Executable, select
 
 from pqkit.db import Database
-from pqkit.models import table
 from pqkit.redact import redact, redacted
-
-ACTION = table("action")
+from pqkit.statements.tables import ACTION
 
 
 class Entry(NamedTuple):

@@ -10,15 +10,13 @@ from pqkit import cipher
 from pqkit.db import Database
 from pqkit.errors import NotFound
 from pqkit.excerpt import excerpt
-from pqkit.models import job_state, table
+from pqkit.models import job_state
 from pqkit.queries.filters import ALL, Filter
 from pqkit.queries.walk import Found, Key, Page, find
 from pqkit.redact import redact, redacted
+from pqkit.statements.tables import ACTION, ATTEMPT, JOB, LOG, PROGRESS, REFUSAL, WORKER
 from pqkit.states import NEVER, JobState
 
-ATTEMPT, WORKER = table("attempt"), table("worker")
-ACTION, PROGRESS, LOG = table("action"), table("progress"), table("job_log")
-REFUSAL = table("refusal")
 SHORT_ERROR, READ_ERROR = 200, 1_000
 CHUNK = 500  # bound parameters in one statement
 
@@ -172,7 +170,7 @@ def ids_among(database: Database, job_ids: Sequence[int]) -> list[int]:
     found: list[int] = []
     with database.look() as connection:
         for start in range(0, len(job_ids), CHUNK):
-            known = select(table("job").c.id).where(table("job").c.id.in_(job_ids[start : start + CHUNK]))
+            known = select(JOB.c.id).where(JOB.c.id.in_(job_ids[start : start + CHUNK]))
             found += connection.scalars(known)
     return found
 
@@ -194,7 +192,7 @@ def arguments_of(database: Database, task: str) -> list[str]:
     """The arguments as they are, secrets too, of every job of a task, for its own program: JSON texts. It reads every
     job. Raises KeyMissing."""
     with database.look() as connection:
-        found = connection.scalars(select(table("job").c.args).where(table("job").c.task == task))
+        found = connection.scalars(select(JOB.c.args).where(JOB.c.task == task))
         return [cipher.reveal(text) for text in found]
 
 

@@ -17,15 +17,13 @@ from sqlalchemy import Connection, Select, Table, Text, cast, desc, exists, func
 from sqlalchemy.sql.elements import ColumnElement
 
 from pqkit import cipher
+from pqkit.durations import SECOND
 from pqkit.fingerprint import GAP, fits
-from pqkit.models import table
 from pqkit.queries.filters import ALL, Filter
 from pqkit.redact import comparable, redact, redacted
 from pqkit.redact_texts import STARS
+from pqkit.statements.tables import CLOSED, DELAYED, JOB, LEASE, READY
 from pqkit.states import JobState, Place
-
-JOB, READY, DELAYED, LEASE, CLOSED = (table(name) for name in ("job", "ready", "delayed", "lease", "closed"))
-
 
 AT_ONCE = 500
 """Rows whose texts are read by one statement."""
@@ -265,6 +263,6 @@ def _asked(wanted: Filter, now: int) -> Iterator[ColumnElement[bool]]:
     if wanted.task is not None:
         yield JOB.c.task == wanted.task
     if wanted.older_than is not None:
-        yield JOB.c.created_at <= now - round(wanted.older_than * 1_000_000)
+        yield JOB.c.created_at <= now - round(wanted.older_than * SECOND)
     if wanted.newer_than is not None:
-        yield JOB.c.created_at > now - round(wanted.newer_than * 1_000_000)
+        yield JOB.c.created_at > now - round(wanted.newer_than * SECOND)

@@ -5,12 +5,14 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row, func, literal, select, tuple_
 
 from pqkit.db import Database
+from pqkit.durations import SECOND, duration
 from pqkit.queries.dependents import WaitView, waits
 from pqkit.queries.limits import key_of, limits
-from pqkit.queries.system import JOB, READY, WORKER, queues, workers
+from pqkit.queries.system import queues, workers
 from pqkit.queries.views import JobView, is_encrypted, job
 from pqkit.redact import redact
 from pqkit.statements.claim import allowed, paused, served
+from pqkit.statements.tables import JOB, READY, WORKER
 from pqkit.states import JobState
 
 MOST_AHEAD = 100_000
@@ -124,7 +126,7 @@ def _limited(database: Database, view: JobView, now: int) -> str | None:
         return f"of the jobs with its key {redact(str(key))}, {settings.key_concurrency} may run at once, and {holder}"
     if found.next_at is not None:
         rate = f"{settings.rate} jobs in {settings.rate_per or 1:g} s"
-        return f"its queue starts {rate}: the next may start in {(found.next_at - now) / 1_000_000:.1f} s"
+        return f"its queue starts {rate}: the next may start in {(found.next_at - now) / SECOND:.1f} s"
     return None
 
 
@@ -139,7 +141,7 @@ def _ahead(connection: Connection, view: JobView) -> int:
 
 def _pause_in_words(database: Database, name: str, now: int) -> str:
     queue = next(queue for queue in queues(database) if queue.name == name)
-    until = f", for {_span(queue.paused_until - now)} more" if queue.paused_until else ""
+    until = f", for {duration((queue.paused_until - now) / SECOND)} more" if queue.paused_until else ""
     reason = f": {queue.pause_reason}" if queue.pause_reason else ""
     return f"its queue {name} is paused by {queue.paused_by} {_since(queue.paused_at, now)}{until}{reason}"
 
@@ -147,19 +149,11 @@ def _pause_in_words(database: Database, name: str, now: int) -> str:
 def _due(view: JobView, now: int) -> str:
     left = (view.due_at or now) - now
     return (
-        f"due in {_span(left)}"
+        f"due in {duration(left / SECOND)}"
         if left > 0
-        else f"due for {_span(-left)}; maintenance, which any worker does, stages it"
+        else f"due for {duration(-left / SECOND)}; maintenance, which any worker does, stages it"
     )
 
 
 def _since(moment: int | None, now: int) -> str:
-    return "since a moment ago" if moment is None else f"for {_span(now - moment)}"
-
-
-def _span(microseconds: int) -> str:
-    seconds = max(0, round(microseconds / 1_000_000))
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
+    return "since a moment ago" if moment is None else f"for {duration((now - moment) / SECOND)}"

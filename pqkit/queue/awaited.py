@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from pqkit.db import Database, Transaction
+from pqkit.durations import SECOND
 from pqkit.queue.dependents import Dependent
 from pqkit.queue.moves import Standing, find
 from pqkit.queue.operate import Operator
@@ -10,7 +11,7 @@ from pqkit.sql import compiled as sql
 from pqkit.states import NEVER, JobState
 
 BATCH = LOOK = 500
-LATELY = 60 * 1_000_000
+LATELY = 60 * SECOND
 FAILED = (JobState.FAILED, JobState.UNPROCESSABLE, JobState.CANCELED)
 
 

@@ -13,7 +13,7 @@ from pqkit.sql import compiled as sql
 from pqkit.tasks import ArgumentError, Task
 
 if TYPE_CHECKING:
-    from pqkit.queue import Options
+    from pqkit.queue.options import Options
 
 Make = Callable[[Task[..., Any] | str, dict[str, Any] | None, "Options"], Call]
 

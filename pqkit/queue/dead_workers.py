@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pqkit.db import clock
-from pqkit.queue.rollup import SECOND
+from pqkit.durations import SECOND
 
 
 class Living(NamedTuple):

@@ -4,10 +4,10 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from pqkit.db import Database, Transaction
+from pqkit.durations import SECOND
 from pqkit.forecast import Drain, came_so, drain
 from pqkit.sql import compiled as sql
 
-SECOND = 1_000_000
 LOOK_BACK = 300 * SECOND
 EACH = 60 * SECOND
 HORIZON = 1_800 * SECOND

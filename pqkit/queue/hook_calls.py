@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pqkit.db import Database, Transaction
 from pqkit.db.hooked import Hooked
+from pqkit.durations import SECOND
 from pqkit.hooks import Ended
 from pqkit.queue.finished import Finished
 from pqkit.sql import compiled as sql
@@ -17,7 +18,6 @@ from pqkit.states import JobState
 BATCH = 200
 TAKEN = 20
 """Calls of others that are taken over at once."""
-SECOND = 1_000_000
 HOLD = 60 * SECOND
 STRANGE_AFTER = 10 * SECOND
 """From then on an end is told by a process that does not know its task."""

@@ -1,16 +1,28 @@
 """A job as its producer holds it: an id, and ways to ask and to wait."""
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from pqkit import cipher
 from pqkit.errors import JobFailed
 from pqkit.payload import decode
+from pqkit.queue.operate import Operator
 from pqkit.states import JobState
 
-if TYPE_CHECKING:
-    from pqkit.queue import Queue
+
+class JobQueue(Protocol):
+    """The part of a queue that a job asks."""
+
+    def state(self, job_id: int) -> JobState: ...
+
+    def ending(self, job_id: int) -> tuple[JobState, str | None, str | None] | None: ...
+
+    def listen(self) -> AbstractContextManager[Callable[[float], None]]: ...
+
+    def operator(self, who: str | None = None) -> Operator: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +30,7 @@ class Job:
     """One enqueued call. ``existing`` is True where its unique key was taken and this is the job that has it."""
 
     id: int
-    queue: "Queue"
+    queue: JobQueue
     existing: bool = False
 
     @property

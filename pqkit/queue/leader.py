@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pqkit.durations import SECOND
 from pqkit.queue.dead_workers import Living, death
-from pqkit.queue.rollup import SECOND
 from pqkit.queue.verbs import Verbs
 from pqkit.sql import compiled as sql
 

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from pqkit.db import Database, Transaction, clock
+from pqkit.durations import SECOND
 from pqkit.errors import DatabaseUnavailable
 from pqkit.outcome import CLAIM, LEASE, READY_KEY, Claim
 from pqkit.queue import rollup
 from pqkit.queue.doubt import MOST, Doubts
 from pqkit.queue.finished import Finished
 from pqkit.queue.limited import Limited, Taker, spend
-from pqkit.queue.rollup import SECOND, Counted, Tally
+from pqkit.queue.rollup import Counted, Tally
 from pqkit.queue.settle import SomeRefused, settle, settle_each
 from pqkit.sql import compiled as sql
 from pqkit.version import VERSION
@@ -163,7 +164,7 @@ class Leases:
 
     def held_for(self, seconds: float) -> list[tuple[Claim, int | None]]:
         """What this worker holds for so long or longer, each with the moment at which it was asked to cancel."""
-        before = self._database.now() - round(seconds * 1_000_000)
+        before = self._database.now() - round(seconds * SECOND)
         with self._database.read() as tx:
             held = [(Claim._make(row[:-1]), row[-1]) for row in tx.rows(sql.LEASES_OF, self.id, MOST)]
         return [(claim, asked) for claim, asked in held if claim.claimed_at < before]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pqkit.db import Database, Transaction
-from pqkit.limits import MOST, SECOND, QueueSettings
+from pqkit.durations import SECOND
+from pqkit.limits import MOST, QueueSettings
 from pqkit.outcome import Claim
 from pqkit.sql import compiled as sql
 

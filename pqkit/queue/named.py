@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pqkit.db import Database, Transaction
+from pqkit.durations import SECOND
 from pqkit.errors import Refused
 from pqkit.queue.insert import Call, Inserter
 from pqkit.queue.order import Ties
 from pqkit.sql import compiled as sql
 
-KEPT = 24 * 3_600 * 1_000_000
+KEPT = 24 * 3_600 * SECOND
 """Microseconds that a name is remembered."""
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
 from pqkit import cipher
+from pqkit.durations import SECOND
 from pqkit.payload import INT_MAX, PayloadError
 from pqkit.retry import (
     DEFAULT_MAX_RETRIES,
@@ -280,11 +281,11 @@ def _due(run_at: datetime | None, delay: float | None, now: int) -> int | None:
             raise BadOrder(f"run_at must be a datetime, not {shown(run_at)}")
         if run_at.tzinfo is None:
             raise BadOrder(f"run_at needs a time zone: {run_at.isoformat()} could be any of 24 hours")
-        due = round(run_at.timestamp() * 1_000_000)
+        due = round(run_at.timestamp() * SECOND)
         check_moment("run_at", due)
     elif delay is not None:
         check_delay(delay)
-        due = now + round(delay * 1_000_000)
+        due = now + round(delay * SECOND)
     else:
         return None
     return due if due > now else None

@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 from pqkit import offspring
 from pqkit.db import Transaction, clock
+from pqkit.durations import SECOND
 from pqkit.outcome import Claim, Outcome, crashed, released
 from pqkit.queue import verbs
 from pqkit.queue.dead_workers import Living, death, is_machine_heard, judged
 from pqkit.queue.finished import Finished
-from pqkit.queue.rollup import SECOND, write_crashes
+from pqkit.queue.rollup import write_crashes
 from pqkit.queue.settle import settle_each
 from pqkit.queue.verbs import Verbs
 from pqkit.sql import compiled as sql

@@ -9,12 +9,12 @@ from itertools import groupby
 from typing import NamedTuple
 
 from pqkit.db import Transaction
+from pqkit.durations import SECOND
 from pqkit.fingerprint import FAILING, GAP, pattern
 from pqkit.histogram import bucket
 from pqkit.queue.finished import Finished
 from pqkit.sql import compiled as sql
 
-SECOND = 1_000_000
 MERGES = ((1, 60, 1_200), (60, 600, 86_400), (600, 3_600, 7 * 86_400))
 """(width, wider one, age) in seconds: what is older than the age is merged."""
 KEEP = 90 * 86_400

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pqkit.db import Database
+from pqkit.durations import SECOND
 from pqkit.queue.foresee import foresee
 from pqkit.queue.rollup import Key, Sums, write
 from pqkit.sql import compiled as sql
@@ -73,7 +74,7 @@ class Sampler:
             self._write(pulse, depths, came, looked.counted_to)
         else:
             self._database.write_one(sql.INSERT_PULSE, *pulse, looked.counted_to)
-        self._commit = round((time.monotonic() - began) * 1_000_000)
+        self._commit = round((time.monotonic() - began) * SECOND)
         self._last_job = looked.last_job
         self._may_foresee = bool(depths or looked.forecasts)
 

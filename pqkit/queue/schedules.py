@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypedDict, Unpack
 
 from pqkit import cipher
 from pqkit.db import Transaction
+from pqkit.durations import SECOND
 from pqkit.errors import NotFound, Refused
 from pqkit.payload import encode_args
 from pqkit.queue.operate import Deed, Operator
@@ -16,7 +17,7 @@ from pqkit.redact import SecretNeeded, public, redacted, restored
 from pqkit.retry import check_moment
 from pqkit.sql import compiled as sql
 from pqkit.tasks import Task
-from pqkit.timetable import AT_ONCE, SECOND, BadSchedule, Missed, Overlap, Schedule
+from pqkit.timetable import AT_ONCE, BadSchedule, Missed, Overlap, Schedule
 
 MOST_SLOTS = 100_000
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pqkit.db import Database, Transaction
+from pqkit.durations import SECOND
 from pqkit.errors import LeaseLost
 from pqkit.outcome import HELD, HELD_SINCE, PLAIN, READY_KEY
 from pqkit.queue import hook_calls
@@ -114,7 +115,7 @@ def _history(f: Finished) -> tuple[object, ...]:
 
 
 def _due(f: Finished) -> int:
-    return f.ended_at + round(f.outcome.delay * 1_000_000)
+    return f.ended_at + round(f.outcome.delay * SECOND)
 
 
 def _budget(f: Finished) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from pqkit import cipher
 from pqkit.db import Database, Transaction
+from pqkit.durations import SECOND
 from pqkit.errors import DatabaseUnavailable, PqkitError
 from pqkit.outcome import summarize
 from pqkit.queue.insert import Inserter
@@ -15,7 +16,7 @@ from pqkit.timetable import Overlap, Plan, Schedule, moment_in
 BATCH = 100
 LOOK_BACK = 50
 KEEP_SLOTS, KEEP_DAYS = 1_000, 7
-DAY = 86_400 * 1_000_000
+DAY = 86_400 * SECOND
 MISSED = "nobody ticked in time"
 
 

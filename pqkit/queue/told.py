@@ -1,11 +1,12 @@
 """Whether what happens to jobs is recorded, event by event, for those who watch."""
 
 from pqkit.db import Database
+from pqkit.durations import SECOND
 from pqkit.queue.operate import Deed, Operator
 from pqkit.sql import compiled as sql
 
 BATCH = 5_000
-KEPT = 7 * 86_400 * 1_000_000
+KEPT = 7 * 86_400 * SECOND
 """Microseconds that an event is kept."""
 
 

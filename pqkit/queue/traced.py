@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from pqkit import tracing
 from pqkit.db import Transaction
-from pqkit.queue import Options, Queue
 from pqkit.queue.insert import Call, Inserted, Inserter
 from pqkit.queue.job import Job
+from pqkit.queue.options import Options
 from pqkit.queue.order import Order
+from pqkit.queue.queue import Queue
 from pqkit.sql import compiled as sql
 from pqkit.tasks import Task
 

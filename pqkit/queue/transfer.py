@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Table, delete, func, insert, select
 from pqkit.columns import Json
 from pqkit.db import Database, schema
 from pqkit.errors import Refused
-from pqkit.models import metadata, table
+from pqkit.models import metadata
 from pqkit.seal import Seal, as_text, from_text, sealed, spans, uncovered
+from pqkit.statements.tables import ACTION, JOB, SEAL, TRAIL
 
 CHUNK = 1_000
 EXACT = 2**63
@@ -57,7 +58,7 @@ def copy(
 
 
 def _refuse_full(target: Database, connection: Connection) -> None:
-    trail = table("trail")
+    trail = TRAIL
     connection.execute(delete(trail).where(trail.c.actions == 0))  # the schema comes with it: the source has its own
     found = [one.name for one in metadata.sorted_tables if _count(connection, one)]
     if found:
@@ -126,7 +127,7 @@ def _go_on_counting(source: Database, target: Database, reading: Connection, wri
 
 
 def _seal_gaps(writing: Connection, last: int, now: int) -> None:
-    job, seal, action = table("job"), table("seal"), table("action")
+    job, seal, action = JOB, SEAL, ACTION
     there = spans(writing.scalars(select(job.c.id).order_by(job.c.id)))
     deleted = writing.scalars(select(action.c.job_id).where(action.c.verb == "delete").order_by(action.c.job_id))
     there += spans(dict.fromkeys(deleted))

@@ -3,11 +3,12 @@
 from typing import NamedTuple
 
 from pqkit.db import clock
+from pqkit.durations import SECOND
 from pqkit.queue import verbs
 from pqkit.queue.leader import Leader
 from pqkit.queue.prune import Pruner, Which
 from pqkit.queue.rescuer import Rescuer
-from pqkit.queue.rollup import SECOND, merge
+from pqkit.queue.rollup import merge
 from pqkit.queue.staged_files import StagedFiles
 from pqkit.queue.stager import Stager
 from pqkit.queue.widen import widen_samples

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pqkit.db import Transaction
-from pqkit.queue.rollup import KEEP, MERGES, SECOND
+from pqkit.durations import SECOND
+from pqkit.queue.rollup import KEEP, MERGES
 from pqkit.samples import Depth, Pulse
 from pqkit.sql import compiled as sql
 

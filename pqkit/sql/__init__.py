@@ -1,5 +1,6 @@
-"""Statements as values: declared in Core (``pqkit.statements``), written out per database at build time (``compiled``).
+"""Statements as values, each with an SQL text for each database.
 
-Processes that run jobs read the written texts and never import SQLAlchemy, which would be half of their start and of
-their memory. ``make sql`` writes ``compiled`` anew, and a test holds it to what Core says.
+They are declared in SQLAlchemy Core (``pqkit.statements``) and written out at build time (``compiled``).
+Processes that run jobs read the written texts and never import SQLAlchemy, which would double their start time and
+their memory. ``make sql`` writes ``compiled``, and ``make sql-check`` compares it with the declarations.
 """

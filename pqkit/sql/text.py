@@ -1,4 +1,4 @@
-"""SQL texts in a driver's own parameter style, and the order in which they take their values."""
+"""SQL texts in a driver's own parameter style, and the order of their values."""
 
 from collections.abc import Callable, Iterable
 from operator import itemgetter
@@ -8,8 +8,11 @@ Values = tuple[Any, ...]
 
 
 class Text:
-    """One text. ``order`` says where each place takes its value from, among those passed and then the ``fixed`` ones;
-    None: as they are passed, which ``is_in_order`` says to whoever would save the call of ``bind``."""
+    """One SQL text and the order of its values.
+
+    ``order`` says for each place which value it takes, of those passed and then the ``fixed`` ones; None: as passed,
+    which ``is_in_order`` says to a caller that would save the call of ``bind``.
+    """
 
     __slots__ = ("_fixed", "_pick", "is_in_order", "text")
 
@@ -26,9 +29,12 @@ class Text:
 
 
 class Statement:
-    """One statement for each database; compared by identity. ``many`` takes all rows at once, as an array for each
+    """One statement, with a text for each database; compared by identity.
+
+    ``many`` takes all rows at once, as an array for each
     column; None where PostgreSQL runs the statement row by row. The first ``alike`` columns are values instead, for
-    rows that have them in common."""
+    rows that have them in common.
+    """
 
     __slots__ = ("alike", "many", "postgresql", "sqlite")
 

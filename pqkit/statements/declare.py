@@ -28,6 +28,7 @@ from sqlalchemy.sql.elements import ClauseElement, ColumnElement, Grouping
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from pqkit.sql.text import Statement, Text, Values
+from pqkit.statements.layout import lay_out
 
 SQLITE = sqlite.dialect(paramstyle="qmark")
 POSTGRESQL = postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
@@ -67,7 +68,7 @@ def write_out(
     """The text of a statement whose values come in the order of ``params``. Raises TypeError where it takes others."""
     compiled = core.compile(dialect=dialect, column_keys=columns)
     places: list[str] = compiled.positiontup or []  # type: ignore[attr-defined]
-    text = " ".join(str(compiled).split())
+    text = lay_out(" ".join(str(compiled).split())) + "\n"
     if tuple(places) == params:
         return text, None, ()
     constants = {name: value for name, value in compiled.params.items() if name not in params}

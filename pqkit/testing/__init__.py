@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from pqkit import queries
 from pqkit.db.rehearsed import FakeClock, RehearsedDatabase
 from pqkit.db.schema import ensure
+from pqkit.durations import SECOND
 from pqkit.executor import Run, execute
 from pqkit.outcome import Claim
 from pqkit.queries import Filter, JobView
@@ -117,7 +118,7 @@ class RehearsalQueue(Queue):
             due = upkeep.next_due()
             if due is None or not wait:
                 return None
-            self.clock.advance((due - self.clock.now) / 1_000_000)
+            self.clock.advance((due - self.clock.now) / SECOND)
 
     def _run(self, leases: Leases, claim: Claim) -> Ran:
         run, reports = Run(claim, self.clock.now), list[Report]()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from pqkit.db import Database
+from pqkit.durations import SECOND
 from pqkit.errors import DatabaseUnavailable
 from pqkit.executor import Run
 from pqkit.log import get_logger
@@ -181,7 +182,7 @@ class Worker:
         for finished in refused:
             drop_staged(finished.outcome.files)
         put_files_in_place(self._leases, kept)
-        self._pace.saw([(f.ended_at - f.started_at) / 1e6 for f in kept if f.started_at is not None])
+        self._pace.saw([(f.ended_at - f.started_at) / SECOND for f in kept if f.started_at is not None])
         self._tell.ended(kept)
         self._tell.refused(refused)
         if kept:

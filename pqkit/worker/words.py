@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from structlog.typing import FilteringBoundLogger
 
+from pqkit.durations import SECOND
 from pqkit.outcome import Claim
 from pqkit.queue import Finished
 from pqkit.states import JobState
@@ -42,7 +43,7 @@ class Teller:
 
 
 def _seconds(f: Finished) -> float | None:
-    return None if f.started_at is None else round((f.ended_at - f.started_at) / 1e6, 3)
+    return None if f.started_at is None else round((f.ended_at - f.started_at) / SECOND, 3)
 
 
 def _what(f: Finished) -> str:

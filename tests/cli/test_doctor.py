@@ -100,7 +100,7 @@ def test_a_record_of_the_future_tells_of_a_clock_that_was_set(pqkit: Any, queue:
     sql(queue, "UPDATE job SET created_at = created_at + 600000000")
     ((level, said, mend),) = found(pqkit, "clock")
     assert (level, mend) == ("warn", "timedatectl set-ntp true")
-    assert "10 m from now" in said
+    assert "10 min from now" in said
 
 
 @pytest.mark.sqlite
@@ -128,7 +128,7 @@ def test_a_queue_of_which_nothing_runs_is_named(pqkit: Any, queue: Queue) -> Non
     assert found(pqkit, "queues") == []
     sql(queue, "UPDATE ready SET since = since - 600000000")
     ((_, said, mend),) = found(pqkit, "queues")
-    assert "nothing of sums runs, its oldest job waits for 10 m" in said
+    assert "nothing of sums runs, its oldest job waits for 10 min" in said
     assert "--queue sums" in mend
     queue.operator("ada").pause("sums")
     ((_, said, mend),) = found(pqkit, "queues")

@@ -358,7 +358,12 @@ def test_forecasts_are_told_with_their_interval_and_their_score(pqkit, queue):
             connection.execute(insert(table("forecast")).values(values))
         connection.execute(insert(table("forecast")).values({**values, "decided_at": now, "hit": 1}))
     said = pqkit("forecast").out
-    for words in ("in about 5 m", "to never)", "will not drain at this rate", "Of the last 1 forecasts 100% came true"):
+    for words in (
+        "in about 5 min",
+        "to never)",
+        "will not drain at this rate",
+        "Of the last 1 forecasts 100% came true",
+    ):
         assert words in said
     found = pqkit("forecast", "--json").json
     assert [each["queue"] for each in found["forecasts"]] == ["a", "b"]

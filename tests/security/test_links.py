@@ -19,7 +19,7 @@ from pqkit.context import Context
 from pqkit.errors import Refused
 from pqkit.executor import Run as Attempt
 from pqkit.files import write_durably, write_new
-from pqkit.lab.regression import Story
+from pqkit.incident.story import Story
 from pqkit.notebook import run as notebook_run
 from pqkit.notebook import runs
 from pqkit.notebook.write import job_notebook

@@ -8,12 +8,12 @@ import pytest
 from pqkit import Queue
 from pqkit.access import Session, Sessions, Users, devices, throttle
 from pqkit.db.clock import wall
+from pqkit.durations import SECOND
 from pqkit.errors import LoginRefused, NotLoggedIn, Refused
 from pqkit.rights import Role
 from tests.verbs import sql
 
 PASSWORD = "correct horse battery"
-SECOND = 1_000_000
 DAY = 86_400 * SECOND
 pytestmark = pytest.mark.usefixtures("quick_hashes")
 HOME, ELSEWHERE = "198.51.100.9", "203.0.113.7"

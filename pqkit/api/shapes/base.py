@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
+from pqkit.durations import SECOND
 from pqkit.payload import INT_MAX, clean_text
 from pqkit.retry import MAX_NAME
 
 
 def _moment(value: object) -> object:
-    return datetime.fromtimestamp(value / 1_000_000, UTC) if isinstance(value, int) else value
+    return datetime.fromtimestamp(value / SECOND, UTC) if isinstance(value, int) else value
 
 
 def _stored(value: object) -> object:

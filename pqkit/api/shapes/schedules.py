@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, Field
 
 from pqkit.api.shapes.base import Asked, Delay, Moment, Name, Stored
+from pqkit.durations import SECOND
 from pqkit.queue.order import PRIORITIES
 from pqkit.states import JobState
 from pqkit.timetable import Missed, Overlap
@@ -31,7 +32,7 @@ class ScheduleChange(Asked):
     def options(self) -> dict[str, Any]:
         """As ``Schedules`` takes them."""
         said = self.model_dump(exclude={"name", "reason"}, exclude_none=True)
-        return said | ({"at": round(self.at.timestamp() * 1_000_000)} if self.at else {})
+        return said | ({"at": round(self.at.timestamp() * SECOND)} if self.at else {})
 
 
 class NewSchedule(ScheduleChange):

@@ -7,6 +7,7 @@ from pqkit.cli.doctor.finding import Finding
 from pqkit.db import clock
 from pqkit.db.postgresql import PostgresDatabase
 from pqkit.db.postgresql.health import Health
+from pqkit.durations import SECOND
 
 OLDEST = 150_000
 MOST_DEAD, FEW = 0.2, 10_000
@@ -84,7 +85,7 @@ def _connections(found: Health) -> Finding:
 
 
 def _clock(database: PostgresDatabase) -> Finding:
-    apart = abs(database.now() - clock.wall()) / 1_000_000
+    apart = abs(database.now() - clock.wall()) / SECOND
     said = f"this machine's is {out.span(apart)} off the server's, which alone decides about leases and due times"
     if apart > CLOCK_OFF:
         return Finding("clock", "warn", said, "set this machine's clock, for its log lines")

@@ -8,16 +8,16 @@ from pqkit.backup.folder import age, in_folder
 from pqkit.cli import output as out
 from pqkit.cli.doctor.finding import Finding
 from pqkit.db import Database
-from pqkit.demo.clean import orphans, useless
+from pqkit.durations import SECOND
 from pqkit.queries.keys import keys_in_use
 from pqkit.queue import Queue
 from pqkit.queue.prune import Keeps, Pruner
 from pqkit.settings import settings
+from pqkit.stamped_files import orphans, useless
 
 STUCK_AFTER = 60.0
 YOUNG = 60.0
 HOUR = 3_600.0
-SECOND = 1_000_000
 
 
 def look(database: Database) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from pqkit.cli.doctor.finding import Finding, Level, modes
 from pqkit.db import disk, driver_version
 from pqkit.db.holder import write_lock_holder
 from pqkit.db.sqlite import SqliteDatabase
+from pqkit.durations import SECOND
 
 LOW_DISK, NO_DISK = 1024**3, 100 * 1024**2
 LOOKS, LOOK_EVERY = 8, 0.05
@@ -81,7 +82,7 @@ def _lock(database: SqliteDatabase) -> Finding:
 
 def _clock(database: SqliteDatabase) -> Finding:
     """What is on record cannot be of the future; leases do not depend on it, due times do."""
-    ahead = ((queries.latest(database) or 0) - database.now()) / 1_000_000
+    ahead = ((queries.latest(database) or 0) - database.now()) / SECOND
     if ahead > CLOCK_OFF:
         said = f"the last thing on record is of {out.span(ahead)} from now: the clock was set back, or was ahead"
         return Finding("clock", "warn", said, "timedatectl set-ntp true")

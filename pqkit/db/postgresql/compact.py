@@ -5,23 +5,25 @@ that claims wait for. A look that has taken its snapshot before and reads the ta
 lock the tables before they take one (see ``PostgresDatabase.look``).
 """
 
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 import psycopg
 
 from pqkit.db.postgresql.health import dead_rows, horizon
-from pqkit.db.postgresql.transaction import Write
+from pqkit.db.postgresql.transaction import PostgresTransaction, Server, Write
 from pqkit.errors import DatabaseUnavailable
-
-if TYPE_CHECKING:
-    from pqkit.db.postgresql.database import PostgresDatabase
 
 HELD = 10
 FEW, MOST = 4_000, 20_000
 LOCK_TO_LOOK = "LOCK TABLE ready, lease, delayed IN ACCESS SHARE MODE"
 
 
-def compact(database: "PostgresDatabase") -> list[str]:
+class _Readable(Server, Protocol):
+    def read(self) -> AbstractContextManager[PostgresTransaction]: ...
+
+
+def compact(database: _Readable) -> list[str]:
     """Write those tables anew; a line for each. One that is in use, or has many living rows, is left for later."""
     with database.read() as tx:
         held = horizon(tx.cursor, HELD) is not None
@@ -29,7 +31,7 @@ def compact(database: "PostgresDatabase") -> list[str]:
     return [f"{found.dead} dead rows of {found.table}" for found in full if _write_anew(database, found.table)]
 
 
-def _write_anew(database: "PostgresDatabase", table: str) -> bool:
+def _write_anew(database: _Readable, table: str) -> bool:
     try:
         with Write(database) as tx:
             run = tx.cursor.execute

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from pqkit.durations import duration
+
 LONG_OPEN = 60
 
 
@@ -89,12 +91,12 @@ def horizon(cursor: Any, seconds: int | None = None) -> Held | None:
     if session is not None:
         pid, user, application, state, age = session
         who = f"process {pid} of the server ({application}, user {user}, {state})"
-        words = f"dead rows pile up: {who} has kept a transaction open for {_span(age)}"
+        words = f"dead rows pile up: {who} has kept a transaction open for {duration(age)}"
         return Held(words, f"SELECT pg_terminate_backend({pid})")
     prepared = cursor.execute(_PREPARED, (least,)).fetchone()
     if prepared is not None:
         name, owner, age = prepared
-        words = f"dead rows pile up: the prepared transaction {name!r} of {owner} has been open for {_span(age)}"
+        words = f"dead rows pile up: the prepared transaction {name!r} of {owner} has been open for {duration(age)}"
         return Held(words, "ROLLBACK PREPARED '{}'".format(name.replace("'", "''")))
     return None
 
@@ -102,7 +104,3 @@ def horizon(cursor: Any, seconds: int | None = None) -> Held | None:
 def invalid_indexes(cursor: Any) -> list[str]:
     """A line for each index that the server itself calls unfit for use."""
     return [f"the index {name} is not valid: REINDEX INDEX {name}" for (name,) in cursor.execute(_INVALID).fetchall()]
-
-
-def _span(seconds: int) -> str:
-    return f"{seconds // 60} min" if seconds >= 120 else f"{seconds} s"

@@ -6,7 +6,6 @@ They are prepared by hand and sent by libpq's pipeline: psycopg's own costs more
 import select
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 import psycopg
@@ -17,18 +16,15 @@ from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from pqkit.db.postgresql.opener import Connection
-from pqkit.db.postgresql.transaction import TELL, unanswered
+from pqkit.db.postgresql.transaction import TELL, Server, unanswered
 from pqkit.sql.compiled import PLACE_JOB
 from pqkit.sql.text import Values
-
-if TYPE_CHECKING:
-    from pqkit.db.postgresql.database import PostgresDatabase
 
 PLACING, TELLING = b"pqkit_place", b"pqkit_tell"
 _prepared: WeakSet[Connection] = WeakSet()
 
 
-def place_job(database: "PostgresDatabase", row: Values) -> int | None:
+def place_job(database: Server, row: Values) -> int | None:
     """Two statements that are a transaction each: the job, and the word of it. None where no connection is at hand that
     is set up for the session and has been quiet: a transaction's BEGIN finds out which of them still work."""
     connection = database.kept.quiet()

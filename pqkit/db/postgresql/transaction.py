@@ -1,23 +1,21 @@
 """Transactions on PostgreSQL: many rows go as one statement over arrays, and new work is told of after the commit."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import groupby
 from operator import itemgetter
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
 from pqkit.db.hooked import Hooked
+from pqkit.db.postgresql.kept import Kept
 from pqkit.db.transaction import ARGS, Alike, Transaction
 from pqkit.errors import DatabaseUnavailable
 from pqkit.sql.compiled import ASSIGN, INSERT_JOB_WITH_ID, INSERT_READY, PAUSE
 from pqkit.sql.text import Statement, Values
-
-if TYPE_CHECKING:
-    from pqkit.db.postgresql.database import PostgresDatabase
 
 CHANNEL = "pqkit_ready"
 # The server lets one notifying transaction commit at a time. Told in a transaction of its own, which waits for no disk,
@@ -117,11 +115,15 @@ def _copy_into(alike: Alike, own: Sequence[int]) -> tuple[str, str]:
     every row is left out, which spares the server a tenth of its work."""
     table, _, rest = alike.statement.postgresql.text.removeprefix("INSERT INTO ").partition(" (")
     names, fields = [], []
-    for place, (name, value) in enumerate(zip(rest.partition(")")[0].split(", "), alike.row, strict=True)):
+    for place, (name, value) in enumerate(zip(_names(rest), alike.row, strict=True)):
         if place in own or value is not None:
             names.append(name)
             fields.append("%s" if place in own else _field(value).replace("%", "%%"))
     return f"COPY {table} ({', '.join(names)}) FROM STDIN", "\t".join(fields) + "\n"
+
+
+def _names(columns: str) -> list[str]:
+    return [name.strip() for name in columns.partition(")")[0].split(",")]
 
 
 def _field(value: object) -> str:
@@ -160,12 +162,28 @@ class JoinedTransaction(PostgresTransaction):
         self.cursor.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
 
 
+class Server(Protocol):
+    """The part of the database that a write transaction needs: its connections, and its words for trouble."""
+
+    kept: Kept
+    hooked: Hooked
+
+    @property
+    def name(self) -> str: ...
+
+    def in_words(self) -> AbstractContextManager[None]: ...
+
+    def is_unavailable(self, error: object) -> bool: ...
+
+    def say(self, error: BaseException) -> str: ...
+
+
 class Write:
     """A class and not a generator: this is entered for every job that is queued alone."""
 
     __slots__ = ("_connection", "_database", "_tx")
 
-    def __init__(self, database: "PostgresDatabase") -> None:
+    def __init__(self, database: Server) -> None:
         self._database = database
 
     def __enter__(self) -> PostgresTransaction:
@@ -200,5 +218,5 @@ class Write:
             self._connection.execute("ROLLBACK")
 
 
-def unanswered(database: "PostgresDatabase", error: BaseException) -> DatabaseUnavailable:
+def unanswered(database: Server, error: BaseException) -> DatabaseUnavailable:
     return DatabaseUnavailable(f"{database.name}: the commit's answer did not arrive: {database.say(error)}")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from pqkit.db import Database, Transaction
-from pqkit.lab.machine import LocalClocks, Machine
+from pqkit.lab.clocks import LocalClocks, Machine
 from pqkit.queue import Queue
 
 

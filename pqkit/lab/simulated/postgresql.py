@@ -7,7 +7,7 @@ from pqkit.db import schema
 from pqkit.db.postgresql.database import PostgresDatabase
 from pqkit.db.postgresql.transaction import JoinedTransaction, PostgresTransaction, Write
 from pqkit.db.transaction import Transaction
-from pqkit.lab.machine import ServerClocks
+from pqkit.lab.clocks import ServerClocks
 from pqkit.lab.simulated.database import Gapped, SimulatedDatabase
 from pqkit.models import metadata
 

@@ -1,4 +1,4 @@
-"""Old files of the demo: which of them are of no use any more, and how they are deleted."""
+"""Finds stamped files whose jobs have ended and files that no job names, and deletes them."""
 
 import os
 import re
@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pqkit import cipher, queries
-from pqkit.demo.producer import PART
-from pqkit.demo.tasks import STAMP, stamp_file
 from pqkit.errors import NotFound
 from pqkit.files import UnsafePath, read_regular
 from pqkit.payload import decode
 from pqkit.queue import Queue
 from pqkit.seal import Span
+from pqkit.stamps import PART_SUFFIX, STAMP, STAMP_TASK
 from pqkit.states import JobState
 
 STAGED = re.compile(r"\..+\.(\d+)-\d+\.staged")
@@ -51,8 +50,9 @@ class Past:
 
 
 def useless(queue: Queue, folder: Path, older_than: float) -> list[Old]:
-    """The files last written so many seconds ago whose job is completed, or was before it was pruned, and staged
-    left-overs of jobs that ended.
+    """List files older than ``older_than`` seconds that no job needs.
+
+    These are files whose job is completed, or was when it was pruned, and staged left-overs of jobs that ended.
 
     Only regular files: no links are followed, no folders entered. NotFound where the folder is not there or is a link.
     """
@@ -61,7 +61,7 @@ def useless(queue: Queue, folder: Path, older_than: float) -> list[Old]:
 
 
 def orphans(queue: Queue, folder: Path, older_than: float) -> list[Old]:
-    """The files that are not stamped and that no job names, and halves of files, that a killed producer left."""
+    """List unstamped files that no job names and half-written files: a killed producer leaves both."""
     found = [file for file in _old_files(folder, older_than) if _unstamped(folder, file.name)]
     named = _named(queue) if found else set()
     return [file for file in found if file.name not in named]
@@ -94,7 +94,7 @@ def _old_files(folder: Path, older_than: float) -> Iterator[Old]:
 
 def _named(queue: Queue) -> set[str]:
     """The files that jobs are about."""
-    return {str(decode(text).get("name")) for text in queries.arguments_of(queue.database, stamp_file.name)}
+    return {str(decode(text).get("name")) for text in queries.arguments_of(queue.database, STAMP_TASK)}
 
 
 def _done_with(queue: Queue, folder: Path, file: Old, past: Past) -> bool:
@@ -107,13 +107,13 @@ def _done_with(queue: Queue, folder: Path, file: Old, past: Past) -> bool:
 
 def _unstamped(folder: Path, name: str) -> bool:
     if name.startswith("."):
-        return name.endswith(PART)
+        return name.endswith(PART_SUFFIX)
     content = _content(folder, name)
     return bool(content) and STAMP.match(content) is None
 
 
 def _content(folder: Path, name: str) -> bytes:
-    """What is in a file; nothing where it cannot be read."""
+    """Read a file; empty where it cannot be read."""
     try:
         return read_regular(folder / name)
     except (OSError, UnsafePath):

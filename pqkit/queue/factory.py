@@ -1,0 +1,51 @@
+"""The queue behind a URL: the one place where a back end is chosen."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from pqkit.db import Durability, connect, forks
+from pqkit.db.schema import check, ensure
+from pqkit.queue.queue import Queue
+from pqkit.settings import settings
+
+_one_at_a_time = forks.Mutex()
+
+
+@cache
+def _queue(url: str, durability: Durability) -> Queue:
+    if not settings().traces:
+        return Queue(connect(url, durability))
+    from pqkit.queue.traced import TracedQueue  # noqa: PLC0415 - nobody else is to load it
+
+    return TracedQueue(connect(url, durability))
+
+
+_stand_ins: list[Queue] = []
+
+
+@contextmanager
+def stand_in(queue: Queue) -> Iterator[None]:
+    """Let ``get_queue()`` without a URL mean this queue for a while, as tests want it."""
+    _stand_ins.append(queue)
+    try:
+        yield
+    finally:
+        _stand_ins.remove(queue)
+
+
+def get_queue(url: str | None = None, *, durability: Durability | None = None, create: bool = True) -> Queue:
+    """The queue behind ``url`` (default: the setting ``url``): the one place where a back end is chosen.
+
+    A missing or older database is created or brought up to date, unless ``create`` is False: then SchemaError says
+    what to run. A newer one is refused.
+    """
+    if url is None and _stand_ins:
+        return _stand_ins[-1]
+    with _one_at_a_time:
+        queue = _queue(url or settings().url, durability or settings().durability)
+    if create:
+        ensure(queue.database)
+    else:
+        check(queue.database)
+    return queue
