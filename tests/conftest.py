@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Generator, Iterator
@@ -94,10 +95,19 @@ def server() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a SQLite database that has pqkit's tables and no rows: a copy costs a tenth of the migrations."""
+    folder = tmp_path_factory.mktemp("template") / "data"
+    get_queue(f"sqlite:///{folder}/queue.db").close()
+    return folder
+
+
 @pytest.fixture
 def url(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A database of the test's own that is not there yet, or an empty one."""
+    """A database of the test's own with pqkit's tables and no rows."""
     if kind == "sqlite":
+        shutil.copytree(request.getfixturevalue("sqlite_template"), tmp_path / "data", dirs_exist_ok=True)
         yield f"sqlite:///{tmp_path}/data/queue.db"
     else:
         with request.getfixturevalue("server").database() as url:
