@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from pqkit.lab import Scratch
 from pqkit.queue import Leases, Queue, get_queue
 from pqkit.tasks import Task, registry, task
+from tests import cost
 from tests.fleet import Fleet, fleet_of
 from tests.postgres import Server, running_server
 from tests.support import PATIENCE
@@ -46,9 +47,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """nbval waits five seconds for a cell's outputs, which is not long on every machine."""
+    """The longest files come first, and quick tests are marked. nbval waits five seconds for a cell's outputs, which is
+    not long on every machine."""
+    items.sort(key=cost.order)
     for item in items:
+        if cost.is_quick(item):
+            item.add_marker("quick")
         if hasattr(item.parent, "output_timeout"):
             item.parent.output_timeout = PATIENCE
 
