@@ -10,7 +10,10 @@ export UV_SYSTEM_CERTS = true
 export UV_NATIVE_TLS = true
 LOCKED_UV = awk '/^uv==/ { found = 1 } found { print } found && !/\\$$/ { exit }' requirements.lock
 
-.PHONY: help setup up test lint browser lock wheel sql sql-check docs docs-pictures clean
+# A file is one process's, since its tests share servers and pages; the longest are handed out first.
+PYTEST = $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+
+.PHONY: help setup up test prove check lint browser lock wheel sql sql-check docs docs-pictures clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -20,8 +23,14 @@ setup: $(VENV)/ready ## create .venv from requirements.lock, with pqkit installe
 up: setup ## run the whole system with the file demo; Ctrl+C stops it
 	@$(BIN)/pqkit up --demo
 
-test: setup browser lint sql-check ## lint, check types, run every test and notebook
-	$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
+test: setup browser lint sql-check ## lint, check types, run tests and notebooks; make prove has the long ones
+	$(PYTEST) -m "not prove"
+
+prove: setup ## run the long experiments: storms of kills, outages, power cuts, mutants
+	$(PYTEST) -m prove tests
+
+check: lint sql-check ## before each commit: lint, check types, run the tests in this process alone
+	$(PYTEST) -m quick tests
 
 lint: setup ## check style, types and the English of docstrings
 	$(BIN)/ruff check

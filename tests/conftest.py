@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Generator, Iterator
@@ -13,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from pqkit.lab import Scratch
 from pqkit.queue import Leases, Queue, get_queue
 from pqkit.tasks import Task, registry, task
+from tests import cost
 from tests.fleet import Fleet, fleet_of
 from tests.postgres import Server, running_server
 from tests.support import PATIENCE
@@ -45,9 +47,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """nbval waits five seconds for a cell's outputs, which is not long on every machine."""
+    """The longest files come first, and quick tests are marked. nbval waits five seconds for a cell's outputs, which is
+    not long on every machine."""
+    items.sort(key=cost.order)
     for item in items:
+        if cost.is_quick(item):
+            item.add_marker("quick")
         if hasattr(item.parent, "output_timeout"):
             item.parent.output_timeout = PATIENCE
 
@@ -94,10 +101,19 @@ def server() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a SQLite database that has pqkit's tables and no rows: a copy costs a tenth of the migrations."""
+    folder = tmp_path_factory.mktemp("template") / "data"
+    get_queue(f"sqlite:///{folder}/queue.db").close()
+    return folder
+
+
 @pytest.fixture
 def url(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A database of the test's own that is not there yet, or an empty one."""
+    """A database of the test's own with pqkit's tables and no rows."""
     if kind == "sqlite":
+        shutil.copytree(request.getfixturevalue("sqlite_template"), tmp_path / "data", dirs_exist_ok=True)
         yield f"sqlite:///{tmp_path}/data/queue.db"
     else:
         with request.getfixturevalue("server").database() as url:

@@ -32,6 +32,7 @@ DONE, POISONED = JobState.COMPLETED, JobState.UNPROCESSABLE
 
 
 @pytest.mark.fault
+@pytest.mark.prove
 def test_a_storm_of_kills_and_freezes_loses_nothing_and_accepts_nothing_twice(place: Scratch, kind: str) -> None:
     jobs, kills, stops = (1_000, 60, 2) if kind == "sqlite" else (300, 15, 1)
     result = crash(place, Plan(jobs=jobs, workers=4, kills=kills, stops=stops, seed=3))
@@ -41,6 +42,7 @@ def test_a_storm_of_kills_and_freezes_loses_nothing_and_accepts_nothing_twice(pl
 
 
 @pytest.mark.fault
+@pytest.mark.prove
 def test_a_killed_workers_job_runs_again_long_before_its_silence_would_tell(place: Scratch) -> None:
     """How long exactly is for the command: here the machine may be slow."""
     result = recovery(place, 2)
@@ -50,12 +52,14 @@ def test_a_killed_workers_job_runs_again_long_before_its_silence_would_tell(plac
 
 
 @pytest.mark.fault
+@pytest.mark.prove
 def test_poison_is_set_aside_and_its_neighbours_are_not_charged(place: Scratch) -> None:
     result = poison(place, good=40)
     assert result.findings == [], result.smallest
 
 
 @pytest.mark.fault
+@pytest.mark.prove
 def test_many_writers_all_get_their_turn(place: Scratch) -> None:
     result = contention(place, seconds=2, writers=4)
     assert result.numbers["errors"] == 0
@@ -66,12 +70,14 @@ def test_many_writers_all_get_their_turn(place: Scratch) -> None:
 
 
 @pytest.mark.fault
+@pytest.mark.prove
 def test_a_system_that_was_killed_whole_drains_after_one_command(place: Scratch) -> None:
     result = system(place, times=1)
     assert result.findings == [], result.smallest
 
 
 @pytest.mark.fault
+@pytest.mark.prove
 @pytest.mark.parametrize("fault", ["", "unfenced"])
 def test_a_worker_without_its_fence_is_caught(place: Scratch, fault: str) -> None:
     """The same freeze and thaw with the fence is clean: the judges see the difference and nothing else."""
@@ -221,6 +227,7 @@ def eventful(run_once: tuple[Scratch, Fleet], tmp_path: Path) -> Iterator[tuple[
 
 
 @pytest.mark.fault
+@pytest.mark.prove
 def test_a_worker_dies_in_the_gap_that_was_asked_for_and_its_job_completes(place: Scratch) -> None:
     with Fleet(place, **{**QUICK, "rescue_after": 600}) as fleet:
         stamps = record.prepare(place, fleet.queue)
@@ -246,6 +253,7 @@ def test_a_worker_dies_in_the_gap_that_was_asked_for_and_its_job_completes(place
 
 
 @pytest.mark.fault
+@pytest.mark.prove
 @pytest.mark.sqlite
 def test_handlers_that_are_deaf_or_let_nobody_else_run_break_no_promise(place: Scratch) -> None:
     with Fleet(place, **{**QUICK, "rescue_after": 1, "slots": 1, "grace": 0.5}) as fleet:
@@ -260,6 +268,7 @@ def test_handlers_that_are_deaf_or_let_nobody_else_run_break_no_promise(place: S
 
 
 @pytest.mark.fault
+@pytest.mark.prove
 @pytest.mark.sqlite
 def test_the_lab_takes_the_users_own_handler(place: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "labtasks.py").write_text("from pqkit import task\n\n\n@task\nasync def mine() -> int:\n    return 1\n")

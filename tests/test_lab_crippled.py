@@ -7,6 +7,7 @@ from pqkit.lab.crippled import crippled
 
 
 @pytest.mark.fault
+@pytest.mark.prove
 @pytest.mark.sqlite
 @pytest.mark.parametrize("kind_of_cripple", ["no_look", "no_memory"])
 def test_the_dead_are_rescued_although_the_worker_that_has_maintenance_is_crippled(
@@ -17,6 +18,7 @@ def test_the_dead_are_rescued_although_the_worker_that_has_maintenance_is_crippl
 
 
 @pytest.mark.fault
+@pytest.mark.prove
 @pytest.mark.sqlite
 def test_a_crippled_worker_that_keeps_maintenance_is_caught(place: Scratch) -> None:
     result = crippled(place, ("no_look",), clinging=True, limit=24)

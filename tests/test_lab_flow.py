@@ -14,6 +14,7 @@ from tests.test_lab import GOOD
 
 
 @pytest.mark.fault
+@pytest.mark.prove
 def test_a_limit_holds_while_workers_are_killed_and_is_free_when_a_lease_ends(place: Scratch) -> None:
     result = limits(place, jobs=20, workers=4, kills=2)
     assert result.findings == [], result.smallest
@@ -21,6 +22,7 @@ def test_a_limit_holds_while_workers_are_killed_and_is_free_when_a_lease_ends(pl
 
 
 @pytest.mark.fault
+@pytest.mark.prove
 @pytest.mark.sqlite
 def test_workers_that_ignore_limits_are_caught(place: Scratch) -> None:
     result = limits(place, jobs=20, workers=2, kills=0, fault="unlimited")
@@ -28,6 +30,7 @@ def test_workers_that_ignore_limits_are_caught(place: Scratch) -> None:
 
 
 @pytest.mark.fault
+@pytest.mark.prove
 @pytest.mark.parametrize("fault", ["", "unlimited"])
 def test_a_rate_is_kept_by_several_workers_or_they_are_caught(place: Scratch, fault: str) -> None:
     """Whether it is also reached is for the command: here the machine may be slow."""
@@ -37,6 +40,7 @@ def test_a_rate_is_kept_by_several_workers_or_they_are_caught(place: Scratch, fa
 
 
 @pytest.mark.fault
+@pytest.mark.prove
 def test_a_batch_has_one_completion_while_workers_are_killed(place: Scratch) -> None:
     result = batches(place, number=6, members=4, workers=3, kills=2)
     assert result.findings == [], result.smallest
@@ -44,6 +48,7 @@ def test_a_batch_has_one_completion_while_workers_are_killed(place: Scratch) -> 
 
 
 @pytest.mark.fault
+@pytest.mark.prove
 @pytest.mark.sqlite
 def test_who_does_not_wait_for_members_is_caught(place: Scratch) -> None:
     result = batches(place, number=6, members=4, workers=2, kills=0, fault="impatient")

@@ -251,6 +251,21 @@ def test_a_worker_imports_nothing_heavy() -> None:
     assert not HEAVY & set(loaded)
 
 
+LOADED_ALONE = """
+import importlib, sys
+from pqkit.cli import ALONE
+for name in ALONE:
+    importlib.import_module(f"pqkit.cli.{name}")
+print(*{name.split(".")[0] for name in sys.modules})
+"""
+
+
+def test_a_command_that_is_loaded_alone_imports_nothing_heavy() -> None:
+    done = subprocess.run([sys.executable, "-c", LOADED_ALONE], capture_output=True, text=True, check=True)
+    assert "typer" in done.stdout.split()
+    assert not HEAVY & set(done.stdout.split())
+
+
 FIRST_JOB = """
 import sys
 from pqkit import get_queue

@@ -16,7 +16,7 @@ from pqkit.lab.partition import partition
 from pqkit.lab.result import Result
 from tests.postgres import Server
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.prove]
 
 
 @pytest.fixture

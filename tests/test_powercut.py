@@ -8,6 +8,7 @@ from pqkit.lab import Scratch
 from pqkit.lab.powercut import powercut
 
 
+@pytest.mark.prove
 @pytest.mark.sqlite
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_a_power_cut_loses_nothing_that_was_acknowledged_and_a_lying_disk_is_found_out(place: Scratch) -> None:

@@ -42,6 +42,7 @@ def test_the_histories_have_what_they_are_about() -> None:
     assert any("refused [" in line and "refused []" not in line for line in words.splitlines())
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize(
     "mutant", [one for one in MUTANTS if one.is_wrong(by_server_clock=False)], ids=lambda mutant: mutant.name
 )
@@ -50,6 +51,7 @@ def test_a_mutant_is_found_by_a_rule_that_names_it(mutant: Mutant) -> None:
     assert caught.seed is not None, caught
 
 
+@pytest.mark.prove
 def test_mutants_are_found_on_a_server_too(server: Server) -> None:
     """Some of each kind; ``pqkit lab mutants`` hunts them all."""
     wanted = (

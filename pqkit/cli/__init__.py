@@ -13,8 +13,8 @@ from pqkit.errors import PqkitError
 from pqkit.log import configure_command, escape
 from pqkit.redact import redact
 
-# Long-running processes that are started again and again: they load nothing of the other commands.
-ALONE = ("worker", "producer")
+# What shells and supervisors start again and again loads nothing of the other commands, which costs a second.
+ALONE = ("api", "dashboards", "enqueue", "init", "producer", "worker")
 
 
 def main() -> NoReturn:

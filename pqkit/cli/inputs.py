@@ -1,4 +1,4 @@
-"""What commands accept: ages, moments, arguments, and the filter options that all commands on jobs share."""
+"""What commands accept: ages, moments, arguments and given options."""
 
 import inspect
 import json
@@ -15,7 +15,6 @@ import typer
 from pqkit.durations import SECOND
 from pqkit.errors import PqkitError
 from pqkit.payload import read_json
-from pqkit.queries import Filter
 from pqkit.states import JobState
 
 R = TypeVar("R")
@@ -129,32 +128,6 @@ Queue = Annotated[str | None, typer.Option(help="Only jobs of this queue.", show
 State = typer.Option(
     "--state", metavar="STATE", help=f"Only jobs in this state ({', '.join(JobState)}); repeatable.", show_default=False
 )
-
-
-def make_filter(
-    *,
-    state: Annotated[list[JobState] | None, State] = None,
-    queue: Queue = None,
-    task: Annotated[str | None, typer.Option(help="Only jobs of this task.", show_default=False)] = None,
-    older_than: Annotated[
-        float | None,
-        typer.Option(
-            parser=seconds, metavar="AGE", help="Created at least so long ago: 30s, 5m, 2h, 7d.", show_default=False
-        ),
-    ] = None,
-    newer_than: Annotated[
-        float | None,
-        typer.Option(parser=seconds, metavar="AGE", help="Created less than so long ago.", show_default=False),
-    ] = None,
-    text: Annotated[
-        str | None, typer.Option(help="Only jobs with this text in their arguments.", show_default=False)
-    ] = None,
-    error: Annotated[
-        str | None, typer.Option(help="Only jobs with this text in their last error.", show_default=False)
-    ] = None,
-) -> Filter:
-    """The filter options, as every command on jobs has them."""
-    return Filter(tuple(state or ()), queue, task, older_than, newer_than, text, error)
 
 
 def with_options(make: Callable[..., Any]) -> Callable[[Callable[..., R]], Callable[..., R]]:

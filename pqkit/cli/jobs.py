@@ -11,7 +11,8 @@ from rich.console import Console
 
 from pqkit import queries
 from pqkit.cli import output as out
-from pqkit.cli.inputs import All, AsJson, BadInput, Reason, Yes, arguments, make_filter, with_options
+from pqkit.cli.filter_options import make_filter
+from pqkit.cli.inputs import All, AsJson, BadInput, Reason, Yes, arguments, with_options
 from pqkit.db import Database
 from pqkit.durations import SECOND
 from pqkit.errors import NotFound

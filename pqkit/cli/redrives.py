@@ -8,7 +8,8 @@ from rich.console import Console
 
 from pqkit import queries
 from pqkit.cli import output as out
-from pqkit.cli.inputs import All, AsJson, BadInput, Reason, Yes, make_filter, with_options
+from pqkit.cli.filter_options import make_filter
+from pqkit.cli.inputs import All, AsJson, BadInput, Reason, Yes, with_options
 from pqkit.payload import INT_MAX
 from pqkit.queries import Filter, RedriveView, Survey
 from pqkit.queue import get_queue

@@ -1,6 +1,7 @@
 """Fixtures for the command line: a folder of one's own, the program in it, and the queue that it works on."""
 
 import io
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -36,3 +37,9 @@ def pqkit(
 
     yield answer
     settings.cache_clear()
+
+
+@pytest.fixture
+def no_database(url: str, tmp_path: Path) -> None:
+    """The SQLite file that the settings name is not there yet."""
+    shutil.rmtree(tmp_path / "data")

@@ -178,6 +178,7 @@ def test_a_folder_of_files_that_is_a_link_is_not_entered(pqkit, queue, tmp_path)
 
 
 @pytest.mark.sqlite
+@pytest.mark.usefixtures("no_database")
 def test_the_database_is_made_once_and_checked(pqkit, tmp_path):
     assert pqkit("db", "check").is_one_clear_line
     assert pqkit("db", "upgrade").is_one_clear_line
@@ -251,6 +252,7 @@ def test_doctor_says_what_is_wrong_and_what_mends_it(pqkit, queue, tmp_path):
 
 
 @pytest.mark.sqlite
+@pytest.mark.usefixtures("no_database")
 def test_doctor_names_the_command_that_makes_a_missing_database(pqkit):
     found = pqkit("doctor", "--json")
     assert found.code == 1
@@ -258,6 +260,7 @@ def test_doctor_names_the_command_that_makes_a_missing_database(pqkit):
 
 
 @pytest.mark.sqlite
+@pytest.mark.usefixtures("no_database")
 @pytest.mark.parametrize(
     ("arguments", "settings", "said"),
     [

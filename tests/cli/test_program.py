@@ -126,6 +126,7 @@ REAL = {
 }
 
 
+@pytest.mark.usefixtures("no_database")
 def test_every_command_does_its_work(pqkit: Pqkit, program: Pqkit) -> None:
     assert {line for line, _, _ in STEPS} >= REAL
     for line, code, said in STEPS:

@@ -1,0 +1,35 @@
+"""The filter options that all commands on jobs share. Commands that filter nothing do without the queries."""
+
+from typing import Annotated
+
+import typer
+
+from pqkit.cli.inputs import Queue, State, seconds
+from pqkit.queries import Filter
+from pqkit.states import JobState
+
+
+def make_filter(
+    *,
+    state: Annotated[list[JobState] | None, State] = None,
+    queue: Queue = None,
+    task: Annotated[str | None, typer.Option(help="Only jobs of this task.", show_default=False)] = None,
+    older_than: Annotated[
+        float | None,
+        typer.Option(
+            parser=seconds, metavar="AGE", help="Created at least so long ago: 30s, 5m, 2h, 7d.", show_default=False
+        ),
+    ] = None,
+    newer_than: Annotated[
+        float | None,
+        typer.Option(parser=seconds, metavar="AGE", help="Created less than so long ago.", show_default=False),
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Only jobs with this text in their arguments.", show_default=False)
+    ] = None,
+    error: Annotated[
+        str | None, typer.Option(help="Only jobs with this text in their last error.", show_default=False)
+    ] = None,
+) -> Filter:
+    """The filter options, as every command on jobs has them."""
+    return Filter(tuple(state or ()), queue, task, older_than, newer_than, text, error)
