@@ -6,6 +6,9 @@ content away by going to another address, and no policy forbids that; a frame ma
 
 import asyncio
 import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tornado.template import Template
 from tornado.web import HTTPError, RequestHandler
@@ -20,6 +23,9 @@ from .gate import Visitor
 ADDRESS = r"/runs/([\w.-]+)"
 MOST_BYTES = 32 * 1024 * 1024
 """Of a report that is shown; one takes several times its length while it is sent."""
+MOST_AT_ONCE = 4 * MOST_BYTES
+"""Of all reports that are under way; of one person's they are as long as one may be."""
+LOOK_EVERY = 0.1
 NAME = re.compile(r"\w[\w.-]*")
 # A report runs its own scripts, for its charts, in an origin of its own, and reaches nobody. Its page has the same
 # policy, which the frame inherits, and by which it may not go anywhere.
@@ -41,12 +47,35 @@ PAGE = Template(
 )
 
 
+class ReportRoom:
+    """The bytes of reports that are being sent: whoever reads none of them keeps them in memory."""
+
+    def __init__(self) -> None:
+        self._held = Counter[str]()
+
+    @contextmanager
+    def hold(self, who: str, size: int) -> Iterator[None]:
+        """Raise HTTPError 503 where there is no room for one more."""
+        if self._held[who] + size > MOST_BYTES or self._held.total() + size > MOST_AT_ONCE:
+            raise HTTPError(503, reason="other reports are being sent: try again in half a minute")
+        self._held[who] += size
+        try:
+            yield
+        finally:
+            self._held[who] -= size
+            self._held += Counter()  # forget who has none
+
+
+room = ReportRoom()
+
+
 class Report(RequestHandler):
     """``/runs/NAME``: the report of one run, to a frame of this server; to anything else the page with that frame."""
 
     async def get(self, name: str) -> None:
         gate = self.application.auth_provider  # type: ignore[attr-defined] # Bokeh's application has it
-        if await gate.get_user_async(self) is None:
+        who = await gate.get_user_async(self)
+        if who is None:
             if self.request.headers.get("Sec-Fetch-Dest") == "document":  # a person has followed a link
                 self.redirect(f"../login?next=/runs/{name}")
                 return
@@ -60,13 +89,20 @@ class Report(RequestHandler):
             raise HTTPError(403, reason="this report shows secrets: it needs the right read_secrets")
         if size > MOST_BYTES:
             raise HTTPError(413, reason=f"this report is longer than {MOST_BYTES:,} bytes: read it on the host")
-        report = await asyncio.to_thread(read_regular, folder / REPORT)
+        with room.hold(str(who), size):
+            await self._send(name, await asyncio.to_thread(read_regular, folder / REPORT))
+
+    async def _send(self, name: str, report: bytes) -> None:
+        """Send it; return when all of it is on its way, or nobody is there any more."""
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("X-Frame-Options", "SAMEORIGIN")
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
         self.set_header("Vary", "Sec-Fetch-Dest, Sec-Fetch-Site")
         self.finish(report if self._is_for_our_frame() else PAGE.generate(name=name, report=report))
+        stream = self.request.connection.stream  # type: ignore[attr-defined, union-attr] # HTTP/1's connection has it
+        while stream.writing() and not stream.closed():  # what finish returns is never done where the client hangs up
+            await asyncio.sleep(LOOK_EVERY)
 
     def _is_for_our_frame(self) -> bool:
         """Whether the browser says so; one that says nothing gets the page, which fits into the frame as well."""
