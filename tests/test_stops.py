@@ -50,6 +50,9 @@ def test_signals_that_come_together_are_one(monkeypatch: pytest.MonkeyPatch) -> 
     assert stops.told == 2
 
 
+# Those that are marked to be about SQLite are about processes: no database takes part.
+
+
 def test_a_handler_that_fails_because_its_worker_stops_is_not_charged(
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
@@ -62,6 +65,7 @@ def test_a_handler_that_fails_because_its_worker_stops_is_not_charged(
     assert "interrupted" in (detail(queue.database, job.id).attempts[0].error or "")
 
 
+@pytest.mark.sqlite
 def test_a_handler_whose_program_is_told_with_the_worker_is_not_charged(
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
@@ -75,6 +79,7 @@ def test_a_handler_whose_program_is_told_with_the_worker_is_not_charged(
     assert sql(queue, CHARGES) == UNCHARGED
 
 
+@pytest.mark.sqlite
 def test_an_isolated_handler_has_its_grace_where_its_whole_group_is_told(
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
@@ -133,6 +138,7 @@ def test_a_stopping_worker_that_finds_itself_disowned_ends_and_begins_no_other_l
     assert workers(queue.database) == []
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_worker_that_is_told_to_stop_while_it_imports_its_tasks_ends_at_once(
     queue: Queue, fleet: Fleet, tmp_path: Path, number: signal.Signals
@@ -179,18 +185,6 @@ def _ignored() -> Iterator[None]:
             signal.signal(number, was)
 
 
-@pytest.mark.parametrize("started", ["in a terminal", "in the background"])
-@pytest.mark.parametrize("task", ["signals", "signals_isolated"])
-def test_programs_and_forks_of_handlers_have_the_signals_that_any_program_has(
-    queue: Queue, fleet: Fleet, task: str, started: str
-) -> None:
-    with _ignored() if started == "in the background" else nullcontext():
-        fleet.start("w1", tasks="tests.forking_handlers")
-    found = queue.enqueue(task).result(PATIENCE)
-    assert found == ["False", "False", "0", "SIG_DFL", str(signal.default_int_handler)[:25] and found[4]]
-    assert "default_int_handler" in found[4]
-
-
 @contextmanager
 def _endless_input() -> Iterator[None]:
     """What is started here has an input that says nothing and does not end, as a terminal's."""
@@ -204,18 +198,23 @@ def _endless_input() -> Iterator[None]:
             os.close(each)
 
 
-def test_an_isolated_handler_that_reads_its_input_does_not_wait(queue: Queue, fleet: Fleet) -> None:
-    with _endless_input():
-        fleet.start("w1", tasks="tests.forking_handlers")
+@pytest.mark.sqlite
+@pytest.mark.parametrize("started", ["in a terminal", "in the background"])
+def test_programs_and_forks_of_handlers_have_the_signals_that_any_program_has_and_no_input(
+    queue: Queue, fleet: Fleet, started: str
+) -> None:
+    with _endless_input(), _ignored() if started == "in the background" else nullcontext():
+        fleet.start("w1", "--slots", "4", tasks="tests.forking_handlers")
+        found = [queue.enqueue(task) for task in ("signals", "signals_isolated")]
+        forks = [queue.enqueue(forking_handlers.ends_a_fork) for _ in range(12)]
         assert queue.enqueue(forking_handlers.reads_its_input).result(PATIENCE) == ""
+    for seen in (job.result(PATIENCE) for job in found):
+        assert seen == ["False", "False", "0", "SIG_DFL", str(signal.default_int_handler)[:25] and seen[4]]
+        assert "default_int_handler" in seen[4]
+    assert {job.result(PATIENCE) for job in forks} == {-signal.SIGTERM}, "as soon as it is there"
 
 
-def test_a_fork_that_is_told_to_end_as_soon_as_it_is_there_ends(queue: Queue, fleet: Fleet) -> None:
-    fleet.start("w1", tasks="tests.forking_handlers", slots="4")
-    jobs = [queue.enqueue(forking_handlers.ends_a_fork) for _ in range(12)]
-    assert {job.result(PATIENCE) for job in jobs} == {-signal.SIGTERM}
-
-
+@pytest.mark.sqlite
 def test_a_child_starts_as_its_worker_was_whatever_a_neighbour_has_changed(
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
@@ -229,6 +228,7 @@ def test_a_child_starts_as_its_worker_was_whatever_a_neighbour_has_changed(
     assert umask != oct(0o777)
 
 
+@pytest.mark.sqlite
 def test_a_worker_begins_anew_as_it_was_whatever_a_handler_has_changed(
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
@@ -244,6 +244,7 @@ def test_a_worker_begins_anew_as_it_was_whatever_a_handler_has_changed(
     assert umask != oct(0o777)
 
 
+@pytest.mark.sqlite
 @pytest.mark.skipif(sys.platform != "linux", reason="it counts the open files in /proc")
 @pytest.mark.parametrize(
     ("limit", "lowers", "raises"),
@@ -269,6 +270,7 @@ def test_a_worker_without_room_for_a_child_charges_no_job_and_says_why(
     assert not worker.ended
 
 
+@pytest.mark.sqlite
 def test_a_wish_ends_the_start_of_a_child_at_once_and_disturbs_no_neighbour(
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
@@ -336,6 +338,7 @@ def test_a_child_that_cannot_start_charges_no_job_and_says_why(queue: Queue, fle
     assert not worker.ended
 
 
+@pytest.mark.sqlite
 def test_the_time_that_a_child_takes_to_start_is_not_its_handlers(queue: Queue, fleet: Fleet, tmp_path: Path) -> None:
     (tmp_path / "heavy_tasks.py").write_text(
         "import sys, time\nfrom pqkit import task\n"
@@ -349,6 +352,7 @@ def test_the_time_that_a_child_takes_to_start_is_not_its_handlers(queue: Queue, 
     assert "begins anew" not in worker.log
 
 
+@pytest.mark.sqlite
 def test_an_isolated_handlers_end_is_seen_although_a_fork_of_it_holds_the_connection(
     queue: Queue, fleet: Fleet, tmp_path: Path
 ) -> None:
