@@ -61,7 +61,7 @@ def useless(queue: Queue, folder: Path, older_than: float) -> list[Old]:
 
 
 def orphans(queue: Queue, folder: Path, older_than: float) -> list[Old]:
-    """List unstamped files that no job names and half-written files: a killed producer leaves both."""
+    """List unstamped files that no job names, and half-written ones, of killed producers."""
     found = [file for file in _old_files(folder, older_than) if _unstamped(folder, file.name)]
     named = _named(queue) if found else set()
     return [file for file in found if file.name not in named]

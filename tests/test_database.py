@@ -15,7 +15,7 @@ import pytest
 from pqkit import Queue, queries
 from pqkit.db import holder as holders
 from pqkit.db import wake as wake_module
-from pqkit.db import write
+from pqkit.db import write_lock
 from pqkit.db.holder import write_lock_holder
 from pqkit.db.wake import LogWake
 from pqkit.errors import DatabaseUnavailable
@@ -71,8 +71,8 @@ def test_ten_writing_processes_see_no_lock_error_and_none_starves(queue: Queue, 
 def test_a_process_stopped_inside_a_transaction_is_named(
     queue: Queue, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(write, "PATIENCE", 2.0)
-    monkeypatch.setattr(write, "TELL_AFTER", 0.01)
+    monkeypatch.setattr(write_lock, "PATIENCE", 2.0)
+    monkeypatch.setattr(write_lock, "TELL_AFTER", 0.01)
     assert write_lock_holder(queue.database.path) is None
     with script(HOLDER, url) as holder:
         assert holder.stdout

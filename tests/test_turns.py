@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from pqkit import Queue
-from pqkit.db import write
+from pqkit.db import write_lock
 from pqkit.errors import DatabaseUnavailable, LockTimeout
 from pqkit.executor import Run, execute
 from pqkit.outcome import ended_by
@@ -47,7 +47,7 @@ def test_sessions_of_thirty_threads_write_one_after_the_other(queue: Queue, monk
 def test_an_attempt_that_cannot_get_the_lock_goes_back_uncharged(
     queue: Queue, worker: Leases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write, "PATIENCE", 0.01)
+    monkeypatch.setattr(write_lock, "PATIENCE", 0.01)
     queue.enqueue("add", {"a": 1}, max_retries=0)
     claimed = claim_one(worker)
     with queue.session() as mine:
@@ -84,7 +84,7 @@ def test_coroutines_of_one_loop_do_not_wait_for_each_other(queue: Queue) -> None
 
 
 def test_a_handler_that_meets_it_ends_snoozed(queue: Queue, worker: Leases, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write, "PATIENCE", 0.01)
+    monkeypatch.setattr(write_lock, "PATIENCE", 0.01)
     queue.enqueue("add", {"a": 1}, max_retries=0)
     run = Run(claim_one(worker), queue.database.now())
     assert run.task is not None
