@@ -9,7 +9,7 @@ from pqkit import Context, Queue, task
 from pqkit.limits import QueueSettings
 from pqkit.outcome import Stopped, ended_by
 from pqkit.queries.why import why
-from pqkit.queue import Leases, limited
+from pqkit.queue import Leases, limited, rounds
 from pqkit.queue.order import BadOrder
 from tests.conftest import a_worker
 from tests.verbs import SECOND, claim, complete, end, fail, sql, wait_out
@@ -97,7 +97,7 @@ def test_a_job_that_comes_back_to_its_place_ahead_of_the_others_is_found_again(
 def test_a_claim_looks_at_few_keys_and_the_next_one_goes_on_after_them(
     queue: Queue, add: Any, worker: Leases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limited, "MOST_KEYS", 3)
+    monkeypatch.setattr(rounds, "MOST_NAMES", 3)
     queue.operator().set_queue("default", key_concurrency=1)
     for number in range(10):
         queue.enqueue("of another worker", {}, limit_key=f"k{number}")
@@ -106,6 +106,24 @@ def test_a_claim_looks_at_few_keys_and_the_next_one_goes_on_after_them(
     assert worker.patience(60) < 1
     assert ids(worker) == [free]
     (free,) = many(queue, add, limit_key="zz")
+    asked = [worker.waiting() for _ in range(8)]
+    assert True in asked
+    while not asked[-1]:
+        asked.append(worker.waiting())
+    assert ids(worker) == [free], "a look that found a job leaves it to the claim"
+
+
+def test_a_claim_looks_into_few_queues_and_the_next_one_goes_on_after_them(
+    queue: Queue, add: Any, worker: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "MOST_NAMES", 3)
+    for number in range(10):
+        queue.enqueue("of another worker", {}, queue=f"q{number}")
+    (free,) = many(queue, add, queue="z")
+    assert [ids(worker) for _ in range(3)] == [[], [], []]
+    assert worker.patience(60) < 1
+    assert ids(worker) == [free]
+    (free,) = many(queue, add, queue="z")
     asked = [worker.waiting() for _ in range(8)]
     assert True in asked
     while not asked[-1]:

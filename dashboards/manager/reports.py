@@ -100,7 +100,7 @@ class Report(RequestHandler):
         self.set_header("Cache-Control", "no-store")
         self.set_header("Vary", "Sec-Fetch-Dest, Sec-Fetch-Site")
         self.finish(report if self._is_for_our_frame() else PAGE.generate(name=name, report=report))
-        stream = self.request.connection.stream  # type: ignore[attr-defined, union-attr] # HTTP/1's connection has it
+        stream = self.request.connection.stream  # type: ignore[union-attr] # HTTP/1's connection has it
         while stream.writing() and not stream.closed():  # what finish returns is never done where the client hangs up
             await asyncio.sleep(LOOK_EVERY)
 

@@ -3,6 +3,7 @@
 import ast
 import io
 import json
+import re
 import tokenize
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,11 @@ DECRYPT = "decrypt"
 NO_JOB = "a notebook that is run as a job shows no secrets: run it by hand with decrypt = True"
 BY_HAND = "not in a job"
 """The end of the comment beside a parameter that a job may not set, such as the address of a queue."""
+
+
+MOST_VALUES = 10
+MOST_IN_A_JOB = re.compile(r"at most ([\d,]+) in a job$")
+"""The end of the comment beside a number, or a list of numbers, that a job may not set any higher."""
 
 
 class BadNotebook(PqkitError, ValueError):
@@ -110,7 +116,17 @@ def check_for_job(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in found.items():
         if known[name].about.endswith(BY_HAND) and value not in (known[name].default, settings().url):
             raise BadParameter(f"parameter {name!r} is not for a job: run the notebook by hand")
+        _check_bound(known[name], value)
     return found
+
+
+def _check_bound(known: Parameter, value: Any) -> None:
+    """Raise BadParameter where a job asks for more than the notebook allows jobs to: it has its worker's machine."""
+    if (bound := MOST_IN_A_JOB.search(known.about)) is None:
+        return
+    values = value if isinstance(value, list) else [value]
+    if len(values) > MOST_VALUES or any(each > int(bound[1].replace(",", "")) for each in values):
+        raise BadParameter(f"parameter {known.name!r} is {bound[0]}: run the notebook by hand for more")
 
 
 def parse(path: Path, pairs: Sequence[str]) -> dict[str, Any]:

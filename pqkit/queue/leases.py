@@ -17,6 +17,7 @@ from pqkit.queue.doubt import MOST, Doubts
 from pqkit.queue.finished import Finished
 from pqkit.queue.limited import Limited, Taker, spend
 from pqkit.queue.rollup import Counted, Tally
+from pqkit.queue.rounds import next_names
 from pqkit.queue.settle import SomeRefused, settle, settle_each
 from pqkit.sql import compiled as sql
 from pqkit.version import VERSION
@@ -150,17 +151,24 @@ class Leases:
         """Whether there is a job that this worker could claim now; takes no write lock."""
         if self._doubts:
             return True
-        if not self.queues and self._database.row(sql.QUEUES_WITH_WORK) is None:
+        if not self.queues and self._database.row(sql.QUEUES_WITH_WORK, "", 1) is None:
             return False
         now = self._database.now()
         self._limited.begin()
         with self._database.read() as tx:
-            return any(
-                tx.row(sql.PEEK, name, now, self.name, self.id, 1)
-                or tx.row(sql.SUSPECT_PEEK, name, now, self.name, self.id, 1)
-                or self._limited.heads(tx, name, self._taker(now), 1, peek=True)
-                for name in self._queue_names(tx)
-            )
+            names, rest = self._queue_names(tx)
+            if any(self._has_work(tx, name, now) for name in names):
+                return True
+            self._go_on_after(names, rest, now)
+        return False
+
+    def _has_work(self, tx: Transaction, name: str, now: int) -> bool:
+        mine = (name, now, self.name, self.id, 1)
+        return bool(
+            tx.row(sql.PEEK, *mine)
+            or tx.row(sql.SUSPECT_PEEK, *mine)
+            or self._limited.heads(tx, name, self._taker(now), 1, peek=True)
+        )
 
     def held_for(self, seconds: float) -> list[tuple[Claim, int | None]]:
         """What this worker holds for so long or longer, each with the moment at which it was asked to cancel."""
@@ -222,7 +230,8 @@ class Leases:
         self._claimed_at = [now]
         claims: list[Claim] = []
         self._limited.begin()
-        for name in self._queue_names(tx):
+        names, rest = self._queue_names(tx)
+        for name in names:
             suspects = tx.rows(sql.SUSPECT_HEAD, name, now, self.name, self.id, 1)
             if suspects and not alone:
                 return self._lease(tx, claims)  # let what runs here run out, so that the suspect can be alone
@@ -240,6 +249,8 @@ class Leases:
                 self._last_queue = name
             if len(claims) == demand or self._has_suspect:
                 break
+        else:
+            self._go_on_after(names, rest, now)
         return self._lease(tx, claims)
 
     def _accept(self, tx: Transaction, claims: list[Claim]) -> list[Claim]:
@@ -263,11 +274,22 @@ class Leases:
             tx.run_many(sql.DELETE_READY, map(READY_KEY, claims))
         return claims
 
-    def _queue_names(self, tx: Transaction) -> list[str]:
+    def _queue_names(self, tx: Transaction) -> tuple[list[str], float | None]:
         """The queues to look into, beginning after the one served last, so that a full one starves no other."""
-        names = list(self.queues) or _queues_with_work(tx)
-        later = [name for name in names if name > self._last_queue]
-        return later + [name for name in names if name <= self._last_queue]
+
+        def read(after: str, limit: int) -> list[str]:
+            return [name for (name,) in tx.rows(sql.QUEUES_WITH_WORK, after, limit)]
+
+        def read_own(after: str, limit: int) -> list[str]:
+            return [name for name in sorted(self.queues) if name > after][:limit]
+
+        return next_names(read_own if self.queues else read, self._last_queue)
+
+    def _go_on_after(self, names: list[str], rest: float | None, now: int) -> None:
+        """Have the next look begin after these queues, where there are more of them."""
+        if rest is not None:
+            self._last_queue = names[-1]
+            self._limited.look_again(now, rest)
 
     @staticmethod
     def _keep(tx: Transaction, reports: Sequence[Report]) -> None:
@@ -292,7 +314,3 @@ def _follow_each_other(claims: Sequence[Claim]) -> bool:
     """
     first, last = claims[0], claims[-1]
     return first[:2] == last[:2] and last.job_id - first.job_id == len(claims) - 1
-
-
-def _queues_with_work(tx: Transaction) -> list[str]:
-    return [name for (name,) in tx.rows(sql.QUEUES_WITH_WORK)]

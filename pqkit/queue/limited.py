@@ -10,16 +10,13 @@ from pqkit.db import Database, Transaction
 from pqkit.durations import SECOND
 from pqkit.limits import MOST, QueueSettings
 from pqkit.outcome import Claim
+from pqkit.queue.rounds import next_names
 from pqkit.sql import compiled as sql
 
 MOST_SUSPECTS = 100
 # Seconds for which a look trusts that no job before a place can be taken. A job that comes back with an old id is found
 # again after that.
 TRUST = 0.5
-# Keys of one priority that one claim looks at: it holds the write lock meanwhile, and a producer may make many keys.
-MOST_KEYS = 500
-NEXT_KEYS_AFTER = 0.01
-"""Seconds until the next claim looks at the keys after those; a whole round is followed by a rest of ``TRUST``."""
 
 
 class Taker(NamedTuple):
@@ -100,7 +97,7 @@ class Limited:
     def _by_key(
         self, tx: Transaction, place: tuple[str, int], taker: Taker, room: Room, wanted: int, *, peek: bool
     ) -> Iterator[Claim]:
-        """Jobs of one priority whose keys leave room, the keys by turns, at most ``MOST_KEYS`` of them."""
+        """Jobs of one priority whose keys leave room, the keys by turns, a bounded number of them."""
         yield from self._without_key(tx, place, taker, wanted, peek=peek)
         count, head = 0, sql.KEY_PEEK if peek else sql.KEY_HEAD
         keys, rest = self._next_keys(tx, place)
@@ -114,21 +111,16 @@ class Limited:
                 self._last_key[place] = key
             yield from map(Claim._make, rows)
         if rest is not None:
-            self._look_again(taker.now, rest)
+            self.look_again(taker.now, rest)
 
     def _next_keys(self, tx: Transaction, place: tuple[str, int]) -> tuple[list[str], float | None]:
-        """The keys from the one after the last on, and round to it again; where these are not all, the seconds to
-        rest before the next ones."""
-        last = self._last_key.get(place, "")
-        keys = [key for (key,) in tx.rows(sql.KEYS, *place, last, MOST_KEYS)]
-        if len(keys) == MOST_KEYS:
-            return keys, NEXT_KEYS_AFTER
-        if last:
-            from_first = tx.rows(sql.KEYS, *place, "", MOST_KEYS - len(keys))
-            keys += [key for (key,) in from_first if key <= last]
-        return keys, TRUST if len(keys) == MOST_KEYS else None
+        def read(after: str, limit: int) -> list[str]:
+            return [key for (key,) in tx.rows(sql.KEYS, *place, after, limit)]
 
-    def _look_again(self, now: int, seconds: float) -> None:
+        return next_names(read, self._last_key.get(place, ""))
+
+    def look_again(self, now: int, seconds: float) -> None:
+        """Have this worker look again so soon after ``now``: there is more than this look has seen."""
         at = now + round(seconds * SECOND)
         self.next_at = min(at, self.next_at or at)
 

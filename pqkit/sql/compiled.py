@@ -690,10 +690,12 @@ WHERE ready.queue = %s::VARCHAR COLLATE "C"
 
 # pqkit/statements/claim.py
 QUEUES_WITH_WORK = Statement(
-    Text("""\
+    Text(
+        """\
 WITH RECURSIVE names(name) AS (
     SELECT min(ready.queue) AS name
     FROM ready
+    WHERE ready.queue > ?
     UNION ALL
     SELECT (
         SELECT min(ready.queue) AS min_1
@@ -706,11 +708,16 @@ WITH RECURSIVE names(name) AS (
 SELECT names.name
 FROM names
 WHERE names.name IS NOT NULL
-"""),
+LIMIT ? + 0 OFFSET ?
+""",
+        (0, 1, 2),
+        (0,),
+    ),
     Text("""\
 WITH RECURSIVE names(name) AS (
     SELECT min(ready.queue) AS name
     FROM ready
+    WHERE ready.queue > %s::VARCHAR COLLATE "C"
     UNION ALL
     SELECT (
         SELECT min(ready.queue) AS min_1
@@ -723,6 +730,7 @@ WITH RECURSIVE names(name) AS (
 SELECT names.name
 FROM names
 WHERE names.name IS NOT NULL
+LIMIT %s::INTEGER + 0
 """),
 )
 

@@ -97,7 +97,11 @@ LEASE_RUN = Declared(
 )
 DELETE_READY_RUN = Declared(delete(READY).where(*_run), _run_params)
 # Each queue that has ready jobs, by one step to the next name in the key each, however many jobs there are.
-_first = select(func.min(READY.c.queue).label("name")).cte("names", recursive=True)
+_first = (
+    select(func.min(READY.c.queue).label("name")).where(READY.c.queue > bindparam("after")).cte("names", recursive=True)
+)
 _next = select(func.min(READY.c.queue)).where(READY.c.queue > _first.c.name).scalar_subquery()
 _names = _first.union_all(select(_next).where(_first.c.name.is_not(None)))
-QUEUES_WITH_WORK = Declared(select(_names.c.name).where(_names.c.name.is_not(None)))
+QUEUES_WITH_WORK = Declared(
+    select(_names.c.name).where(_names.c.name.is_not(None)).limit(up_to("most")), ("after", "most")
+)

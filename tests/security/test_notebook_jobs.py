@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from pqkit.lab import Scratch
 from pqkit.lab.crash import Plan, crash
 from pqkit.lab.dry import Opened, go_to
 from pqkit.notebook import job as jobs
-from pqkit.notebook.parameters import BY_HAND, parameters_of
+from pqkit.notebook.parameters import BY_HAND, MOST_IN_A_JOB, parameters_of
 from pqkit.notebook.place import JOB, kit_folder
 from pqkit.notebook.write import job_notebook, regression_notebook
 from pqkit.outcome import Fail
@@ -58,6 +59,32 @@ def test_a_job_may_name_the_queue_of_the_settings(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("pqkit.notebook.run.run", lambda *_, **__: pytest.fail("it came through"))
     with pytest.raises(pytest.fail.Exception, match="it came through"):
         jobs._run("capacity.ipynb", {"url": settings().url}, None, Context(9, 1, "notebook"))
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("crash.ipynb", {"workers": 9}),
+        ("load.ipynb", {"backlogs": [1, 100_001]}),
+        ("load.ipynb", {"payloads": [1] * 11}),
+    ],
+)
+def test_a_job_starts_no_more_than_the_notebook_allows_jobs_to(path: str, values: dict[str, Any]) -> None:
+    """A worker runs several jobs at once, and each of these starts processes of its own."""
+    with pytest.raises(Fail, match=r"is at most [\d,]+ in a job: run the notebook by hand for more"):
+        jobs._run(path, values, None, Context(9, 1, "notebook"))
+
+
+def test_each_number_that_an_experiment_grows_with_has_a_bound_for_jobs() -> None:
+    numbers = ("workers", "jobs", "kills", "stops", "hangs", "poison", "seconds", "backlogs", "payloads", "arrivals")
+    found = {
+        (path.name, name): bool(MOST_IN_A_JOB.search(parameter.about))
+        for path in kit_folder().glob("*.ipynb")
+        for name, parameter in parameters_of(path).items()
+        if name in numbers
+    }
+    assert len(found) >= 12
+    assert all(found.values()), found
 
 
 def storm(folder: Path) -> None:
