@@ -1,4 +1,4 @@
-"""The beginning of long JSON, without its secrets, at a cost that does not grow with what is left out."""
+"""The beginning of long JSON without its secrets, at a bounded cost."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ class _Room:
 
 
 def excerpt(text: str | None, most: int = MOST) -> str:
-    """What ``redacted`` shows of a stored JSON text, as JSON; of a longer one the first members, items and characters.
+    """Redact a stored JSON text; of a long one keep the first members, items and characters.
 
     What is left out stands as ``…`` with its count. A secret that is cut in two is hidden as it is when it is whole.
     """
@@ -75,7 +75,7 @@ def _cut_text(text: str, room: _Room, most: int, depth: int) -> str:
 
 
 def _spend(room: _Room, characters: int) -> bool:
-    """Whether there is room for something; it takes some."""
+    """Take room for something, and say if there was any."""
     if room.left <= 0:
         return False
     room.left -= characters

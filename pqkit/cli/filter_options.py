@@ -1,4 +1,7 @@
-"""The filter options that all commands on jobs share. Commands that filter nothing do without the queries."""
+"""The filter options of commands on jobs.
+
+They need the queries, which other commands do not load.
+"""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Retention of runs: which runs of notebooks are too old or too many, and how they are deleted."""
+"""Retention of runs: deletes runs of notebooks that are too old or too many."""
 
 import shutil
 from collections import defaultdict
@@ -16,7 +16,7 @@ DAY = 86_400 * 1_000_000
 
 
 class Bounds(NamedTuple):
-    """How long runs are kept (days, None for ever), and how many of each notebook (None for all)."""
+    """Days that runs are kept (None: for ever), and runs of each notebook (None: all)."""
 
     days: float | None
     runs: int | None
@@ -31,7 +31,7 @@ class ExpiredRun(NamedTuple):
 
 
 def expired(bounds: Bounds, now: int, *, by_hand: bool = False) -> list[ExpiredRun]:
-    """The runs that have ended and that the bounds let go, oldest first; ``now`` in microseconds UTC.
+    """Find ended runs beyond the bounds, oldest first; ``now`` in microseconds UTC.
 
     Runs that a person made are among them only where ``by_hand`` asks for them.
     """
@@ -48,7 +48,10 @@ def expired(bounds: Bounds, now: int, *, by_hand: bool = False) -> list[ExpiredR
 
 
 def delete(database: Database, found: Iterable[ExpiredRun], who: str | None = None, reason: str | None = None) -> int:
-    """Delete these runs, on record; how many there were. One that another process deletes is left to that one."""
+    """Delete these runs, on record, and return their number.
+
+    A run that another process deletes is left to that process.
+    """
     taken = [run for run in found if _take(run.name)]
     if taken:
         detail = {"runs": len(taken), "bytes": sum(run.size for run in taken), "newest": taken[-1].name}

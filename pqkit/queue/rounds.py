@@ -1,4 +1,7 @@
-"""Walks over many names, queues or limit keys, a bounded number at each claim: a claim holds the write lock."""
+"""Walks over queues or limit keys, a bounded number at each claim.
+
+A claim holds the write lock, and a producer may make many names.
+"""
 
 from collections.abc import Callable
 
@@ -10,9 +13,10 @@ REST = 0.5
 
 
 def next_names(read: Callable[[str, int], list[str]], last: str) -> tuple[list[str], float | None]:
-    """The names to look at, from the one after ``last`` on and round to it again, and the seconds until the next ones.
+    """Choose the names to look at, from the one after ``last`` on and round to it again.
 
-    ``read(after, limit)`` gives names in their order. The seconds are None where these are all names that there are.
+    ``read(after, limit)`` gives names in their order. Returns the names and the seconds until the next ones, None where
+    these are all names that there are.
     """
     names = read("", MOST_NAMES + 1)
     if len(names) <= MOST_NAMES:
