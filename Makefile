@@ -61,10 +61,10 @@ wheel: setup ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation
 
 sql: setup ## write the statements' texts anew from their declarations
-	$(BIN)/python -m pqkit.statements.generate
+	$(BIN)/python -m pqkit.sql.definitions.compile_statements
 
 sql-check: setup ## check that the statements' texts are those that are declared
-	$(BIN)/python -m pqkit.statements.generate --check
+	$(BIN)/python -m pqkit.sql.definitions.compile_statements --check
 
 docs: setup ## write the generated parts of the documentation anew, and build its site into site/
 	$(BIN)/python docs/generate.py

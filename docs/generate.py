@@ -12,10 +12,10 @@ import click
 import typer
 
 from pqkit.api import create_app
-from pqkit.cli.program import app
+from pqkit.cli.commands import app
+from pqkit.domain.states import MEANINGS, MOVES, Place, in_place
 from pqkit.models import metadata
 from pqkit.settings import Settings
-from pqkit.states import MEANINGS, MOVES, Place, in_place
 from pqkit.testing import rehearsal_queue
 
 REPO = Path(__file__).parent.parent

@@ -13,10 +13,10 @@ from typing import Any
 from playwright.sync_api import BrowserContext, sync_playwright
 
 from pqkit import get_queue, lab, queries
-from pqkit.access import Users
+from pqkit.auth import Users
+from pqkit.domain.states import JobState
 from pqkit.queue import Queue
-from pqkit.rights import Role
-from pqkit.states import JobState
+from pqkit.security.permissions import Role
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]

@@ -1,12 +1,13 @@
 """pqkit: a persistent job queue in a file, and the kit to operate it."""
 
-from pqkit.context import Context
-from pqkit.db.own_tables import guard_own_tables
+from pqkit.compatibility import find_moved_modules
+from pqkit.db.table_guard import guard_own_tables
+from pqkit.domain.context import Context
+from pqkit.domain.outcomes import Cancel, Fail, Retry, Snooze
+from pqkit.domain.states import JobState
+from pqkit.domain.tasks import Task, set_default_queue, task
 from pqkit.errors import JobFailed, NotFound, PqkitError
-from pqkit.outcome import Cancel, Fail, Retry, Snooze
 from pqkit.queue import Job, Queue, get_queue
-from pqkit.states import JobState
-from pqkit.tasks import Task, set_default_queue, task
 from pqkit.version import VERSION
 
 __all__ = [
@@ -31,3 +32,4 @@ __version__ = VERSION
 
 set_default_queue(get_queue)
 guard_own_tables()
+find_moved_modules()

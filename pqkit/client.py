@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import httpx
 
+from pqkit.domain.states import JobState
 from pqkit.errors import PqkitError
-from pqkit.states import JobState
 
 PATIENCE = 60.0
 """Seconds that an answer may take; a claim waits for half of them at most."""

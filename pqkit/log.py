@@ -10,8 +10,8 @@ from typing import Any, TextIO, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
-from pqkit.redact import HIDDEN, public
-from pqkit.secret_words import is_secret
+from pqkit.redaction.redact import HIDDEN, public
+from pqkit.redaction.secret_words import is_secret
 from pqkit.settings import settings
 
 # Control characters, line ends of Unicode, signs that turn the direction of writing, signs that nobody sees, and

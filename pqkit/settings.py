@@ -17,8 +17,8 @@ from pydantic_settings import SettingsConfigDict as Config
 
 from pqkit.errors import PqkitError
 from pqkit.files import read_small, readers
-from pqkit.redact import redact
-from pqkit.secret_words import is_secret
+from pqkit.redaction.redact import redact
+from pqkit.redaction.secret_words import is_secret
 
 BEATS_PER_LEASE = 3
 ENV_FILE = ".env"

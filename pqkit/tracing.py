@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pqkit import extras
 from pqkit.errors import PqkitError
-from pqkit.redact import redact
+from pqkit.redaction.redact import redact
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from pqkit.domain.tasks import Task, registry, task
 from pqkit.lab import Scratch
 from pqkit.queue import Leases, Queue, get_queue
-from pqkit.tasks import Task, registry, task
 from tests import cost
 from tests.fleet import Fleet, fleet_of
 from tests.postgres import Server, running_server

@@ -18,12 +18,12 @@ from typing import Any, Literal, Self
 import pytest
 from playwright.sync_api import BrowserContext, Error, Locator, Page, Playwright, sync_playwright
 
-from pqkit.access import Users
-from pqkit.outcome import completed, ended_by
+from pqkit.auth import Users
+from pqkit.domain.outcomes import completed, ended_by
+from pqkit.leasing.worker_leases import Report
 from pqkit.queue import Finished, Leases, Queue, get_queue
-from pqkit.queue.leases import Report
-from pqkit.rights import Role
-from pqkit.supervise import place
+from pqkit.security.permissions import Role
+from pqkit.supervise import workspace
 from tests.hostile import HOSTILE, XSS
 from tests.support import PATIENCE, free_port, wait_until
 from tests.verbs import SECOND, sql
@@ -81,7 +81,7 @@ def start(
 
 
 def answers(port: int) -> bool:
-    return place.listens("127.0.0.1", port)
+    return workspace.listens("127.0.0.1", port)
 
 
 def fill(queue: Queue) -> None:

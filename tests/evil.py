@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pqkit import Cancel, Context, Fail, Retry, Snooze, task
-from pqkit.hooks import on_completed
+from pqkit.domain.hooks import on_completed
 
 ENDS = {
     "exit": SystemExit,

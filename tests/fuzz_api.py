@@ -35,7 +35,7 @@ from starlette.testclient import TestClient
 
 from pqkit import Queue, get_queue
 from pqkit.api import create_app
-from pqkit.rights import NEEDS, Role, Scope
+from pqkit.security.permissions import NEEDS, Role, Scope
 from tests.rest import needed, token
 
 CHECKS = [

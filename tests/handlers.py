@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pqkit import Cancel, Context, Fail, Retry, Snooze, task
-from pqkit.offspring import MARK
+from pqkit.process.orphans import MARK
 
 
 @task

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from pqkit.db.postgresql.address import read_address
+from pqkit.db.postgresql.url import read_address
 from tests.support import free_port, wait_until
 
 PLACES = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"

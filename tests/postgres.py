@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from pqkit.errors import NotFound
-from pqkit.lab.cluster import HASTY, own_server
+from pqkit.lab.harness.postgres_server import HASTY, own_server
 from pqkit.queue import get_queue
 
 GIVEN = os.environ.get("PQKIT_TEST_POSTGRES_URL")  # read before a test clears the environment

@@ -12,10 +12,10 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from pqkit import Queue
-from pqkit.access import Tokens
-from pqkit.api import create_app, work
+from pqkit.api import create_app, workers
 from pqkit.api.app import ROUTERS
-from pqkit.rights import Scope
+from pqkit.auth import Tokens
+from pqkit.security.permissions import Scope
 from tests.support import PATIENCE, free_port, wait_until
 
 
@@ -34,7 +34,7 @@ def client_of(queue: Queue, *scopes: Scope, get_dequeue: bool = False) -> TestCl
 def needed() -> dict[tuple[str, str], str | None]:
     """The verb that each operation needs, by path and method; None where everybody may."""
     found: dict[tuple[str, str], str | None] = {}
-    for route in [route for router in (*ROUTERS, work.unsafe) for route in router.routes]:
+    for route in [route for router in (*ROUTERS, workers.unsafe) for route in router.routes]:
         assert isinstance(route, APIRoute)
         verbs = [verb for each in route.dependant.dependencies if (verb := getattr(each.call, "verb", None))]
         found |= {(route.path, method): next(iter(verbs), None) for method in route.methods}

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from pqkit.db import clock
+from pqkit.db import system_clock
 
 T = TypeVar("T")
 
@@ -42,4 +42,4 @@ def _is_free(port: int) -> bool:
 
 def lives(pid: int) -> bool:
     """Whether that process is there, and not dead and only not yet buried by its parent."""
-    return clock.process_start(pid) is not None
+    return system_clock.process_start(pid) is not None

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pqkit import Queue, queries
-from pqkit.access import ABSOLUTE, IDLE, BadAccount, Principal, Session, Sessions, Tokens, Users
-from pqkit.access.passwords import WeakPassword
-from pqkit.durations import SECOND
+from pqkit.auth import ABSOLUTE, IDLE, BadAccount, Principal, Session, Sessions, Tokens, Users
+from pqkit.auth.passwords import WeakPassword
+from pqkit.domain.durations import SECOND
 from pqkit.errors import Forbidden, LoginRefused, NotFound, NotLoggedIn, PqkitError, Refused
 from pqkit.queue import Operator
-from pqkit.rights import NEEDS, Role, Scope
+from pqkit.security.permissions import NEEDS, Role, Scope
 from tests.verbs import sql
 
 PASSWORD = "correct horse battery"

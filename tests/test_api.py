@@ -19,15 +19,16 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from pqkit import JobState, Queue, Task, cipher, queries, task
-from pqkit.access import Tokens
+from pqkit import JobState, Queue, Task, queries, task
 from pqkit.api import create_app
-from pqkit.api.body import MOST_BYTES
+from pqkit.api.body_limit import MOST_BYTES
+from pqkit.auth import Tokens
 from pqkit.client import Client, ServiceRefused
 from pqkit.errors import DatabaseUnavailable
-from pqkit.queries.history import audit
+from pqkit.queries.audit_history import audit
 from pqkit.queue import Leases
-from pqkit.rights import NEEDS, Scope
+from pqkit.security import encryption
+from pqkit.security.permissions import NEEDS, Scope
 from pqkit.settings import settings
 from tests.rest import client_of, needed, service, token
 from tests.support import wait_until
@@ -494,10 +495,10 @@ def test_jobs_may_wait_for_others_and_share_keys(api: TestClient, queue: Queue) 
 def test_a_worker_gets_encrypted_arguments_in_clear(
     queue: Queue, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    key = cipher.new_key(tmp_path / "keys")
+    key = encryption.new_key(tmp_path / "keys")
     monkeypatch.setenv("PQKIT_KEY_FILE", str(tmp_path / "keys"))
     settings.cache_clear()
-    cipher.forget()
+    encryption.forget()
 
     @task(encrypted=True)
     def hushed(word: str) -> None: ...
@@ -518,7 +519,7 @@ def test_a_worker_gets_encrypted_arguments_in_clear(
         assert "hush" not in str(sql(queue, "SELECT error, example FROM rollup"))
     finally:
         settings.cache_clear()
-        cipher.forget()
+        encryption.forget()
 
 
 @pytest.mark.sqlite

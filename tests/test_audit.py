@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from pqkit import Queue, crowd
-from pqkit.audit import RULES, TRAIL
-from pqkit.outcome import Fail, Retry, Snooze, Stopped, completed
-from pqkit.queries.history import audit
+from pqkit import Queue
+from pqkit.audit import limit_rules
+from pqkit.audit.rules import RULES, TRAIL
+from pqkit.domain.outcomes import Fail, Retry, Snooze, Stopped, completed
+from pqkit.domain.states import JobState
+from pqkit.leasing.finish import settle
+from pqkit.queries.audit_history import audit
 from pqkit.queue import Finished, Leases
-from pqkit.queue.settle import settle
-from pqkit.states import JobState
 from tests.conftest import a_worker
 from tests.support import PATIENCE, wait_until
 from tests.verbs import SECOND, claim, claim_one, complete, fail, sql, wait_out
@@ -231,7 +232,7 @@ def test_a_claim_from_a_paused_queue_is_found(
 def test_a_claim_beside_too_many_of_its_key_is_found(
     queue: Queue, add: Any, worker: Leases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crowd, "SETTLING", 0)
+    monkeypatch.setattr(limit_rules, "SETTLING", 0)
     queue.operator().set_queue("default", key_concurrency=1)
     queue.enqueue_many(add, [{"a": 1}] * 2, limit_key="k")
     assert len(worker.exchange([], 2, alone=True).claims) == 1
@@ -244,7 +245,7 @@ def test_a_claim_beside_too_many_of_its_key_is_found(
 def test_a_claim_beside_too_many_of_its_queue_is_found(
     queue: Queue, add: Any, worker: Leases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crowd, "SETTLING", 0)
+    monkeypatch.setattr(limit_rules, "SETTLING", 0)
     queue.operator().set_queue("default", concurrency=2)
     queue.enqueue_many(add, [{"a": 1}] * 4)
     assert len(worker.exchange([], 4, alone=True).claims) == 2

@@ -13,21 +13,22 @@ from typing import Any
 import pytest
 
 from pqkit import JobState, Queue, get_queue
-from pqkit.audit import MISSING
+from pqkit.audit.rules import MISSING
+from pqkit.backup.backup_folder import in_folder, name_for, prune
+from pqkit.backup.create import BackupError, back_up, verify
 from pqkit.backup.drill import drill
-from pqkit.backup.folder import in_folder, name_for, prune
-from pqkit.backup.make import BackupError, back_up, verify
 from pqkit.backup.restore import move, restore
-from pqkit.backup.schedule import Schedule
+from pqkit.backup.scheduled_backups import Schedule
 from pqkit.db import connect
 from pqkit.errors import Refused
 from pqkit.lab import Scratch
-from pqkit.lab.backups import backups
-from pqkit.lab.moving import moving
+from pqkit.lab.experiments.backup_restore import backups
+from pqkit.lab.experiments.database_copy import moving
 from pqkit.models import metadata
-from pqkit.queries.history import audit
-from pqkit.queue import Leases, transfer
-from pqkit.queue.transfer import Copied
+from pqkit.operations import copy_database
+from pqkit.operations.copy_database import Copied
+from pqkit.queries.audit_history import audit
+from pqkit.queue import Leases
 from pqkit.settings import Settings
 from tests.conftest import a_worker
 from tests.support import wait_until
@@ -121,13 +122,13 @@ def test_ids_that_no_job_ever_had_are_missed_by_no_audit(queue: Queue, kind: str
 def test_what_comes_back_otherwise_than_it_was_written_is_not_copied(
     eventful: Queue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest, calls = transfer._chunks, iter(range(1_000))
+    honest, calls = copy_database._chunks, iter(range(1_000))
 
     def corrupt(one: Any, connection: Any) -> Any:
         chunks = list(honest(one, connection))
         return [chunk[:-1] for chunk in chunks] if one.name == "job" and next(calls) % 2 else chunks
 
-    monkeypatch.setattr(transfer, "_chunks", corrupt)
+    monkeypatch.setattr(copy_database, "_chunks", corrupt)
     with pytest.raises(Refused, match="table job came back otherwise"):
         moved(eventful, f"sqlite:///{tmp_path}/copy.db")
     monkeypatch.undo()
@@ -143,13 +144,13 @@ def test_a_copy_is_refused_while_workers_live_or_jobs_come_in_or_the_target_is_i
     with pytest.raises(Refused, match=r"is alive: stop its workers first .*w7"):
         moved(queue, f"sqlite:///{tmp_path}/copy.db")
     living.end("stopped")
-    honest = transfer._go_on_counting
+    honest = copy_database._go_on_counting
 
     def late(*databases: Any) -> None:
         queue.enqueue("add", {"a": 1})
         honest(*databases)
 
-    monkeypatch.setattr(transfer, "_go_on_counting", late)
+    monkeypatch.setattr(copy_database, "_go_on_counting", late)
     with pytest.raises(Refused, match="was written to meanwhile"):
         moved(queue, f"sqlite:///{tmp_path}/copy.db")
     monkeypatch.undo()
@@ -173,15 +174,15 @@ def test_the_seals_over_what_operators_did_go_along_and_stay_where_a_copy_is_ref
 
 
 def test_the_comparison_of_a_copy_knows_every_table(eventful: Queue, tmp_path: Path) -> None:
-    copied: Copied = transfer.copy(eventful.database, connect(f"sqlite:///{tmp_path}/copy.db"))
+    copied: Copied = copy_database.copy(eventful.database, connect(f"sqlite:///{tmp_path}/copy.db"))
     assert set(copied.rows) == set(copied.checksums) == {one.name for one in metadata.sorted_tables}
     assert copied.rows["job"] == 7
 
 
 def test_json_is_the_same_however_a_database_writes_it() -> None:
-    assert transfer._plain('{"b":1e300,"a":-0.0}') == transfer._plain('{"a": 0, "b": 1' + "0" * 300 + "}")
-    assert transfer._plain('{"a":9007199254740993}') != transfer._plain('{"a":9007199254740992}')
-    assert transfer._plain("[0.1]") != transfer._plain("[0.10000000001]")
+    assert copy_database._plain('{"b":1e300,"a":-0.0}') == copy_database._plain('{"a": 0, "b": 1' + "0" * 300 + "}")
+    assert copy_database._plain('{"a":9007199254740993}') != copy_database._plain('{"a":9007199254740992}')
+    assert copy_database._plain("[0.1]") != copy_database._plain("[0.10000000001]")
 
 
 def test_backups_under_load_come_back_whole(place: Scratch) -> None:
@@ -193,8 +194,8 @@ def test_backups_under_load_come_back_whole(place: Scratch) -> None:
 
 @pytest.mark.sqlite
 def test_a_backup_that_lacks_a_job_is_found(place: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pqkit.lab.backups.ids_among", lambda _database, told: told[1:])
-    monkeypatch.setattr("pqkit.lab.backups.BACKLOG", 100)
+    monkeypatch.setattr("pqkit.lab.experiments.backup_restore.ids_among", lambda _database, told: told[1:])
+    monkeypatch.setattr("pqkit.lab.experiments.backup_restore.BACKLOG", 100)
     words = [found.words for found in backups(place, 2).findings]
     assert any("lacks 1 jobs acknowledged" in line for line in words), words
 
@@ -210,7 +211,7 @@ def test_a_queue_in_every_state_moves_there_and_back(place: Scratch) -> None:
 
 @pytest.mark.sqlite
 def test_a_move_that_changes_a_thing_is_found(place: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = transfer.copy
+    honest = copy_database.copy
 
     def copy(source: Any, target: Any, *rest: Any, **options: Any) -> Copied:
         copied = honest(source, target, *rest, **options)

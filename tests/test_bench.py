@@ -10,15 +10,15 @@ import pytest
 
 from pqkit import bench
 from pqkit.bench import Figure, Plan, Sample, Scale, figures, rows, run
-from pqkit.bench.bars import FILE, SERVER
-from pqkit.bench.crew import WorkerDied, crew
-from pqkit.bench.ground import Ground
-from pqkit.db.site import Site, site_beside
-from pqkit.db.yardstick import yardstick
+from pqkit.bench.baseline import yardstick
+from pqkit.bench.bench_workers import WorkerDied, crew
+from pqkit.bench.scale import Ground
+from pqkit.bench.targets import FILE, SERVER
+from pqkit.db.scratch import Site, site_beside
+from pqkit.domain.states import JobState
+from pqkit.domain.tasks import Task
 from pqkit.queries import at_rest, counts
 from pqkit.queue import Queue, get_queue
-from pqkit.states import JobState
-from pqkit.tasks import Task
 from tests.conftest import a_worker
 from tests.postgres import Server
 

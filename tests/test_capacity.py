@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from pqkit.durations import SECOND
-from pqkit.lab.capacity import LEAST, NotToBeTrusted, Record, TooLittle, back_test, plan, record_of
-from pqkit.lab.replay import Arrival, Replay, Shift, Started
-from pqkit.lab.simulated import simulated
+from pqkit.domain.durations import SECOND
+from pqkit.lab.simulation.databases import simulated
+from pqkit.planning.capacity import LEAST, NotToBeTrusted, Record, TooLittle, back_test, plan, record_of
+from pqkit.planning.replay import Arrival, Replay, Shift, Started
 from pqkit.queue import Queue
 
 ONE_SLOT = [Shift(1, 0, None)]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from pqkit.errors import NotFound
-from pqkit.lab import cgroup
-from pqkit.lab.cgroup import memory_group
-from pqkit.lab.poison import too_few_kills
+from pqkit.lab.experiments.poison import too_few_kills
+from pqkit.lab.harness import cgroup
+from pqkit.lab.harness.cgroup import memory_group
 
 
 def test_a_kernel_that_kills_too_seldom_is_a_finding() -> None:

@@ -9,9 +9,9 @@ hv = pytest.importorskip("holoviews")
 import pandas as pd  # noqa: E402
 
 from pqkit import charts  # noqa: E402
-from pqkit.charts.lines import DEPTH, FAILURES, SLOTS, THROUGHPUT, quantile_series  # noqa: E402
-from pqkit.durations import SECOND  # noqa: E402
-from pqkit.states import JobState  # noqa: E402
+from pqkit.charts.line_charts import DEPTH, FAILURES, SLOTS, THROUGHPUT, quantile_series  # noqa: E402
+from pqkit.domain.durations import SECOND  # noqa: E402
+from pqkit.domain.states import JobState  # noqa: E402
 
 TIMES = pd.date_range("2026-11-24 12:00", periods=4, freq="1s")
 

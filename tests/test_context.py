@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from pqkit.context import Context
-from pqkit.outcome import Stopped
+from pqkit.domain.context import Context
+from pqkit.domain.outcomes import Stopped
 
 
 def test_progress_is_kept_between_0_and_1_and_is_always_a_number() -> None:

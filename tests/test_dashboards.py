@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page
 
 from dashboards.manager.jobs import where
-from pqkit.fingerprint import pattern
+from pqkit.domain.error_groups import pattern
 from pqkit.queries import Key, Matching, Searched
 from tests.browser import find_chromium
 from tests.conftest import has_failed

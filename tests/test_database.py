@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from pqkit import Queue, queries
-from pqkit.db import holder as holders
-from pqkit.db import wake as wake_module
-from pqkit.db import write_lock
-from pqkit.db.holder import write_lock_holder
-from pqkit.db.wake import LogWake
+from pqkit.db.sqlite import commit_watcher as wake_module
+from pqkit.db.sqlite import lock_holder as holders
+from pqkit.db.sqlite import write_lock
+from pqkit.db.sqlite.commit_watcher import LogWake
+from pqkit.db.sqlite.lock_holder import write_lock_holder
 from pqkit.errors import DatabaseUnavailable
 from pqkit.sql import compiled
 from tests.support import PATIENCE, wait_until

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from pqkit import Context, Queue, get_queue, queries
-from pqkit.demo import producer
+from pqkit.demo import file_producer
 from pqkit.demo.tasks import stamp_file
+from pqkit.domain.states import JobState
 from pqkit.errors import DatabaseUnavailable, JobFailed
 from pqkit.files import UnsafePath, put_in_place
 from pqkit.settings import settings
-from pqkit.states import JobState
 from tests.support import PATIENCE, wait_until
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z job=(\d+)")
@@ -117,7 +117,7 @@ def test_only_a_regular_file_inside_the_folder_is_stamped(root: Path, name: str)
 
 
 def test_a_file_is_whole_before_its_job_is_there(demo: Queue, root: Path) -> None:
-    name, job = producer.put_file(demo, root)
+    name, job = file_producer.put_file(demo, root)
     assert queries.job(demo.database, job.id).job.args == f'{{"name":"{name}"}}'
     assert (root / name).read_text().endswith("\n")
     assert [path.name for path in root.iterdir()] == [name]
@@ -127,17 +127,17 @@ def test_a_file_is_whole_before_its_job_is_there(demo: Queue, root: Path) -> Non
 def test_a_file_without_a_job_is_adopted_once(demo: Queue, root: Path) -> None:
     (root / "orphan.txt").write_text("one\n")
     (root / ".half.txt.part").write_text("on")
-    named, _ = producer.put_file(demo, root)
-    assert producer.adopt(demo, root) == ["orphan.txt"]
-    assert producer.adopt(demo, root) == []
+    named, _ = file_producer.put_file(demo, root)
+    assert file_producer.adopt(demo, root) == ["orphan.txt"]
+    assert file_producer.adopt(demo, root) == []
     assert {path.name for path in root.iterdir()} == {"orphan.txt", named}
 
 
 def test_a_file_whose_job_was_canceled_or_pruned_is_not_adopted(demo: Queue, root: Path) -> None:
-    _, job = producer.put_file(demo, root)
+    _, job = file_producer.put_file(demo, root)
     job.cancel()
     (root / "stamped.txt").write_text("2026-01-01T00:00:00.000000Z job=99\none\n")
-    assert producer.adopt(demo, root) == []
+    assert file_producer.adopt(demo, root) == []
 
 
 def test_a_producer_whose_database_is_away_makes_no_heap_of_files(
@@ -152,7 +152,7 @@ def test_a_producer_whose_database_is_away_makes_no_heap_of_files(
         raise DatabaseUnavailable("the disk is full")
 
     monkeypatch.setattr(demo, "enqueue", enqueue)
-    assert producer.produce(demo, root, every=0, count=1, stop=stop) == 1
+    assert file_producer.produce(demo, root, every=0, count=1, stop=stop) == 1
     assert len(list(root.iterdir())) == 2  # the one that waited, and the new one
     assert queries.counts(demo.database)[JobState.PENDING] == 2
 
@@ -166,7 +166,7 @@ def test_a_producer_killed_at_any_moment_leaves_whole_jobs_only(
         wait_until(lambda: len(list(root.iterdir())) > seen + 20 * (round_ + 1), what="files")  # noqa: B023
         process.kill()
         process.wait()
-    producer.adopt(demo, root)
+    file_producer.adopt(demo, root)
     names = Counter(job.args for job in queries.jobs(demo.database, limit=10_000))
     assert set(names) == {f'{{"name":"{path.name}"}}' for path in root.iterdir()}
     assert set(names.values()) == {1}
@@ -195,10 +195,10 @@ def test_a_thousand_files_have_one_stamp_each_though_a_worker_is_killed(
 ) -> None:
     names = [f"{number:04}.txt" for number in range(1000)]
     for name in names:
-        (root / name).write_text(producer.random_text())
+        (root / name).write_text(file_producer.random_text())
     ids = demo.enqueue_many(stamp_file, [{"name": name} for name in names])
     # The fault of the lab kills it when it hands in its third batch, with files staged, and claims that it leaves.
-    tasks = ("--tasks", "pqkit.demo.tasks,pqkit.lab.instruments")
+    tasks = ("--tasks", "pqkit.demo.tasks,pqkit.lab.harness.recording_plugin")
     doomed = run_pqkit("worker", *tasks, PQKIT_LAB_FAULT="before_finish:3")
     assert doomed.wait(PATIENCE) == -signal.SIGKILL
     assert 0 < queries.counts(demo.database)[JobState.COMPLETED] < 1000

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from pqkit import Queue, get_queue
-from pqkit.db import disk
+from pqkit.db.sqlite import filesystem
 from pqkit.errors import UnsupportedUrl
 from tests.support import PATIENCE, wait_until
 
@@ -19,10 +19,10 @@ ON_NFS = """
 import sys
 from pathlib import Path
 from pqkit.cli import main
-from pqkit.db import disk
+from pqkit.db.sqlite import filesystem
 
 share = Path(sys.argv.pop())
-disk.mounts = lambda: {share: "nfs4"}
+filesystem.mounts = lambda: {share: "nfs4"}
 main()
 """
 
@@ -33,7 +33,7 @@ def mount(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mount:
 
     def mount(types: dict[str, str]) -> None:
         table = {Path("/"): "ext4", **{tmp_path / folder: kind for folder, kind in types.items()}}
-        monkeypatch.setattr(disk, "mounts", lambda: table)
+        monkeypatch.setattr(filesystem, "mounts", lambda: table)
 
     return mount
 
@@ -41,20 +41,22 @@ def mount(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mount:
 def test_the_nearest_mount_says_what_a_path_is_on(tmp_path: Path, mount: Mount) -> None:
     mount({"share": "nfs4", "share/local": "xfs"})
     (tmp_path / "link").symlink_to(tmp_path / "share")
-    on = {name: disk.file_system(tmp_path / name) for name in ("a", "share", "share/a/b", "share/local/a", "link/a")}
+    on = {
+        name: filesystem.file_system(tmp_path / name) for name in ("a", "share", "share/a/b", "share/local/a", "link/a")
+    }
     assert on == {"a": "ext4", "share": "nfs4", "share/a/b": "nfs4", "share/local/a": "xfs", "link/a": "nfs4"}
 
 
 def test_the_systems_own_table_is_read() -> None:
-    assert disk.file_system(Path("/proc/self/status").absolute()) == "proc"
+    assert filesystem.file_system(Path("/proc/self/status").absolute()) == "proc"
     # Two looks, between which somebody may mount something.
     wait_until(_says_what_psutil_says, what="the same mounts in psutil's words")
-    assert disk._unescaped(r"/mnt/my\040share\011b\134") == "/mnt/my share\tb\\"
+    assert filesystem._unescaped(r"/mnt/my\040share\011b\134") == "/mnt/my share\tb\\"
 
 
 def _says_what_psutil_says() -> bool:
-    disk.mounts.cache_clear()
-    return {Path(part.mountpoint) for part in psutil.disk_partitions(all=True)} == set(disk.mounts())
+    filesystem.mounts.cache_clear()
+    return {Path(part.mountpoint) for part in psutil.disk_partitions(all=True)} == set(filesystem.mounts())
 
 
 def test_a_queue_is_opened_for_work_on_a_local_disk_alone(tmp_path: Path, mount: Mount) -> None:

@@ -11,9 +11,9 @@ from types import ModuleType
 
 import pytest
 
-from pqkit.lab.mutants import MUTANTS
+from pqkit.domain.states import JobState
+from pqkit.lab.simulation.mutants import MUTANTS
 from pqkit.settings import Settings
-from pqkit.states import JobState
 from pqkit.version import VERSION
 from tests.support import PATIENCE, wait_until
 

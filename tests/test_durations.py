@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pqkit.durations import SECOND, duration, short_duration
+from pqkit.domain.durations import SECOND, duration, short_duration
 
 ROOT = Path(__file__).parent.parent
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from pqkit import JobState, Queue, queries
-from pqkit.cli.doctor.on_queue import _maintenance
-from pqkit.db import clock as db_clock
-from pqkit.duties import REST, VACANT
+from pqkit.cli.doctor.queue_checks import _maintenance
+from pqkit.db import system_clock as db_clock
 from pqkit.errors import DatabaseUnavailable
-from pqkit.maintain import Maintainer
+from pqkit.maintenance.duties import REST, VACANT
+from pqkit.maintenance.runner import Maintainer
 from pqkit.queue import Leases
 from pqkit.settings import load
 from tests.conftest import a_worker
@@ -158,7 +158,7 @@ def test_of_two_workers_that_read_different_times_the_kernel_says_which_is_wrong
     ahead = queue.database.now() - queue.database.lease_clock()[1] + 3600 * SECOND
     sql(queue, f"UPDATE worker SET heartbeat_at = beat + {ahead} WHERE id <> {worker.id}")
     kernel = queue.database.now() + (3600 * SECOND if wrong == "this one" else 0)
-    monkeypatch.setattr("pqkit.db.clock.kernel_wall", lambda: kernel)
+    monkeypatch.setattr("pqkit.db.system_clock.kernel_wall", lambda: kernel)
     assert round(queue.upkeep().clock_off(worker.id)) == (-3600 if wrong == "this one" else 0)
 
 
@@ -205,8 +205,8 @@ def test_a_process_that_may_open_no_more_files_declares_nobody_dead(queue: Queue
 
 LATE_IMPORTS = """
 import sys, time
-import pqkit.worker.main
-from pqkit.maintain import Maintainer
+import pqkit.worker.process
+from pqkit.maintenance.runner import Maintainer
 from pqkit.queue import get_queue
 from pqkit.settings import load
 queue = get_queue(sys.argv[1])

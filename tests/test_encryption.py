@@ -7,21 +7,22 @@ from typing import Any
 
 import pytest
 
-from pqkit import JobState, Queue, cipher, queries, task
+from pqkit import JobState, Queue, queries, task
+from pqkit.domain.outcomes import Claim, Fail, completed, ended_by
+from pqkit.domain.tasks import registry
 from pqkit.errors import JobFailed, Refused
-from pqkit.executor import WITHOUT_KEY, Run, execute
+from pqkit.leasing.remote_workers import Remotes, Wanted, handle_of
 from pqkit.models import metadata
-from pqkit.outcome import Claim, Fail, completed, ended_by
+from pqkit.operations.key_rotation import SEALED, rotate
 from pqkit.queries import Filter
-from pqkit.queries.history import audit
-from pqkit.queries.keys import keys_in_use
+from pqkit.queries.audit_history import audit
+from pqkit.queries.encryption_keys import keys_in_use
 from pqkit.queries.why import why
 from pqkit.queue import Leases
-from pqkit.queue.rekey import SEALED, rotate
-from pqkit.queue.remote import Remotes, Wanted, handle_of
+from pqkit.security import encryption
 from pqkit.settings import settings
-from pqkit.tasks import registry
-from pqkit.worker.main import _with_keys
+from pqkit.worker.executor import WITHOUT_KEY, Run, execute
+from pqkit.worker.process import _with_keys
 from tests.conftest import a_worker
 from tests.fleet import Fleet
 from tests.support import PATIENCE
@@ -42,10 +43,10 @@ class Keys:
         for name, value in given.items():
             self._monkeypatch.setenv(f"PQKIT_{name}", value)
         settings.cache_clear()
-        cipher.forget()
+        encryption.forget()
 
     def new(self) -> str:
-        key = cipher.new_key(self.file)
+        key = encryption.new_key(self.file)
         self.use(KEY_FILE=str(self.file))
         return key
 
@@ -57,7 +58,7 @@ def keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Keys]:
     yield found
     monkeypatch.undo()
     settings.cache_clear()
-    cipher.forget()
+    encryption.forget()
 
 
 @pytest.fixture
@@ -95,10 +96,10 @@ def test_no_column_and_no_log_holds_a_secret_in_clear(
     assert WORD[::-1] not in whole(queue)
     assert WORD not in fleet.processes[0].log
     detail = queries.job(queue.database, bad.id)
-    assert detail.job.args == f'{{"encrypted":"{cipher.current()}"}}'
+    assert detail.job.args == f'{{"encrypted":"{encryption.current()}"}}'
     assert detail.job.task == "secret"
-    assert [line.line for line in detail.lines] == [f"encrypted (key {cipher.current()})"]
-    assert detail.attempts[0].error == f"encrypted (key {cipher.current()})"
+    assert [line.line for line in detail.lines] == [f"encrypted (key {encryption.current()})"]
+    assert detail.attempts[0].error == f"encrypted (key {encryption.current()})"
     shown = queries.job(queue.database, bad.id, decrypt=True)
     assert shown.job.args == f'{{"word":"bad {WORD}"}}'
     assert [line.line for line in shown.lines] == [f"the word is bad {WORD}"]
@@ -137,7 +138,7 @@ def test_a_run_under_a_missing_key_is_put_off_and_charges_nothing(queue: Queue, 
     queue.enqueue(whisper, {"word": WORD})
     worker = a_worker(queue, tasks=("whisper",))
     claimed = claim_one(worker)
-    old = cipher.current()
+    old = encryption.current()
     keys.file.unlink()
     keys.new()
     outcome = execute(Run(claimed, 0), None)
@@ -149,7 +150,7 @@ def test_a_run_under_a_missing_key_is_put_off_and_charges_nothing(queue: Queue, 
 def test_a_worker_of_encrypted_tasks_alone_needs_a_key(keys: Keys, whisper: Any) -> None:
     assert _with_keys(("whisper",), settings()) == ("whisper",)
     keys.use()
-    with pytest.raises(cipher.KeyMissing, match="PQKIT_KEY_FILE"):
+    with pytest.raises(encryption.KeyMissing, match="PQKIT_KEY_FILE"):
         _with_keys(("whisper",), settings())
 
 
@@ -164,10 +165,10 @@ def test_what_was_changed_in_the_database_is_not_run(queue: Queue, keys: Keys, w
 
 def test_nothing_is_queued_in_clear_where_a_key_is_missing(queue: Queue, keys: Keys, whisper: Any) -> None:
     keys.use()
-    with pytest.raises(cipher.KeyMissing, match="no key to encrypt with"):
+    with pytest.raises(encryption.KeyMissing, match="no key to encrypt with"):
         queue.enqueue(whisper, {"word": WORD})
     keys.use(ENCRYPT="all")
-    with pytest.raises(cipher.KeyMissing):
+    with pytest.raises(encryption.KeyMissing):
         queue.enqueue_many("other", [{"word": WORD}])
     assert sql(queue, "SELECT count(*) FROM job") == [(0,)]
 
@@ -178,7 +179,7 @@ def test_what_a_worker_elsewhere_says_of_an_encrypted_job_is_encrypted_too(
     queue.enqueue_many(whisper, [{"word": WORD}] * 2)
     worker = Remotes(queue.database).register("somebody", "elsewhere", Wanted("w", 2, ["whisper"]))
     good, bad = worker.claim(2, [])
-    assert cipher.reveal(good.args) == f'{{"word":"{WORD}"}}'
+    assert encryption.reveal(good.args) == f'{{"word":"{WORD}"}}'
     worker.conclude(handle_of(good), lambda _claim, _asked: completed([WORD]))
     worker.conclude(handle_of(bad), lambda claim, _asked: ended_by(claim, Fail(WORD)))
     assert WORD not in whole(queue)
@@ -218,7 +219,7 @@ def test_a_text_that_only_begins_like_an_encrypted_one_is_shown_as_it_is(
     assert json.loads(queries.job(queue.database, job.id).result or "") == text
     assert "(key " not in (queries.job(queue.database, other.id).job.error or "")
     assert job.result(0) == text
-    assert not cipher.is_sealed(text)
+    assert not encryption.is_sealed(text)
     assert list(rotate(queue.database)) == []
 
 
@@ -230,7 +231,7 @@ def test_a_text_that_no_key_here_opens_keeps_no_other_from_a_new_key(
     queue.enqueue_many(whisper, [{"word": WORD}] * 3)
     new = keys.new()
     changed = []
-    with pytest.raises(cipher.KeyMissing, match=r"1 texts stay as they are; of the first: .* key deadbeef"):
+    with pytest.raises(encryption.KeyMissing, match=r"1 texts stay as they are; of the first: .* key deadbeef"):
         changed += list(rotate(queue.database))
     assert [use.key for use in keys_in_use(queue.database)] == [new]
 
@@ -245,7 +246,7 @@ def test_keys_rotate_while_the_old_ones_still_read(queue: Queue, fleet: Fleet, k
         bad.result(PATIENCE)
     fleet.processes[0].stop()
     waiting = queue.enqueue_many(whisper, [{"word": WORD}] * 250)
-    old = cipher.current()
+    old = encryption.current()
     new = keys.new()
     assert old != new
     assert done.result(0) == WORD[::-1]
@@ -274,19 +275,19 @@ def test_rotation_knows_every_column_that_may_be_encrypted() -> None:
 )
 def test_keys_that_are_none_are_named(keys: Keys, given: dict[str, str], said: str) -> None:
     keys.use(**given)
-    with pytest.raises(cipher.KeyMissing, match=said):
-        cipher.close("x")
+    with pytest.raises(encryption.KeyMissing, match=said):
+        encryption.close("x")
 
 
 def test_a_key_file_that_others_may_read_is_refused(keys: Keys) -> None:
     keys.file.chmod(0o640)
-    cipher.forget()
-    with pytest.raises(cipher.KeyMissing, match="chmod 600"):
-        cipher.close("x")
+    encryption.forget()
+    with pytest.raises(encryption.KeyMissing, match="chmod 600"):
+        encryption.close("x")
 
 
 def test_keys_may_come_from_the_environment(keys: Keys) -> None:
-    text = cipher.close("x")
+    text = encryption.close("x")
     keys.use(KEYS=keys.file.read_text().strip())
-    assert cipher.reveal(text) == "x"
+    assert encryption.reveal(text) == "x"
     assert keys.file.read_text().strip() not in repr(settings())

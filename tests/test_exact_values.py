@@ -28,15 +28,15 @@ from pydantic import (
 from sqlalchemy import column, select
 
 from pqkit import Queue, queries, task
+from pqkit.domain.outcomes import Claim, completed
+from pqkit.domain.payload import MAX_BYTES, MAX_DEPTH, PayloadError, encode_args
+from pqkit.domain.states import JobState
+from pqkit.domain.tasks import ArgumentError, Task, registry
 from pqkit.errors import JobFailed
+from pqkit.jobs.spec import make_order
 from pqkit.models.jobs import JobRow
-from pqkit.outcome import Claim, completed
-from pqkit.payload import MAX_BYTES, MAX_DEPTH, PayloadError, encode_args
 from pqkit.queries import counts
 from pqkit.queue import Finished
-from pqkit.queue.order import make_order
-from pqkit.states import JobState
-from pqkit.tasks import ArgumentError, Task, registry
 from tests.fleet import Fleet
 from tests.support import PATIENCE
 

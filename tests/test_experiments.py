@@ -7,18 +7,19 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from pqkit.durations import SECOND
-from pqkit.lab import filters, scratch
-from pqkit.lab.load import Cost, Step, judge, knee_of
-from pqkit.lab.policy import rescues, what_if
-from pqkit.lab.retry import judge as judge_retries
-from pqkit.lab.story import Blow, recoveries
-from pqkit.notebook.run import run
-from pqkit.queries.span import RunView, Span, actions, arrivals, lives, refusals, runs
+from pqkit.domain.durations import SECOND
+from pqkit.domain.retry_policy import BadPolicy
+from pqkit.domain.states import JobState
+from pqkit.lab import scratch
+from pqkit.lab.experiments import filter_latency
+from pqkit.lab.experiments.load import Cost, Step, judge, knee_of
+from pqkit.lab.experiments.retry_storm import judge as judge_retries
+from pqkit.lab.harness.timeline import Blow, recoveries
+from pqkit.notebook.execute import run
+from pqkit.planning.retry_analysis import rescues, what_if
+from pqkit.queries.time_range import RunView, Span, actions, arrivals, lives, refusals, runs
 from pqkit.queue import Leases, Queue
-from pqkit.retry import BadPolicy
 from pqkit.settings import settings
-from pqkit.states import JobState
 from tests.verbs import claim_one, complete, fail
 
 REPO = Path(__file__).parent.parent
@@ -176,12 +177,12 @@ def test_a_page_is_asked_for_by_every_filter_and_none_that_takes_long_is_passed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     place = scratch()
-    asked = {row["words"]: row["jobs"] for row in filters.filters(place, jobs=2_000).tables["asked"]}
-    assert len(asked) == 2 * len(filters.FILTERS)
+    asked = {row["words"]: row["jobs"] for row in filter_latency.filters(place, jobs=2_000).tables["asked"]}
+    assert len(asked) == 2 * len(filter_latency.FILTERS)
     rare = ("a rare text", "a secret", "a text in none")
     assert [asked[f"{words}, newest first"] for words in rare] == [3, 0, 0]
     place.remove()
-    monkeypatch.setattr(filters, "REFRESH", 0.0)
-    late = filters.filters(place := scratch(), jobs=1_000)
+    monkeypatch.setattr(filter_latency, "REFRESH", 0.0)
+    late = filter_latency.filters(place := scratch(), jobs=1_000)
     assert {finding.rule for finding in late.findings} == {"refresh"}
     place.remove()

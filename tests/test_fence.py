@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from pqkit import JobState, Queue
+from pqkit.domain.outcomes import Claim, Stopped, completed, ended_by
 from pqkit.errors import LeaseLost
-from pqkit.outcome import Claim, Stopped, completed, ended_by
+from pqkit.leasing.finish import finish_in
+from pqkit.leasing.worker_leases import Report
 from pqkit.queue import Finished, Leases
-from pqkit.queue.leases import Report
-from pqkit.queue.settle import finish_in
 from tests.conftest import a_worker
 from tests.verbs import claim, claim_one, complete, end, fail, sql
 
@@ -121,7 +121,7 @@ def test_effects_in_the_jobs_session_stand_or_fall_with_its_finish(queue: Queue,
 
 def _finish_with_effect(queue: Queue, held: Claim) -> None:
     now = queue.database.now()
-    from pqkit.outcome import completed
+    from pqkit.domain.outcomes import completed
 
     with queue.session() as session:
         session.connection().exec_driver_sql("INSERT INTO effect VALUES (1)")
@@ -139,6 +139,6 @@ def test_a_beat_between_the_look_and_the_rescue_saves_the_worker(
         worker.beat()  # the race: it beats after it was looked at
         return "no heartbeat"
 
-    monkeypatch.setattr("pqkit.queue.rescuer.death", looks_dead)
+    monkeypatch.setattr("pqkit.maintenance.rescuer.death", looks_dead)
     assert queue.upkeep().rescue(30) == []
     assert job.state is JobState.PROCESSING

@@ -16,7 +16,7 @@ from sqlalchemy import inspect
 
 from pqkit import models
 from pqkit.db import connect, schema
-from pqkit.db.create import LEFT_BY_THE_DEAD, create
+from pqkit.db.sqlite.file_creation import LEFT_BY_THE_DEAD, create
 from pqkit.queue import Queue, get_queue
 from tests.verbs import sql
 

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from pqkit import Queue, queries
+from pqkit.domain.names import BadOrder
+from pqkit.domain.outcomes import Fail
+from pqkit.domain.states import JobState
+from pqkit.domain.tasks import ArgumentError
 from pqkit.errors import Refused
-from pqkit.outcome import Fail
+from pqkit.maintenance.dependency_releaser import Dependents
 from pqkit.queries.why import why
 from pqkit.queue import Leases
-from pqkit.queue.awaited import Dependents
-from pqkit.queue.order import BadOrder
 from pqkit.sql import compiled
-from pqkit.states import JobState
-from pqkit.tasks import ArgumentError
 from tests.verbs import SECOND, claim, claim_one, complete, fail, sql, wait_out
 
 pytestmark = pytest.mark.usefixtures("add", "stopped_clocks")

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from pqkit import Queue, queries
+from pqkit.domain.states import JobState
 from pqkit.errors import Refused
+from pqkit.maintenance.dependency_releaser import Dependents
 from pqkit.queue import Leases
-from pqkit.queue.awaited import Dependents
-from pqkit.states import JobState
 from tests.verbs import claim_one, complete, sql, wait_out
 
 pytestmark = pytest.mark.usefixtures("add", "stopped_clocks")

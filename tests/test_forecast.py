@@ -5,10 +5,10 @@ import random
 import pytest
 
 from pqkit import Queue, queries
-from pqkit.forecast import Drain, came_so, drain
-from pqkit.queue import foresee as foreseeing
-from pqkit.queue.foresee import foresee
-from pqkit.queue.sample import Sampler
+from pqkit.domain.forecast_model import Drain, came_so, drain
+from pqkit.maintenance import forecaster as foreseeing
+from pqkit.maintenance.forecaster import foresee
+from pqkit.maintenance.sampler import Sampler
 from tests.verbs import SECOND, sql
 
 

@@ -14,14 +14,14 @@ from subprocess import PIPE, Popen, run
 
 import pytest
 
-from pqkit.db import forks
+from pqkit.db import fork_safety
 from pqkit.errors import DatabaseUnavailable, ForkedWhileOpen
 from pqkit.lab import Scratch
-from pqkit.lab.fleet import LEDGER, Fleet, carrying
-from pqkit.lab.forking import WAYS
-from pqkit.lab.forks import IN_HANDLERS, Families, Plan
-from pqkit.lab.forks import forks as experiment
-from pqkit.lab.ledger import read_diaries
+from pqkit.lab.experiments.forks import IN_HANDLERS, Families, Plan
+from pqkit.lab.experiments.forks import forks as experiment
+from pqkit.lab.harness.fleet import LEDGER, Fleet, carrying
+from pqkit.lab.harness.forking_producer import WAYS
+from pqkit.lab.harness.ledger import read_diaries
 from pqkit.queue import Queue, get_queue
 from tests.support import wait_until
 from tests.verbs import sql
@@ -33,7 +33,7 @@ def family(url: str, way: str, first: str, folder: Path, fault: str = "") -> Non
     """Have a family queue its jobs, to its last member's end."""
     mark = str(folder / "mark")
     environment = {**os.environ, "PQKIT_URL": url, LEDGER: mark, **({"PQKIT_LAB_FAULT": fault} if fault else {})}
-    command = [sys.executable, "-m", "pqkit.lab.forking", way, first, str(folder), str(JOBS)]
+    command = [sys.executable, "-m", "pqkit.lab.harness.forking_producer", way, first, str(folder), str(JOBS)]
     assert run(command, env=environment, check=False).returncode == 0
     wait_until(lambda: not carrying(LEDGER, mark), what="the end of the family")
 
@@ -115,8 +115,8 @@ def test_what_a_handler_leaves_in_its_worker_is_of_no_family(place: Scratch) -> 
 def test_a_family_that_neither_works_nor_ends_is_named_and_not_taken_for_jobs_that_are_lost(
     place: Scratch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pqkit.lab.forks.CALM", 0.5)
-    monkeypatch.setattr("pqkit.lab.forks.COMMAND", ["-c", "import signal; signal.pause()"])
+    monkeypatch.setattr("pqkit.lab.experiments.forks.CALM", 0.5)
+    monkeypatch.setattr("pqkit.lab.experiments.forks.COMMAND", ["-c", "import signal; signal.pause()"])
     result = experiment(place, Plan(jobs=24, each=12, kills=0))
     assert [found.rule for found in result.findings] == ["in time"]
     assert "number 1 (fork, the parent ends first) did not end" in result.findings[0].words
@@ -134,8 +134,8 @@ def test_a_fork_amid_the_commit_of_another_thread_waits_for_it(queue: Queue) -> 
 def test_where_a_transaction_of_another_thread_has_no_end_the_child_is_refused(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pqkit.db.handles.PATIENCE", 0.1)
-    monkeypatch.setattr("pqkit.db.handles.SHORTLY", 0.05)
+    monkeypatch.setattr("pqkit.db.sqlite.open_connections.PATIENCE", 0.1)
+    monkeypatch.setattr("pqkit.db.sqlite.open_connections.SHORTLY", 0.05)
     over = threading.Event()
 
     def refused() -> None:
@@ -197,7 +197,7 @@ def test_a_child_that_closes_the_queue_leaves_the_parent_its_own(queue: Queue) -
 
 def test_locks_that_other_threads_hold_are_free_in_a_child(queue: Queue) -> None:
     """As those of a connection that is just opened, of a group commit, of a listener."""
-    mutex = forks.Mutex()
+    mutex = fork_safety.Mutex()
     held, over = threading.Event(), threading.Event()
 
     def hold() -> None:

@@ -4,8 +4,8 @@ import pytest
 from starlette.responses import JSONResponse
 
 from pqkit import Queue, queries
-from pqkit.access import Principal
 from pqkit.api import problems
+from pqkit.auth import Principal
 from tests.fuzz_api import IDENTITIES, Fuzz
 
 

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from pqkit import Queue
+from pqkit.domain.names import BadOrder
 from pqkit.errors import DatabaseUnavailable
-from pqkit.queue import group as group_module
-from pqkit.queue.group import GroupCommit
-from pqkit.queue.insert import Inserter
-from pqkit.queue.order import BadOrder, make_order
+from pqkit.jobs import group_commit as group_module
+from pqkit.jobs.group_commit import GroupCommit
+from pqkit.jobs.insert import Inserter
+from pqkit.jobs.spec import make_order
 from tests.support import PATIENCE, wait_until
 from tests.verbs import sql
 

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from pqkit import JobState, Queue, hooks
+from pqkit import JobState, Queue
 from pqkit.db import connect
-from pqkit.outcome import MAX_CRASHES
-from pqkit.queue import hook_calls
-from pqkit.worker.hooked import Hooked
+from pqkit.domain import hooks
+from pqkit.domain.outcomes import MAX_CRASHES
+from pqkit.leasing import pending_hooks
+from pqkit.worker.hook_runner import Hooked
 from tests.conftest import a_worker
 from tests.rest import client_of
 from tests.support import PATIENCE, wait_until
@@ -24,7 +25,8 @@ from tests.verbs import claim_one, sql
 
 TASKS = """
 import json
-from pqkit import Fail, hooks, task
+from pqkit import Fail, task
+from pqkit.domain import hooks
 
 @task(max_retries=1, backoff=[0.01])
 def work(how):
@@ -85,8 +87,8 @@ def test_a_worker_tells_how_jobs_ended(queue: Queue, url: str, tmp_path: Path) -
 DIES = """
 import os, signal
 from pathlib import Path
-from pqkit.queue import hook_calls
-from pqkit.worker.hooked import Hooked
+from pqkit.leasing import pending_hooks
+from pqkit.worker.hook_runner import Hooked
 
 def die(_hooked):
     Path("died").touch()
@@ -140,10 +142,11 @@ def test_an_end_whose_worker_is_killed_before_the_hook_is_told_by_the_next(
 # A process that has hooks, writes an end, and is killed before it comes to call.
 WRITES = """
 import os, signal, sys
-from pqkit import get_queue, hooks
-from pqkit.queue.remote import Remotes, Wanted, handle_of
-from pqkit.outcome import completed
-from pqkit.worker.hooked import Hooked
+from pqkit import get_queue
+from pqkit.domain import hooks
+from pqkit.leasing.remote_workers import Remotes, Wanted, handle_of
+from pqkit.domain.outcomes import completed
+from pqkit.worker.hook_runner import Hooked
 
 for on in (hooks.on_completed, hooks.on_canceled, hooks.on_failed, hooks.on_unprocessable):
     on(print)
@@ -234,7 +237,7 @@ def test_a_process_that_does_not_know_the_task_leaves_an_end_to_others_for_a_whi
     with telling(queue) as told:
         wait_until(lambda: sql(queue, "SELECT 1 FROM hook") != [], what="the word that there are hooks")
         elsewhere.operator("anna").cancel([1, 2])
-        long_ago = hook_calls.STRANGE_AFTER + 1
+        long_ago = pending_hooks.STRANGE_AFTER + 1
         sql(queue, f"UPDATE hook_call SET ended_at = ended_at - {long_ago} WHERE job_id = 2")
         wait_until(lambda: told != [], what="the call of a hook")
     elsewhere.close()
@@ -255,11 +258,11 @@ def test_without_hooks_there_is_no_thread_and_nothing_on_record(queue: Queue) ->
 
 
 def test_what_nobody_was_there_to_tell_is_dropped_after_a_week(queue: Queue) -> None:
-    hook_calls.HookCalls(queue.database, 1).announce([JobState.CANCELED])
+    pending_hooks.HookCalls(queue.database, 1).announce([JobState.CANCELED])
     queue.enqueue_many("add", [{}] * 2)
     queue.operator("anna").cancel([1, 2])
-    sql(queue, f"UPDATE hook_call SET ended_at = ended_at - {hook_calls.KEPT} WHERE job_id = 1")
-    hook_calls.forget_old(queue.database)
+    sql(queue, f"UPDATE hook_call SET ended_at = ended_at - {pending_hooks.KEPT} WHERE job_id = 1")
+    pending_hooks.forget_old(queue.database)
     assert sql(queue, "SELECT job_id FROM hook_call") == [(2,)]
     assert sql(queue, "SELECT state FROM hook") == [("canceled",)]
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from pqkit import Queue
-from pqkit.lab import Scratch, record
-from pqkit.lab.crash import QUICK
-from pqkit.lab.fleet import Fleet as LabFleet
+from pqkit.lab import Scratch
+from pqkit.lab.experiments.crash import QUICK
+from pqkit.lab.harness import experiment_record
+from pqkit.lab.harness.fleet import Fleet as LabFleet
+from pqkit.maintenance.leader import DUTY_SECONDS
 from pqkit.queries import workers
-from pqkit.queue.leader import DUTY_SECONDS
 from tests.fleet import Fleet
 from tests.handlers import double
 from tests.postgres import Server
@@ -26,11 +27,11 @@ def test_when_the_leader_is_killed_another_host_takes_over_although_nobody_there
     several = {**QUICK, "rescue_after": 600}
     with server.database() as url, LabFleet(Scratch(tmp_path, url), (), **several) as fleet:
         fleet.wait_ready([fleet.worker(fault="strange_pids") for _ in range(3)])
-        leader = wait_until(lambda: record.on_duty(fleet.queue), PATIENCE, "a leader")
+        leader = wait_until(lambda: experiment_record.on_duty(fleet.queue), PATIENCE, "a leader")
         ((until,),) = sql(fleet.queue, "SELECT until FROM duty WHERE name = 'maintenance'")
         assert until - fleet.queue.database.now() <= DUTY_SECONDS * 1_000_000
         next(member for member in fleet.members if member.pid == leader).kill()
-        wait_until(lambda: record.on_duty(fleet.queue) not in {leader, None}, PATIENCE, "the next leader")
+        wait_until(lambda: experiment_record.on_duty(fleet.queue) not in {leader, None}, PATIENCE, "the next leader")
         ((leaders,),) = sql(fleet.queue, "SELECT count(*) FROM duty WHERE name = 'maintenance'")
         assert leaders == 1
         assert leader in {worker.pid for worker in workers(fleet.queue.database)}, "it was not buried for that"

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from pqkit import queries
-from pqkit.durations import SECOND
+from pqkit.domain.durations import SECOND
 from pqkit.errors import DatabaseUnavailable
-from pqkit.incident import advice, case, investigate, recurring, snapshot
-from pqkit.incident.changes import in_counts, in_durations
+from pqkit.incidents import investigate, recurring, snapshot, suggested_commands, time_span
+from pqkit.incidents.change_points import in_counts, in_durations
 from pqkit.lab import Scratch, scratch
-from pqkit.lab.scene import bad_day
-from pqkit.queries.span import Span
+from pqkit.lab.experiments.sample_incident import bad_day
+from pqkit.queries.time_range import Span
 from pqkit.queue import Leases, Queue
 from tests.verbs import claim_one, fail
 
@@ -67,7 +67,7 @@ def test_a_killed_worker_and_a_bad_release_are_both_named(url: str, kind: str) -
     ]
     assert found.certificate.clean
     assert "lab.release failed" in {change.what for change in found.changes}
-    typed = advice.commands(found)
+    typed = suggested_commands.commands(found)
     assert f"pqkit jobs resubmit {' '.join(map(str, first.waiting))} --reason 'the cause is mended'" in typed
     assert not [line for line in typed if f"resubmit {death.jobs[0]} " in line]
     assert recurring(database, found.groups, span.until or 0) == []
@@ -104,14 +104,17 @@ def test_a_copy_serves_when_the_queue_is_down(queue: Queue, url: str, worker: Le
     ],
 )
 def test_a_span_that_is_none_is_refused(start: str, end: str, words: str) -> None:
-    with pytest.raises(case.BadSpan, match=words):
-        case.span_of(start, end)
-    assert case.span_of("1970-01-01T00:00:01Z", "1970-01-01T01:00:02+01:00") == (SECOND, 2 * SECOND, ())
+    with pytest.raises(time_span.BadSpan, match=words):
+        time_span.span_of(start, end)
+    assert time_span.span_of("1970-01-01T00:00:01Z", "1970-01-01T01:00:02+01:00") == (SECOND, 2 * SECOND, ())
 
 
 def test_a_quiet_span_says_nothing(queue: Queue, tmp_path: Path) -> None:
     database = snapshot(queue.database.url, tmp_path)
     found = investigate(database, Span(0, SECOND))
     assert (found.headlines, found.changes, found.affected) == ([], [], [])
-    assert [line.split()[:2] for line in advice.commands(found)] == [["pqkit", "audit"], ["pqkit", "regression"]]
+    assert [line.split()[:2] for line in suggested_commands.commands(found)] == [
+        ["pqkit", "audit"],
+        ["pqkit", "regression"],
+    ]
     database.close()

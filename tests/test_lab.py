@@ -7,22 +7,23 @@ from typing import Any
 import psycopg
 import pytest
 
-from pqkit.audit import Certificate
+from pqkit.audit.rules import Certificate
+from pqkit.domain.states import JobState
 from pqkit.errors import DatabaseUnavailable
-from pqkit.lab import Scratch, record, scratch, verdict, wait_until
-from pqkit.lab.contention import contention
-from pqkit.lab.crash import QUICK, Plan, crash
-from pqkit.lab.fleet import Fleet, Member
-from pqkit.lab.ledger import Entry, Told, entries
-from pqkit.lab.poison import charges, poison
-from pqkit.lab.recovery import LIMIT, _result, recovery
-from pqkit.lab.result import Result
-from pqkit.lab.system import system
-from pqkit.lab.verdict import Evidence
+from pqkit.lab import Scratch, scratch, wait_until
+from pqkit.lab.experiments.contention import contention
+from pqkit.lab.experiments.crash import QUICK, Plan, crash
+from pqkit.lab.experiments.poison import charges, poison
+from pqkit.lab.experiments.recovery import LIMIT, _result, recovery
+from pqkit.lab.experiments.whole_system import system
+from pqkit.lab.harness import experiment_record, verdict
+from pqkit.lab.harness.fleet import Fleet, Member
+from pqkit.lab.harness.ledger import Entry, Told, entries
+from pqkit.lab.harness.result import Result
+from pqkit.lab.harness.verdict import Evidence
 from pqkit.queries import counts, workers
 from pqkit.queue import get_queue
 from pqkit.settings import Settings
-from pqkit.states import JobState
 from tests.postgres import Server
 from tests.support import PATIENCE
 from tests.verbs import sql
@@ -82,7 +83,7 @@ def test_a_system_that_was_killed_whole_drains_after_one_command(place: Scratch)
 def test_a_worker_without_its_fence_is_caught(place: Scratch, fault: str) -> None:
     """The same freeze and thaw with the fence is clean: the judges see the difference and nothing else."""
     with Fleet(place, **{**QUICK, "slots": 1}) as fleet:
-        record.prepare(place, fleet.queue)
+        experiment_record.prepare(place, fleet.queue)
         # Its heart does not beat before its handler has ended: it would learn of its death and not try to finish.
         frozen = fleet.worker(fault=fault, heartbeat=2_000, rescue_after=6_000)
         fleet.wait_ready([frozen])
@@ -96,12 +97,16 @@ def test_a_worker_without_its_fence_is_caught(place: Scratch, fault: str) -> Non
         other.freeze(fleet.queue)
         gate.touch()
         frozen.thaw()
-        wait_until(lambda: job.state.final or record.refusals(fleet.queue), PATIENCE, "the zombie's attempt to finish")
+        wait_until(
+            lambda: job.state.final or experiment_record.refusals(fleet.queue),
+            PATIENCE,
+            "the zombie's attempt to finish",
+        )
         other.thaw()
         wait_until(lambda: job.state.final, PATIENCE, "the job's end")
         fleet.stop()
-        findings = verdict.judge(told_all(record.gather(place, fleet.queue)))
-        refused = record.refusals(fleet.queue)
+        findings = verdict.judge(told_all(experiment_record.gather(place, fleet.queue)))
+        refused = experiment_record.refusals(fleet.queue)
     if fault:
         assert [finding.words for finding in findings if finding.words.startswith("fence held")], findings
     else:
@@ -191,11 +196,11 @@ def test_a_doctored_record_is_judged_by_the_right_rule(rule: str, doctored: dict
 )
 def test_damage_in_the_database_is_seen(eventful: tuple[Scratch, Fleet], damage: str) -> None:
     place, fleet = eventful
-    evidence = record.gather(place, fleet.queue)
+    evidence = experiment_record.gather(place, fleet.queue)
     evidence = evidence._replace(told=Told(list(evidence.states), []))
     assert verdict.judge(evidence) == []
     sql(fleet.queue, damage)
-    assert verdict.judge(record.gather(place, fleet.queue)._replace(told=evidence.told))
+    assert verdict.judge(experiment_record.gather(place, fleet.queue)._replace(told=evidence.told))
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +209,7 @@ def run_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scratch
     folder = tmp_path_factory.mktemp("lab")
     place = Scratch(folder, f"sqlite:///{folder}/queue.db")
     with Fleet(place, **QUICK) as fleet:
-        stamps = record.prepare(place, fleet.queue)
+        stamps = experiment_record.prepare(place, fleet.queue)
         calls = [("lab.nap", {"seconds": 0}), ("lab.effect", {}), ("lab.stamp", {"folder": str(stamps)})]
         jobs = [fleet.queue.enqueue(task, arguments) for task, arguments in calls]
         fleet.worker()
@@ -230,7 +235,7 @@ def eventful(run_once: tuple[Scratch, Fleet], tmp_path: Path) -> Iterator[tuple[
 @pytest.mark.prove
 def test_a_worker_dies_in_the_gap_that_was_asked_for_and_its_job_completes(place: Scratch) -> None:
     with Fleet(place, **{**QUICK, "rescue_after": 600}) as fleet:
-        stamps = record.prepare(place, fleet.queue)
+        stamps = experiment_record.prepare(place, fleet.queue)
         jobs = {}
         for gap in ("after_claim", "before_finish", "inside_finish", "before_rename"):
             job = fleet.queue.enqueue("lab.stamp", {"folder": str(stamps)})
@@ -242,7 +247,7 @@ def test_a_worker_dies_in_the_gap_that_was_asked_for_and_its_job_completes(place
             fleet.worker()
             job.result(PATIENCE)
             fleet.stop()
-        evidence = told_all(record.gather(place, fleet.queue))
+        evidence = told_all(experiment_record.gather(place, fleet.queue))
     assert verdict.judge(evidence) == []
     assert {gap: evidence.accepted[job] for gap, job in jobs.items()} == {
         "after_claim": [2],
@@ -257,14 +262,14 @@ def test_a_worker_dies_in_the_gap_that_was_asked_for_and_its_job_completes(place
 @pytest.mark.sqlite
 def test_handlers_that_are_deaf_or_let_nobody_else_run_break_no_promise(place: Scratch) -> None:
     with Fleet(place, **{**QUICK, "rescue_after": 1, "slots": 1, "grace": 0.5}) as fleet:
-        record.prepare(place, fleet.queue)
+        experiment_record.prepare(place, fleet.queue)
         deaf = fleet.queue.enqueue("lab.deaf", timeout=1, max_retries=0)
         greedy = fleet.queue.enqueue("lab.hold_gil", {"letters": 23})
         fleet.wait_ready([fleet.worker(), fleet.worker()])
         wait_until(lambda: deaf.state.final and greedy.state.final, PATIENCE, "their end")
         assert deaf.state is POISONED
         fleet.stop()
-        assert verdict.judge(told_all(record.gather(place, fleet.queue))) == []
+        assert verdict.judge(told_all(experiment_record.gather(place, fleet.queue))) == []
 
 
 @pytest.mark.fault
@@ -297,14 +302,23 @@ def test_slow_recovery_falls_short() -> None:
 @pytest.mark.parametrize(
     ("budgets", "rule"),
     [
-        ({1: record.Budget(DONE, 0, 0), 2: record.Budget(POISONED, 0, 2)}, "poison set aside"),
-        ({1: record.Budget(DONE, 0, 0), 2: record.Budget(DONE, 0, 0)}, "poison set aside"),
-        ({1: record.Budget(DONE, 0, 1), 2: record.Budget(POISONED, 0, 3)}, "neighbours uncharged"),
-        ({1: record.Budget(JobState.CANCELED, 0, 0), 2: record.Budget(POISONED, 0, 3)}, "neighbours uncharged"),
+        ({1: experiment_record.Budget(DONE, 0, 0), 2: experiment_record.Budget(POISONED, 0, 2)}, "poison set aside"),
+        ({1: experiment_record.Budget(DONE, 0, 0), 2: experiment_record.Budget(DONE, 0, 0)}, "poison set aside"),
+        (
+            {1: experiment_record.Budget(DONE, 0, 1), 2: experiment_record.Budget(POISONED, 0, 3)},
+            "neighbours uncharged",
+        ),
+        (
+            {1: experiment_record.Budget(JobState.CANCELED, 0, 0), 2: experiment_record.Budget(POISONED, 0, 3)},
+            "neighbours uncharged",
+        ),
     ],
 )
-def test_a_wrong_charge_is_found(budgets: dict[int, record.Budget], rule: str) -> None:
-    assert charges({1: record.Budget(DONE, 0, 0), 2: record.Budget(POISONED, 0, 3)}, {2: "exit"}) == []
+def test_a_wrong_charge_is_found(budgets: dict[int, experiment_record.Budget], rule: str) -> None:
+    assert (
+        charges({1: experiment_record.Budget(DONE, 0, 0), 2: experiment_record.Budget(POISONED, 0, 3)}, {2: "exit"})
+        == []
+    )
     assert [finding.rule for finding in charges(budgets, {2: "exit"})] == [rule]
 
 

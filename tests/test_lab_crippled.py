@@ -3,7 +3,7 @@
 import pytest
 
 from pqkit.lab import Scratch
-from pqkit.lab.crippled import crippled
+from pqkit.lab.experiments.crippled_leader import crippled
 
 
 @pytest.mark.fault

@@ -2,13 +2,13 @@
 
 import pytest
 
+from pqkit.domain.states import JobState
 from pqkit.lab import Scratch
-from pqkit.lab.batches import Asked, batches
-from pqkit.lab.batches import judge as judge_batches
-from pqkit.lab.ledger import Entry
-from pqkit.lab.limits import beyond, freed, limits, most_at_once
-from pqkit.lab.rates import rates
-from pqkit.states import JobState
+from pqkit.lab.experiments.batch_completion import Asked, batches
+from pqkit.lab.experiments.batch_completion import judge as judge_batches
+from pqkit.lab.experiments.concurrency_limits import beyond, freed, limits, most_at_once
+from pqkit.lab.experiments.rate_limits import rates
+from pqkit.lab.harness.ledger import Entry
 from tests.test_experiments import ran
 from tests.test_lab import GOOD
 

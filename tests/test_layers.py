@@ -14,99 +14,43 @@ CONSOLES = PACKAGE.parent / "dashboards"
 
 # A room may import rooms of lower floors, and the rooms of its own floor that are named beside it.
 FLOORS: list[dict[str, set[str]]] = [
-    {"durations": set()},
+    {"errors": set(), "version": set(), "extras": set()},
+    {"domain": set(), "redaction": set(), "files": set()},
+    {"settings": set(), "models": set(), "audit": set(), "project_template": set(), "client": set()},
+    {"sql": set(), "log": set(), "process": set(), "tracing": set(), "security": set()},
+    {"db": set()},
+    {"leasing": set(), "queries": set()},
+    {"jobs": set()},
+    {"operations": set()},
+    {"backup": set()},
+    {"maintenance": set()},
+    {"queue": set(), "supervise": set()},
+    {"auth": set(), "charts": set(), "cleanup": set(), "notebook": set(), "worker": set(), "compatibility": set()},
     {
-        "errors": set(),
-        "stamps": set(),
-        "states": set(),
-        "version": set(),
-        "retry": {"errors"},
-        "exact": set(),
-        "conversion": {"exact"},
-        "payload": {"errors", "exact"},
-        "outcome": {"errors", "payload", "retry", "states"},
-        "context": {"outcome"},
-        "hooks": {"states"},
-        "tasks": {"conversion", "errors", "exact", "payload", "retry"},
-        "audit": {"outcome", "states", "wallclock"},
-        "record": {"audit", "crowd", "limits", "states"},
-        "seal": set(),
-        "histogram": set(),
-        "redact": {"errors", "redact_texts", "secret_words"},
-        "redact_texts": {"secret_words"},
-        "secret_words": set(),
-        "excerpt": {"redact", "redact_texts"},
-        "rights": {"errors"},
-        "limits": {"errors", "retry"},
-        "crowd": {"limits", "redact", "wallclock"},
-        "wallclock": set(),
-        "redrive": set(),
-        "fingerprint": set(),
-        "forecast": set(),
-        "samples": set(),
-        "timetable": {"errors", "retry"},
-        "extras": set(),
-        "files": {"errors"},
-        "forwarded": set(),
-    },
-    {
-        "columns": set(),
-        "models": {"columns"},
-        "settings": {"redact", "secret_words"},
-        "cipher": {"settings"},
-        "kit": set(),
-        "public": {"settings"},
-    },
-    {
-        "sql": set(),
-        "db": {"sql", "log"},
-        "archive": set(),
-        "past": {"archive"},
-        "permissions": set(),
-        "process": set(),
-        "rhythm": set(),
-        "tracing": set(),
-        "offspring": set(),
-        "statements": {"sql"},
-        "log": set(),
-    },
-    {"queue": set(), "scratch": set(), "queries": set(), "access": {"queue"}, "stamped_files": {"queries", "queue"}},
-    {
-        "charts": set(),
-        "executor": set(),
-        "retention": set(),
-        "backup": set(),
-        "duties": set(),
-        "maintain": {"backup", "duties", "retention"},
-        "supervise": set(),
         "demo": set(),
-        "api": {"maintain", "worker"},
-        "client": set(),
-        "worker": {"executor", "maintain"},
-        "notebook": set(),
-        "incident": set(),
-        "lab": {"incident", "notebook", "backup", "charts", "worker", "executor", "duties", "maintain", "supervise"},
-        "testing": {"executor", "worker"},
-        "bench": {"lab"},
+        "api": set(),
+        "testing": set(),
+        "lab": {"incidents"},
+        "incidents": {"lab"},
+        "planning": {"lab"},
     },
+    {"bench": set()},
     {"cli": set(), "__main__": {"cli"}, "__init__": set()},
 ]
 # The same for the consoles' own modules.
 CONSOLE_FLOORS: list[dict[str, set[str]]] = [
     {
-        "headers": set(),
-        "proxied": set(),
-        "series": set(),
-        "snapshot": set(),
-        "throttle": set(),
-        "tokens": set(),
-        "values": set(),
-        "words": set(),
+        "field_values": set(),
+        "formatting": set(),
+        "proxied_requests": set(),
+        "queue_snapshot": set(),
+        "rate_limit": set(),
+        "security_headers": set(),
+        "session_tokens": set(),
     },
-    {"feed": set(), "messages": set(), "pages": set(), "quiet": set(), "scripts": set(), "verdict": set()},
-    {"login": set(), "shell": set(), "sockets": set()},
-    {"board": set(), "guard": set(), "lock": set(), "ops_words": set()},
-    {"investigate": set(), "live": set(), "stage": set(), "tryit": set()},
+    {"log_limits": set(), "message_filter": set(), "page_handler": set(), "poller": set(), "script_nonces": set()},
+    {"login_page": set(), "theme": set(), "websockets": set()},
+    {"document_lock": set(), "request_guard": set()},
     {"manager": set()},
     {"ops": set(), "__init__": set()},
 ]
@@ -190,9 +134,13 @@ def test_imports_go_down_only(file: Path) -> None:
 
 
 def test_an_import_upwards_is_found() -> None:
-    upside_down = [{"queue": set[str](), "worker": set[str]()}, *FLOORS[:3]]
+    upside_down = [{"settings": set[str](), "worker": set[str]()}, *FLOORS[:3]]
     assert rooms_above(PACKAGE / "worker" / "loop.py", upside_down)
-    assert rooms_above(CONSOLES / "manager" / "gate.py", CONSOLE_FLOORS[::-1]) == {"headers", "login", "sockets"}
+    assert rooms_above(CONSOLES / "manager" / "login.py", CONSOLE_FLOORS[::-1]) == {
+        "login_page",
+        "security_headers",
+        "websockets",
+    }
 
 
 def test_the_package_imports_no_console() -> None:
@@ -209,17 +157,28 @@ def test_only_its_own_command_needs_the_demo() -> None:
 def test_only_the_database_room_names_a_dialect() -> None:
     """``postgresql_where`` beside ``sqlite_where`` is how Core says a partial index for both, and some experiments of
     the lab do harm to SQLite's files."""
-    harming = {PACKAGE / "lab" / name for name in ("client.py", "faults.py", "powercut.py", "syscalls.py")}
-    harming |= set((PACKAGE / "lab" / "simulated").glob("*.py"))
+    harming = {
+        PACKAGE / "lab" / name
+        for name in (
+            "harness/recording_client.py",
+            "harness/faults.py",
+            "experiments/powercut.py",
+            "experiments/syscalls.py",
+        )
+    }
+    harming |= {*(PACKAGE / "bench" / "baseline").glob("*.py"), PACKAGE / "testing" / "fake_clock.py"}
+    harming |= set((PACKAGE / "lab" / "simulation" / "databases").glob("*.py"))
     for file in [*FILES, *PAGES]:
-        if room_of(file) in {"columns", "db", "models", "settings", "sql", "statements", "cli"} or file in harming:
+        if room_of(file) in {"db", "models", "settings", "sql", "cli"} or file in harming:
             continue
         names = {n.id for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Name)}
         assert not {name for name in names if "sqlite" in name.lower() or "postgres" in name.lower()}, file
 
 
 def test_the_executor_touches_no_database() -> None:
-    assert not {name for name in imports(PACKAGE / "executor.py") if "sql" in name or name.startswith("pqkit.db")}
+    assert not {
+        name for name in imports(PACKAGE / "worker" / "executor.py") if "sql" in name or name.startswith("pqkit.db")
+    }
 
 
 def test_only_the_room_of_charts_draws() -> None:
@@ -234,12 +193,12 @@ SQL = {"sqlalchemy", "sqlmodel", "sqlite3", "pysqlite3", "psycopg"}
 
 def test_dashboards_hold_no_sql() -> None:
     assert set(map(sql_in, PAGES)) == {frozenset()}
-    assert sql_in(PACKAGE / "queries" / "walk.py")
+    assert sql_in(PACKAGE / "queries" / "keyset_pagination.py")
 
 
 def sql_in(file: Path) -> frozenset[str]:
     """The modules that a file needs for SQL of its own."""
-    ours = {f"pqkit.{name}" for name in ("db", "statements", "models", "sql")}
+    ours = {f"pqkit.{name}" for name in ("db", "models", "sql")}
     wanted = {name for name in imports(file) if name.split(".")[0] in SQL}
     return frozenset(wanted | {name for name in imports(file) if ".".join(name.split(".")[:2]) in ours})
 
@@ -285,9 +244,9 @@ def test_the_way_to_the_first_job_meets_nothing_heavy(queue: Queue, url: str) ->
 
 
 def test_tables_are_named_in_one_place() -> None:
-    """``rekey`` alone looks one up by a name that it was given."""
+    """``key_rotation`` alone looks one up by a name that it was given."""
     files = [file for file in FILES if room_of(file) != "models" and "table" in _from_models(file)]
-    assert {file.stem for file in files} == {"tables", "rekey"}
+    assert {file.stem for file in files} == {"tables", "key_rotation"}
 
 
 def _from_models(file: Path) -> set[str]:

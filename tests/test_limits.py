@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from pqkit import Context, Queue, task
-from pqkit.limits import QueueSettings
-from pqkit.outcome import Stopped, ended_by
+from pqkit.domain.names import BadOrder
+from pqkit.domain.outcomes import Stopped, ended_by
+from pqkit.domain.queue_limits import QueueSettings
+from pqkit.leasing import claim_limits
 from pqkit.queries.why import why
-from pqkit.queue import Leases, limited, rounds
-from pqkit.queue.order import BadOrder
+from pqkit.queue import Leases, rounds
 from tests.conftest import a_worker
 from tests.verbs import SECOND, claim, complete, end, fail, sql, wait_out
 
@@ -90,7 +91,7 @@ def test_a_job_that_comes_back_to_its_place_ahead_of_the_others_is_found_again(
     assert ids(worker, 4) == [2]
     assert ids(worker, 4) == []  # all without a key are known to be passed
     end(worker, queue, claimed, ended_by(claimed, Stopped()))
-    monkeypatch.setattr(limited, "TRUST", 0.0)
+    monkeypatch.setattr(claim_limits, "TRUST", 0.0)
     assert ids(worker, 4) == [first]
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from pqkit import JobState, Queue
+from pqkit.domain.states import MOVES
 from pqkit.errors import DatabaseUnavailable
-from pqkit.maintain import WORDS, Maintainer
+from pqkit.maintenance.runner import WORDS, Maintainer
 from pqkit.queue import Leases
 from pqkit.settings import load
-from pqkit.states import MOVES
 from tests.conftest import a_worker
 from tests.verbs import SECOND, claim_one, set_lease_clock, sql
 

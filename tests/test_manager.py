@@ -12,13 +12,13 @@ import pytest
 from playwright.sync_api import Locator, Page, sync_playwright
 
 from pqkit import queries
-from pqkit.access import Users
-from pqkit.outcome import ended_by
+from pqkit.auth import Users
+from pqkit.domain.outcomes import ended_by
+from pqkit.domain.states import JobState
+from pqkit.leasing.worker_leases import Report
 from pqkit.queries import Trace
 from pqkit.queue import Finished, Queue, get_queue
-from pqkit.queue.leases import Report
-from pqkit.rights import Role
-from pqkit.states import JobState
+from pqkit.security.permissions import Role
 from tests.browser import find_chromium
 from tests.conftest import has_failed
 from tests.consoles import FLAGS, MILLISECONDS, PASSWORD, WIDE, Visit, seen

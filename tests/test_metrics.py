@@ -14,9 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pqkit import Queue, Task
 from pqkit.api.metrics import MOST_QUEUES, OTHERS, Meter
-from pqkit.queries.meter import WIDEST
+from pqkit.queries.run_counters import WIDEST
 from pqkit.queue import Leases
-from pqkit.rights import Scope
+from pqkit.security.permissions import Scope
 from tests.rest import client_of, service, token
 from tests.support import wait_until
 from tests.verbs import claim_one, complete, fail, sql

@@ -11,18 +11,22 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 from sqlalchemy import bindparam, delete
 
 from pqkit import Queue, get_queue
-from pqkit.db import Transaction, clock
-from pqkit.db.driver import sqlite
-from pqkit.lab.faults import CARRIED
-from pqkit.lab.forking import queue_in_child
-from pqkit.outcome import MAX_CRASHES, Cancel, Claim, Fail, Snooze, Stopped, ended_by
+from pqkit.db import Transaction, system_clock
+from pqkit.db.sqlite.driver import sqlite
+from pqkit.domain.outcomes import MAX_CRASHES, Cancel, Claim, Fail, Snooze, Stopped, ended_by
+from pqkit.domain.retry_policy import delay_before
+from pqkit.domain.states import JobState as S
+from pqkit.domain.states import allows
+from pqkit.jobs import transitions
+from pqkit.lab.harness.faults import CARRIED
+from pqkit.lab.harness.forking_producer import queue_in_child
+from pqkit.leasing import finish as settle
+from pqkit.leasing import worker_leases
+from pqkit.maintenance import rescuer
 from pqkit.queries import misplaced
-from pqkit.queue import Finished, Leases, leases, moves, rescuer, settle
-from pqkit.retry import delay_before
-from pqkit.statements.declare import Declared
-from pqkit.statements.tables import LEASE
-from pqkit.states import JobState as S
-from pqkit.states import allows
+from pqkit.queue import Finished, Leases
+from pqkit.sql.definitions.builder import Declared
+from pqkit.sql.definitions.tables import LEASE
 from tests.verbs import SECOND, complete
 
 MAX_RETRIES = 3
@@ -51,7 +55,7 @@ class QueueMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.queue = self.open_queue()
-        self.time = clock.wall()
+        self.time = system_clock.wall()
         self.queue.database.now = lambda: self.time  # type: ignore[method-assign]
         self.model: dict[int, Expected] = {}
         self.workers = [self._hire(n) for n in range(2)]
@@ -227,7 +231,7 @@ def _fence_by_job_id_only(patch: pytest.MonkeyPatch) -> None:
         settle._write(tx, [f for f in finished if f not in refused])
         return refused
 
-    patch.setattr(leases, "settle_each", settle_each)
+    patch.setattr(worker_leases, "settle_each", settle_each)
 
 
 def _everybody_charged(patch: pytest.MonkeyPatch) -> None:
@@ -240,8 +244,8 @@ def _announcements_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def _attempt_starts_again_at_resubmit(patch: pytest.MonkeyPatch) -> None:
-    honest = moves.resubmit
-    patch.setattr(moves, "resubmit", lambda tx, job, now: honest(tx, job._replace(attempt=0), now))
+    honest = transitions.resubmit
+    patch.setattr(transitions, "resubmit", lambda tx, job, now: honest(tx, job._replace(attempt=0), now))
 
 
 def _forks_ignored(patch: pytest.MonkeyPatch) -> None:

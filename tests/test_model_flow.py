@@ -11,14 +11,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import multiple, rule, run_state_machine_as_test
 
 from pqkit import Queue, get_queue
-from pqkit.lab.wrong_turns import pause_ignored
-from pqkit.limits import PLAIN, QueueSettings
+from pqkit.domain.queue_limits import PLAIN, QueueSettings
+from pqkit.domain.states import JobState as S
+from pqkit.domain.states import allows
+from pqkit.jobs import unique_keys
+from pqkit.jobs.spec import IfFailed
+from pqkit.lab.simulation.claim_mutants import pause_ignored
+from pqkit.leasing import claim_limits
+from pqkit.maintenance import dependency_releaser
+from pqkit.maintenance.dependency_releaser import Dependents
 from pqkit.models import metadata
-from pqkit.queue import Leases, awaited, limited, taken
-from pqkit.queue.awaited import Dependents
-from pqkit.queue.order import IfFailed
-from pqkit.states import JobState as S
-from pqkit.states import allows
+from pqkit.queue import Leases
 from tests.postgres import Server
 from tests.test_model import Expected, History, QueueMachine, caught
 from tests.verbs import sql
@@ -205,26 +208,26 @@ def test_the_model_holds_on_postgresql(server: Server) -> None:
 
 
 def _limits_ignored(patch: pytest.MonkeyPatch) -> None:
-    honest = limited._room
-    patch.setattr(limited, "_room", lambda tx, queue, _, at, taker: honest(tx, queue, PLAIN, at, taker))
+    honest = claim_limits._room
+    patch.setattr(claim_limits, "_room", lambda tx, queue, _, at, taker: honest(tx, queue, PLAIN, at, taker))
 
 
 def _keys_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(limited.Room, "left", lambda _room, _key: limited.MOST)
+    patch.setattr(claim_limits.Room, "left", lambda _room, _key: claim_limits.MOST)
 
 
 def _two_hold_a_key(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(taken, "holder", lambda *_: None)
-    patch.setattr(taken, "take", lambda *_: True)
+    patch.setattr(unique_keys, "holder", lambda *_: None)
+    patch.setattr(unique_keys, "take", lambda *_: True)
 
 
 def _nobody_awaited(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(awaited, "_look", lambda _, one: awaited.Look(one.passed, over=True))
+    patch.setattr(dependency_releaser, "_look", lambda _, one: dependency_releaser.Look(one.passed, over=True))
 
 
 def _failures_not_minded(patch: pytest.MonkeyPatch) -> None:
-    honest = awaited._look
-    patch.setattr(awaited, "_look", lambda tx, one: honest(tx, one._replace(on_fail="continue")))
+    honest = dependency_releaser._look
+    patch.setattr(dependency_releaser, "_look", lambda tx, one: honest(tx, one._replace(on_fail="continue")))
 
 
 def _members_not_called_off(patch: pytest.MonkeyPatch) -> None:

@@ -14,20 +14,20 @@ import psutil
 import pytest
 
 from pqkit import queries
+from pqkit.domain.states import JobState
+from pqkit.domain.tasks import ArgumentError
 from pqkit.files import UnsafePath
 from pqkit.notebook import notebook, notebook_task, record
-from pqkit.notebook.grid import collect, enqueue_grid
+from pqkit.notebook.execute import run
+from pqkit.notebook.parameter_grid import collect, enqueue_grid
 from pqkit.notebook.parameters import BadNotebook, BadParameter, parameters_of, parse
-from pqkit.notebook.place import find, folders
-from pqkit.notebook.record import NotJson
-from pqkit.notebook.run import run
-from pqkit.notebook.runs import past, read
+from pqkit.notebook.paths import find, folders
+from pqkit.notebook.recorded_values import NotJson
+from pqkit.notebook.run_store import past, read
 from pqkit.queue import Queue
-from pqkit.redact import redact
-from pqkit.redact_texts import without_passwords
+from pqkit.redaction.redact import redact
+from pqkit.redaction.redact_texts import without_passwords
 from pqkit.settings import settings
-from pqkit.states import JobState
-from pqkit.tasks import ArgumentError
 from tests.cli.support import run_program
 from tests.fleet import Fleet
 from tests.support import PATIENCE, lives, wait_until

@@ -12,10 +12,10 @@ import papermill
 import pytest
 
 from pqkit import lab
+from pqkit.domain.states import JobState
 from pqkit.notebook.parameters import parameters_of
 from pqkit.queries import counts
 from pqkit.queue import get_queue
-from pqkit.states import JobState
 from tests.postgres import Server
 from tests.support import PATIENCE, lives, wait_until
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pqkit import JobState, Queue, offspring
-from pqkit.lab.fleet import freeze
+from pqkit import JobState, Queue
+from pqkit.lab.harness.fleet import freeze
+from pqkit.process import orphans
 from pqkit.queries import workers
 from tests import handlers
 from tests.fleet import Fleet, Process
@@ -23,8 +24,8 @@ from tests.verbs import SECOND, sql
 Leak = Callable[..., psutil.Process]
 ANOTHER_WORKER = """
 import sys, time
-from pqkit import offspring
-offspring.mark(int(sys.argv[1]))
+from pqkit.process import orphans
+orphans.mark(int(sys.argv[1]))
 print("marked", flush=True)
 time.sleep(600)
 """
@@ -127,10 +128,10 @@ def test_processes_of_other_users_and_pid_spaces_are_left_alone(
         if foreign == "user":
             patch.setattr(os, "getuid", lambda: other)
         else:
-            patch.setattr(offspring, "_pid_space", lambda pid: pid)
-        assert offspring.end(life) == []
+            patch.setattr(orphans, "_pid_space", lambda pid: pid)
+        assert orphans.end(life) == []
     assert process.poll() is None
-    assert [ended.pid for ended in offspring.end(life)] == [process.pid]
+    assert [ended.pid for ended in orphans.end(life)] == [process.pid]
 
 
 def test_who_buries_a_worker_of_another_pid_space_ends_nothing(queue: Queue, fleet: Fleet, leak: Leak) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pqkit.backup.folder import name_for
+from pqkit.backup.backup_folder import name_for
 from pqkit.cli.dashboards import load
 from pqkit.queries.forecasts import Outlook
 from pqkit.settings import settings
@@ -15,10 +15,10 @@ from pqkit.supervise import Process
 
 load(Path(__file__).parent.parent / "dashboards")
 
-from dashboards.feed import last_backup  # noqa: E402 - a folder that becomes a package by load()
-from dashboards.ops_words import away_words, health_card, score  # noqa: E402
-from dashboards.snapshot import Snapshot  # noqa: E402
-from dashboards.stage import brief  # noqa: E402
+from dashboards.ops.broadcast import brief  # noqa: E402
+from dashboards.ops.html import away_words, health_card, score  # noqa: E402
+from dashboards.poller import last_backup  # noqa: E402 - a folder that becomes a package by load()
+from dashboards.queue_snapshot import Snapshot  # noqa: E402
 
 HOUR = 3_600.0
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from pqkit import Queue, queries, task
+from pqkit.domain.payload import PayloadError
+from pqkit.domain.retry_policy import BadPolicy
+from pqkit.domain.tasks import ArgumentError
 from pqkit.errors import PqkitError
-from pqkit.payload import PayloadError
-from pqkit.retry import BadPolicy
-from pqkit.tasks import ArgumentError
 from tests.rest import client_of
 from tests.verbs import claim_one, complete, fail
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from pqkit.lab import Scratch
-from pqkit.lab.cuts import cuts
-from pqkit.lab.horizon import Measured, _result
-from pqkit.lab.outage import failover, restart
-from pqkit.lab.partition import partition
-from pqkit.lab.result import Result
+from pqkit.lab.experiments.long_transaction import Measured, _result
+from pqkit.lab.experiments.lost_commits import cuts
+from pqkit.lab.experiments.partition import partition
+from pqkit.lab.experiments.server_outage import failover, restart
+from pqkit.lab.harness.result import Result
 from tests.postgres import Server
 
 pytestmark = [pytest.mark.fault, pytest.mark.prove]

@@ -1,6 +1,6 @@
 import pytest
 
-from pqkit.outcome import (
+from pqkit.domain.outcomes import (
     MAX_CRASHES,
     Cancel,
     ChildDied,
@@ -15,7 +15,7 @@ from pqkit.outcome import (
     crashed,
     ended_by,
 )
-from pqkit.states import JobState as S
+from pqkit.domain.states import JobState as S
 
 
 def claim(retries: int = 0, crashes: int = 0, max_retries: int = 3, backoff: str | None = None) -> Claim:

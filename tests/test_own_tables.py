@@ -13,9 +13,9 @@ from alembic.config import Config
 from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, create_engine, inspect, text
 
 from pqkit.db import Database, connect, schema
+from pqkit.domain.states import JobState
 from pqkit.errors import Refused, SchemaError
 from pqkit.queue import Queue, get_queue
-from pqkit.states import JobState
 from tests.support import PATIENCE
 from tests.verbs import sql
 

@@ -1,4 +1,4 @@
-from pqkit.worker.pace import MOST, Pace
+from pqkit.worker.prefetch import MOST, Pace
 
 
 def test_nothing_is_hoarded_before_it_is_known_how_long_jobs_take() -> None:

@@ -48,7 +48,7 @@ def test_the_wheel_carries_the_kit_and_no_left_overs(wheel: Path) -> None:
     for needed in (
         "supervisor/supervisord.conf",
         "Procfile",
-        "dashboards/ops.py",
+        "dashboards/ops/page.py",
         "dashboards/page.html",
         "notebooks/tour.ipynb",
     ):

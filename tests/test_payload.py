@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pqkit.payload import MAX_BYTES, MAX_DEPTH, PayloadError, clean_text, encode_args, encode_result
+from pqkit.domain.payload import MAX_BYTES, MAX_DEPTH, PayloadError, clean_text, encode_args, encode_result
 
 
 def nested(depth: int) -> Any:

@@ -11,9 +11,9 @@ import pytest
 
 from pqkit import Queue, get_queue
 from pqkit.db.postgresql import PostgresDatabase
+from pqkit.domain.states import JobState
 from pqkit.queries import counts, misplaced, workers
-from pqkit.queries.history import audit
-from pqkit.states import JobState
+from pqkit.queries.audit_history import audit
 from tests.fleet import Fleet
 from tests.handlers import double, until_told
 from tests.pgbouncer import pooled

@@ -12,21 +12,21 @@ import psycopg
 import pytest
 
 from pqkit import Job, Queue, get_queue
-from pqkit.db import clock, connect
-from pqkit.db.postgresql import PostgresDatabase, compact, health, transaction
-from pqkit.db.postgresql.address import read_address
-from pqkit.db.postgresql.clock import ServerClock
-from pqkit.db.postgresql.opener import HOT, Opener
-from pqkit.db.postgresql.transaction import Write
+from pqkit.db import connect, system_clock
+from pqkit.db.postgresql import PostgresDatabase, bloat, server_health, server_transaction
+from pqkit.db.postgresql.connector import HOT, Opener
+from pqkit.db.postgresql.server_clock import ServerClock
+from pqkit.db.postgresql.server_transaction import Write
+from pqkit.db.postgresql.url import read_address
+from pqkit.domain.outcomes import completed
+from pqkit.domain.payload import PayloadError
+from pqkit.domain.states import JobState
 from pqkit.errors import DatabaseUnavailable, UnsupportedUrl
-from pqkit.outcome import completed
-from pqkit.payload import PayloadError
+from pqkit.maintenance.sampler import Sampler
 from pqkit.queries import Filter, jobs, misplaced, obstacle
-from pqkit.queries.history import audit
+from pqkit.queries.audit_history import audit
 from pqkit.queue import Finished, Leases
-from pqkit.queue.sample import Sampler
 from pqkit.sql import compiled
-from pqkit.states import JobState
 from tests.conftest import a_worker
 from tests.fleet import Fleet
 from tests.handlers import double
@@ -193,8 +193,8 @@ def test_what_is_hard_to_quote_goes_in_by_many_and_comes_back_as_it_was(queue: Q
 def test_many_jobs_keep_their_order_wherever_a_copy_or_a_message_ends(
     queue: Queue, worker: Leases, monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
-    monkeypatch.setattr(transaction, "COPIED", 8)
-    monkeypatch.setattr(transaction, "SENT", 4)
+    monkeypatch.setattr(server_transaction, "COPIED", 8)
+    monkeypatch.setattr(server_transaction, "SENT", 4)
     ids = queue.enqueue_many("add", [{"n": n} for n in range(many)])
     assert [(held.job_id, json.loads(held.args)["n"]) for held in claim(worker, 20)] == list(
         zip(ids, range(many), strict=True)
@@ -206,7 +206,7 @@ def test_many_jobs_keep_their_order_wherever_a_copy_or_a_message_ends(
 
 def test_a_machine_whose_clock_is_wrong_by_hours_does_no_harm(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
     (honest,) = sql(queue, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")[0]
-    monkeypatch.setattr(clock, "wall", lambda: 0)
+    monkeypatch.setattr(system_clock, "wall", lambda: 0)
     monkeypatch.setattr(time, "time", lambda: 0.0)
     monkeypatch.setattr(time, "time_ns", lambda: 0)
     job, worker = queue.enqueue("add", {}, delay=5), a_worker(queue)
@@ -598,8 +598,8 @@ def test_a_worker_that_hears_nothing_finds_the_job_all_the_same(
     queue: Queue, fleet: Fleet, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As through a pooler: whoever polls finds it."""
-    monkeypatch.setattr("pqkit.db.postgresql.transaction.COMMIT_AND_TELL", "COMMIT")
-    monkeypatch.setattr("pqkit.db.postgresql.place.TELL", "SELECT 1")
+    monkeypatch.setattr("pqkit.db.postgresql.server_transaction.COMMIT_AND_TELL", "COMMIT")
+    monkeypatch.setattr("pqkit.db.postgresql.single_insert.TELL", "SELECT 1")
     fleet.start()
     assert queue.enqueue(double, {"n": 4}).result(PATIENCE) == 8
 
@@ -637,7 +637,7 @@ def test_through_a_pooler_every_transaction_says_its_own_settings(
 def test_the_transaction_that_holds_the_horizon_is_named(
     queue: Queue, server: Server, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "LONG_OPEN", 0)
+    monkeypatch.setattr(server_health, "LONG_OPEN", 0)
     assert obstacle(queue.database) is None
     with psycopg.connect(url.replace("+psycopg", "", 1), application_name="report") as stranger:
         stranger.execute("SELECT count(*) FROM job")
@@ -654,8 +654,8 @@ def test_a_table_whose_dead_rows_a_stranger_keeps_is_written_anew(
 ) -> None:
     """Not while somebody uses it, and not without need; whoever looks meanwhile misses nothing."""
     kept = queue.enqueue("add", {}, priority=9).id
-    monkeypatch.setattr(compact, "HELD", 0)
-    monkeypatch.setattr(compact, "FEW", 50)
+    monkeypatch.setattr(bloat, "HELD", 0)
+    monkeypatch.setattr(bloat, "FEW", 50)
 
     def fill() -> None:
         queue.operator("ada").cancel(queue.enqueue_many("add", [{}] * 60))

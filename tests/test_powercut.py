@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from pqkit.lab import Scratch
-from pqkit.lab.powercut import powercut
+from pqkit.lab.experiments.powercut import powercut
 
 
 @pytest.mark.prove

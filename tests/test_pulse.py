@@ -5,12 +5,12 @@ import time
 from pathlib import Path
 
 from pqkit import JobState, Queue
-from pqkit.executor import Run
-from pqkit.lab.fleet import freeze
-from pqkit.outcome import Claim
+from pqkit.domain.outcomes import Claim
+from pqkit.lab.harness.fleet import freeze
 from pqkit.queries import workers
 from pqkit.settings import Settings
-from pqkit.worker.pulse import Pulse
+from pqkit.worker.executor import Run
+from pqkit.worker.heartbeat_helper import Pulse
 from tests import blocking_handlers, evil, forking_handlers
 from tests.fleet import Fleet
 from tests.support import PATIENCE, wait_until

@@ -11,16 +11,16 @@ import pytest
 from sqlalchemy import Executable, delete, select
 
 from pqkit import NotFound, Queue, get_queue, queries
+from pqkit.domain.outcomes import Fail, completed, ended_by
+from pqkit.domain.states import FINAL, JobState
+from pqkit.leasing.worker_leases import Report
 from pqkit.models import table
-from pqkit.outcome import Fail, completed, ended_by
 from pqkit.queries import Filter, Key, Trace
-from pqkit.queries.survey import survey_statement
-from pqkit.queries.trail import trail_statement
-from pqkit.queries.views import view_statement
-from pqkit.queries.walk import Page, statement, walks
+from pqkit.queries.audit_trail import trail_statement
+from pqkit.queries.job_views import view_statement
+from pqkit.queries.keyset_pagination import Page, statement, walks
+from pqkit.queries.selection_summary import survey_statement
 from pqkit.queue import Finished, Leases
-from pqkit.queue.leases import Report
-from pqkit.states import FINAL, JobState
 
 S = JobState
 

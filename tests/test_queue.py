@@ -8,14 +8,14 @@ from sqlalchemy import create_engine
 from sqlmodel import Field, Session, SQLModel
 
 from pqkit import JobFailed, JobState, NotFound, Queue, get_queue, models, queries, task
+from pqkit.domain.names import BadOrder
+from pqkit.domain.outcomes import Fail, Snooze, released
+from pqkit.domain.states import JobState as S
+from pqkit.domain.tasks import ArgumentError
 from pqkit.errors import Refused, SchemaError, UnsupportedUrl
-from pqkit.outcome import Fail, Snooze, released
 from pqkit.queries import misplaced
 from pqkit.queue import Leases
-from pqkit.queue.order import BadOrder
 from pqkit.settings import settings
-from pqkit.states import JobState as S
-from pqkit.tasks import ArgumentError
 from tests.conftest import a_worker
 from tests.verbs import SECOND, claim, claim_one, complete, end, fail, sql, wait_out
 

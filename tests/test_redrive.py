@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 
-from pqkit import NotFound, Queue, queries, rights
+from pqkit import NotFound, Queue, queries
 from pqkit.db import Transaction
+from pqkit.domain.outcomes import Fail, ended_by
+from pqkit.domain.redrive_plan import Fate, Plan, RedriveState, Tally, decide
+from pqkit.domain.states import JobState
 from pqkit.errors import Forbidden, Refused
-from pqkit.outcome import Fail, ended_by
-from pqkit.queries.history import audit
+from pqkit.operations.redrives import advance
+from pqkit.queries.audit_history import audit
 from pqkit.queue import Leases, Operator, Redrives
-from pqkit.queue.redrive import advance
-from pqkit.redrive import Fate, Plan, RedriveState, Tally, decide
-from pqkit.rights import Role
-from pqkit.states import JobState
+from pqkit.security import permissions
+from pqkit.security.permissions import Role
 from tests.verbs import claim, claim_one, complete, end, fail
 
 S = JobState
@@ -168,7 +169,7 @@ def test_whoever_may_not_operate_may_not_redrive(queue, worker):
     chosen = failed(queue, worker, 1)
 
     def no(_: Transaction, verb: str) -> None:
-        rights.check(Role.VIEWER.scopes, verb, "vera")
+        permissions.check(Role.VIEWER.scopes, verb, "vera")
 
     mine = queue.redrives().start(chosen)
     hers = Redrives(Operator(queue.database, "vera", no))

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from pqkit import JobState, Queue
-from pqkit import archive as archives
-from pqkit.audit import ARCHIVES, MISSING, SEALS
-from pqkit.queries.history import audit
+from pqkit.audit import archive as archives
+from pqkit.audit.rules import ARCHIVES, MISSING, SEALS
+from pqkit.audit.seals import as_text, from_text, overlap, spans, uncovered
+from pqkit.maintenance.pruner import SMALLEST, Pruner, Which
+from pqkit.maintenance.retention import Retention
+from pqkit.queries.audit_history import audit
 from pqkit.queue import Leases
-from pqkit.queue.prune import SMALLEST, Pruner, Which
-from pqkit.retention import Retention
-from pqkit.seal import as_text, from_text, overlap, spans, uncovered
 from pqkit.settings import Settings
 from tests.verbs import SECOND, claim, claim_one, complete, fail, sql
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pqkit.retry import MAX_DELAY, check_delay, check_policy, delay_before
+from pqkit.domain.retry_policy import MAX_DELAY, check_delay, check_policy, delay_before
 
 
 def test_the_default_waits_1_2_and_4_seconds() -> None:

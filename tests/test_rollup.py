@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pqkit import Queue, histogram, queries
+from pqkit import Queue, queries
+from pqkit.domain import histogram
+from pqkit.domain.outcomes import completed
 from pqkit.errors import DatabaseUnavailable
-from pqkit.outcome import completed
 from pqkit.queue import Finished
 from tests.verbs import SECOND, claim, claim_one, complete, fail, sql
 

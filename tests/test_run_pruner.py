@@ -7,7 +7,7 @@ import pytest
 
 from pqkit import Queue, queries
 from pqkit.notebook.run_pruner import DELETED, Bounds, delete, expired, prune
-from pqkit.notebook.runs import RECORD, Run, past
+from pqkit.notebook.run_store import RECORD, Run, past
 from pqkit.queries import Trace
 from pqkit.settings import settings
 from tests.cli.support import run_program

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from pqkit import Queue, queries
-from pqkit.fingerprint import pattern
-from pqkit.outcome import ended_by
+from pqkit.domain.error_groups import pattern
+from pqkit.domain.outcomes import ended_by
+from pqkit.domain.states import JobState
+from pqkit.maintenance.sampler import MOST_QUEUES, REST, Sampler
 from pqkit.queries import Span
 from pqkit.queue import Finished, Leases
-from pqkit.queue.sample import MOST_QUEUES, REST, Sampler
-from pqkit.states import JobState
 from tests.verbs import SECOND, claim, complete, fail, sql
 
 NOW = 1_700_000_000 // 3_600 * 3_600 * SECOND
@@ -66,7 +66,7 @@ def test_jobs_that_came_are_counted_once_whoever_counts(queue: Queue, sampler: S
 
 def test_a_sample_that_takes_long_is_taken_seldom(sampler: Sampler, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 2.0])
-    monkeypatch.setattr("pqkit.queue.sample.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("pqkit.maintenance.sampler.time.monotonic", lambda: next(clock))
     monkeypatch.setattr(sampler, "sample", lambda: None)
     sampler._next_forecast = 1e9
     assert sampler.sample_if_due(100.0)
@@ -125,7 +125,7 @@ def finish(queue: Queue, worker: Leases, error: Exception | None, at: int, queue
 
 
 def completed_plain() -> Any:
-    from pqkit.outcome import completed
+    from pqkit.domain.outcomes import completed
 
     return completed(None)
 

@@ -6,11 +6,12 @@ from typing import Any
 import panel as pn
 import pytest
 
-from dashboards import ops, stage
-from dashboards.feed import Feed
-from dashboards.ops import HURRY_EVERY, Ops
-from dashboards.series import Series, View
-from dashboards.stage import MOST_SCENES, Stage
+from dashboards.ops import broadcast
+from dashboards.ops import page as ops
+from dashboards.ops.broadcast import MOST_SCENES, Stage
+from dashboards.ops.page import HURRY_EVERY, Ops
+from dashboards.ops.series import Series, View
+from dashboards.poller import Feed
 from pqkit.errors import DatabaseUnavailable
 from pqkit.queue import Queue
 
@@ -131,4 +132,4 @@ def test_many_changes_in_a_moment_hurry_the_page_once(monkeypatch: pytest.Monkey
 
 
 def test_the_bounds_are_those_that_the_documents_name() -> None:
-    assert (stage.MOST_SCENES, ops.HURRY_EVERY) == (32, 0.5)
+    assert (broadcast.MOST_SCENES, ops.HURRY_EVERY) == (32, 0.5)

@@ -7,18 +7,19 @@ from typing import Any
 
 import pytest
 
-from pqkit import NotFound, Queue, cipher, queries, task
+from pqkit import NotFound, Queue, queries, task
+from pqkit.domain.schedule_times import LATE, BadSchedule, Missed, Overlap
+from pqkit.domain.states import JobState
+from pqkit.domain.tasks import ArgumentError
 from pqkit.errors import Refused
 from pqkit.lab import Scratch
-from pqkit.lab.schedules import schedules as experiment
+from pqkit.lab.experiments.schedule_ticks import schedules as experiment
+from pqkit.maintenance.dependency_releaser import Dependents
+from pqkit.maintenance.scheduler import Ticker
 from pqkit.queries.why import why
 from pqkit.queue import Leases, get_queue
-from pqkit.queue.awaited import Dependents
-from pqkit.queue.ticks import Ticker
+from pqkit.security import encryption
 from pqkit.settings import settings
-from pqkit.states import JobState
-from pqkit.tasks import ArgumentError
-from pqkit.timetable import LATE, BadSchedule, Missed, Overlap
 from tests.support import wait_until
 from tests.verbs import SECOND, claim, complete, sql
 
@@ -174,9 +175,9 @@ def test_arguments_that_are_encrypted_stay_so(
     queue: Queue, tick: Tick, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PQKIT_KEY_FILE", str(tmp_path / "keys"))
-    cipher.new_key(tmp_path / "keys")
+    encryption.new_key(tmp_path / "keys")
     settings.cache_clear()
-    cipher.forget()
+    encryption.forget()
 
     @task(encrypted=True)
     def confidential(at: str) -> None: ...
@@ -185,11 +186,11 @@ def test_arguments_that_are_encrypted_stay_so(
     assert len(tick(10)) == 1
     for table in ("schedule", "job"):
         ((text,),) = sql(queue, f"SELECT args FROM {table}")
-        assert cipher.is_sealed(text)
-    assert "T" in json.loads(cipher.reveal(text))["at"]
+        assert encryption.is_sealed(text)
+    assert "T" in json.loads(encryption.reveal(text))["at"]
     monkeypatch.undo()
     settings.cache_clear()
-    cipher.forget()
+    encryption.forget()
 
 
 def test_old_slots_are_forgotten_but_for_the_last_thousand(queue: Queue, tick: Tick) -> None:

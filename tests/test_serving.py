@@ -14,7 +14,7 @@ import pytest
 
 from pqkit.cli.dashboards import load
 from pqkit.queue import Queue, get_queue
-from pqkit.supervise import place
+from pqkit.supervise import workspace
 from tests.consoles import answers, start
 from tests.support import PATIENCE, free_port, wait_until
 
@@ -56,9 +56,9 @@ def writes(source: str) -> set[str]:
 
 
 def test_a_page_without_a_login_changes_nothing_but_its_scratch_queue_and_asks_for_investigations() -> None:
-    allowed = {"investigate.py": {"operator", "enqueue"}, "tryit.py": {"enqueue", "leases"}}
-    allowed["sockets.py"] = {"session"}  # a visitor's, not the database's
-    for file in (REPO / "dashboards").glob("*.py"):
+    allowed = {"investigate.py": {"operator", "enqueue"}, "try_it.py": {"enqueue", "leases"}}
+    allowed["websockets.py"] = {"session"}  # a visitor's, not the database's
+    for file in [*(REPO / "dashboards").glob("*.py"), *(REPO / "dashboards" / "ops").glob("*.py")]:
         assert writes(file.read_text()) == allowed.get(file.name, set()), file
     assert writes("feed.queue().operator('me').cancel([1])")
 
@@ -67,15 +67,15 @@ def test_a_page_leaves_no_watcher_on_the_server() -> None:
     load(REPO / "dashboards")
     from panel.io.state import state
 
-    from dashboards import shell
+    from dashboards import theme
 
     def watchers() -> int:
         return len(state.param.watchers.get("busy", {}).get("value", []))
 
     before = watchers()
-    page = shell.make_page("a page")
+    page = theme.make_page("a page")
     assert watchers() == before
-    shell.pmui.Page(title="a bare page")
+    theme.pmui.Page(title="a bare page")
     assert watchers() == before + 1
     assert page.busy is False
 
@@ -96,7 +96,7 @@ def test_the_consoles_can_be_mounted_in_a_server_of_ones_own(tmp_path: Path) -> 
             [sys.executable, "-c", MOUNT, str(port)], env={**os.environ, "PQKIT_URL": url}, stdout=log, stderr=log
         )
     try:
-        wait_until(lambda: server.poll() is not None or place.listens("127.0.0.1", port), what="the server")
+        wait_until(lambda: server.poll() is not None or workspace.listens("127.0.0.1", port), what="the server")
         for name in ("ops", "manager"):
             with urlopen(f"http://127.0.0.1:{port}/{name}") as answer:
                 assert b"pqkit" in answer.read()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pqkit.lab.mutants import MUTANTS, Mutant, hunt
-from pqkit.lab.simulation import play_all, simulator
+from pqkit.lab.simulation.mutants import MUTANTS, Mutant, hunt
+from pqkit.lab.simulation.simulator import play_all, simulator
 from tests.postgres import Server
 
 

@@ -7,10 +7,10 @@ import pytest
 from pqkit import Queue
 from pqkit.models import table
 from pqkit.sql import compiled
-from pqkit.statements.attempt import DELETE_LEASE
-from pqkit.statements.declare import Declared
-from pqkit.statements.generate import TARGET, declared, difference, on_postgresql
-from pqkit.statements.layout import WIDTH, lay_out
+from pqkit.sql.definitions.attempts import DELETE_LEASE
+from pqkit.sql.definitions.builder import Declared
+from pqkit.sql.definitions.compile_statements import TARGET, declared, difference, on_postgresql
+from pqkit.sql.definitions.sql_layout import WIDTH, lay_out
 
 ALL = dict(declared())
 # What a full look at is fine: one row per living worker, or per queue and duty; lists that were passed or made.

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pqkit.db.postgresql.opener import HOT
+from pqkit.db.postgresql.connector import HOT
 from pqkit.sql import compiled
-from pqkit.sql.text import Statement, Text
-from pqkit.statements.generate import on_postgresql
+from pqkit.sql.definitions.compile_statements import on_postgresql
+from pqkit.sql.statement import Statement, Text
 from tests.postgres import Server
 from tests.test_statements import ALL, ALL_DAY, SMALL
 

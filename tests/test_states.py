@@ -1,6 +1,6 @@
 import pytest
 
-from pqkit.states import FINAL, MOVES, PLACES, WAITING, JobState, Place, allows, sources, targets
+from pqkit.domain.states import FINAL, MOVES, PLACES, WAITING, JobState, Place, allows, sources, targets
 
 
 def test_every_state_stands_in_one_place() -> None:

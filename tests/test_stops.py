@@ -15,13 +15,13 @@ import psutil
 import pytest
 
 from pqkit import Context, JobState, Queue, task
-from pqkit.lab.fleet import freeze
-from pqkit.outcome import Claim
-from pqkit.process import TOGETHER, StopCount
+from pqkit.domain.outcomes import Claim
+from pqkit.domain.tasks import Task
+from pqkit.lab.harness.fleet import freeze
+from pqkit.process.linux import TOGETHER, StopCount
 from pqkit.queries import job as detail
 from pqkit.queries import workers
-from pqkit.tasks import Task
-from pqkit.worker.inside import Inside
+from pqkit.worker.child_main import Inside
 from tests import forking_handlers, handlers
 from tests.fleet import Fleet, Process
 from tests.support import PATIENCE, lives, wait_until
@@ -276,7 +276,7 @@ def test_a_wish_ends_the_start_of_a_child_at_once_and_disturbs_no_neighbour(
 ) -> None:
     (tmp_path / "slow_tasks.py").write_text(
         "import pathlib, sys, time\nfrom pqkit import task\nfrom tests.handlers import *\n"
-        "if 'pqkit.worker.inside' in sys.orig_argv:\n"
+        "if 'pqkit.worker.child_main' in sys.orig_argv:\n"
         "    pathlib.Path(f'starts-{len(list(pathlib.Path().glob(\"starts-*\")))}').touch()\n"
         "    time.sleep(600)\n"
         "@task(isolation='process', max_retries=0)\ndef apart() -> None:\n    pass\n"
@@ -342,7 +342,7 @@ def test_a_child_that_cannot_start_charges_no_job_and_says_why(queue: Queue, fle
 def test_the_time_that_a_child_takes_to_start_is_not_its_handlers(queue: Queue, fleet: Fleet, tmp_path: Path) -> None:
     (tmp_path / "heavy_tasks.py").write_text(
         "import sys, time\nfrom pqkit import task\n"
-        "if 'pqkit.worker.inside' in sys.orig_argv:\n    time.sleep(4)\n"
+        "if 'pqkit.worker.child_main' in sys.orig_argv:\n    time.sleep(4)\n"
         "@task(isolation='process')\ndef apart() -> str:\n    return 'done'\n"
     )
     worker = fleet.start("w1", tasks="heavy_tasks", heartbeat="0.1", grace="0.1")

@@ -13,7 +13,7 @@ import pytest
 
 from pqkit.cli.up import change
 from pqkit.errors import NotFound, Refused
-from pqkit.supervise import NoSupervisor, Process, Supervisor, daemon, place
+from pqkit.supervise import NoSupervisor, Process, Supervisor, daemon, workspace
 from tests.support import PATIENCE, free_port, lives, wait_until
 
 CONFIG = """
@@ -70,8 +70,8 @@ def supervisord(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 @pytest.fixture
 def supervisor(supervisord: "subprocess.Popen[bytes]", folder: Path) -> Supervisor:
-    path = folder / place.SOCKET
-    wait_until(lambda: place.answers(path), what="supervisord's socket")
+    path = folder / workspace.SOCKET
+    wait_until(lambda: workspace.answers(path), what="supervisord's socket")
     return Supervisor.connect(path)
 
 
@@ -114,7 +114,7 @@ def test_an_unknown_process_is_refused_with_the_names_there_are(supervisor: Supe
 
 
 def test_the_socket_is_the_users_alone(supervisor: Supervisor, folder: Path) -> None:
-    assert (folder / place.SOCKET).stat().st_mode & 0o777 == 0o700
+    assert (folder / workspace.SOCKET).stat().st_mode & 0o777 == 0o700
     assert (folder / "supervisord.log").stat().st_mode & 0o077 == 0
 
 
@@ -138,8 +138,8 @@ def test_supervisord_and_all_it_runs_end_when_its_parent_is_killed(folder: Path)
         "import pathlib, sys, tests.test_supervise as t\nt.start_daemon(pathlib.Path(sys.argv[1]))\nsys.stdin.read()"
     )
     parent = subprocess.Popen([sys.executable, "-c", program, str(folder)], stdin=subprocess.PIPE)
-    wait_until(lambda: place.answers(folder / place.SOCKET), what="supervisord's socket")
-    supervisor = Supervisor.connect(folder / place.SOCKET)
+    wait_until(lambda: workspace.answers(folder / workspace.SOCKET), what="supervisord's socket")
+    supervisor = Supervisor.connect(folder / workspace.SOCKET)
     supervisor.scale(3)
     everyone = [supervisor.pid(), *pids(supervisor).values()]
     assert len(everyone) == 4
@@ -164,32 +164,32 @@ def test_a_taken_port_is_refused_with_its_setting_and_a_free_one_is_not() -> Non
     port = free_port()
     with socket.create_server(("127.0.0.1", port)):
         with pytest.raises(Refused, match=f"port {port} on 127.0.0.1 is taken.*PQKIT_OPS_PORT"):
-            place.check_ports("127.0.0.1", {"PQKIT_OPS_PORT": port})
-        assert place.listens("127.0.0.1", port)
-    place.check_ports("127.0.0.1", {"PQKIT_OPS_PORT": port})
-    assert not place.listens("127.0.0.1", port)
+            workspace.check_ports("127.0.0.1", {"PQKIT_OPS_PORT": port})
+        assert workspace.listens("127.0.0.1", port)
+    workspace.check_ports("127.0.0.1", {"PQKIT_OPS_PORT": port})
+    assert not workspace.listens("127.0.0.1", port)
 
 
 def test_two_settings_with_one_port_are_refused() -> None:
     port = free_port()
     with pytest.raises(Refused, match="PQKIT_MANAGER_PORT"):
-        place.check_ports("127.0.0.1", {"PQKIT_OPS_PORT": port, "PQKIT_MANAGER_PORT": port})
+        workspace.check_ports("127.0.0.1", {"PQKIT_OPS_PORT": port, "PQKIT_MANAGER_PORT": port})
 
 
 def test_the_folders_are_private_and_one_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    place.make_folders([tmp_path / "data" / "files"])
+    workspace.make_folders([tmp_path / "data" / "files"])
     assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("data", "data/files")} == {0o700}
     (tmp_path / "file").touch()
-    with pytest.raises(place.NotWritable, match="file/logs cannot be written"):
-        place.make_folders([tmp_path / "file" / "logs"])
+    with pytest.raises(workspace.NotWritable, match="file/logs cannot be written"):
+        workspace.make_folders([tmp_path / "file" / "logs"])
 
 
 def test_a_folder_is_held_by_one_and_free_again_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    place.make_folders([place.RUN])
-    with place.only_one(), pytest.raises(Refused, match=f"runs in this folder already.*pid {os.getpid()}"):
-        place.only_one().__enter__()
-    with place.only_one():
+    workspace.make_folders([workspace.RUN])
+    with workspace.only_one(), pytest.raises(Refused, match=f"runs in this folder already.*pid {os.getpid()}"):
+        workspace.only_one().__enter__()
+    with workspace.only_one():
         pass
 
 
@@ -197,12 +197,12 @@ def test_a_stale_socket_and_pid_file_are_removed_with_a_line_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    place.make_folders([place.RUN])
+    workspace.make_folders([workspace.RUN])
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind("data/supervisor.sock")
     Path("data/supervisord.pid").write_text("1\n")
     said: list[str] = []
-    with place.fresh_socket(1, said.append) as path:
+    with workspace.fresh_socket(1, said.append) as path:
         assert not path.exists()
         assert not Path("data/supervisord.pid").exists()
     assert [line.split(",")[0] for line in said] == [
@@ -217,14 +217,14 @@ def test_a_folder_too_deep_for_a_socket_gets_a_short_private_one(
     deep = tmp_path / ("d" * 100)
     deep.mkdir()
     monkeypatch.chdir(deep)
-    place.make_folders([place.RUN])
-    with place.fresh_socket(1, print) as path:
-        assert len(os.fsencode(path)) <= place.MAX_SOCKET_PATH
+    workspace.make_folders([workspace.RUN])
+    with workspace.fresh_socket(1, print) as path:
+        assert len(os.fsencode(path)) <= workspace.MAX_SOCKET_PATH
         assert path.parent.stat().st_mode & 0o777 == 0o700
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(path))
             listener.listen()
-            assert place.answers((place.RUN.absolute() / place.SOCKET).resolve())
+            assert workspace.answers((workspace.RUN.absolute() / workspace.SOCKET).resolve())
     assert not path.parent.exists()
 
 

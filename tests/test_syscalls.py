@@ -8,7 +8,7 @@ import pytest
 from pqkit.db import connect
 from pqkit.db.schema import ensure
 from pqkit.lab import Scratch
-from pqkit.lab.syscalls import lost, syscalls
+from pqkit.lab.experiments.syscalls import lost, syscalls
 
 
 @pytest.mark.sqlite

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from pqkit import Context, Queue, task, tasks
+from pqkit import Context, Queue, task
+from pqkit.domain import tasks
+from pqkit.domain.tasks import ArgumentError, registry
 from pqkit.errors import PqkitError
-from pqkit.tasks import ArgumentError, registry
 
 
 def test_calling_a_task_is_an_ordinary_call() -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from pqkit import Context, JobState, Retry, get_queue, task
 from pqkit.errors import JobFailed
-from pqkit.queries.history import audit
+from pqkit.queries.audit_history import audit
 from pqkit.testing import RehearsalQueue, rehearsal_queue
-from pqkit.testing.cases import evenly
-from pqkit.testing.twice import HandlerFails, judge
+from pqkit.testing.check_process import evenly
+from pqkit.testing.idempotency_check import HandlerFails, judge
 
 
 @task("testing.double")

@@ -5,8 +5,8 @@ from itertools import islice, pairwise
 
 import pytest
 
-from pqkit.durations import SECOND
-from pqkit.timetable import LATE, BadSchedule, Missed, Timetable, moment_in, plan
+from pqkit.domain.durations import SECOND
+from pqkit.domain.schedule_times import LATE, BadSchedule, Missed, Timetable, moment_in, plan
 
 HOUR = 3_600 * SECOND
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]

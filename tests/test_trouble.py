@@ -15,7 +15,7 @@ import pytest
 from pqkit import JobState, Queue, get_queue
 from pqkit.db import connect
 from pqkit.errors import DatabaseUnavailable
-from pqkit.queries.history import audit
+from pqkit.queries.audit_history import audit
 from pqkit.settings import Settings
 from pqkit.worker import Worker
 from tests import handlers

@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import text
 
 from pqkit import Queue
-from pqkit.db import write_lock
+from pqkit.db.sqlite import write_lock
+from pqkit.domain.outcomes import ended_by
+from pqkit.domain.states import JobState
 from pqkit.errors import DatabaseUnavailable, LockTimeout
-from pqkit.executor import Run, execute
-from pqkit.outcome import ended_by
 from pqkit.queue import Leases
-from pqkit.states import JobState
+from pqkit.worker.executor import Run, execute
 from tests.support import PATIENCE, wait_until
 from tests.verbs import claim_one, end, sql
 

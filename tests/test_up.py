@@ -16,10 +16,10 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
+from pqkit.cleanup.stamps import STAMP
 from pqkit.queries import trail, workers
 from pqkit.queue import get_queue
-from pqkit.stamps import STAMP
-from pqkit.supervise import place
+from pqkit.supervise import workspace
 from tests.support import PATIENCE, free_port, wait_until
 
 MARK = "PQKIT_TEST_MARK"
@@ -142,7 +142,9 @@ def project(tmp_path: Path) -> Iterator[Project]:
     made = Project(folder)
     yield made
     made.kill()
-    place._remove(folder / place.RUN / place.SOCKET)  # with the short folder behind it, which a killed `up` leaves
+    workspace._remove(
+        folder / workspace.RUN / workspace.SOCKET
+    )  # with the short folder behind it, which a killed `up` leaves
 
 
 def test_the_demo_stamps_files_and_ctrl_c_leaves_no_process(project: Project) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from pqkit import JobState, Queue
-from pqkit.db import clock
-from pqkit.outcome import MAX_CRASHES, completed
+from pqkit.db import system_clock
+from pqkit.domain.outcomes import MAX_CRASHES, completed
+from pqkit.maintenance.base import BATCH
 from pqkit.queries import misplaced
 from pqkit.queue import Leases
-from pqkit.queue.verbs import BATCH
 from tests.conftest import a_worker
 from tests.verbs import SECOND, claim, claim_one, complete, end, fail, set_lease_clock, sql, wait_out
 
@@ -103,7 +103,7 @@ def test_a_wall_clock_that_steps_an_hour_rescues_nobody(
     queue.enqueue(add, {"a": 1})
     claim_one(worker)
     for step in (3_600, -3_600):
-        monkeypatch.setattr(clock, "wall", lambda step=step: clock.time.time_ns() // 1000 + step * SECOND)
+        monkeypatch.setattr(system_clock, "wall", lambda step=step: system_clock.time.time_ns() // 1000 + step * SECOND)
         assert queue.upkeep().rescue(30) == []
 
 
@@ -209,10 +209,10 @@ def test_a_silent_worker_is_evidence_where_another_of_its_machine_is_heard(queue
 @pytest.fixture
 def clocks(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Clocks:
     """Set both clocks to so many seconds from now: what the machine has slept is on the wall clock alone."""
-    (boot, begun), wall = queue.database.lease_clock(), clock.wall()
+    (boot, begun), wall = queue.database.lease_clock(), system_clock.wall()
 
     def at(awake: int, slept: int = 0) -> None:
-        monkeypatch.setattr(clock, "wall", lambda: wall + (awake + slept) * SECOND)
+        monkeypatch.setattr(system_clock, "wall", lambda: wall + (awake + slept) * SECOND)
         set_lease_clock(monkeypatch, queue, boot, begun + awake * SECOND)
 
     return at

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from pqkit.cli.dashboards import load
+from pqkit.domain.states import JobState
 from pqkit.queries import Obstacle, QueueView, Unserved, WorkerView
-from pqkit.states import JobState
 
 load(Path(__file__).parent.parent / "dashboards")
 
-from dashboards.snapshot import Pace, Snapshot  # noqa: E402 - a folder that becomes a package by load()
-from dashboards.verdict import judge  # noqa: E402
+from dashboards.ops.health_summary import judge  # noqa: E402
+from dashboards.queue_snapshot import Pace, Snapshot  # noqa: E402 - a folder that becomes a package by load()
 
 MINUTE = 60_000_000
 NOW = 1_000 * MINUTE

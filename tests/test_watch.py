@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from pqkit import Queue, queries
-from pqkit.access import Users
+from pqkit.auth import Users
 from pqkit.errors import Forbidden
-from pqkit.queries.stream import BEGINNING, BadCursor, Cursor, cursor_of
-from pqkit.queue import Leases, told
-from pqkit.rights import Role
+from pqkit.operations import event_recording
+from pqkit.queries.event_stream import BEGINNING, BadCursor, Cursor, cursor_of
+from pqkit.queue import Leases
+from pqkit.security.permissions import Role
 from tests.support import PATIENCE, wait_until
 from tests.test_access import PASSWORD, login
 from tests.verbs import claim_one, complete, fail, sql, wait_out
@@ -21,7 +22,7 @@ from tests.verbs import claim_one, complete, fail, sql, wait_out
 
 @pytest.fixture
 def watched(queue: Queue) -> Queue:
-    told.record(queue.operator(), on=True)
+    event_recording.record(queue.operator(), on=True)
     return queue
 
 
@@ -54,11 +55,11 @@ def test_without_a_watch_nothing_is_written(queue: Queue, worker: Leases) -> Non
     queue.enqueue("add")
     complete(worker, queue, claim_one(worker))
     assert sql(queue, "SELECT id FROM event") == []
-    told.record(queue.operator(), on=True)
-    assert told.is_recording(queue.database)
-    told.record(queue.operator(), on=True)
-    told.record(queue.operator(), on=False)
-    assert not told.is_recording(queue.database)
+    event_recording.record(queue.operator(), on=True)
+    assert event_recording.is_recording(queue.database)
+    event_recording.record(queue.operator(), on=True)
+    event_recording.record(queue.operator(), on=False)
+    assert not event_recording.is_recording(queue.database)
     before = queries.newest(queue.database)
     queue.enqueue("add")
     assert queries.stream(queue.database, before) == []
@@ -111,8 +112,8 @@ def test_events_are_forgotten_after_a_week_and_cursors_stay_right(
     watched.enqueue("add")
     at = queries.newest(watched.database)
     now = watched.database.now()
-    monkeypatch.setattr(watched.database, "now", lambda: now + told.KEPT + 60_000_000)
-    told.forget_old(watched.database)
+    monkeypatch.setattr(watched.database, "now", lambda: now + event_recording.KEPT + 60_000_000)
+    event_recording.forget_old(watched.database)
     assert sql(watched, "SELECT id FROM event") == []
     watched.enqueue("add")
     assert [view.job for view in queries.stream(watched.database, at)] == [2]
@@ -121,8 +122,8 @@ def test_events_are_forgotten_after_a_week_and_cursors_stay_right(
 def test_only_an_admin_begins_and_ends_the_recording(queue: Queue) -> None:
     Users(queue.operator()).add("otto", PASSWORD, Role.OPERATOR)
     with pytest.raises(Forbidden):
-        told.record(login(queue, "otto").principal.operator(), on=True)
-    assert not told.is_recording(queue.database)
+        event_recording.record(login(queue, "otto").principal.operator(), on=True)
+    assert not event_recording.is_recording(queue.database)
 
 
 @pytest.mark.parametrize("text", ["", "x", "1", "1-2-3", "1-" + "f" * 16, "-1-2"])
@@ -149,4 +150,4 @@ def test_watch_prints_lines_as_they_happen_and_goes_on_behind_a_cursor(queue: Qu
     done = subprocess.run([*command, "--once", "--since", line["cursor"]], capture_output=True, text=True, check=True)
     assert [json.loads(each)["event"] for each in done.stdout.splitlines()] == ["canceled", "action"]
     subprocess.run([*command, "--off"], check=True)
-    assert not told.is_recording(queue.database)
+    assert not event_recording.is_recording(queue.database)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pqkit import NotFound, Queue
-from pqkit.outcome import Fail
+from pqkit.domain.outcomes import Fail
 from pqkit.queries.why import why
 from pqkit.queue import Leases
 from tests.conftest import a_worker

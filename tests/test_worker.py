@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from pqkit import Job, JobFailed, JobState, Queue, get_queue
-from pqkit.lab.fleet import freeze
+from pqkit.lab.harness.fleet import freeze
 from pqkit.queries import job as detail
 from pqkit.queries import misplaced, workers
 from tests import handlers

@@ -8,14 +8,14 @@ import pytest
 
 from pqkit import Context, task
 from pqkit.errors import Refused
-from pqkit.incident.story import NoStory, Story, read_story, story_of
+from pqkit.incidents.job_replay import open_job
+from pqkit.incidents.regression import play
+from pqkit.incidents.replay_record import NoStory, Story, read_story, story_of
 from pqkit.lab import Scratch, scratch
-from pqkit.lab.dry import open_job
-from pqkit.lab.regression import play
-from pqkit.lab.scene import bad_day
+from pqkit.lab.experiments.sample_incident import bad_day
+from pqkit.notebook.generate import job_notebook, regression_notebook
 from pqkit.notebook.parameters import parameters_of
-from pqkit.notebook.write import job_notebook, regression_notebook
-from pqkit.queries.span import Span
+from pqkit.queries.time_range import Span
 from pqkit.queue import Leases, Queue, get_queue
 from tests.conftest import a_worker
 from tests.verbs import claim_one, fail

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pqkit.durations import SECOND
-from pqkit.outcome import Claim, Outcome, completed, ended_by
+from pqkit.domain.durations import SECOND
+from pqkit.domain.outcomes import Claim, Outcome, completed, ended_by
 from pqkit.queue import Finished, Leases, Queue
 
 

@@ -6,19 +6,19 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from pqkit import queries
-from pqkit.durations import SECOND
+from pqkit.cleanup.stamped_files import Old, delete, useless
+from pqkit.domain.durations import SECOND
+from pqkit.domain.states import FINAL, JobState
 from pqkit.errors import PqkitError
+from pqkit.maintenance.pruner import Pruner, Which
 from pqkit.queue import Operator, Queue
-from pqkit.queue.prune import Pruner, Which
 from pqkit.settings import settings
-from pqkit.stamped_files import Old, delete, useless
-from pqkit.states import FINAL, JobState
 
-from .. import shell
-from ..words import age, safe, size
-from .desk import Desk
-from .parts import Words, bullets, many, stack
-from .sheet import CHOICE, NARROW, Sheet, button, line
+from .. import theme
+from ..formatting import age, safe, size
+from .confirm_dialog import CHOICE, NARROW, Sheet, button, line
+from .session import Desk
+from .widgets import Words, bullets, many, stack
 
 DAY = 86_400.0
 SHOWN = 8
@@ -51,7 +51,7 @@ class CleanUp:
         about_files = f"Files in {settings().files} whose job is completed, and what ended jobs left half-written."
         jobs = stack(_title("Jobs", about_jobs), line(self._state, self._days, self._jobs), self._barred["prune"])
         files = stack(_title("Files", about_files), line(self._file_days, self._files), self._barred["clean_files"])
-        return stack(self.sheet.view, shell.row(shell.card(jobs), shell.card(files)))
+        return stack(self.sheet.view, theme.row(theme.card(jobs), theme.card(files)))
 
     async def refresh(self) -> None:
         self._jobs.disabled = not self.desk.may("prune")
@@ -74,8 +74,8 @@ class CleanUp:
         if not found.jobs:
             self.desk.say(f"No {state} job ended so long ago.")
             return
-        words = shell.head(f"Delete {many(found.jobs)} for good?")
-        words += bullets([f"They are {shell.marked(state, state)} and ended more than {age(seconds)} ago."])
+        words = theme.head(f"Delete {many(found.jobs)} for good?")
+        words += bullets([f"They are {theme.marked(state, state)} and ended more than {age(seconds)} ago."])
 
         async def go(reason: str | None) -> bool:
             return await self.desk.act(lambda operator: prune(operator, found, reason))
@@ -102,7 +102,7 @@ class CleanUp:
             total = size(sum(file.size for file in found))
             some = [f"{safe(file.name)}, written {age(file.age)} ago" for file in found[:SHOWN]]
             more = [f"and {len(found) - SHOWN:,} more"] if len(found) > SHOWN else []
-            words = shell.head(f"Delete {len(found):,} files, {total}?") + bullets([*some, *more])
+            words = theme.head(f"Delete {len(found):,} files, {total}?") + bullets([*some, *more])
 
             async def go(reason: str | None) -> bool:
                 return await self.desk.act(lambda operator: clean(operator, found, reason))
@@ -134,4 +134,4 @@ def clean(operator: Operator, found: list[Old], reason: str | None) -> str:
 
 
 def _title(title: str, about: str) -> Words:
-    return Words(shell.head(title) + f"<p class='muted'>{safe(about)}</p>")
+    return Words(theme.head(title) + f"<p class='muted'>{safe(about)}</p>")

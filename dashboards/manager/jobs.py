@@ -7,21 +7,21 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from pqkit import queries
+from pqkit.domain.states import JobState
 from pqkit.queries import Filter, JobView, Key
 from pqkit.queue import Queue
-from pqkit.states import JobState
 
-from .. import shell
-from ..feed import LONGEST_REST, REST
-from ..lock import locked, waited_for
-from ..words import count
-from .acting import Acting
-from .address import AGES, ANY, Address
-from .desk import Desk
-from .one import One
-from .parts import stack
-from .sheet import CHOICE, NARROW, PICK, Choice, Sheet, button, columns, line
-from .table import CHOSEN, HIDDEN, frame, make_table, table_height
+from .. import theme
+from ..document_lock import locked, waited_for
+from ..formatting import count
+from ..poller import LONGEST_REST, REST
+from .bulk_actions import Acting
+from .confirm_dialog import CHOICE, NARROW, PICK, Choice, Sheet, button, columns, line
+from .job_card import One
+from .jobs_table import CHOSEN, HIDDEN, frame, make_table, table_height
+from .session import Desk
+from .url_state import AGES, ANY, Address
+from .widgets import stack
 
 PAGE = 50
 DEAD = Filter(states=(JobState.FAILED, JobState.UNPROCESSABLE, JobState.RETRYING))
@@ -44,7 +44,7 @@ class Jobs:
         self.desk, self.address = desk, Address()
         self.sheet = Sheet(desk)
         self.one = One(desk, self.sheet, self._close)
-        self.numbers, self.where = shell.Block(), shell.Block(styles={"flex": "1 1 260px"})
+        self.numbers, self.where = theme.Block(), theme.Block(styles={"flex": "1 1 260px"})
         start = self.address.start
         self.one.chosen = int(start["job"]) if start["job"].isdecimal() and len(start["job"]) < 19 else None
         self.state = Choice(label="State", options=[ANY, *map(str, JobState)], value=start["state"], **CHOICE)
@@ -76,8 +76,8 @@ class Jobs:
     def view(self) -> Viewable:
         fields, self._bar, self._paging = columns(*self._fields(), least=140), stack(), stack()
         self._bar.margin = (8, 0, 0, 0)
-        card = shell.card(fields, self._bar, self.table, self._paging)
-        self._both = both = shell.row(card, basis=(560,), grow=(3,))
+        card = theme.card(fields, self._bar, self.table, self._paging)
+        self._both = both = theme.row(card, basis=(560,), grow=(3,))
         # On a phone the chosen job's card stands above the table; the two words turn each other round side by side.
         both.styles = {**both.styles, "flex-wrap": "wrap-reverse", "align-items": "flex-end"}
         return stack(self.numbers, self.sheet.view, both)
@@ -149,7 +149,7 @@ class Jobs:
         """Beside a job's card the table shows what tells its rows apart."""
         shown = self.one.chosen is not None
         if shown and len(self._both) == 1:
-            shell.give_room(self.one.view, 360, 1)
+            theme.give_room(self.one.view, 360, 1)
             self._both.append(self.one.view)
         if len(self._both) > 1:
             self.one.view.visible = shown
@@ -262,6 +262,6 @@ def where(found: queries.Searched, before: int, known: int | None) -> str:
 
 
 def number_tiles(counts: dict[JobState, int]) -> str:
-    return shell.tiles(
-        shell.tile(state.capitalize(), count(counts[state]), shell.NOTES[state], state) for state in JobState
+    return theme.tiles(
+        theme.tile(state.capitalize(), count(counts[state]), theme.NOTES[state], state) for state in JobState
     )

@@ -8,17 +8,17 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from pqkit import queries
-from pqkit.limits import QueueSettings
+from pqkit.domain.queue_limits import QueueSettings
+from pqkit.domain.states import WAITING
+from pqkit.operations.operator import MOST_WITH_QUEUE
 from pqkit.queries import QueueView
 from pqkit.queue import Operator
-from pqkit.queue.operate import MOST_WITH_QUEUE
-from pqkit.states import WAITING
 
-from .. import shell
-from ..words import NOTHING, age, clock, count, safe
-from .desk import Desk
-from .parts import Words, stack, until
-from .sheet import NARROW, PICK, Sheet, button, line, offer
+from .. import theme
+from ..formatting import NOTHING, age, clock, count, safe
+from .confirm_dialog import NARROW, PICK, Sheet, button, line, offer
+from .session import Desk
+from .widgets import Words, stack, until
 
 COLUMNS = [("Queue", ""), ("Pending", "number"), ("Oldest waits", "number"), ("Processing", "number")]
 COLUMNS += [("Scheduled", "number"), ("Retrying", "number"), ("Paused", "wide"), ("Settings", "wide")]
@@ -69,7 +69,7 @@ class Queues:
         self._queue.param.watch(lambda *_: self._show_buttons(), "value")
 
     def view(self) -> Viewable:
-        return stack(self.sheet.view, shell.card(stack(line(self._queue, *self._buttons.values()), self._table)))
+        return stack(self.sheet.view, theme.card(stack(line(self._queue, *self._buttons.values()), self._table)))
 
     async def refresh(self) -> None:
         found = await self.desk.ask(lambda queue: (queries.queues(queue.database), queue.database.now()))
@@ -79,7 +79,7 @@ class Queues:
         self._seen = {view.name: view for view in views}
         offer(self._queue, list(self._seen))
         rows = (self._row(view) for view in views)
-        self._table.object = shell.grid(COLUMNS, rows, "There is no queue yet: the first job of one enters it.")
+        self._table.object = theme.grid(COLUMNS, rows, "There is no queue yet: the first job of one enters it.")
         self._show_buttons()
 
     def _row(self, view: QueueView) -> list[str]:
@@ -96,7 +96,7 @@ class Queues:
             return NOTHING
         end = f" until {clock(view.paused_until)}" if view.paused_until else ""
         why = f": {view.pause_reason}" if view.pause_reason else ""
-        return shell.marked("warn", f"since {clock(view.paused_at)} by {view.paused_by}{end}{why}")
+        return theme.marked("warn", f"since {clock(view.paused_at)} by {view.paused_by}{end}{why}")
 
     def _show_buttons(self) -> None:
         view = self._seen.get(self._queue.value or "")
@@ -189,7 +189,7 @@ class Queues:
         async def go(reason: str | None) -> bool:
             return await self.desk.act(lambda operator: deed(operator, reason))
 
-        words = shell.head(title) + f"<p class='muted'>{safe(about)}</p>"
+        words = theme.head(title) + f"<p class='muted'>{safe(about)}</p>"
         self.sheet.open(words, label, go, fields, needs, verb=verb)
 
 

@@ -7,15 +7,15 @@ import panel as pn
 from panel.viewable import Viewable
 
 from pqkit import queries
+from pqkit.domain.redrive_plan import RedriveState
 from pqkit.queries import RedriveView
 from pqkit.queue import Operator, Redrives
-from pqkit.redrive import RedriveState
 
-from .. import shell
-from ..words import clock, safe
-from .desk import Desk
-from .parts import Words, many, stack
-from .sheet import Sheet, button, line
+from .. import theme
+from ..formatting import clock, safe
+from .confirm_dialog import Sheet, button, line
+from .session import Desk
+from .widgets import Words, many, stack
 
 SHOWN = 12
 LEVELS = {
@@ -56,7 +56,7 @@ class _Card:
         self._words = Words()
         self._stop = button("Stop", partial(self._ask, "stop"))
         self._undo = button("Undo", partial(self._ask, "undo"))
-        self.view = shell.card(stack(self._words, line(self._stop, self._undo), gap=8))
+        self.view = theme.card(stack(self._words, line(self._stop, self._undo), gap=8))
 
     def show(self, one: RedriveView) -> None:
         self._words.object = words(one)
@@ -69,7 +69,7 @@ class _Card:
             "stop": "No more jobs are resubmitted; those that were go on.",
             "undo": "Jobs that no worker has claimed yet are put back as they had ended; none is sent any more.",
         }[verb]
-        asked = shell.head(f"{verb.capitalize()} redrive {self._id}?") + f"<p class='muted'>{about}</p>"
+        asked = theme.head(f"{verb.capitalize()} redrive {self._id}?") + f"<p class='muted'>{about}</p>"
 
         async def go(reason: str | None) -> bool:
             return await self._part.desk.act(lambda operator: _do(operator, verb, self._id, reason))
@@ -89,7 +89,7 @@ def words(one: RedriveView) -> str:
     """A redrive as escaped HTML: a bar of what became of its jobs, and the numbers in words."""
     seen = one.tally
     title = f"Redrive {one.id} of {many(one.jobs)}"
-    state = shell.marked(LEVELS[one.state], one.state)
+    state = theme.marked(LEVELS[one.state], one.state)
     facts = {
         "Well": seen.well,
         "Failed again": seen.again,
@@ -104,7 +104,7 @@ def words(one: RedriveView) -> str:
     ended = f"; {safe(one.note or one.state)} at {clock(one.ended_at)}" if one.ended_at else ""
     rule = f"{one.canary} canaries first; stops when more than {one.tolerance:.0%} fail again"
     bar = f"{_bar(one)} {said}"
-    return f"{shell.head(title, state)}<p>{bar}</p><p class='muted'>{began}{ended}. {safe(rule)}.</p>"
+    return f"{theme.head(title, state)}<p>{bar}</p><p class='muted'>{began}{ended}. {safe(rule)}.</p>"
 
 
 def _bar(one: RedriveView) -> str:

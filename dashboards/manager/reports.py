@@ -15,10 +15,10 @@ from tornado.web import HTTPError, RequestHandler
 
 from pqkit.errors import NotFound
 from pqkit.files import UnsafePath, inside, read_regular
-from pqkit.notebook.runs import REPORT, read
+from pqkit.notebook.run_store import REPORT, read
 from pqkit.settings import settings
 
-from .gate import Visitor
+from .login import Visitor
 
 ADDRESS = r"/runs/([\w.-]+)"
 MOST_BYTES = 32 * 1024 * 1024

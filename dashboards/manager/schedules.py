@@ -6,17 +6,17 @@ from typing import Any
 import panel_material_ui as pmui
 from panel.viewable import Viewable
 
-from pqkit.payload import read_json
+from pqkit.domain.payload import read_json
+from pqkit.domain.schedule_times import Missed, Overlap, Schedule
 from pqkit.queries.schedules import SlotView, coming, schedules, slots
 from pqkit.queue import Operator, Queue, Schedules
-from pqkit.timetable import Missed, Overlap, Schedule
 
-from .. import shell
-from ..lock import locked
-from ..words import NOTHING, clock, safe
-from .desk import Desk
-from .parts import Words, stack
-from .sheet import CHOICE, NARROW, PICK, WHOLE_LINE, Sheet, button, line, offer
+from .. import theme
+from ..document_lock import locked
+from ..formatting import NOTHING, clock, safe
+from .confirm_dialog import CHOICE, NARROW, PICK, WHOLE_LINE, Sheet, button, line, offer
+from .session import Desk
+from .widgets import Words, stack
 
 COLUMNS = [("Schedule", ""), ("When", ""), ("Next", ""), ("Task", ""), ("Queue", ""), ("Missed slots", "")]
 COLUMNS += [("While one runs", ""), ("Paused", "wide"), ("Arguments", "wide")]
@@ -37,7 +37,7 @@ class Planned:
     def __init__(self, desk: Desk) -> None:
         self.desk, self.sheet = desk, Sheet(desk)
         self._table, self._slots = Words(), Words()
-        self._past = shell.card(self._slots)
+        self._past = theme.card(self._slots)
         self._past.visible = False
         self._name = pmui.Select(label="Schedule", options=[], visible=False, **PICK)
         self._buttons = {verb: button(label, partial(self._ask, verb)) for verb, label in LABELS.items()}
@@ -48,7 +48,7 @@ class Planned:
 
     def view(self) -> Viewable:
         verbs = line(self._name, *self._buttons.values(), self._edit, self._new)
-        return stack(self.sheet.view, shell.card(stack(verbs, self._table)), self._past)
+        return stack(self.sheet.view, theme.card(stack(verbs, self._table)), self._past)
 
     async def refresh(self) -> None:
         name = self._name.value
@@ -61,9 +61,9 @@ class Planned:
             return
         self._seen = {one.name: one for one in found[0]}
         offer(self._name, list(self._seen))
-        self._table.object = shell.grid(COLUMNS, map(row, found[0]), "Nothing comes by itself yet.")
-        title = shell.head(f"Last slots of {name}", _following(self._seen.get(name or "")))
-        self._slots.object = title + shell.grid(SLOTS, map(slot_row, found[1]), "It has had none.") if name else ""
+        self._table.object = theme.grid(COLUMNS, map(row, found[0]), "Nothing comes by itself yet.")
+        title = theme.head(f"Last slots of {name}", _following(self._seen.get(name or "")))
+        self._slots.object = title + theme.grid(SLOTS, map(slot_row, found[1]), "It has had none.") if name else ""
         self._past.visible = bool(name)
         self._show_buttons()
 
@@ -89,7 +89,7 @@ class Planned:
         async def go(reason: str | None) -> bool:
             return await self.desk.act(lambda operator: do(operator, reason))
 
-        words = shell.head(f"{LABELS[verb]}: schedule {name}?") + f"<p class='muted'>{safe(ABOUT[verb])}</p>"
+        words = theme.head(f"{LABELS[verb]}: schedule {name}?") + f"<p class='muted'>{safe(ABOUT[verb])}</p>"
         needs = name if verb == "delete" else None
         self.sheet.open(words, LABELS[verb], go, needs=needs, verb=f"{verb}_schedule")
 
@@ -107,7 +107,7 @@ class Planned:
 
         title = "A new schedule?" if old is None else f"Change schedule {old.name}?"
         about = "Say one of cron and seconds. In the arguments the text {slot} stands for the slot's time."
-        words = shell.head(title) + f"<p class='muted'>{safe(about)}</p>"
+        words = theme.head(title) + f"<p class='muted'>{safe(about)}</p>"
         self.sheet.open(words, "Add" if old is None else "Change", go, form.fields)
 
 
@@ -152,7 +152,7 @@ def row(one: Schedule) -> list[str]:
         f"cron {one.cron} {one.zone}" if one.cron else f"every {one.every:g} s" if one.every else f"at {clock(one.at)}"
     )
     why = f": {one.pause_reason}" if one.pause_reason else ""
-    paused = shell.marked("warn", f"since {clock(one.paused_at)} by {one.paused_by}{why}") if one.paused_at else NOTHING
+    paused = theme.marked("warn", f"since {clock(one.paused_at)} by {one.paused_by}{why}") if one.paused_at else NOTHING
     missed = f"{one.missed}:{one.missed_cap}" if one.missed == Missed.ALL else str(one.missed)
     cells = (one.name, when, clock(one.next_at), one.task, one.queue, missed, one.overlap)
     return [*map(safe, cells), paused, safe(one.args)]
@@ -160,7 +160,7 @@ def row(one: Schedule) -> list[str]:
 
 def slot_row(slot: SlotView) -> list[str]:
     span = clock(slot.at) if slot.slots == 1 else f"{clock(slot.at)} to {clock(slot.until_at)} ({slot.slots:,})"
-    state = shell.marked(slot.state, slot.state) if slot.state else NOTHING
+    state = theme.marked(slot.state, slot.state) if slot.state else NOTHING
     return [safe(span), safe(slot.job_id or NOTHING), state, safe(slot.reason or NOTHING)]
 
 

@@ -7,18 +7,18 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from pqkit import queries
-from pqkit.durations import SECOND
+from pqkit.domain.durations import SECOND
 from pqkit.errors import PqkitError
 from pqkit.queries import WorkerView
 from pqkit.queue import Operator
 from pqkit.supervise import POOL, UP, Process, Supervisor
 
-from .. import shell
-from ..words import NOTHING, age, safe, size
-from .acting import whole
-from .desk import Desk
-from .parts import Words, stack
-from .sheet import NARROW, PICK, Sheet, button, line, offer
+from .. import theme
+from ..formatting import NOTHING, age, safe, size
+from .bulk_actions import whole
+from .confirm_dialog import NARROW, PICK, Sheet, button, line, offer
+from .session import Desk
+from .widgets import Words, stack
 
 COLUMNS = [("Worker", ""), ("Host", ""), ("Pid", "number"), ("Slots", "number"), ("Heartbeat", "number")]
 COLUMNS += [("Memory", "number"), ("Up", "number"), ("Queues", ""), ("Tasks", "wide")]
@@ -40,7 +40,7 @@ class Workers:
 
     def view(self) -> Viewable:
         buttons = line(self._scale, self._name, self._stop, self._restart)
-        cards = shell.row(shell.card(self._table), shell.card(stack(buttons, self._processes)), basis=(640, 340))
+        cards = theme.row(theme.card(self._table), theme.card(stack(buttons, self._processes)), basis=(640, 340))
         return stack(self.sheet.view, cards)
 
     async def refresh(self) -> None:
@@ -48,15 +48,15 @@ class Workers:
         if found is None:
             return
         rows = (row(worker, found[1]) for worker in found[0])
-        self._table.object = shell.head("Workers") + shell.grid(COLUMNS, rows, "No worker lives.")
+        self._table.object = theme.head("Workers") + theme.grid(COLUMNS, rows, "No worker lives.")
         try:
             processes = await asyncio.to_thread(lambda: Supervisor.connect().processes())
         except PqkitError as error:
             processes = []
-            self._processes.object = shell.head("Processes") + f"<p class='muted'>{safe(error)}</p>"
+            self._processes.object = theme.head("Processes") + f"<p class='muted'>{safe(error)}</p>"
         else:
             up = [process for process in processes if process.group != POOL or process.state != "stopped"]
-            self._processes.object = shell.head("Processes") + shell.grid(PROCESSES, map(process_row, up), "None.")
+            self._processes.object = theme.head("Processes") + theme.grid(PROCESSES, map(process_row, up), "None.")
         self._show(processes)
 
     def _show(self, processes: list[Process]) -> None:
@@ -97,7 +97,7 @@ class Workers:
         async def go(reason: str | None) -> bool:
             return await self.desk.act(lambda operator: deed(operator, reason))
 
-        self.sheet.open(shell.head(title) + f"<p class='muted'>{safe(about)}</p>", label, go, fields or [])
+        self.sheet.open(theme.head(title) + f"<p class='muted'>{safe(about)}</p>", label, go, fields or [])
 
 
 def row(worker: WorkerView, now: int) -> list[str]:
@@ -109,7 +109,7 @@ def row(worker: WorkerView, now: int) -> list[str]:
         safe(worker.host),
         str(worker.pid),
         f"{min(worker.running, worker.slots)} / {worker.slots}",
-        shell.marked("bad" if silent else "good", age(beat)),
+        theme.marked("bad" if silent else "good", age(beat)),
         size(worker.memory),
         age((now - worker.started_at) / SECOND),
         safe(", ".join(worker.queues) or "all"),
@@ -119,4 +119,4 @@ def row(worker: WorkerView, now: int) -> list[str]:
 
 def process_row(process: Process) -> list[str]:
     level = "good" if process.state == "running" else "warn" if process.state in UP else "muted"
-    return [safe(process.name), shell.marked(level, process.state), str(process.pid or NOTHING), age(process.uptime)]
+    return [safe(process.name), theme.marked(level, process.state), str(process.pid or NOTHING), age(process.uptime)]

@@ -7,18 +7,18 @@ from contextlib import asynccontextmanager
 import anyio
 from fastapi import FastAPI
 
-from pqkit.access import Tokens
-from pqkit.api import enqueue, health, jobs, metrics, openapi, problems, schedules, system, work
-from pqkit.api.bell import Bell
-from pqkit.api.body import BodyLimit
-from pqkit.api.room import AnswerLimit, VisitorLimit
-from pqkit.api.token_first import TokenFirst
+from pqkit.api import enqueue, health_endpoints, jobs, metrics, openapi, problems, queues, schedules, workers
+from pqkit.api.body_limit import BodyLimit
+from pqkit.api.job_notifier import Bell
+from pqkit.api.memory_limits import AnswerLimit, VisitorLimit
+from pqkit.api.token_check import TokenFirst
+from pqkit.auth import Tokens
+from pqkit.leasing.remote_workers import Remotes
 from pqkit.queue import Queue
-from pqkit.queue.remote import Remotes
 from pqkit.version import VERSION
-from pqkit.worker.hooked import Hooked
+from pqkit.worker.hook_runner import Hooked
 
-ROUTERS = tuple(room.router for room in (enqueue, jobs, work, schedules, system, health, metrics))
+ROUTERS = tuple(room.router for room in (enqueue, jobs, workers, schedules, queues, health_endpoints, metrics))
 GRACE, HOLD = 5.0, 10_000_000
 """Seconds that hooks have at the end, and microseconds for which others leave to this process what it wrote."""
 THREADS = 16
@@ -46,7 +46,7 @@ def create_app(queue: Queue, *, get_dequeue: bool = False) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     if get_dequeue:
-        app.include_router(work.unsafe)
+        app.include_router(workers.unsafe)
     problems.install(app)
     openapi.install(app)
     app.add_middleware(BodyLimit)

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header
 from fastapi.concurrency import run_in_threadpool
 
-from pqkit.access import Principal
-from pqkit.api.gate import OnQueue, needs
-from pqkit.api.shapes.base import Name
-from pqkit.api.shapes.jobs import NewJob, NewJobs, Queued, QueuedMany
-from pqkit.api.strict import StrictRoute
+from pqkit.api.authentication import OnQueue, needs
+from pqkit.api.schemas.base import Name
+from pqkit.api.schemas.jobs import NewJob, NewJobs, Queued, QueuedMany
+from pqkit.api.strict_requests import StrictRoute
+from pqkit.auth import Principal
+from pqkit.jobs.dependencies import check_waits
 from pqkit.queue import Queue
-from pqkit.queue.dependents import check_waits
 
 router = APIRouter(route_class=StrictRoute, tags=["enqueue"])
 Producer = Annotated[Principal, Depends(needs("enqueue"))]

@@ -7,16 +7,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query
 
 from pqkit import queries
-from pqkit.access import Principal
-from pqkit.api.gate import Looker, OnQueue, listed_to, needs, told_to
-from pqkit.api.shapes.base import UNSAID, Asked, JobId, Name, Seconds, Words
-from pqkit.api.shapes.jobs import JobOut, JobPage, JobWhole, StateOut
-from pqkit.api.strict import StrictRoute
+from pqkit.api.authentication import Looker, OnQueue, listed_to, needs, told_to
+from pqkit.api.schemas.base import UNSAID, Asked, JobId, Name, Seconds, Words
+from pqkit.api.schemas.jobs import JobOut, JobPage, JobWhole, StateOut
+from pqkit.api.strict_requests import StrictRoute
+from pqkit.auth import Principal
+from pqkit.domain.payload import INT_MAX, INT_MIN
+from pqkit.domain.states import JobState, Place
 from pqkit.errors import PqkitError, Refused
-from pqkit.payload import INT_MAX, INT_MIN
 from pqkit.queries import Filter, Key
 from pqkit.queue import Done, Queue
-from pqkit.states import JobState, Place
 
 router = APIRouter(route_class=StrictRoute, tags=["jobs"])
 ThisJob = Annotated[JobId, Path(description="The job's id.")]

@@ -14,14 +14,14 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from pqkit import queries
-from pqkit.access import Principal
-from pqkit.api.gate import needs
-from pqkit.api.strict import StrictRoute
+from pqkit.api.authentication import needs
+from pqkit.api.strict_requests import StrictRoute
+from pqkit.auth import Principal
 from pqkit.db import Database
-from pqkit.durations import SECOND
-from pqkit.histogram import bounds
+from pqkit.domain.durations import SECOND
+from pqkit.domain.histogram import bounds
 from pqkit.queries import Metered, QueueView, Standing, WorkerView
-from pqkit.queries.meter import WIDEST
+from pqkit.queries.run_counters import WIDEST
 from pqkit.settings import settings
 
 router = APIRouter(route_class=StrictRoute, tags=["health"])
@@ -29,7 +29,8 @@ MOST_QUEUES = 50
 OTHERS = "(others)"
 ENQUEUED = "enqueued"
 BOUNDS = [2**power for power in range(10, 33, 2)]
-"""Microseconds, from a millisecond to over an hour, where buckets of ``pqkit.histogram`` end, so that none is cut."""
+"""Microseconds, from a millisecond to over an hour, where buckets of ``pqkit.domain.histogram`` end, so that none is
+cut."""
 SETTLED = 2 * WIDEST
 """After so long no worker hands in a roll-up any more."""
 

@@ -21,7 +21,7 @@ from pqkit.errors import (
     SchemaError,
 )
 from pqkit.log import escape, get_logger
-from pqkit.redact import redact
+from pqkit.redaction.redact import redact
 
 STATUS: dict[type[PqkitError], int] = {
     NotLoggedIn: 401,

@@ -6,11 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 
 from pqkit import queries
-from pqkit.access import Principal
-from pqkit.api.gate import Looker, OnQueue, needs, told_to
-from pqkit.api.shapes.base import UNSAID, Asked, Name
-from pqkit.api.shapes.jobs import Queued
-from pqkit.api.shapes.schedules import (
+from pqkit.api.authentication import Looker, OnQueue, needs, told_to
+from pqkit.api.schemas.base import UNSAID, Asked, Name
+from pqkit.api.schemas.jobs import Queued
+from pqkit.api.schemas.schedules import (
     Backfill,
     BackfilledOut,
     NewSchedule,
@@ -19,8 +18,9 @@ from pqkit.api.shapes.schedules import (
     ScheduleWhole,
     SlotOut,
 )
-from pqkit.api.strict import StrictRoute
-from pqkit.durations import SECOND
+from pqkit.api.strict_requests import StrictRoute
+from pqkit.auth import Principal
+from pqkit.domain.durations import SECOND
 from pqkit.queue import Queue, Schedules
 
 router = APIRouter(route_class=StrictRoute, tags=["schedules"])

@@ -7,15 +7,15 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from pqkit import public
 from pqkit.api.app import create_app
-from pqkit.api.connections import AT_ONCE, HEADERS, protocol_for
-from pqkit.api.proxied import BehindProxies
+from pqkit.api.connection_limits import AT_ONCE, HEADERS, protocol_for
+from pqkit.api.proxy_middleware import BehindProxies
 from pqkit.errors import PqkitError
 from pqkit.log import get_logger
-from pqkit.maintain import Maintainer
-from pqkit.public import Service
+from pqkit.maintenance.runner import Maintainer
 from pqkit.queue import Queue
+from pqkit.security import service_addresses
+from pqkit.security.service_addresses import Service
 from pqkit.settings import Settings
 
 GRACE = 5
@@ -47,7 +47,7 @@ def serve(queue: Queue, settings: Settings, port: int) -> None:
         limit_concurrency=AT_ONCE,
         timeout_graceful_shutdown=GRACE,
         proxy_headers=False,  # a header says whose address goes on record only where its proxy is trusted
-        root_path=public.prefix(settings, Service.API),
+        root_path=service_addresses.prefix(settings, Service.API),
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pqkit import queries
-from pqkit.backup.folder import in_folder, name_for
-from pqkit.backup.make import Backup, back_up
+from pqkit.backup.backup_folder import in_folder, name_for
+from pqkit.backup.create import Backup, back_up
 from pqkit.backup.restore import restore
 from pqkit.db import Database, connect
-from pqkit.durations import SECOND
-from pqkit.queries.since import Since
+from pqkit.domain.durations import SECOND
+from pqkit.queries.backup_gap import Since
 
 
 class Drilled(NamedTuple):

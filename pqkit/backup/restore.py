@@ -6,14 +6,14 @@ from pathlib import Path
 import psutil
 
 from pqkit import queries
-from pqkit.backup.make import Backup, BackupError, part_of, verify
+from pqkit.backup.create import Backup, BackupError, part_of, verify
 from pqkit.db import Database, connect, schema
+from pqkit.domain.states import NEVER
 from pqkit.errors import DatabaseUnavailable, PqkitError, Refused, SchemaError
 from pqkit.files import private_folder, sync_file, sync_folder
-from pqkit.queue.operate import Deed, Operator
-from pqkit.queue.transfer import Copied, Progress, copy
+from pqkit.operations.copy_database import Copied, Progress, copy
+from pqkit.operations.operator import Deed, Operator
 from pqkit.sql import compiled as sql
-from pqkit.states import NEVER
 
 
 def restore(file: Path, target: Database, *, rescue_after: float, replace: bool = False) -> Backup:

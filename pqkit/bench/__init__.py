@@ -3,9 +3,9 @@
 ``run`` measures, ``figures`` sums up what was measured, ``rows`` makes a table of it for notebooks and programs.
 """
 
-from pqkit.bench.bars import bars
 from pqkit.bench.figures import Figure, Sample, figures, rows
-from pqkit.bench.ground import QUICK, WHOLE, Scale
-from pqkit.bench.run import SCENARIOS, Plan, run
+from pqkit.bench.scale import QUICK, WHOLE, Scale
+from pqkit.bench.suite import SCENARIOS, Plan, run
+from pqkit.bench.targets import bars
 
 __all__ = ["QUICK", "SCENARIOS", "WHOLE", "Figure", "Plan", "Sample", "Scale", "bars", "figures", "rows", "run"]

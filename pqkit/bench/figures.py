@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from pqkit.bench.bars import Bar
+from pqkit.bench.targets import Bar
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ They need the extra ``console`` or ``notebooks``. Each says which columns it rea
 
 import holoviews.plotting.bokeh  # noqa: F401 - HoloViews takes options only once it knows what draws
 
-from pqkit.charts.frames import frame, local
-from pqkit.charts.lines import (
+from pqkit.charts.annotations import marks, paused
+from pqkit.charts.attempt_timeline import place, timeline
+from pqkit.charts.distributions import distribution, ramp
+from pqkit.charts.line_charts import (
     commits,
     compared,
     depth,
@@ -18,12 +20,10 @@ from pqkit.charts.lines import (
     slots,
     throughput,
 )
-from pqkit.charts.marks import marks, paused
+from pqkit.charts.notebook_output import show
 from pqkit.charts.palette import COLORS, OUTCOME_COLORS, PLAIN, THEMES, Series, Theme, color
+from pqkit.charts.query_frames import frame, local
 from pqkit.charts.render import CLOCK, figure, notebook
-from pqkit.charts.show import show
-from pqkit.charts.spread import distribution, ramp
-from pqkit.charts.timeline import place, timeline
 
 __all__ = [
     "CLOCK",

@@ -7,7 +7,7 @@ and carry their name.
 
 from typing import NamedTuple
 
-from pqkit.states import JobState
+from pqkit.domain.states import JobState
 
 COLORS: dict[JobState, str] = {
     JobState.SCHEDULED: "#3a8fb7",

@@ -8,10 +8,10 @@ from typing import NoReturn
 
 import typer
 
-from pqkit.cli.frame import make_app
+from pqkit.cli.root import make_app
 from pqkit.errors import PqkitError
 from pqkit.log import configure_command, escape
-from pqkit.redact import redact
+from pqkit.redaction.redact import redact
 
 # What shells and supervisors start again and again loads nothing of the other commands, which costs a second.
 ALONE = ("api", "dashboards", "enqueue", "init", "producer", "worker")
@@ -47,7 +47,7 @@ def run() -> int:
 def _app() -> typer.Typer:
     wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
     if wanted not in ALONE:
-        whole: typer.Typer = import_module("pqkit.cli.program").app
+        whole: typer.Typer = import_module("pqkit.cli.commands").app
         return whole
     app = make_app()
     app.command()(getattr(import_module(f"pqkit.cli.{wanted}"), wanted))

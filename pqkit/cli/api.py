@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from pqkit import extras, log, public
+from pqkit import extras, log
 from pqkit.errors import PqkitError
-from pqkit.process import die_with_supervisor
-from pqkit.public import Service
+from pqkit.process.linux import die_with_supervisor
 from pqkit.queue import get_queue
+from pqkit.security import service_addresses
+from pqkit.security.service_addresses import Service
 from pqkit.settings import settings
-from pqkit.worker.tasks import import_tasks
+from pqkit.worker.task_import import import_tasks
 
 
 def api(
@@ -28,6 +29,8 @@ def api(
         from pqkit.api.server import serve  # noqa: PLC0415 - in an extra
     except ModuleNotFoundError as error:
         raise PqkitError(f"the REST interface needs {error.name}: {extras.hint('api')}") from None
-    public.check(wanted, Service.API)
-    typer.echo(f"REST interface: {public.local_url(wanted, port or wanted.api_port)} (tokens: pqkit tokens add)")
+    service_addresses.check(wanted, Service.API)
+    typer.echo(
+        f"REST interface: {service_addresses.local_url(wanted, port or wanted.api_port)} (tokens: pqkit tokens add)"
+    )
     serve(get_queue(), wanted, port or wanted.api_port)

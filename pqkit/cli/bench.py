@@ -82,7 +82,7 @@ def _plan(only: list[str] | None, rounds: int | None, durability: str, *, quick:
 
 def _measure(url: str, plan: "Plan", *, judge: bool) -> "list[Figure]":
     from pqkit.bench import bars, figures, run  # noqa: PLC0415
-    from pqkit.db.site import site_beside  # noqa: PLC0415
+    from pqkit.db.scratch import site_beside  # noqa: PLC0415
 
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=out.console(stderr=True), transient=True) as bar, site_beside(url) as site:

@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 import psutil
 import typer
 
-from pqkit import extras, kit, log, public
+from pqkit import extras, log, project_template
 from pqkit.errors import PqkitError
-from pqkit.process import die_with_supervisor
-from pqkit.public import EVERYWHERE, Service
+from pqkit.process.linux import die_with_supervisor
+from pqkit.security import service_addresses
+from pqkit.security.service_addresses import EVERYWHERE, Service
 from pqkit.settings import Settings, settings
 
 PACKAGE = "dashboards"
@@ -56,12 +57,12 @@ def apps() -> dict[str, Callable[[], Any]]:
 
     Such a server has Panel's own routes, but for the one that imports modules, and no guard. Make it with what
     each page's module says in ``server_options`` (the manager's login is part of it), between ``use_own_routes`` and
-    ``stand_before`` of ``dashboards.guard``, wherever others than yourself reach it. Raises PqkitError where Panel is
-    missing.
+    ``stand_before`` of ``dashboards.request_guard``, wherever others than yourself reach it. Raises PqkitError where
+    Panel is missing.
     """
-    package = load(kit.folder(PACKAGE, settings().dashboards))
+    package = load(project_template.folder(PACKAGE, settings().dashboards))
     pages = {str(name): _module(package, name).page for name in Console}
-    importlib.import_module(f"{PACKAGE}.guard").import_nothing()
+    importlib.import_module(f"{PACKAGE}.request_guard").import_nothing()
     return pages
 
 
@@ -70,18 +71,18 @@ def serve(ports: dict[Console, int]) -> None:
     die_with_supervisor()
     log.configure()
     for name in ports:
-        public.check(settings(), Service(name))
-    package = load(kit.folder(PACKAGE, settings().dashboards))
+        service_addresses.check(settings(), Service(name))
+    package = load(project_template.folder(PACKAGE, settings().dashboards))
     modules = {name: _module(package, name) for name in ports}
-    importlib.import_module(f"{PACKAGE}.quiet").limit_log()
-    importlib.import_module(f"{PACKAGE}.guard").use_own_routes()
-    importlib.import_module(f"{PACKAGE}.feed").shared()  # begins to watch now, not with the first visitor
+    importlib.import_module(f"{PACKAGE}.log_limits").limit_log()
+    importlib.import_module(f"{PACKAGE}.request_guard").use_own_routes()
+    importlib.import_module(f"{PACKAGE}.poller").shared()  # begins to watch now, not with the first visitor
     loop = _loop_that_obeys()
     servers = [_server(name, modules[name], port) for name, port in ports.items()]
     gc.freeze()  # or each full collection would walk Panel's 300,000 objects: a quarter of a second amid a page
     for name, port in ports.items():
-        there = public.public_url(settings(), Service(name))
-        typer.echo(f"{name} console: {public.local_url(settings(), port)}{f', {there}' if there else ''}")
+        there = service_addresses.public_url(settings(), Service(name))
+        typer.echo(f"{name} console: {service_addresses.local_url(settings(), port)}{f', {there}' if there else ''}")
     for server in servers:
         server.start()
     loop.start()
@@ -102,7 +103,7 @@ def load(place: Path) -> ModuleType:
 
 def _module(package: ModuleType, name: str) -> ModuleType:
     try:
-        return importlib.import_module(f"{package.__name__}.{name}")
+        return importlib.import_module(f"{package.__name__}.{name}.page")
     except ModuleNotFoundError as error:
         raise PqkitError(f"the consoles need {error.name}, which is not installed: {extras.hint('console')}") from None
 
@@ -114,7 +115,7 @@ def _server(name: Console, module: ModuleType, port: int) -> Any:
     host = settings().host
     options = module.server_options(port)
     own = [pattern for pattern, *_ in options.get("extra_patterns", [])]
-    hosts = origins(host, port, public.public_url(settings(), Service(name)))
+    hosts = origins(host, port, service_addresses.public_url(settings(), Service(name)))
     options |= _tls(settings())
     try:
         server = get_server(
@@ -124,7 +125,7 @@ def _server(name: Console, module: ModuleType, port: int) -> Any:
         raise PqkitError(
             f"port {port} on {host} cannot be used ({error.strerror}): free it, or set PQKIT_{name.upper()}_PORT"
         ) from None
-    guard = importlib.import_module(f"{PACKAGE}.guard")
+    guard = importlib.import_module(f"{PACKAGE}.request_guard")
     guard.stand_before(server, hosts, own, settings().proxies)
     return server
 
@@ -141,7 +142,7 @@ def origins(host: str, port: int, public_url: str | None = None) -> list[str]:
 
     A public address without a port is written with 80, too, also for HTTPS: Bokeh takes it for that.
     """
-    local = host in EVERYWHERE or public.is_loopback(host)
+    local = host in EVERYWHERE or service_addresses.is_loopback(host)
     names = {"127.0.0.1", "localhost", *OWN_NAMES} if local else {host}
     if host in EVERYWHERE:
         names |= {socket.gethostname(), socket.getfqdn(), *_addresses()}

@@ -10,11 +10,11 @@ import typer
 
 from pqkit.cli.inputs import AsJson, BadInput, arguments, json_object, moment, seconds
 from pqkit.cli.output import many, say, show_json
+from pqkit.domain.tasks import find
 from pqkit.errors import PqkitError
+from pqkit.jobs.spec import make_order
 from pqkit.queue import get_queue
-from pqkit.queue.order import make_order
 from pqkit.settings import settings
-from pqkit.tasks import find
 
 BATCH = 1_000
 
@@ -97,7 +97,7 @@ def load_tasks(name: str | None) -> None:
     modules = settings().tasks
     if not modules or name is None:
         return
-    from pqkit.worker.tasks import import_tasks  # noqa: PLC0415 - only where tasks are declared
+    from pqkit.worker.task_import import import_tasks  # noqa: PLC0415 - only where tasks are declared
 
     import_tasks(modules)
     if find(name) is None:

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from pqkit.cli.inputs import Queue, State, seconds
+from pqkit.domain.states import JobState
 from pqkit.queries import Filter
-from pqkit.states import JobState
 
 
 def make_filter(

@@ -5,7 +5,7 @@ import typer
 from pqkit import queries
 from pqkit.cli import output as out
 from pqkit.cli.inputs import AsJson
-from pqkit.durations import SECOND
+from pqkit.domain.durations import SECOND
 from pqkit.queries import Forecast, Outlook
 from pqkit.queue import get_queue
 

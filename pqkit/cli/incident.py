@@ -28,8 +28,8 @@ def incident(
     It reads a copy that it makes, so that the queue itself is left in peace; --url may name a backup.
     """
     from pqkit import lab  # noqa: PLC0415 - a command loads its own needs
-    from pqkit.incident import advice, investigate, snapshot  # noqa: PLC0415
-    from pqkit.queries.span import Span  # noqa: PLC0415
+    from pqkit.incidents import investigate, snapshot, suggested_commands  # noqa: PLC0415
+    from pqkit.queries.time_range import Span  # noqa: PLC0415
 
     place = lab.scratch()
     database = snapshot(settings().url, place.folder)
@@ -42,7 +42,7 @@ def incident(
                 "headlines": found.headlines,
                 "changes": [{"at": change.at, "what": change.words} for change in found.changes],
                 "affected": found.affected,
-                "commands": advice.commands(found),
+                "commands": suggested_commands.commands(found),
             }
         )
         return
@@ -52,5 +52,5 @@ def incident(
     acted = [(out.moment(action.at), action.who, action.verb, action.reason) for action in found.actions]
     out.show(out.table(("when", "who", "did", "~why"), acted))
     out.say("next:")
-    for line in advice.commands(found):
+    for line in suggested_commands.commands(found):
         out.say(f"  {line}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pqkit import kit
+from pqkit import project_template
 from pqkit.errors import Refused
 from pqkit.files import OTHERS_WRITE, private_folder, write_new
 
@@ -65,7 +65,7 @@ def lay_out(folder: Path) -> None:
         private_folder(folder)
         folder.chmod(stat.S_IMODE(folder.stat().st_mode) & ~OTHERS_WRITE)  # it may have been there, and empty
         for name in (*COPIED, "Procfile"):
-            _copy(kit.root() / name, folder / name)
+            _copy(project_template.root() / name, folder / name)
         for name, text in {"tasks.py": TASKS, "pyproject.toml": SETTINGS, ".gitignore": IGNORED}.items():
             write_new(folder / name, text.encode(), MODE)
         for name in ("data", "logs"):

@@ -12,10 +12,10 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from pqkit.durations import SECOND
+from pqkit.domain.durations import SECOND
+from pqkit.domain.payload import read_json
+from pqkit.domain.states import JobState
 from pqkit.errors import PqkitError
-from pqkit.payload import read_json
-from pqkit.states import JobState
 
 R = TypeVar("R")
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}

@@ -14,12 +14,12 @@ from pqkit.cli import output as out
 from pqkit.cli.filter_options import make_filter
 from pqkit.cli.inputs import All, AsJson, BadInput, Reason, Yes, arguments, with_options
 from pqkit.db import Database
-from pqkit.durations import SECOND
+from pqkit.domain.durations import SECOND
+from pqkit.domain.payload import INT_MAX
+from pqkit.domain.states import JobState, sources
 from pqkit.errors import NotFound
-from pqkit.payload import INT_MAX
 from pqkit.queries import Filter, JobDetail, JobView
 from pqkit.queue import Done, Operator, get_queue
-from pqkit.states import JobState, sources
 
 app = typer.Typer(no_args_is_help=True, help="List, show and change jobs.")
 PageSize = Annotated[int, typer.Option(min=1, help="How many at most.")]

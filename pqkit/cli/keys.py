@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from pqkit import cipher
 from pqkit.cli import output as out
 from pqkit.cli.inputs import AsJson, BadInput
-from pqkit.queries.keys import keys_in_use
+from pqkit.operations.key_rotation import rotate as rotate_keys
+from pqkit.queries.encryption_keys import keys_in_use
 from pqkit.queue import get_queue
-from pqkit.queue.rekey import rotate as rotate_keys
+from pqkit.security import encryption
 from pqkit.settings import settings
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and rotate the keys of encrypted jobs.")
@@ -32,7 +32,7 @@ def new(
     if file is None:
         raise BadInput("name a file, or set PQKIT_KEY_FILE")
     try:
-        key = cipher.new_key(file)
+        key = encryption.new_key(file)
     except OSError as error:
         raise BadInput(f"cannot write {file}: {error.strerror}") from None
     out.say(f"key {key} is the first in {file}; keep a copy where the backups are not")
@@ -44,7 +44,7 @@ def new(
 def list_(json: AsJson = False) -> None:
     """List the keys of this process, and how many jobs need each."""
     used = {use.key: use for use in keys_in_use(get_queue(create=False).database)}
-    known = cipher.known()
+    known = encryption.known()
     rows = [
         {
             "key": key,
@@ -72,4 +72,6 @@ def _place(row: dict[str, object]) -> str:
 def rotate() -> None:
     """Re-encrypt under the first key everything that older keys encrypted; workers may keep running."""
     changed = sum(rotate_keys(get_queue(create=False).database))
-    out.say(f"encrypted {out.many(changed, 'text')} anew with key {cipher.current()}; older keys are needed no more")
+    out.say(
+        f"encrypted {out.many(changed, 'text')} anew with key {encryption.current()}; older keys are needed no more"
+    )

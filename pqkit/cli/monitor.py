@@ -14,10 +14,10 @@ from pqkit.cli import output as out
 from pqkit.cli import queues, workers
 from pqkit.cli.inputs import BadInput
 from pqkit.db import Database, Obstacle
+from pqkit.domain.states import JobState
 from pqkit.log import escape
 from pqkit.queue import get_queue
 from pqkit.settings import settings
-from pqkit.states import JobState
 from pqkit.supervise import NoSupervisor, Process, Supervisor
 
 EVERY = 1.0

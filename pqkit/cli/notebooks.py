@@ -11,8 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pqkit.cli import output as out
 from pqkit.cli.inputs import AsJson, BadInput, Reason, Yes, seconds, with_unit
-from pqkit.notebook import grid as grids
-from pqkit.notebook import parameters, place, runs
+from pqkit.notebook import parameter_grid as grids
+from pqkit.notebook import parameters, paths, run_store
 from pqkit.notebook.run_pruner import Bounds, ExpiredRun, delete, expired
 from pqkit.queue import get_queue
 from pqkit.settings import settings
@@ -35,7 +35,7 @@ def run(
     cell_timeout: CellTimeout = None,
 ) -> None:
     """Execute a notebook and keep it with its HTML report; exit code 1 if a cell fails."""
-    from pqkit.notebook.run import run as execute  # noqa: PLC0415 - a command loads its own needs
+    from pqkit.notebook.execute import run as execute  # noqa: PLC0415 - a command loads its own needs
 
     path = _found(notebook)
     values = parameters.parse(path, parameter or [])
@@ -50,7 +50,7 @@ def run(
         )
     for name, value in found.recorded.items():
         out.say(f"{name} = {value}")
-    out.say(f"report: {folder / runs.REPORT}")
+    out.say(f"report: {folder / run_store.REPORT}")
     if found.verdict != "passed":
         out.say(f"{found.verdict}: {found.error}", "red")
         raise typer.Exit(1)
@@ -59,7 +59,7 @@ def run(
 
 def _found(name: str) -> Path:
     path = Path(name)
-    return path if path.is_file() else place.find(name if name.endswith(place.ENDING) else name + place.ENDING)
+    return path if path.is_file() else paths.find(name if name.endswith(paths.ENDING) else name + paths.ENDING)
 
 
 @app.command("list")
@@ -67,7 +67,7 @@ def list_runs(
     *, limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20, json: AsJson = False
 ) -> None:
     """List runs of notebooks, newest first, with their parameters and outcomes."""
-    found = runs.past(limit)
+    found = run_store.past(limit)
     if json:
         out.show_json([{"run": name, **vars(run)} for name, run in found])
         return
@@ -124,7 +124,7 @@ def grid(
 ) -> None:
     """Queue a notebook once for each combination of values; `pqkit runs table` collects the recorded values."""
     axes = dict(map(_axis, axis))
-    fixed = parameters.parse(place.find(path), parameter or [])
+    fixed = parameters.parse(paths.find(path), parameter or [])
     label, ids = grids.enqueue_grid(get_queue(), path, axes, fixed, **({"queue": queue} if queue else {}))
     out.say(f"{out.many(len(ids))} queued ({ids[0]} to {ids[-1]})")
     out.say(f"pqkit runs table {label}")
@@ -154,7 +154,7 @@ def table(
     out.show(out.table(columns, [[row.get(name) for name in columns] for row in rows]))
 
 
-def _verdict(run: runs.Run) -> str:
+def _verdict(run: run_store.Run) -> str:
     return f"running: {run.cell}" if run.verdict == "running" else run.verdict
 
 

@@ -12,10 +12,10 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pqkit.durations import SECOND, duration, short_duration
+from pqkit.domain.durations import SECOND, duration, short_duration
+from pqkit.domain.states import JobState
 from pqkit.errors import Refused
 from pqkit.log import escape, escape_lines, escape_unseen
-from pqkit.states import JobState
 
 STYLES: dict[JobState, str] = {
     JobState.SCHEDULED: "blue",

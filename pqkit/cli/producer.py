@@ -15,12 +15,12 @@ def producer(
     count: Annotated[int | None, typer.Option(min=1, help="Files to write; without end where not given.")] = None,
 ) -> None:
     """Write random text files and enqueue a job for each, until told to stop."""
-    from pqkit.demo.producer import produce  # noqa: PLC0415 - a command loads its own needs, so that all start fast
+    from pqkit.demo.file_producer import produce  # noqa: PLC0415 - a command loads its own needs, so that all start fast
     from pqkit.log import configure  # noqa: PLC0415
-    from pqkit.process import die_with_supervisor  # noqa: PLC0415
+    from pqkit.process.linux import die_with_supervisor  # noqa: PLC0415
     from pqkit.queue import get_queue  # noqa: PLC0415
     from pqkit.settings import settings  # noqa: PLC0415
-    from pqkit.supervise.place import make_folders  # noqa: PLC0415
+    from pqkit.supervise.workspace import make_folders  # noqa: PLC0415
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

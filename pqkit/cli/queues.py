@@ -9,8 +9,8 @@ from pqkit import queries
 from pqkit.cli import output as out
 from pqkit.cli.inputs import AsJson, BadInput, Reason, Yes, seconds, with_unit
 from pqkit.cli.inputs import until as moment_until
+from pqkit.domain.queue_limits import QueueOptions
 from pqkit.errors import NotFound
-from pqkit.limits import QueueOptions
 from pqkit.queries import QueueView
 from pqkit.queue import Queue, get_queue
 

@@ -10,10 +10,10 @@ from pqkit import queries
 from pqkit.cli import output as out
 from pqkit.cli.filter_options import make_filter
 from pqkit.cli.inputs import All, AsJson, BadInput, Reason, Yes, with_options
-from pqkit.payload import INT_MAX
+from pqkit.domain.payload import INT_MAX
+from pqkit.domain.redrive_plan import CANARY, MAX_JOBS, MOST_AT_ONCE, TOLERANCE
 from pqkit.queries import Filter, RedriveView, Survey
 from pqkit.queue import get_queue
-from pqkit.redrive import CANARY, MAX_JOBS, MOST_AT_ONCE, TOLERANCE
 
 app = typer.Typer(no_args_is_help=True, help="Start, watch, stop and undo careful bulk resubmits.")
 Number = Annotated[int, typer.Argument(max=INT_MAX, metavar="REDRIVE", help="Its number.")]

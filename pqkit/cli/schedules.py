@@ -9,9 +9,9 @@ from pqkit import queries
 from pqkit.cli import output as out
 from pqkit.cli.enqueue import load_tasks
 from pqkit.cli.inputs import AsJson, BadInput, Reason, Yes, arguments, back_to, moment, seconds, with_options
-from pqkit.durations import SECOND
+from pqkit.domain.durations import SECOND
+from pqkit.domain.schedule_times import Missed, Overlap, Schedule, moment_in
 from pqkit.queue import Schedules, get_queue
-from pqkit.timetable import Missed, Overlap, Schedule, moment_in
 
 app = typer.Typer(
     no_args_is_help=True, help="Jobs that come again: add, list, show, edit, pause, backfill, run, delete."

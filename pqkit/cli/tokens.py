@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from pqkit import queries
-from pqkit.access import Tokens
+from pqkit.auth import Tokens
 from pqkit.cli import output as out
 from pqkit.cli.inputs import AsJson, until
 from pqkit.queries import TokenView
 from pqkit.queue import get_queue
-from pqkit.rights import Scope
+from pqkit.security.permissions import Scope
 
 app = typer.Typer(no_args_is_help=True, help="List, add and revoke tokens of the REST interface.")
 

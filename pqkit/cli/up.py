@@ -17,14 +17,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pqkit import extras, kit, permissions, public, queries
-from pqkit.access import Users
+from pqkit import extras, project_template, queries
+from pqkit.auth import Users
 from pqkit.errors import PqkitError, Refused
-from pqkit.process import StopCount
-from pqkit.public import Service
+from pqkit.process.linux import StopCount
 from pqkit.queue import Queue, get_queue
+from pqkit.security import file_permissions, service_addresses
+from pqkit.security.service_addresses import Service
 from pqkit.settings import Settings, settings
-from pqkit.supervise import POOL, UP, Process, Supervisor, daemon, place
+from pqkit.supervise import POOL, UP, Process, Supervisor, daemon, workspace
 
 DEMO_TASKS, NOTEBOOK_TASKS = "pqkit.demo.tasks", "pqkit.notebook"
 SPARE_SECONDS = 10
@@ -51,16 +52,19 @@ def up(
         raise Refused(f"{count} workers are more than PQKIT_MAX_WORKERS allows ({wanted.max_workers})")
     shown = [*(CONSOLES if consoles and _has("panel") else ()), *([API] if api and _has("fastapi") else ())]
     for service in shown:
-        public.check(wanted, Service(service))
-    place.make_folders([place.RUN, wanted.logs, wanted.files])
-    place.refuse_links(wanted.logs)
-    if found := permissions.exposed():
-        say(f"Others may change what runs here ({permissions.in_words(found)}): `pqkit doctor` tells how to mend it")
-    with place.only_one():
-        place.check_ports(wanted.host, _ports(wanted, shown))
+        service_addresses.check(wanted, Service(service))
+    workspace.make_folders([workspace.RUN, wanted.logs, wanted.files])
+    workspace.refuse_links(wanted.logs)
+    if found := file_permissions.exposed():
+        say(
+            f"Others may change what runs here ({file_permissions.in_words(found)}): "
+            "`pqkit doctor` tells how to mend it"
+        )
+    with workspace.only_one():
+        workspace.check_ports(wanted.host, _ports(wanted, shown))
         queue = get_queue()
         first = Users(queue.operator()).add_first() if "manager" in shown else None
-        with place.fresh_socket(stop_seconds(wanted) + SPARE_SECONDS, say) as socket_path:
+        with workspace.fresh_socket(stop_seconds(wanted) + SPARE_SECONDS, say) as socket_path:
             system = System(wanted, queue, socket_path, first)
             with system.running(demo=demo), system.unless_ending():
                 system.start(count, demo=demo, services=shown)
@@ -110,7 +114,7 @@ class System:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._ask)
         with tempfile.TemporaryFile() as output:
-            config = kit.folder("supervisor", settings().supervisor) / "supervisord.conf"
+            config = project_template.folder("supervisor", settings().supervisor) / "supervisord.conf"
             self.daemon = daemon.start(config, self._environment(demo=demo), output)
             try:
                 self.supervisor = self._connect(output.fileno())
@@ -181,7 +185,7 @@ class System:
         tasks = dict.fromkeys([*wanted.tasks, *kit_tasks])
         return os.environ | {
             "PQKIT_HOME": str(Path.cwd()),
-            "PQKIT_RUN": str(place.RUN.absolute()),
+            "PQKIT_RUN": str(workspace.RUN.absolute()),
             "PQKIT_LOGS": str(wanted.logs.absolute()),
             "PQKIT_SOCKET": str(self.socket_path),
             "PQKIT_PYTHON": sys.executable,
@@ -222,7 +226,7 @@ class System:
         if process.group == POOL:
             return process.pid in at_work
         if process.name in {*CONSOLES, API}:
-            return place.listens(self.wanted.host, _port(self.wanted, process.name))
+            return workspace.listens(self.wanted.host, _port(self.wanted, process.name))
         return process.pid is not None
 
     def _last_words(self, name: str) -> str:
@@ -238,7 +242,9 @@ class System:
             say(f"  demo producer    a file every {wanted.producer_every:g} s into {wanted.files}")
         for name in services:
             title = "REST interface" if name == API else f"{name} console"
-            there = public.public_url(wanted, Service(name)) or public.local_url(wanted, _port(wanted, name))
+            there = service_addresses.public_url(wanted, Service(name)) or service_addresses.local_url(
+                wanted, _port(wanted, name)
+            )
             say(f"  {title:<16} {there}")
         if self.first_password:
             say(f"  first login      admin, with the password {self.first_password}")

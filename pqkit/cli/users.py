@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from pqkit import queries
-from pqkit.access import Users
-from pqkit.access.passwords import WeakPassword
+from pqkit.auth import Users
+from pqkit.auth.passwords import WeakPassword
 from pqkit.cli import output as out
 from pqkit.cli.inputs import AsJson, Yes
 from pqkit.queue import get_queue
-from pqkit.rights import Role
+from pqkit.security.permissions import Role
 
 app = typer.Typer(no_args_is_help=True, help="List, add and remove people who may log in.")
 Name = Annotated[str, typer.Argument(help="The user's name.")]

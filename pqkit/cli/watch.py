@@ -8,10 +8,11 @@ import typer
 
 from pqkit import queries
 from pqkit.cli import output as out
+from pqkit.domain.states import JobState
+from pqkit.operations import event_recording
 from pqkit.queries import EventView
-from pqkit.queries.stream import BEGINNING, cursor_of
-from pqkit.queue import get_queue, told
-from pqkit.states import JobState
+from pqkit.queries.event_stream import BEGINNING, cursor_of
+from pqkit.queue import get_queue
 
 MOST = 500
 KINDS = (*JobState, "action")
@@ -34,11 +35,11 @@ def watch(
     the_queue = get_queue(create=False)
     database = the_queue.database
     if off:
-        told.record(the_queue.operator(), on=False)
+        event_recording.record(the_queue.operator(), on=False)
         return
-    begins = not told.is_recording(database)
+    begins = not event_recording.is_recording(database)
     if begins:
-        told.record(the_queue.operator(), on=True)
+        event_recording.record(the_queue.operator(), on=True)
     at = cursor_of(since) if since else BEGINNING if from_start or once else queries.newest(database)
     if begins:
         typer.echo("events are recorded from now on; `pqkit watch --off` ends that", err=True)

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from pqkit.db.driver import sqlite
+from pqkit.db.sqlite.driver import sqlite
 from pqkit.db.transaction import SqliteTransaction
+from pqkit.domain.wall_clock_order import SEEN_EVERY
 from pqkit.sql import compiled as sql
-from pqkit.wallclock import SEEN_EVERY
 
 SET_BY = 500_000
 """Microseconds by which the wall clock moves only where it is set, or the machine slept."""

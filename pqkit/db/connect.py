@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from pqkit import extras
-from pqkit.db.database import Database, Durability
-from pqkit.db.sqlite import SqliteDatabase
+from pqkit.db.base import Database, Durability
+from pqkit.db.sqlite.database import SqliteDatabase
 from pqkit.errors import UnsupportedUrl
 
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(?P<path>[^?]+)")

@@ -4,9 +4,9 @@ from collections.abc import Collection, Container
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pqkit.db import forks
-from pqkit.db.database import Database
-from pqkit.db.own_tables import MARKS, OURS, VERSION_TABLE
+from pqkit.db import fork_safety
+from pqkit.db.base import Database
+from pqkit.db.table_guard import MARKS, OURS, VERSION_TABLE
 from pqkit.db.transaction import Transaction
 from pqkit.errors import SchemaError
 
@@ -23,7 +23,7 @@ HEAD = VERSIONS[-1]
 SHARED_TABLE, LAST_SHARED = "alembic_version", "0012"
 """Where it was up to that version. A carried-over database keeps it there for older programs."""
 VERSION_TABLES = frozenset({VERSION_TABLE, SHARED_TABLE})
-_turn = forks.Mutex()
+_turn = fork_safety.Mutex()
 
 
 class Found(NamedTuple):

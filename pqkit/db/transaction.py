@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from pqkit.db.hooked import Hooked
+from pqkit.db.hook_subscriptions import Hooked
 from pqkit.sql.compiled import INSERT_JOB, INSERT_JOB_WITH_ID
-from pqkit.sql.text import Statement, Values
+from pqkit.sql.statement import Statement, Values
 
 ARGS = 3
 """Where ``INSERT_JOB_WITH_ID`` takes the arguments."""

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 from pqkit import Context, Fail, get_queue, task
+from pqkit.cleanup.stamps import STAMP
 from pqkit.files import inside, read_regular, write_durably
 from pqkit.settings import settings
-from pqkit.stamps import STAMP
 
 
 @task(queue="files")
@@ -33,7 +33,7 @@ def clean_files(days: float = 7.0) -> dict[str, int]:
     """
     if not days >= 1:
         raise Fail("files of the last day are kept: days must be 1 or more")
-    from pqkit.stamped_files import delete, useless  # noqa: PLC0415 - its questions load SQLAlchemy
+    from pqkit.cleanup.stamped_files import delete, useless  # noqa: PLC0415 - its questions load SQLAlchemy
 
     folder = settings().files
     return {"deleted": delete(folder, useless(get_queue(create=False), folder, days * 86_400))}

@@ -10,10 +10,10 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Self, TypeVar
 
+from pqkit.db.scratch_queue import Scratch, scratch
 from pqkit.errors import NotFound
-from pqkit.notebook.place import kit_folder
-from pqkit.scratch import Scratch, scratch
-from pqkit.worker.tasks import import_from
+from pqkit.notebook.paths import kit_folder
+from pqkit.worker.task_import import import_from
 
 __all__ = ["Scratch", "WorkerProcess", "load_tasks", "scratch", "start_worker", "wait_until"]
 
@@ -66,7 +66,7 @@ def start_worker(here: Scratch, tasks: ModuleType, *, slots: int = 4, name: str 
     command = ["worker", "--tasks", tasks.__name__, "--slots", str(slots), "--name", name]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "pqkit.lab.attached", str(os.getpid()), *command],
+            [sys.executable, "-P", "-m", "pqkit.lab.harness.attached_command", str(os.getpid()), *command],
             env={**os.environ, "PQKIT_URL": here.url},
             cwd=folder,
             stdout=output,

@@ -1,42 +1,6 @@
-"""Results as the DataFrames that charts draw. Needs pandas, so it is for notebooks, and no worker imports it."""
+"""The tables' name of an earlier release, for notebooks that users have copied; it goes with the next one."""
 
-from collections.abc import Sequence
+from pqkit.incidents.dataframes import action_table, death_table, group_table
+from pqkit.lab.harness.result_frames import blow_table, run_table
 
-import pandas as pd
-
-from pqkit.charts import frame
-from pqkit.incident.investigate import Death, Group
-from pqkit.lab.story import Blow
-from pqkit.queries.span import ActionView, RunView
-
-RUN_TIMES = ("due_at", "claimed_at", "started_at", "ended_at", "next_at")
-
-
-def run_table(runs: Sequence[RunView]) -> pd.DataFrame:
-    """A row for each run; ``began`` and ``ended`` for a timeline, ``waited`` and ``ran`` in seconds."""
-    table = frame(runs, RunView, *RUN_TIMES)
-    began = table["started_at"].fillna(table["claimed_at"])
-    table = table.assign(began=began, ended=table["ended_at"], worker=table["worker"].fillna("unknown"))
-    waited, ran = table["began"] - table["due_at"], table["ended"] - table["began"]
-    return table.assign(waited=waited.dt.total_seconds(), ran=ran.dt.total_seconds())
-
-
-def blow_table(blows: Sequence[Blow]) -> pd.DataFrame:
-    """A row for each blow, for ``charts.marks``."""
-    return frame(blows, Blow, "at")
-
-
-def action_table(actions: Sequence[ActionView]) -> pd.DataFrame:
-    """A row for each thing that an operator did, for ``charts.marks``."""
-    table = frame(actions, ActionView, "at")
-    return table.assign(job=table["job"].astype("Int64"))
-
-
-def group_table(groups: Sequence[Group]) -> pd.DataFrame:
-    """A row for each group of failures that are alike."""
-    return frame(groups, Group, "first_seen", "last_seen").drop(columns=["example", "waiting"])
-
-
-def death_table(deaths: Sequence[Death]) -> pd.DataFrame:
-    """A row for each worker that did not stop in peace."""
-    return frame(deaths, Death, "at")
+__all__ = ["action_table", "blow_table", "death_table", "group_table", "run_table"]

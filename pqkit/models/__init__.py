@@ -5,11 +5,11 @@ Times are integers: microseconds since 1970 UTC. The hot path does not use these
 
 from sqlalchemy import BigInteger, Column, Float, Integer, MetaData, Table
 
-from pqkit.columns import Json, Text
-from pqkit.models import access, fleet, jobs, measures, record, settings
+from pqkit.models import accounts, actions, jobs, measurements, queues, workers
 from pqkit.models.base import Row
+from pqkit.models.types import Json, Text
 
-__all__ = ["access", "fleet", "job_state", "jobs", "measures", "metadata", "record", "settings", "table"]
+__all__ = ["accounts", "actions", "job_state", "jobs", "measurements", "metadata", "queues", "table", "workers"]
 
 metadata: MetaData = Row.metadata
 

@@ -4,8 +4,8 @@ from sqlalchemy import Column, ForeignKey, Identity
 from sqlalchemy.orm import registry
 from sqlmodel import SQLModel
 
-from pqkit.columns import BIG
-from pqkit.states import Place, in_place
+from pqkit.domain.states import Place, in_place
+from pqkit.models.types import BIG
 
 
 class Row(SQLModel, registry=registry()):

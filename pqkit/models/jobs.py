@@ -3,9 +3,9 @@
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, text
 from sqlmodel import Field
 
-from pqkit.columns import BIG, NARROW, Json, Text
+from pqkit.domain.states import JobState, Place
 from pqkit.models.base import Row, job_key, key, one_of
-from pqkit.states import JobState, Place
+from pqkit.models.types import BIG, NARROW, Json, Text
 
 
 class JobRow(Row, table=True):

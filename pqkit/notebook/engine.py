@@ -17,8 +17,8 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 
+from pqkit.domain.outcomes import Stopped
 from pqkit.errors import PqkitError
-from pqkit.outcome import Stopped
 
 NAME = "pqkit"
 LOOK_EVERY = 0.2

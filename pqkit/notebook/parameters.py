@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from pqkit.domain.payload import read_json
 from pqkit.errors import PqkitError
 from pqkit.files import read_regular
-from pqkit.payload import read_json
 from pqkit.settings import settings
 
 TAG = "parameters"

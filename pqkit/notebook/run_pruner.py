@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pqkit.db import Database
-from pqkit.notebook.runs import Run, past
-from pqkit.queue.operate import Operator
+from pqkit.notebook.run_store import Run, past
+from pqkit.operations.operator import Operator
 from pqkit.settings import settings
 
 DELETED = ".deleted-"

@@ -4,43 +4,21 @@ Times are integers, microseconds since 1970 UTC, as they are stored. Every funct
 """
 
 from pqkit.db import Obstacle
-from pqkit.queries.access import TokenView, UserView, tokens, users
-from pqkit.queries.dependents import BatchView, WaitView, batch, batches, members, waits
-from pqkit.queries.duties import FailingDuty, failing_duties
-from pqkit.queries.events import Bar, Mark, bars, marks, pauses
-from pqkit.queries.failures import FailureGroup, failure_groups
-from pqkit.queries.filters import Filter
+from pqkit.queries.accounts import TokenView, UserView, tokens, users
+from pqkit.queries.audit_trail import Entry, Trace, trail
+from pqkit.queries.backup_gap import Since, latest, pruned, since
+from pqkit.queries.bulk_selection import select_jobs, why_none
+from pqkit.queries.chart_annotations import Bar, Mark, bars, marks, pauses
+from pqkit.queries.current_counts import Standing, count_now, standing
+from pqkit.queries.database_health import Health, health
+from pqkit.queries.dependencies import BatchView, WaitView, batch, batches, members, waits
+from pqkit.queries.event_stream import EventView, newest, stream
+from pqkit.queries.failing_duties import FailingDuty, failing_duties
+from pqkit.queries.failure_groups import FailureGroup, failure_groups
 from pqkit.queries.forecasts import Forecast, Outlook, outlook
-from pqkit.queries.health import Health, health
-from pqkit.queries.limits import LimitsView, limits
-from pqkit.queries.meter import Metered, metered
-from pqkit.queries.redrives import RedrivenJob, RedriveView, redrive, redriven, redrives
-from pqkit.queries.schedules import SlotView, coming, schedule, schedules, slots
-from pqkit.queries.search import AMONG, Matching, Paged, Searched, page, search
-from pqkit.queries.selection import select_jobs, why_none
-from pqkit.queries.series import Flow, Level, Span, flow, levels
-from pqkit.queries.since import Since, latest, pruned, since
-from pqkit.queries.standing import Standing, count_now, standing
-from pqkit.queries.stream import EventView, newest, stream
-from pqkit.queries.survey import Alike, Survey, last_line, survey
-from pqkit.queries.system import (
-    QueueView,
-    Rates,
-    Unserved,
-    WorkerView,
-    at_rest,
-    counts,
-    ended,
-    misplaced,
-    obstacle,
-    queues,
-    rates,
-    unserved,
-    workers,
-)
-from pqkit.queries.times import Times, times
-from pqkit.queries.trail import Entry, Trace, trail
-from pqkit.queries.views import (
+from pqkit.queries.job_filter import Filter
+from pqkit.queries.job_search import AMONG, Matching, Paged, Searched, page, search
+from pqkit.queries.job_views import (
     ActionView,
     AttemptView,
     JobDetail,
@@ -56,7 +34,29 @@ from pqkit.queries.views import (
     listed,
     tally,
 )
-from pqkit.queries.walk import Key
+from pqkit.queries.keyset_pagination import Key
+from pqkit.queries.latency import Times, times
+from pqkit.queries.limit_status import LimitsView, limits
+from pqkit.queries.overview import (
+    QueueView,
+    Rates,
+    Unserved,
+    WorkerView,
+    at_rest,
+    counts,
+    ended,
+    misplaced,
+    obstacle,
+    queues,
+    rates,
+    unserved,
+    workers,
+)
+from pqkit.queries.redrives import RedrivenJob, RedriveView, redrive, redriven, redrives
+from pqkit.queries.run_counters import Metered, metered
+from pqkit.queries.schedules import SlotView, coming, schedule, schedules, slots
+from pqkit.queries.selection_summary import Alike, Survey, last_line, survey
+from pqkit.queries.time_series import Flow, Level, Span, flow, levels
 
 __all__ = [
     "AMONG",

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from pqkit.db import Database
-from pqkit.statements.tables import FORECAST
+from pqkit.sql.definitions.tables import FORECAST
 
 JUDGED = 200
 COLUMNS = ("queue", "at", "pending", "earliest", "likely", "latest")

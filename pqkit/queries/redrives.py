@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Executable, Row, func, select
 
 from pqkit.db import Database
+from pqkit.domain.redrive_plan import Fate, RedriveState, Tally
 from pqkit.errors import NotFound
-from pqkit.redact import redact, redacted
-from pqkit.redrive import Fate, RedriveState, Tally
-from pqkit.statements.tables import REDRIVE, REDRIVE_JOB
+from pqkit.redaction.redact import redact, redacted
+from pqkit.sql.definitions.tables import REDRIVE, REDRIVE_JOB
 
 LATEST = 50
 

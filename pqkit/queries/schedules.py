@@ -6,13 +6,13 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from pqkit.db import Database
+from pqkit.domain.schedule_times import Schedule
+from pqkit.domain.states import JobState
 from pqkit.errors import NotFound
 from pqkit.models import job_state
-from pqkit.queries.views import PUBLIC, Told
-from pqkit.redact import redact
-from pqkit.statements.tables import SCHEDULE, SLOT
-from pqkit.states import JobState
-from pqkit.timetable import Schedule
+from pqkit.queries.job_views import PUBLIC, Told
+from pqkit.redaction.redact import redact
+from pqkit.sql.definitions.tables import SCHEDULE, SLOT
 
 
 class SlotView(NamedTuple):

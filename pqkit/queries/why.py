@@ -5,15 +5,15 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row, func, literal, select, tuple_
 
 from pqkit.db import Database
-from pqkit.durations import SECOND, duration
-from pqkit.queries.dependents import WaitView, waits
-from pqkit.queries.limits import key_of, limits
-from pqkit.queries.system import queues, workers
-from pqkit.queries.views import JobView, is_encrypted, job
-from pqkit.redact import redact
-from pqkit.statements.claim import allowed, paused, served
-from pqkit.statements.tables import JOB, READY, WORKER
-from pqkit.states import JobState
+from pqkit.domain.durations import SECOND, duration
+from pqkit.domain.states import JobState
+from pqkit.queries.dependencies import WaitView, waits
+from pqkit.queries.job_views import JobView, is_encrypted, job
+from pqkit.queries.limit_status import key_of, limits
+from pqkit.queries.overview import queues, workers
+from pqkit.redaction.redact import redact
+from pqkit.sql.definitions.claim import allowed, paused, served
+from pqkit.sql.definitions.tables import JOB, READY, WORKER
 
 MOST_AHEAD = 100_000
 

@@ -4,19 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from pqkit.db import Durability, connect, forks
+from pqkit.db import Durability, connect, fork_safety
 from pqkit.db.schema import check, ensure
 from pqkit.queue.queue import Queue
 from pqkit.settings import settings
 
-_one_at_a_time = forks.Mutex()
+_one_at_a_time = fork_safety.Mutex()
 
 
 @cache
 def _queue(url: str, durability: Durability) -> Queue:
     if not settings().traces:
         return Queue(connect(url, durability))
-    from pqkit.queue.traced import TracedQueue  # noqa: PLC0415 - nobody else is to load it
+    from pqkit.queue.traced_queue import TracedQueue  # noqa: PLC0415 - nobody else is to load it
 
     return TracedQueue(connect(url, durability))
 

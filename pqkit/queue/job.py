@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pqkit import cipher
+from pqkit.domain.payload import decode
+from pqkit.domain.states import JobState
 from pqkit.errors import JobFailed
-from pqkit.payload import decode
-from pqkit.queue.operate import Operator
-from pqkit.states import JobState
+from pqkit.operations.operator import Operator
+from pqkit.security import encryption
 
 
 class JobQueue(Protocol):
@@ -54,7 +54,7 @@ class Job:
         state, result, error = ended
         if state is not JobState.COMPLETED:
             raise JobFailed(self.id, state, error)
-        return decode(result and cipher.reveal(result))
+        return decode(result and encryption.reveal(result))
 
     def cancel(self, reason: str | None = None) -> bool:
         """Call the job off; a running one is asked to stop. False when there was nothing to call off any more."""

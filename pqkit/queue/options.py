@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypedDict
 
+from pqkit.jobs.spec import IfFailed, UniqueWhile
 from pqkit.queue.job import Job
-from pqkit.queue.order import IfFailed, UniqueWhile
 
 
 class Options(TypedDict, total=False):

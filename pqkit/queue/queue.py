@@ -5,22 +5,23 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Unpack
 
 from pqkit.db import Database
+from pqkit.domain.names import check_name
+from pqkit.domain.payload import PayloadError
+from pqkit.domain.states import JobState
+from pqkit.domain.tasks import ArgumentError, Task
 from pqkit.errors import NotFound
-from pqkit.payload import PayloadError
-from pqkit.queue.batch import Batch, add_member, batch_of
-from pqkit.queue.group import AsyncCommit, GroupCommit
-from pqkit.queue.insert import Call, Inserted, Inserter
+from pqkit.jobs.batch import Batch, add_member, batch_of
+from pqkit.jobs.group_commit import AsyncCommit, GroupCommit
+from pqkit.jobs.idempotency import insert_named
+from pqkit.jobs.insert import Call, Inserted, Inserter
+from pqkit.jobs.spec import IfFailed, Order, make_order
+from pqkit.leasing.worker_leases import Leases
+from pqkit.maintenance.facade import Upkeep
+from pqkit.operations.operator import Operator
+from pqkit.operations.redrives import Redrives
+from pqkit.operations.schedules import Schedules
 from pqkit.queue.job import Job
-from pqkit.queue.leases import Leases
-from pqkit.queue.named import insert_named
-from pqkit.queue.operate import Operator
-from pqkit.queue.order import IfFailed, Order, check_name, make_order
-from pqkit.queue.redrive import Redrives
-from pqkit.queue.schedules import Schedules
-from pqkit.queue.upkeep import Upkeep
 from pqkit.sql import compiled as sql
-from pqkit.states import JobState
-from pqkit.tasks import ArgumentError, Task
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -1,6 +1,6 @@
 """Statements as values, each with an SQL text for each database.
 
-They are declared in SQLAlchemy Core (``pqkit.statements``) and written out at build time (``compiled``).
+They are declared in SQLAlchemy Core (``pqkit.sql.definitions``) and written out at build time (``compiled``).
 Processes that run jobs read the written texts and never import SQLAlchemy, which would double their start time and
 their memory. ``make sql`` writes ``compiled``, and ``make sql-check`` compares it with the declarations.
 """

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from xmlrpc.client import Error, Fault, ServerProxy, Transport
 
 from pqkit.errors import NotFound, PqkitError, Refused
-from pqkit.supervise.place import RUN, SOCKET, own_socket
+from pqkit.supervise.workspace import RUN, SOCKET, own_socket
 
 RPC_SECONDS = 10.0
 UP = {"starting", "running", "backoff"}

@@ -13,7 +13,7 @@ from typing import IO
 
 import psutil
 
-from pqkit.process import die_with_parent
+from pqkit.process.linux import die_with_parent
 
 INSIST_AFTER = 1.2
 """Seconds after which a second signal to a worker is a second wish."""

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pqkit import queries
-from pqkit.db.rehearsed import FakeClock, RehearsedDatabase
 from pqkit.db.schema import ensure
-from pqkit.durations import SECOND
-from pqkit.executor import Run, execute
-from pqkit.outcome import Claim
+from pqkit.domain.durations import SECOND
+from pqkit.domain.outcomes import Claim
+from pqkit.domain.states import JobState
+from pqkit.domain.tasks import Task, registry
+from pqkit.leasing.worker_leases import Report
 from pqkit.queries import Filter, JobView
 from pqkit.queue import Finished, Leases, Queue, stand_in
-from pqkit.queue.leases import Report
-from pqkit.states import JobState
-from pqkit.tasks import Task, registry
+from pqkit.testing.fake_clock import FakeClock, RehearsedDatabase
 from pqkit.worker.attempt import attempt
+from pqkit.worker.executor import Run, execute
 
 __all__ = ["FakeClock", "Ran", "RehearsalQueue", "rehearsal_queue"]
 

@@ -5,17 +5,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pqkit import cipher
-from pqkit.context import Context
 from pqkit.db import Database
+from pqkit.domain.context import Context
+from pqkit.domain.outcomes import Claim, Outcome, is_private
+from pqkit.domain.payload import clean_text
+from pqkit.domain.states import JobState
 from pqkit.errors import DatabaseUnavailable, LeaseLost
-from pqkit.executor import Run
 from pqkit.files import sync_file
-from pqkit.outcome import Claim, Outcome, is_private
-from pqkit.payload import clean_text
-from pqkit.queue.finished import Finished
-from pqkit.queue.settle import finish_in
-from pqkit.states import JobState
+from pqkit.leasing.finish import finish_in
+from pqkit.leasing.finished_attempt import Finished
+from pqkit.security import encryption
+from pqkit.worker.executor import Run
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -40,7 +40,7 @@ def make_context(database: Database, run: Run, report: Report) -> Context:
 
 
 def _closed(line: str) -> str:
-    return cipher.close(clean_text(line, MAX_LINE))
+    return encryption.close(clean_text(line, MAX_LINE))
 
 
 def attempt(database: Database, run: Run, execute: Execute, report: Report) -> tuple[Outcome, bool]:

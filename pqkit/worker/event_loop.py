@@ -11,9 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import FrameType
 from typing import Any
 
-from pqkit.executor import Run, Wish
+from pqkit.domain.outcomes import Outcome, summarize
 from pqkit.log import get_logger
-from pqkit.outcome import Outcome, summarize
+from pqkit.worker.executor import Run, Wish
 
 LOOK = 0.1
 """Seconds for which the loop may be busy before others are granted the time."""

@@ -6,27 +6,27 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from pqkit.db import Database
-from pqkit.durations import SECOND
+from pqkit.domain.durations import SECOND
+from pqkit.domain.outcomes import Claim, Stopped, excuse, released
 from pqkit.errors import DatabaseUnavailable
-from pqkit.executor import Run
 from pqkit.log import get_logger
-from pqkit.maintain import Maintainer
-from pqkit.outcome import Claim, Stopped, excuse, released
-from pqkit.process import StopCount
+from pqkit.maintenance.runner import Maintainer
+from pqkit.process.linux import StopCount
+from pqkit.process.wakeups import until_next
 from pqkit.queue import Finished, Queue
-from pqkit.rhythm import until_next
 from pqkit.settings import Settings
 from pqkit.worker.attempt import drop_staged
-from pqkit.worker.child import Child
-from pqkit.worker.forgotten import Forgotten
-from pqkit.worker.grace import Grace
-from pqkit.worker.heart import Heart, Ill
-from pqkit.worker.hooked import Hooked
-from pqkit.worker.pace import Pace
+from pqkit.worker.child_process import Child
+from pqkit.worker.executor import Run
+from pqkit.worker.file_publisher import put_files_in_place
+from pqkit.worker.heartbeat import Heart, Ill
+from pqkit.worker.hook_runner import Hooked
+from pqkit.worker.job_logging import Teller
+from pqkit.worker.orphaned_leases import Forgotten
+from pqkit.worker.prefetch import Pace
+from pqkit.worker.shutdown import Grace
 from pqkit.worker.slots import Ended, Expect, Slots
-from pqkit.worker.staged_files import put_files_in_place
-from pqkit.worker.surroundings import surroundings
-from pqkit.worker.words import Teller
+from pqkit.worker.start_environment import surroundings
 
 FLUSH = 0.01
 # A moment for a slot's thread that has slept; else this thread would keep Python's lock until its own next wait.
@@ -289,6 +289,6 @@ class Worker:
 def _slots(settings: Settings) -> type[Slots]:
     if not settings.traces:
         return Slots
-    from pqkit.worker.traced import TracedSlots  # noqa: PLC0415 - nobody else is to load it
+    from pqkit.worker.traced_slots import TracedSlots  # noqa: PLC0415 - nobody else is to load it
 
     return TracedSlots

@@ -10,16 +10,16 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from pqkit.context import Context
 from pqkit.db import Database, Wake
-from pqkit.executor import Run, execute, execute_async
+from pqkit.domain.context import Context
+from pqkit.domain.outcomes import Claim, Outcome, put_off, summarize
+from pqkit.domain.tasks import find
 from pqkit.log import get_logger
-from pqkit.outcome import Claim, Outcome, put_off, summarize
 from pqkit.queue import Finished
-from pqkit.tasks import find
 from pqkit.worker.attempt import Report, attempt, conclude, make_context
-from pqkit.worker.child import CannotStart, Child
+from pqkit.worker.child_process import CannotStart, Child
 from pqkit.worker.event_loop import EventLoop
+from pqkit.worker.executor import Run, execute, execute_async
 
 LOOK_EVERY = 1.0
 Spawn = Callable[[], Child]

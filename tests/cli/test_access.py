@@ -2,7 +2,7 @@
 
 import pytest
 
-from pqkit.access import Sessions, Tokens
+from pqkit.auth import Sessions, Tokens
 from pqkit.errors import LoginRefused, NotLoggedIn
 
 PASSWORD = b"correct horse battery\n"

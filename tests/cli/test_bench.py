@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pqkit.bench import QUICK
-from pqkit.bench.bars import Bar
-from pqkit.lab.fleet import carrying
+from pqkit.bench.targets import Bar
+from pqkit.lab.harness.fleet import carrying
 from tests.cli.support import PROGRAM, Pqkit
 from tests.support import PATIENCE, wait_until
 

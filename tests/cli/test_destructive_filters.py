@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from pqkit import Queue, queries
+from pqkit.domain.names import BadOrder
 from pqkit.queries import Filter
-from pqkit.queries.filters import BadFilter
-from pqkit.queue.order import BadOrder
+from pqkit.queries.job_filter import BadFilter
 from tests.cli.support import Pqkit
 from tests.rest import client_of
 from tests.verbs import sql

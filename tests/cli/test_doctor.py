@@ -13,15 +13,17 @@ import psycopg
 import pytest
 import typer
 
-from pqkit import Fail, Queue, cipher, kit
-from pqkit.backup.folder import name_for
+from pqkit import Fail, Queue, project_template
+from pqkit.backup.backup_folder import name_for
 from pqkit.cli import doctor
-from pqkit.cli.doctor import on_postgresql, on_sqlite
-from pqkit.cli.program import app
-from pqkit.db import clock, connect, disk
-from pqkit.db.driver import DriverVersion
-from pqkit.db.postgresql import PostgresDatabase, health
+from pqkit.cli.commands import app
+from pqkit.cli.doctor import postgresql_checks, sqlite_checks
+from pqkit.db import connect, system_clock
+from pqkit.db.postgresql import PostgresDatabase, server_health
+from pqkit.db.sqlite import filesystem
+from pqkit.db.sqlite.driver import DriverVersion
 from pqkit.demo.tasks import clean_files, stamp_file
+from pqkit.security import encryption
 from pqkit.settings import settings
 from tests.conftest import a_worker
 from tests.postgres import Server
@@ -50,18 +52,18 @@ def test_a_sound_queue_has_no_finding(pqkit: Any, queue: Queue) -> None:
 
 
 def test_a_copy_of_the_consoles_of_another_version_is_named(pqkit: Any, queue: Queue, tmp_path: Path) -> None:
-    copy = shutil.copytree(kit.root() / "dashboards", tmp_path / "dashboards")
+    copy = shutil.copytree(project_template.root() / "dashboards", tmp_path / "dashboards")
     assert found(pqkit, "pages", DASHBOARDS=str(copy)) == []
-    with (copy / "guard.py").open("a") as file:
+    with (copy / "request_guard.py").open("a") as file:
         file.write("# of an earlier release")
     ((level, said, mend),) = found(pqkit, "pages", DASHBOARDS=str(copy))
-    assert (level, "in 1 modules, such as guard.py" in said) == ("warn", True)
+    assert (level, "in 1 modules, such as request_guard.py" in said) == ("warn", True)
     assert "leave the setting dashboards out" in mend
 
 
 @pytest.mark.sqlite
 def test_a_library_that_loses_commits_is_named(pqkit: Any, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_sqlite, "driver_version", lambda: DriverVersion("sqlite3", "3.45.0", safe=False))
+    monkeypatch.setattr(sqlite_checks, "driver_version", lambda: DriverVersion("sqlite3", "3.45.0", safe=False))
     ((level, said, mend),) = found(pqkit, "driver")
     assert (level, mend) == ("warn", "pip install 'pysqlite3>=0.6.1'")
     assert "3.45.0" in said
@@ -80,9 +82,9 @@ def test_a_disk_that_fills_up_is_named(
 
 @pytest.mark.sqlite
 def test_a_network_file_system_is_named(pqkit: Any, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk, "file_system", lambda _: "nfs4")
+    monkeypatch.setattr(filesystem, "file_system", lambda _: "nfs4")
     ((level, said, mend),) = found(pqkit, "file system")
-    assert (level, mend) == ("fail", disk.MEND)
+    assert (level, mend) == ("fail", filesystem.MEND)
     assert "nfs4" in said
 
 
@@ -187,13 +189,13 @@ def test_jobs_that_wait_for_a_key_are_named(pqkit: Any, queue: Queue, keys: Keys
     file = str(keys.file)
     assert pqkit("enqueue", "add", KEY_FILE=file, ENCRYPT="all").code == 0
     assert found(pqkit, "keys") == []
-    old = cipher.current()
+    old = encryption.current()
     keys.file.unlink()
     keys.new()
     ((level, said, _),) = found(pqkit, "keys")
     assert (level, said) == ("warn", f"1 job wait for key {old}, which is not here")
     keys.file.chmod(0o644)
-    cipher.forget()
+    encryption.forget()
     ((level, _, mend),) = found(pqkit, "keys")
     assert (level, mend) == ("fail", f"chmod 600 {file}")
     keys.use(ENCRYPT="all")
@@ -244,7 +246,11 @@ def test_a_sick_server_is_named(server: Server, monkeypatch: pytest.MonkeyPatch,
         well = {"number": 150_000, "standby": False, "fsync": True, "full_page_writes": True, "dead": []}
         health = database.health()._replace(**well | symptoms)
         monkeypatch.setattr(database, "health", lambda: health)
-        told = [one for one in (*on_postgresql.before(database), *on_postgresql.within(database)) if one.check == check]
+        told = [
+            one
+            for one in (*postgresql_checks.before(database), *postgresql_checks.within(database))
+            if one.check == check
+        ]
         assert [one for one in told if one.level != "ok" and one.mend], told
         database.close()
 
@@ -253,14 +259,14 @@ def test_a_clock_beside_the_server_s_is_named(server: Server, monkeypatch: pytes
     with server.database() as url:
         database = connect(url)
         assert isinstance(database, PostgresDatabase)
-        honest = clock.wall
-        monkeypatch.setattr(clock, "wall", lambda: honest() + 60_000_000)
-        assert [one.level for one in on_postgresql.before(database) if one.check == "clock"] == ["warn"]
+        honest = system_clock.wall
+        monkeypatch.setattr(system_clock, "wall", lambda: honest() + 60_000_000)
+        assert [one.level for one in postgresql_checks.before(database) if one.check == "clock"] == ["warn"]
         database.close()
 
 
 def test_what_is_wrong_on_a_server_is_mended_by_what_is_named(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "LONG_OPEN", 0)
+    monkeypatch.setattr(server_health, "LONG_OPEN", 0)
     with server.database() as url, ExitStack() as stack:
         here = connect(url)
         stack.callback(here.close)
@@ -269,7 +275,7 @@ def test_what_is_wrong_on_a_server_is_mended_by_what_is_named(server: Server, mo
         person = stack.enter_context(psycopg.connect(address, autocommit=True))
 
         def mend(check: str) -> str:
-            (finding,) = [one for one in on_postgresql.within(here) if one.check == check and one.level != "ok"]
+            (finding,) = [one for one in postgresql_checks.within(here) if one.check == check and one.level != "ok"]
             person.execute(finding.mend)  # type: ignore[call-overload]
             return finding.found
 
@@ -285,10 +291,10 @@ def test_what_is_wrong_on_a_server_is_mended_by_what_is_named(server: Server, mo
         assert "(a notebook, user postgres, idle in transaction)" in mend("horizon")
         with pytest.raises(psycopg.OperationalError):
             stranger.execute("SELECT 1")
-        assert {one.level for one in on_postgresql.within(here)} == {"ok"}
-        while here.health().used <= on_postgresql.FULL * here.health().most:
+        assert {one.level for one in postgresql_checks.within(here)} == {"ok"}
+        while here.health().used <= postgresql_checks.FULL * here.health().most:
             stack.enter_context(psycopg.connect(address))
-        assert "connections" in {one.check for one in on_postgresql.before(here) if one.level == "warn"}
+        assert "connections" in {one.check for one in postgresql_checks.before(here) if one.level == "warn"}
 
 
 def test_what_the_doctor_says_to_type_can_be_typed() -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pqkit.incident import advice, investigate, snapshot
-from pqkit.incident.advice import MANY
-from pqkit.outcome import ended_by
-from pqkit.queries.span import Span
+from pqkit.domain.outcomes import ended_by
+from pqkit.incidents import investigate, snapshot, suggested_commands
+from pqkit.incidents.suggested_commands import MANY
+from pqkit.queries.time_range import Span
 from pqkit.queue import Finished, Queue
 from tests.cli.support import Pqkit
 from tests.conftest import a_worker
@@ -34,7 +34,7 @@ def test_the_prepared_redrive_starts_a_redrive_of_those_jobs(
     database = snapshot(queue.database.url, tmp_path)
     (line,) = [
         line
-        for line in advice.commands(investigate(database, Span(0, queue.database.now() + 1)))
+        for line in suggested_commands.commands(investigate(database, Span(0, queue.database.now() + 1)))
         if line.startswith("pqkit redrives start")
     ]
     database.close()

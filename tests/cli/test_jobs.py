@@ -6,10 +6,10 @@ import subprocess
 
 import pytest
 
-from pqkit.outcome import completed, ended_by
+from pqkit.domain.outcomes import completed, ended_by
+from pqkit.domain.states import JobState
 from pqkit.queries import Filter, ids, job
 from pqkit.queue import Finished
-from pqkit.states import JobState
 from tests.cli.support import PROGRAM, read_screen
 from tests.conftest import a_worker
 from tests.support import PATIENCE, wait_until

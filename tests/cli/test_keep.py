@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from pqkit import Queue, cipher, get_queue
-from pqkit.access import Sessions, Users
+from pqkit import Queue, get_queue
+from pqkit.auth import Sessions, Users
 from pqkit.errors import NotLoggedIn
-from pqkit.queries.history import audit
+from pqkit.queries.audit_history import audit
 from pqkit.queue import Leases
-from pqkit.rights import Role
+from pqkit.security import encryption
+from pqkit.security.permissions import Role
 from tests.fleet import REPO
 from tests.test_retention import ended
 from tests.verbs import sql
@@ -123,7 +124,7 @@ def test_the_commands_for_operators_run_as_they_stand(pqkit: Any, queue: Queue) 
     for line in commands:
         words = shlex.split(line)
         given = dict(word.removeprefix("PQKIT_").split("=", 1) for word in words if word.startswith("PQKIT_"))
-        cipher.forget()
+        encryption.forget()
         done = pqkit(*words[len(given) + 1 :], **given)
         assert done.code == 0, (line, done)
-    cipher.forget()
+    encryption.forget()

@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from pqkit import Queue, cipher
+from pqkit import Queue
+from pqkit.security import encryption
 from tests.test_encryption import WORD, Keys, keys, whole
 
 assert keys
 
 
 def test_keys_are_made_listed_and_rotated(pqkit: Any, queue: Queue, keys: Keys) -> None:
-    first, file = cipher.current(), str(keys.file)
+    first, file = encryption.current(), str(keys.file)
     asked = pqkit("enqueue", "add", "--arg", f"a={WORD}", KEY_FILE=file, ENCRYPT="all")
     assert asked.code == 0, asked
     assert WORD not in whole(queue)
@@ -20,16 +21,16 @@ def test_keys_are_made_listed_and_rotated(pqkit: Any, queue: Queue, keys: Keys) 
     assert WORD not in pqkit("jobs", "show", 1).out
     assert WORD in pqkit("jobs", "show", 1, "--decrypt").out
     assert "is the first in" in pqkit("keys", "new").out
-    cipher.forget()
+    encryption.forget()
     rows = {row["key"]: row for row in pqkit("keys", "list", "--json").json}
-    second = cipher.current()
+    second = encryption.current()
     assert second
     assert rows[second] == {"key": second, "here": True, "encrypts": True, "jobs": 0, "unfinished": 0}
     assert rows[first] == {"key": first, "here": True, "encrypts": False, "jobs": 1, "unfinished": 1}
     assert "encrypted 1 text anew" in pqkit("keys", "rotate").out
     assert [row["jobs"] for row in pqkit("keys", "list", "--json").json] == [1, 0]
     Path(file).write_text("")
-    cipher.forget()
+    encryption.forget()
     assert "MISSING" in pqkit("keys", "list").out
     assert pqkit("jobs", "show", 1, "--decrypt").is_one_clear_line
     assert pqkit("keys", "rotate").is_one_clear_line

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, insert
 
+from pqkit.domain.outcomes import completed
 from pqkit.models import table
-from pqkit.outcome import completed
 from pqkit.queries import Trace, queues, trail
 from pqkit.queue import Finished
 from tests.cli.support import PROGRAM, read_screen

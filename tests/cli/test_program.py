@@ -2,7 +2,7 @@
 
 import pytest
 
-from pqkit.cli.program import app
+from pqkit.cli.commands import app
 from tests.cli.support import Answer, Pqkit
 
 pytestmark = pytest.mark.sqlite

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from pqkit import Queue, queries, task
-from pqkit.limits import BadLimit, QueueSettings
-from pqkit.queue import insert
-from pqkit.retry import BadPolicy
+from pqkit.domain.queue_limits import BadLimit, QueueSettings
+from pqkit.domain.retry_policy import BadPolicy
+from pqkit.jobs import insert
 from tests.verbs import sql
 
 

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from pqkit import queries
-from pqkit.outcome import Fail, ended_by
+from pqkit.domain.outcomes import Fail, ended_by
+from pqkit.domain.states import JobState
+from pqkit.operations.redrives import advance
 from pqkit.queue import Finished
-from pqkit.queue.redrive import advance
-from pqkit.states import JobState
 from tests.conftest import a_worker
 
 

@@ -13,8 +13,8 @@ from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError
 
 from pqkit.errors import PqkitError
-from pqkit.lab import visitors
-from pqkit.lab.visitors import Session, Site
+from pqkit.lab.harness import console_sessions
+from pqkit.lab.harness.console_sessions import Session, Site
 from tests.consoles import PASSWORD
 from tests.support import PATIENCE
 
@@ -54,18 +54,18 @@ def upgrade(port: int, token: str, **headers: str) -> Answer:
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """In a thread of its own, because the browser's client has a loop in this one."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(visitors.run, work).result()
+        return pool.submit(console_sessions.run, work).result()
 
 
 def log_in(port: int, name: str) -> Site:
-    return run(lambda: visitors.log_in(port, name, PASSWORD))
+    return run(lambda: console_sessions.log_in(port, name, PASSWORD))
 
 
 def in_session(site: Site, work: Callable[[Session], Awaitable[T]]) -> T:
     """Do something with the live connection of a page that was opened there."""
 
     async def visit() -> T:
-        session = await visitors.visit(site)
+        session = await console_sessions.visit(site)
         try:
             return await work(session)
         finally:
@@ -75,7 +75,7 @@ def in_session(site: Site, work: Callable[[Session], Awaitable[T]]) -> T:
 
 
 async def say(session: Session, *events: dict[str, Any], kind: str = "PATCH-DOC") -> None:
-    await visitors.ask(session.connection, kind, json.dumps({"events": list(events)}))
+    await console_sessions.ask(session.connection, kind, json.dumps({"events": list(events)}))
 
 
 def is_hung_up_on(site: Site, work: Callable[[Session], Awaitable[None]]) -> bool:
@@ -94,7 +94,7 @@ def is_hung_up_on(site: Site, work: Callable[[Session], Awaitable[None]]) -> boo
 
 async def document_of(session: Session) -> str:
     """The document as the server has it now."""
-    await visitors.ask(session.connection, "PULL-DOC-REQ")
+    await console_sessions.ask(session.connection, "PULL-DOC-REQ")
     return await session.until('{"doc":')
 
 

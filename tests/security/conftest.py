@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from pqkit.access import passwords
+from pqkit.auth import passwords
 from tests.browser import find_chromium
 from tests.consoles import FLAGS, MILLISECONDS, Consoles, fill
 

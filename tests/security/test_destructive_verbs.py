@@ -7,15 +7,15 @@ from subprocess import run
 import pytest
 
 from pqkit import Queue, queries
-from pqkit.access import CONFIRMED, Sessions, Tokens, Users
+from pqkit.auth import CONFIRMED, Sessions, Tokens, Users
+from pqkit.domain.queue_limits import QueueOptions, QueueSettings
+from pqkit.domain.states import JobState
 from pqkit.errors import Forbidden, LoginRefused, NotConfirmed, NotLoggedIn, Refused
-from pqkit.limits import QueueOptions, QueueSettings
+from pqkit.operations.operator import MOST_WITH_QUEUE
+from pqkit.operations.schedules import Schedules
 from pqkit.queries import Trace
 from pqkit.queue import Operator
-from pqkit.queue.operate import MOST_WITH_QUEUE
-from pqkit.queue.schedules import Schedules
-from pqkit.rights import DESTROYS, NEEDS, Role, Scope
-from pqkit.states import JobState
+from pqkit.security.permissions import DESTROYS, NEEDS, Role, Scope
 from tests.verbs import claim_one, sql
 
 PASSWORD = "correct horse battery"

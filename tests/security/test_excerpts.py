@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from pqkit import Queue, excerpt, queries, redact, redact_texts
-from pqkit.excerpt import LEFT_OUT, MOST
+from pqkit import Queue, queries
 from pqkit.queries import Filter
+from pqkit.redaction import excerpt, redact, redact_texts
+from pqkit.redaction.excerpt import LEFT_OUT, MOST
 
 SECRET = "hunter2"
 LONG = 50_000

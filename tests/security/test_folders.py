@@ -12,16 +12,18 @@ from typing import Any
 
 import pytest
 
-from pqkit import archive, cipher, files, kit, permissions
-from pqkit.backup.make import back_up
+from pqkit import files, project_template
+from pqkit.audit import archive
+from pqkit.backup.create import back_up
 from pqkit.backup.restore import restore
 from pqkit.cli.init import lay_out
 from pqkit.db import connect
 from pqkit.errors import PqkitError
-from pqkit.notebook import place as notebook_place
+from pqkit.notebook import paths as notebook_place
 from pqkit.queue import Queue, get_queue
+from pqkit.security import encryption, file_permissions
 from pqkit.settings import Settings, SettingsError, load, settings
-from pqkit.supervise import place
+from pqkit.supervise import workspace
 from tests.cli.conftest import pqkit
 from tests.support import PATIENCE, wait_until
 
@@ -67,7 +69,7 @@ def a_batch_of_the_archive(folder: Path) -> None:
 
 
 def folders_of_up(folder: Path) -> None:
-    place.make_folders([folder])
+    workspace.make_folders([folder])
 
 
 MAKERS: list[Callable[[Path], None]] = [a_database, a_batch_of_the_archive, folders_of_up]
@@ -98,7 +100,10 @@ def test_a_backup_is_restored_into_a_private_folder(queue: Queue, tmp_path: Path
 
 def test_only_one_function_makes_folders() -> None:
     """Another one would forget the parents: ``mkdir``'s mode is that of the last folder alone."""
-    elsewhere = {PACKAGE / "files.py", PACKAGE / "lab" / "cgroup.py"}  # the second is in the kernel's own tree
+    elsewhere = {
+        PACKAGE / "files.py",
+        PACKAGE / "lab" / "harness" / "cgroup.py",
+    }  # the second is in the kernel's own tree
     calls = [
         f"{file.relative_to(PACKAGE)}:{node.lineno}"
         for file in PACKAGE.rglob("*.py")
@@ -253,7 +258,7 @@ def test_the_folder_of_the_key_file_that_others_may_change_is_found(here: Path, 
     (here / "secret").mkdir()
     (here / "secret").chmod(0o770)
     monkeypatch.setenv("PQKIT_KEY_FILE", "secret/keys")
-    assert [each.found for each in permissions.exposed()] == [f"{here / 'secret'} has mode 0770"]
+    assert [each.found for each in file_permissions.exposed()] == [f"{here / 'secret'} has mode 0770"]
 
 
 @root_only
@@ -266,13 +271,13 @@ def test_secrets_in_a_settings_file_of_another_user_are_refused(here: Path) -> N
 
 @root_only
 def test_a_key_file_of_another_user_is_refused(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cipher.new_key(Path("keys"))
+    encryption.new_key(Path("keys"))
     os.chown("keys", NOBODY, -1)
     monkeypatch.setenv("PQKIT_KEY_FILE", "keys")
-    cipher.forget()
-    with pytest.raises(cipher.KeyMissing, match="belongs to user"):
-        cipher.has_keys()
-    cipher.forget()
+    encryption.forget()
+    with pytest.raises(encryption.KeyMissing, match="belongs to user"):
+        encryption.has_keys()
+    encryption.forget()
 
 
 @pytest.mark.parametrize("command", [["jobs", "list"], ["keys", "list"], ["worker"], ["enqueue", "a"], ["doctor"]])
@@ -291,7 +296,7 @@ def project(here: Path) -> None:
     """A laid-out project of whose files nobody else may change any."""
     lay_out(here / "ops")
     os.chdir(here / "ops")
-    shutil.copytree(kit.root() / "dashboards", "dashboards", copy_function=shutil.copyfile)
+    shutil.copytree(project_template.root() / "dashboards", "dashboards", copy_function=shutil.copyfile)
     for path in (Path("dashboards"), *Path("dashboards").rglob("*")):
         path.chmod(0o700 if path.is_dir() else 0o600)
     with Path("pyproject.toml").open("a") as file:
@@ -311,7 +316,7 @@ OPENED = [
     "jobs/__init__.py",
     "jobs/nightly.py",
     "dashboards",
-    "dashboards/manager/gate.py",
+    "dashboards/manager/login.py",
     "notebooks",
     "notebooks/tour.ipynb",
     "supervisor/supervisord.conf",
@@ -323,10 +328,10 @@ OPENED = [
 def test_whatever_others_may_change_is_found(here: Path, monkeypatch: Any, name: str, bit: int) -> None:
     monkeypatch.chdir(here)
     project(here)
-    assert permissions.exposed() == []
+    assert file_permissions.exposed() == []
     path = Path(name).absolute()
     path.chmod(mode(path) | bit)
-    assert [(each.found, each.mend) for each in permissions.exposed()] == [
+    assert [(each.found, each.mend) for each in file_permissions.exposed()] == [
         (f"{path} has mode {mode(path):04o}", f"chmod go-w {path}")
     ]
 
@@ -336,13 +341,13 @@ def test_what_belongs_to_another_user_is_found_and_what_belongs_to_root_is_not(h
     monkeypatch.chdir(here)
     project(here)
     os.chown("tasks.py", NOBODY, -1)
-    assert [each.mend for each in permissions.exposed()] == [f"chown 0 {Path('tasks.py').absolute()}"]
+    assert [each.mend for each in file_permissions.exposed()] == [f"chown 0 {Path('tasks.py').absolute()}"]
     monkeypatch.setenv("SUDO_UID", str(NOBODY))
-    assert permissions.exposed() == [], "whoever became root by sudo runs what is his own"
+    assert file_permissions.exposed() == [], "whoever became root by sudo runs what is his own"
     monkeypatch.delenv("SUDO_UID")
     os.chown("tasks.py", 0, -1)
     monkeypatch.setattr(os, "geteuid", lambda: NOBODY)
-    assert permissions.exposed() == [], "in a container code belongs to root"
+    assert file_permissions.exposed() == [], "in a container code belongs to root"
 
 
 def test_a_folder_above_that_anybody_may_replace_this_one_in_is_found(here: Path, monkeypatch: Any) -> None:
@@ -350,9 +355,9 @@ def test_a_folder_above_that_anybody_may_replace_this_one_in_is_found(here: Path
     (here / "open").chmod(0o777)
     (here / "open" / "mine").chmod(0o700)
     monkeypatch.chdir(here / "open" / "mine")
-    assert [each.found for each in permissions.exposed()] == [f"{here / 'open'} has mode 0777"]
+    assert [each.found for each in file_permissions.exposed()] == [f"{here / 'open'} has mode 0777"]
     (here / "open").chmod(0o1777)
-    assert permissions.exposed() == []
+    assert file_permissions.exposed() == []
 
 
 @pytest.mark.sqlite
@@ -399,7 +404,7 @@ def test_a_file_of_ours_is_no_link_and_has_one_name(tmp_path: Path) -> None:
 LATER = "def later():\n    import colorsys, neighbour\n    return colorsys.__file__, neighbour.__file__\n"
 IMPORT = """
 import os, sys
-from pqkit.worker.tasks import import_from
+from pqkit.worker.task_import import import_from
 before = list(sys.path)
 module = import_from(os.getcwd(), "own_tasks")
 print(*module.later(), sys.path[:len(before)] == before)

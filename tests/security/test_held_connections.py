@@ -8,7 +8,7 @@ from typing import Any
 
 from tornado.iostream import IOStream
 
-from dashboards.guard import AT_ONCE, PER_ADDRESS, STALLED, Guard
+from dashboards.request_guard import AT_ONCE, PER_ADDRESS, STALLED, Guard
 from tests.security.attack import run
 
 MEGABYTES = 8 * 1024 * 1024

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from tornado.web import HTTPError
 
-from dashboards import guard, pages
-from pqkit.api import connections
-from pqkit.lab import visitors
-from pqkit.lab.visitors import Session, Site
+from dashboards import page_handler, request_guard
+from pqkit.api import connection_limits
+from pqkit.lab.harness import console_sessions
+from pqkit.lab.harness.console_sessions import Session, Site
 from pqkit.queue import get_queue
 from tests.consoles import Consoles
 from tests.rest import service
@@ -75,7 +75,7 @@ def many(port: int, count: int) -> Iterator[list[socket.socket]]:
 
 
 def test_one_address_holds_only_so_many_connections(consoles: Consoles, rest: int) -> None:
-    assert connections.PER_ADDRESS == guard.PER_ADDRESS == PER_ADDRESS
+    assert connection_limits.PER_ADDRESS == request_guard.PER_ADDRESS == PER_ADDRESS
     for port, kept in ((consoles.ports["ops"], slice(-300, None)), (rest, slice(300))):
         with many(port, PER_ADDRESS + 20) as lines:
             wait_until(lambda: sum(map(is_closed, lines)) >= 15, what="the end of those that are too many")
@@ -125,7 +125,7 @@ def test_thirty_pages_of_one_address_are_no_trouble(consoles: Consoles) -> None:
     site = Site(consoles.ports["ops"])
 
     async def thirty() -> int:
-        sessions = [await visitors.visit(site) for _ in range(30)]
+        sessions = [await console_sessions.visit(site) for _ in range(30)]
         for session in sessions:
             session.connection.close()
         return len(sessions)
@@ -138,18 +138,18 @@ def test_one_address_opens_only_so_many_pages(monkeypatch: pytest.MonkeyPatch) -
         """One that is open."""
 
     def page(address: str, sessions: list[Session]) -> Any:
-        page = object.__new__(pages.Page)
+        page = object.__new__(page_handler.Page)
         page.request = SimpleNamespace(remote_ip=address)
         page.application_context = SimpleNamespace(sessions=sessions)
-        monkeypatch.setattr(pages.Page, "set_header", lambda *_: None)
+        monkeypatch.setattr(page_handler.Page, "set_header", lambda *_: None)
         return page
 
-    held = [Session() for _ in range(pages.PER_ADDRESS)]
+    held = [Session() for _ in range(page_handler.PER_ADDRESS)]
     for session in held:
-        monkeypatch.setitem(pages._addresses, session, "10.0.0.1")
+        monkeypatch.setitem(page_handler._addresses, session, "10.0.0.1")
     page("10.0.0.2", held)._check_room()
     page("10.0.0.1", held[1:])._check_room()
-    for address, sessions in (("10.0.0.1", held), ("10.0.0.2", [Session() for _ in range(pages.AT_ONCE)])):
+    for address, sessions in (("10.0.0.1", held), ("10.0.0.2", [Session() for _ in range(page_handler.AT_ONCE)])):
         with pytest.raises(HTTPError) as refused:
             page(address, sessions)._check_room()
         assert refused.value.status_code == 503

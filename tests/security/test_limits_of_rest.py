@@ -10,13 +10,13 @@ import anyio
 import pytest
 
 from pqkit import Queue
-from pqkit.access import Tokens
-from pqkit.api import room
-from pqkit.api.body import MOST_BYTES, MOST_OF_ONE
-from pqkit.api.connections import HEADERS, PER_ADDRESS
-from pqkit.api.room import AnswerLimit, NoRoom, Room, VisitorLimit
+from pqkit.api import memory_limits
+from pqkit.api.body_limit import MOST_BYTES, MOST_OF_ONE
+from pqkit.api.connection_limits import HEADERS, PER_ADDRESS
+from pqkit.api.memory_limits import AnswerLimit, NoRoom, Room, VisitorLimit
+from pqkit.auth import Tokens
 from pqkit.queue import get_queue
-from pqkit.rights import Scope
+from pqkit.security.permissions import Scope
 from tests.rest import client_of, service
 from tests.support import PATIENCE, wait_until
 
@@ -101,7 +101,7 @@ def test_visitors_behind_a_proxy_are_counted_one_by_one() -> None:
 
         limit: Any = VisitorLimit(waits)
         async with anyio.create_task_group() as tasks:
-            for _ in range(room.REQUESTS_OF_ONE):
+            for _ in range(memory_limits.REQUESTS_OF_ONE):
                 tasks.start_soon(limit, scope_of("10.0.0.1"), nothing, send)
             await anyio.wait_all_tasks_blocked()
             tasks.start_soon(limit, scope_of("10.0.0.2"), nothing, send)
@@ -140,7 +140,7 @@ def test_room_is_shared_and_given_back() -> None:
 
 
 def test_a_read_that_is_too_much_is_put_off_and_a_change_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "PATIENCE", 0)
+    monkeypatch.setattr(memory_limits, "PATIENCE", 0)
     answers: list[dict[str, Any]] = []
 
     async def long(_scope: object, _receive: object, send: Any) -> None:
@@ -152,7 +152,7 @@ def test_a_read_that_is_too_much_is_put_off_and_a_change_is_answered(monkeypatch
 
     async def go() -> None:
         limit: Any = AnswerLimit(long)
-        async with limit._room.hold("10.0.0.1", room.ANSWERS_OF_ONE, 0):
+        async with limit._room.hold("10.0.0.1", memory_limits.ANSWERS_OF_ONE, 0):
             await limit(scope_of("10.0.0.1"), nothing, send)
             assert answers.pop(0)["status"] == 503
             answers.clear()
@@ -179,7 +179,7 @@ def test_bodies_are_as_long_as_what_they_may_hold(queue: Queue) -> None:
 
 
 def test_a_page_of_long_jobs_ends_early_and_goes_on(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("pqkit.queries.search"), "MOST_SHOWN", 10_000)
+    monkeypatch.setattr(import_module("pqkit.queries.job_search"), "MOST_SHOWN", 10_000)
     ids = queue.enqueue_many("x", [{"n": "x" * 300} for _ in range(100)])
     with client_of(queue, Scope.READ) as api:
         found, before = list[int](), None

@@ -12,22 +12,23 @@ from pathlib import Path
 
 import pytest
 
-from pqkit import archive, cipher
-from pqkit.backup import folder as backups
-from pqkit.backup.make import back_up
-from pqkit.context import Context
+from pqkit.audit import archive
+from pqkit.backup import backup_folder as backups
+from pqkit.backup.create import back_up
+from pqkit.domain.context import Context
+from pqkit.domain.outcomes import completed
+from pqkit.domain.states import JobState
 from pqkit.errors import Refused
-from pqkit.executor import Run as Attempt
 from pqkit.files import write_durably, write_new
-from pqkit.incident.story import Story
-from pqkit.notebook import run as notebook_run
-from pqkit.notebook import runs
-from pqkit.notebook.write import job_notebook
-from pqkit.outcome import completed
+from pqkit.incidents.replay_record import Story
+from pqkit.notebook import execute as notebook_run
+from pqkit.notebook import run_store
+from pqkit.notebook.generate import job_notebook
 from pqkit.queue import Queue
-from pqkit.states import JobState
-from pqkit.supervise import NoSupervisor, Supervisor, place
+from pqkit.security import encryption
+from pqkit.supervise import NoSupervisor, Supervisor, workspace
 from pqkit.worker.attempt import conclude
+from pqkit.worker.executor import Run as Attempt
 from tests.support import PATIENCE
 from tests.verbs import claim_one
 
@@ -48,7 +49,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A working folder of `pqkit up`, whose name is short enough for a socket in it."""
     with tempfile.TemporaryDirectory(prefix="pq-") as short:
         folder = Path(short)
-        place.make_folders([folder / "data", folder / "logs"])
+        workspace.make_folders([folder / "data", folder / "logs"])
         monkeypatch.chdir(folder)
         yield folder
         monkeypatch.undo()
@@ -79,14 +80,14 @@ LEFT = ["supervisor.sock", "supervisord.pid"]
 def test_up_removes_a_planted_link_and_not_what_it_names(here: Path, victim: Path, name: str, leads_to: str) -> None:
     (here / "data" / name).symlink_to(victim / leads_to)
     said: list[str] = []
-    with place.fresh_socket(1, said.append):
+    with workspace.fresh_socket(1, said.append):
         assert not (here / "data" / name).is_symlink()
     assert is_untouched(victim)
     assert said == [f"removed data/{name}, left by a `pqkit up` that was killed"]
 
 
 def test_a_link_that_comes_while_up_runs_is_removed_alone(here: Path, victim: Path) -> None:
-    with place.fresh_socket(1, print):
+    with workspace.fresh_socket(1, print):
         (here / "data" / "supervisor.sock").symlink_to(victim / "thesis.txt")
     assert is_untouched(victim)
 
@@ -101,7 +102,7 @@ def dead_socket(folder: Path) -> Path:
 def test_the_short_folder_of_a_killed_up_is_removed_with_its_socket(here: Path, short: Path) -> None:
     folder = dead_socket(short / "pqkit-up-abcd1234")
     (here / "data" / "supervisor.sock").symlink_to(folder / "supervisor.sock")
-    with place.fresh_socket(1, print):
+    with workspace.fresh_socket(1, print):
         assert not folder.exists()
 
 
@@ -145,7 +146,7 @@ def test_a_folder_that_is_not_as_up_makes_it_stays(here: Path, short: Path, chan
     folder = change(dead_socket(short / "pqkit-up-abcd1234"))
     before = sorted(path.name for path in folder.iterdir())
     (here / "data" / "supervisor.sock").symlink_to(folder / "supervisor.sock")
-    with place.fresh_socket(1, print):
+    with workspace.fresh_socket(1, print):
         assert sorted(path.name for path in folder.iterdir()) == before
 
 
@@ -153,7 +154,7 @@ def test_a_short_folder_elsewhere_than_in_the_temporary_folder_stays(here: Path,
     (short / "deep").mkdir(mode=0o700)
     folder = dead_socket(short / "deep" / "pqkit-up-abcd1234")
     (here / "data" / "supervisor.sock").symlink_to(folder / "supervisor.sock")
-    with place.fresh_socket(1, print):
+    with workspace.fresh_socket(1, print):
         assert (folder / "supervisor.sock").exists()
 
 
@@ -161,7 +162,7 @@ def test_a_short_folder_elsewhere_than_in_the_temporary_folder_stays(here: Path,
 def test_a_folder_in_the_place_of_a_file_of_up_is_named_and_stays(here: Path, name: str) -> None:
     (here / "data" / name).mkdir()
     with pytest.raises(Refused, match=f"data/{name} is nothing that pqkit made"):
-        place.fresh_socket(1, print).__enter__()
+        workspace.fresh_socket(1, print).__enter__()
     assert (here / "data" / name).is_dir()
 
 
@@ -192,7 +193,7 @@ def test_a_planted_lock_file_keeps_its_targets_content(
 ) -> None:
     plant(here / "data" / "up.lock", victim / "thesis.txt")
     with pytest.raises(Refused, match=r"data/up\.lock is"):
-        place.only_one().__enter__()
+        workspace.only_one().__enter__()
     assert is_untouched(victim)
 
 
@@ -208,12 +209,12 @@ def test_up_says_in_one_line_that_a_log_file_is_a_link(here: Path, victim: Path)
 def test_a_log_file_with_a_second_name_is_refused(here: Path, victim: Path) -> None:
     (here / "logs" / "worker_00.log").hardlink_to(victim / "thesis.txt")
     with pytest.raises(Refused, match="another name as well"):
-        place.refuse_links(here / "logs")
+        workspace.refuse_links(here / "logs")
 
 
 def test_a_log_file_may_be_a_link_to_a_device(here: Path) -> None:
     (here / "logs" / "worker_00.log").symlink_to("/dev/null")
-    place.refuse_links(Path("logs"))
+    workspace.refuse_links(Path("logs"))
 
 
 def test_a_file_is_written_durably_in_the_place_of_a_link(tmp_path: Path, victim: Path) -> None:
@@ -227,11 +228,11 @@ def test_a_file_is_written_durably_in_the_place_of_a_link(tmp_path: Path, victim
 
 
 def test_the_record_of_a_run_is_written_in_the_place_of_links(tmp_path: Path, victim: Path) -> None:
-    for name in (runs.RECORD, f".{runs.RECORD}", f".{runs.RECORD}.new"):
+    for name in (run_store.RECORD, f".{run_store.RECORD}", f".{run_store.RECORD}.new"):
         (tmp_path / name).symlink_to(victim / "thesis.txt")
-    runs.Run("a.ipynb", {}, {}, 0).write(tmp_path)
+    run_store.Run("a.ipynb", {}, {}, 0).write(tmp_path)
     assert is_untouched(victim)
-    assert runs.read(tmp_path).notebook == "a.ipynb"
+    assert run_store.read(tmp_path).notebook == "a.ipynb"
 
 
 def test_a_report_is_made_of_a_regular_notebook_only_and_in_the_place_of_links(tmp_path: Path, victim: Path) -> None:
@@ -239,15 +240,15 @@ def test_a_report_is_made_of_a_regular_notebook_only_and_in_the_place_of_links(t
     folder.mkdir()
     notebook = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (victim / "thesis.txt").write_text(json.dumps(notebook))
-    (folder / runs.NOTEBOOK).symlink_to(victim / "thesis.txt")
+    (folder / run_store.NOTEBOOK).symlink_to(victim / "thesis.txt")
     assert notebook_run.keep(folder) == {}
-    assert not (folder / runs.REPORT).exists()
-    (folder / runs.NOTEBOOK).unlink()
-    (folder / runs.NOTEBOOK).write_text(json.dumps(notebook))
-    (folder / runs.REPORT).symlink_to(victim / "thesis.txt")
+    assert not (folder / run_store.REPORT).exists()
+    (folder / run_store.NOTEBOOK).unlink()
+    (folder / run_store.NOTEBOOK).write_text(json.dumps(notebook))
+    (folder / run_store.REPORT).symlink_to(victim / "thesis.txt")
     notebook_run.keep(folder)
     assert (victim / "thesis.txt").read_text() == json.dumps(notebook)
-    assert not (folder / runs.REPORT).is_symlink()
+    assert not (folder / run_store.REPORT).is_symlink()
 
 
 def a_story(path: Path) -> None:
@@ -326,7 +327,7 @@ def test_a_backup_is_not_written_through_links(queue: Queue, tmp_path: Path, vic
 
 def test_a_key_file_is_written_in_the_place_of_links(tmp_path: Path, victim: Path) -> None:
     (tmp_path / ".keys.new").symlink_to(victim / "thesis.txt")
-    cipher.new_key(tmp_path / "keys")
+    encryption.new_key(tmp_path / "keys")
     assert is_untouched(victim)
 
 

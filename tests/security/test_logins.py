@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from pqkit import Queue
-from pqkit.access import Session, Sessions, Users, devices, throttle
-from pqkit.db.clock import wall
-from pqkit.durations import SECOND
+from pqkit.auth import Session, Sessions, Users, devices, login_throttle
+from pqkit.db.system_clock import wall
+from pqkit.domain.durations import SECOND
 from pqkit.errors import LoginRefused, NotLoggedIn, Refused
-from pqkit.rights import Role
+from pqkit.security.permissions import Role
 from tests.verbs import sql
 
 PASSWORD = "correct horse battery"
@@ -130,7 +130,7 @@ def test_a_new_password_forgets_devices_and_ends_every_wait(queue: Queue, ada: U
 def test_invented_names_and_networks_push_nothing_out_and_do_not_fill_the_disk(
     queue: Queue, ada: Users, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(throttle, "ROWS", 64)
+    monkeypatch.setattr(login_throttle, "ROWS", 64)
     while not (wait := guess(queue)):
         pass
     for number in range(400):
@@ -141,7 +141,7 @@ def test_invented_names_and_networks_push_nothing_out_and_do_not_fill_the_disk(
 
 def test_a_row_goes_when_its_time_has_come(queue: Queue, ada: Users, clock: Clock) -> None:
     guess(queue)
-    clock.go_on(throttle.FORGETS_AFTER + SECOND)
+    clock.go_on(login_throttle.FORGETS_AFTER + SECOND)
     guess(queue, HOME, "somebody")
     assert {failures for (failures,) in sql(queue, "SELECT failures FROM throttle")} == {1}
 
@@ -170,7 +170,7 @@ def test_who_shares_a_row_differs_from_queue_to_queue(queue: Queue, ada: Users) 
     ],
 )
 def test_addresses_that_one_person_can_take_are_one_network(addresses: tuple[str, ...], network: str) -> None:
-    assert {throttle.network_of(address) for address in addresses} == {network}
+    assert {login_throttle.network_of(address) for address in addresses} == {network}
 
 
 def test_a_refused_try_counts_nowhere(queue: Queue, ada: Users, clock: Clock) -> None:

@@ -15,10 +15,10 @@ from bokeh.util.token import generate_jwt_token
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClosedError, websocket_connect
 
-from dashboards import quiet, sockets
-from dashboards.values import event_fits, fits
-from pqkit.lab import visitors
-from pqkit.lab.visitors import Session, Site
+from dashboards import log_limits, websockets
+from dashboards.field_values import event_fits, fits
+from pqkit.lab.harness import console_sessions
+from pqkit.lab.harness.console_sessions import Session, Site
 from tests.consoles import Consoles
 from tests.security.attack import ask, document_of, in_session, is_hung_up_on, log_in, run
 from tests.security.test_sessions import token_of
@@ -138,7 +138,7 @@ def test_made_up_values_change_nothing_and_leave_no_line_in_the_log(
     async def send(session: Session) -> str:
         choice = next(key for key, a in session.models.items() if isinstance(a.get("options"), list))
         made_up = {"kind": "ModelChanged", "model": {"id": choice}, "attr": "value", "new": "made up"}
-        await visitors.ask(session.connection, "PATCH-DOC", json.dumps({"events": [made_up] * 5}))
+        await console_sessions.ask(session.connection, "PATCH-DOC", json.dumps({"events": [made_up] * 5}))
         return await document_of(session)
 
     assert "made up" not in in_session(log_in(port, "vera") if console == "manager" else Site(port), send)
@@ -155,8 +155,8 @@ def test_who_goes_on_sending_them_is_hung_up_on_without_a_line_in_the_log(
 
     async def send(session: Session) -> None:
         events = strange(session)
-        for _ in range(sockets.MOST_UNFIT // len(events) + 1):
-            await visitors.ask(session.connection, "PATCH-DOC", json.dumps({"events": events}))
+        for _ in range(websockets.MOST_UNFIT // len(events) + 1):
+            await console_sessions.ask(session.connection, "PATCH-DOC", json.dumps({"events": events}))
 
     assert is_hung_up_on(site, send)
     assert log_of(folder) == before
@@ -164,7 +164,7 @@ def test_who_goes_on_sending_them_is_hung_up_on_without_a_line_in_the_log(
 
 def test_a_page_that_asks_for_its_whole_document_over_and_over_is_hung_up_on(consoles: Consoles) -> None:
     async def ask_on(session: Session) -> None:
-        for _ in range(sockets.DOCUMENTS):
+        for _ in range(websockets.DOCUMENTS):
             await document_of(session)
 
     assert is_hung_up_on(Site(consoles.ports["ops"]), ask_on)
@@ -173,7 +173,7 @@ def test_a_page_that_asks_for_its_whole_document_over_and_over_is_hung_up_on(con
 async def is_answered(line: Any) -> bool:
     """Whether a change is taken there; false where the other side has hung up."""
     with suppress(WebSocketClosedError):
-        await visitors.ask(line, "PATCH-DOC", '{"events": []}')
+        await console_sessions.ask(line, "PATCH-DOC", '{"events": []}')
     while (said := await line.read_message()) is not None:
         if '"OK"' in said:
             return True
@@ -187,21 +187,21 @@ def test_one_page_holds_only_so_many_live_connections(consoles: Consoles) -> Non
     async def open_all() -> list[bool]:
         lines = [
             await websocket_connect(HTTPRequest(f"ws://127.0.0.1:{port}/ws"), subprotocols=["bokeh", token])
-            for _ in range(sockets.LINES + 2)
+            for _ in range(websockets.LINES + 2)
         ]
         heard = [await is_answered(line) for line in lines]
         for line in lines:
             line.close()
         return heard
 
-    assert run(open_all) == [True] * sockets.LINES + [False] * 2
+    assert run(open_all) == [True] * websockets.LINES + [False] * 2
 
 
 def test_a_live_connection_makes_no_session_beyond_those_that_pages_made() -> None:
     token = generate_jwt_token(ID("mine"), secret_key="k", signed=True)
 
     def has_session(*open_ones: str) -> bool:
-        line: Any = object.__new__(sockets.Prompt)
+        line: Any = object.__new__(websockets.Prompt)
         line.request = SimpleNamespace(headers={"Sec-WebSocket-Protocol": f"bokeh, {token}"})
         line.application_context = SimpleNamespace(sessions=[SimpleNamespace(id=name) for name in open_ones])
         return bool(line._has_session())
@@ -215,7 +215,7 @@ def test_a_live_connection_makes_no_session_beyond_those_that_pages_made() -> No
 def log() -> logging.Logger:
     logger = logging.Logger("a library")
     logger.addHandler(handler := Kept())
-    handler.addFilter(quiet.Limit())
+    handler.addFilter(log_limits.Limit())
     return logger
 
 
@@ -240,16 +240,16 @@ def test_the_log_takes_only_so_many_lines_of_a_kind_and_says_how_many_it_left_ou
     for number in range(500):
         log.error("line %d", number)
     log.warning("another kind")
-    assert len(lines_of(log)) == quiet.LINES + 1
-    monkeypatch.setattr(quiet.Throttle, "wait", lambda _: 0.0)
+    assert len(lines_of(log)) == log_limits.LINES + 1
+    monkeypatch.setattr(log_limits.Throttle, "wait", lambda _: 0.0)
     log.error("at last")
-    assert lines_of(log)[-1] == f"at last ({500 - quiet.LINES} more such lines were left out)"
+    assert lines_of(log)[-1] == f"at last ({500 - log_limits.LINES} more such lines were left out)"
 
 
 def test_a_line_of_the_log_is_bounded_and_holds_no_secret(log: logging.Logger) -> None:
     log.error("message: %r", {"password": "hunter2", "text": "x" * 100_000})
     (line,) = lines_of(log)
-    assert len(line) <= quiet.MOST_CHARS
+    assert len(line) <= log_limits.MOST_CHARS
     assert "hunter2" not in line
 
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from pqkit.context import Context
+from pqkit.domain.context import Context
+from pqkit.domain.outcomes import Fail
 from pqkit.errors import Refused
+from pqkit.incidents.job_replay import Opened, go_to
 from pqkit.lab import Scratch
-from pqkit.lab.crash import Plan, crash
-from pqkit.lab.dry import Opened, go_to
-from pqkit.notebook import job as jobs
+from pqkit.lab.experiments.crash import Plan, crash
+from pqkit.notebook import notebook_task as jobs
+from pqkit.notebook.generate import job_notebook, regression_notebook
 from pqkit.notebook.parameters import BY_HAND, MOST_IN_A_JOB, parameters_of
-from pqkit.notebook.place import JOB, kit_folder
-from pqkit.notebook.write import job_notebook, regression_notebook
-from pqkit.outcome import Fail
+from pqkit.notebook.paths import JOB, kit_folder
 from pqkit.settings import settings
 
 PLACES = {"url", "server", "history", "project", "tasks", "story"}
@@ -56,7 +56,7 @@ def test_a_job_reads_no_queue_but_its_own(path: str, name: str, url: str) -> Non
 
 
 def test_a_job_may_name_the_queue_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pqkit.notebook.run.run", lambda *_, **__: pytest.fail("it came through"))
+    monkeypatch.setattr("pqkit.notebook.execute.run", lambda *_, **__: pytest.fail("it came through"))
     with pytest.raises(pytest.fail.Exception, match="it came through"):
         jobs._run("capacity.ipynb", {"url": settings().url}, None, Context(9, 1, "notebook"))
 

@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from pqkit import Context, Queue, cipher, queries, task
+from pqkit import Context, Queue, queries, task
+from pqkit.domain.outcomes import Fail
 from pqkit.errors import Refused
+from pqkit.incidents.job_replay import open_job
 from pqkit.lab import Scratch
-from pqkit.lab.dry import open_job
-from pqkit.notebook import job as jobs
+from pqkit.notebook import notebook_task as jobs
+from pqkit.notebook.execute import run
+from pqkit.notebook.generate import job_notebook, regression_notebook
+from pqkit.notebook.html_report import public_notebook
 from pqkit.notebook.parameters import BadParameter, check, check_for_job, parameters_of, shows_secrets
-from pqkit.notebook.place import JOB
-from pqkit.notebook.report import public_notebook
-from pqkit.notebook.run import run
-from pqkit.notebook.runs import RECORD, read
-from pqkit.notebook.write import job_notebook, regression_notebook
-from pqkit.outcome import Fail
+from pqkit.notebook.paths import JOB
+from pqkit.notebook.run_store import RECORD, read
+from pqkit.security import encryption
 from pqkit.settings import settings
 from tests.cli.support import run_program
 
@@ -26,13 +27,13 @@ S = "hunter2"
 
 @pytest.fixture
 def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    cipher.new_key(tmp_path / "key")
+    encryption.new_key(tmp_path / "key")
     monkeypatch.setenv("PQKIT_KEY_FILE", str(tmp_path / "key"))
     settings.cache_clear()
-    cipher.forget()
+    encryption.forget()
     yield
     settings.cache_clear()
-    cipher.forget()
+    encryption.forget()
 
 
 def test_hidden_arguments_stay_hidden_and_the_handler_gets_them(queue: Queue, tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from pqkit import public
 from pqkit.cli.dashboards import load, origins
-from pqkit.public import Exposed, Service
 from pqkit.queue import Queue, get_queue
+from pqkit.security import service_addresses
+from pqkit.security.service_addresses import Exposed, Service
 from pqkit.settings import Settings
 from tests.consoles import answers, start
 from tests.rest import service
@@ -63,7 +63,7 @@ def test_a_service_that_would_be_exposed_is_refused_with_the_ways_out(
     settings, found = wanted(monkeypatch, **said), {}
     for one in Service:
         try:
-            public.check(settings, one)
+            service_addresses.check(settings, one)
         except Exposed as error:
             found[str(one)] = str(error)
     assert found.keys() == refused
@@ -76,19 +76,21 @@ def test_a_certificate_is_enough_and_one_that_does_not_fit_is_one_clear_line(
     certificate, key = make_certificate(tmp_path, "jobs.localhost")
     tls = {"HOST": EVERYWHERE, "OPS_LOGIN": "true", "TLS_CERTIFICATE": str(certificate)}
     key.chmod(0o644)
-    with pytest.raises(public.PqkitError, match=f"others may read the key of the certificate in {key}: chmod 600"):
-        public.check(wanted(monkeypatch, **tls, TLS_KEY=str(key)), Service.OPS)
+    with pytest.raises(
+        service_addresses.PqkitError, match=f"others may read the key of the certificate in {key}: chmod 600"
+    ):
+        service_addresses.check(wanted(monkeypatch, **tls, TLS_KEY=str(key)), Service.OPS)
     key.chmod(0o600)
     for one in Service:
-        public.check(wanted(monkeypatch, **tls, TLS_KEY=str(key)), one)
+        service_addresses.check(wanted(monkeypatch, **tls, TLS_KEY=str(key)), one)
     os.mkfifo(tmp_path / "pipe", 0o600)
     for wrong in (tmp_path / "nowhere.pem", certificate, REPO / "README.md", tmp_path / "pipe"):
-        with pytest.raises(public.PqkitError, match=r"certificate|TLS") as refused:
-            public.check(wanted(monkeypatch, **tls, TLS_KEY=str(wrong)), Service.API)
+        with pytest.raises(service_addresses.PqkitError, match=r"certificate|TLS") as refused:
+            service_addresses.check(wanted(monkeypatch, **tls, TLS_KEY=str(wrong)), Service.API)
         assert "\n" not in str(refused.value)
     monkeypatch.delenv("PQKIT_TLS_CERTIFICATE")
-    with pytest.raises(public.PqkitError, match="PQKIT_TLS_CERTIFICATE"):
-        public.check(wanted(monkeypatch, HOST="127.0.0.1"), Service.API)
+    with pytest.raises(service_addresses.PqkitError, match="PQKIT_TLS_CERTIFICATE"):
+        service_addresses.check(wanted(monkeypatch, HOST="127.0.0.1"), Service.API)
 
 
 def ended(folder: Path, *words: str, **said: str) -> tuple[int, str]:
@@ -133,7 +135,7 @@ def test_every_way_to_start_a_service_refuses(tmp_path: Path, words: tuple[str, 
 def test_the_doctor_names_what_is_open(
     monkeypatch: pytest.MonkeyPatch, said: dict[str, str], levels: list[str]
 ) -> None:
-    from pqkit.cli.doctor.on_services import look
+    from pqkit.cli.doctor.service_checks import look
 
     found = list(look(wanted(monkeypatch, **said)))
     assert [finding.check for finding in found] == ["ops console", "network"]
@@ -151,7 +153,7 @@ def test_pages_of_the_public_address_may_open_a_live_connection() -> None:
 
 def test_links_between_the_consoles_lead_to_the_public_address(monkeypatch: pytest.MonkeyPatch) -> None:
     load(REPO / "dashboards")
-    from dashboards import investigate
+    from dashboards.ops import investigate
 
     monkeypatch.setattr(
         investigate, "settings", lambda: wanted(monkeypatch, PUBLIC_URL="https://jobs.example.org", PREFIX="/pq/")

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator
 
-from dashboards import investigate, tryit
-from dashboards.ops import MOST_BYTES
-from dashboards.throttle import Throttle
+from dashboards.ops import investigate, try_it
+from dashboards.ops.page import MOST_BYTES
+from dashboards.rate_limit import Throttle
 from pqkit import queries
+from pqkit.domain.states import JobState
 from pqkit.errors import Refused
 from pqkit.queries import Filter, Trace, trail
 from pqkit.queue import Queue
-from pqkit.states import JobState
 from tests.browser import find_chromium
 from tests.consoles import Browser, Consoles, Visit, browser_for
 from tests.verbs import claim_one, complete, sql
@@ -30,7 +30,7 @@ CLICKS = 40
 @pytest.fixture(autouse=True)
 def a_new_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a console that has just been started."""
-    monkeypatch.setattr(tryit, "hand", tryit.Hand())
+    monkeypatch.setattr(try_it, "hand", try_it.Hand())
 
 
 def rows(queue: Queue, text: str) -> int:
@@ -97,8 +97,8 @@ def test_whoever_asks_for_it_is_on_record_as_nobody_who_logged_in(queue: Queue) 
 
 def test_jobs_tried_by_hand_leave_one_row_in_the_registry(queue: Queue) -> None:
     for number in range(5):
-        tryit.enqueue(queue, str(number))
-        assert f'"{number}"' in tryit.dequeue(queue)
+        try_it.enqueue(queue, str(number))
+        assert f'"{number}"' in try_it.dequeue(queue)
     assert rows(queue, "worker") == 1
     assert rows(queue, "worker WHERE ended_at IS NULL") == 0
     assert queries.workers(queue.database) == []
@@ -106,41 +106,41 @@ def test_jobs_tried_by_hand_leave_one_row_in_the_registry(queue: Queue) -> None:
 
 
 def test_trying_where_nothing_waits_writes_nothing(queue: Queue) -> None:
-    assert all("nothing waits" in said for said in at_once(lambda: tryit.dequeue(queue), CLICKS))
+    assert all("nothing waits" in said for said in at_once(lambda: try_it.dequeue(queue), CLICKS))
     assert rows(queue, "worker") == 0
 
 
 def test_many_who_try_at_once_get_each_job_once(queue: Queue) -> None:
     for number in range(20):
-        tryit.enqueue(queue, str(number))
-    said = at_once(lambda: tryit.dequeue(queue), CLICKS)
+        try_it.enqueue(queue, str(number))
+    said = at_once(lambda: try_it.dequeue(queue), CLICKS)
     assert sum("came out with" in each for each in said) == 20
     assert len({each.partition("job ")[2] for each in said if "came out" in each}) == 20
     assert rows(queue, "worker") == 1
 
 
 def test_a_row_that_was_pruned_meanwhile_is_made_anew(queue: Queue) -> None:
-    tryit.enqueue(queue, "one")
-    tryit.dequeue(queue)
+    try_it.enqueue(queue, "one")
+    try_it.dequeue(queue)
     sql(queue, "DELETE FROM worker")
-    tryit.enqueue(queue, "two")
-    assert "two" in tryit.dequeue(queue)
+    try_it.enqueue(queue, "two")
+    assert "two" in try_it.dequeue(queue)
     assert rows(queue, "worker") == 1
 
 
 def test_many_who_fill_the_scratch_queue_at_once_find_it_full(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tryit, "MOST_WAITING", 10)
-    said = at_once(lambda: tryit.enqueue(queue, "x"), CLICKS)
+    monkeypatch.setattr(try_it, "MOST_WAITING", 10)
+    said = at_once(lambda: try_it.enqueue(queue, "x"), CLICKS)
     assert sum("is on disk" in each for each in said) == 10
-    assert len(queries.ids(queue.database, Filter(queue=tryit.QUEUE), 100)) == 10
+    assert len(queries.ids(queue.database, Filter(queue=try_it.QUEUE), 100)) == 10
 
 
 def test_the_scratch_queue_is_full_of_ended_jobs_too(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tryit, "MOST_ON_RECORD", 3)
+    monkeypatch.setattr(try_it, "MOST_ON_RECORD", 3)
     for _ in range(3):
-        tryit.enqueue(queue, "x")
-        tryit.dequeue(queue)
-    assert "are on record already" in tryit.enqueue(queue, "x")
+        try_it.enqueue(queue, "x")
+        try_it.dequeue(queue)
+    assert "are on record already" in try_it.enqueue(queue, "x")
 
 
 def test_a_throttle_lets_through_so_many_in_a_time_and_says_how_long_the_next_one_waits() -> None:

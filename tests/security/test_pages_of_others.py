@@ -9,10 +9,10 @@ from playwright.sync_api import BrowserContext
 
 from dashboards.manager.reports import MOST_BYTES
 from pqkit import queries
+from pqkit.domain.states import JobState
 from pqkit.files import private_folder
-from pqkit.notebook.runs import Run
+from pqkit.notebook.run_store import Run
 from pqkit.queries import Trace
-from pqkit.states import JobState
 from tests.consoles import MILLISECONDS, WIDE, Consoles, Visit
 from tests.support import wait_until
 from tests.verbs import claim_one, complete

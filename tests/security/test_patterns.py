@@ -6,12 +6,12 @@ from contextlib import suppress
 
 import pytest
 
-from pqkit.access.passwords import WeakPassword, check_strength
-from pqkit.fingerprint import MAX_CHARS, fits, pattern
+from pqkit.auth.passwords import WeakPassword, check_strength
+from pqkit.domain.error_groups import MAX_CHARS, fits, pattern
 from pqkit.log import escape, escape_lines, escape_unseen
-from pqkit.queries.stream import BadCursor, cursor_of
-from pqkit.redact import public, redact, redacted
-from pqkit.testing.twice import PARTICULARS
+from pqkit.queries.event_stream import BadCursor, cursor_of
+from pqkit.redaction.redact import public, redact, redacted
+from pqkit.testing.idempotency_check import PARTICULARS
 
 PIECES = ["/", "g-", "a@-", "'", '"', "a", "0", "a.", "a=", "password=", "password='", "a://", "a://b:", "--a ", "\\"]
 PIECES += ["eyJ", "Bearer ", "-----BEGIN PRIVATE KEY-----", "x:a@", "\u2028", "[", '{"a":', "a: b =", "key key ", "%"]

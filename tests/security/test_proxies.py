@@ -14,10 +14,10 @@ import pytest
 from playwright.sync_api import BrowserContext, sync_playwright
 
 from pqkit import queries
-from pqkit.access import Users
-from pqkit.forwarded import Visitor, visitor
+from pqkit.auth import Users
 from pqkit.queue import Queue, get_queue
-from pqkit.rights import Role, Scope
+from pqkit.security.forwarded_headers import Visitor, visitor
+from pqkit.security.permissions import Role, Scope
 from pqkit.settings import SettingsError, load
 from tests.browser import find_chromium
 from tests.consoles import FLAGS, MILLISECONDS, PASSWORD, WIDE, Visit, answers, start

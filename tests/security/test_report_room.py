@@ -14,7 +14,7 @@ from tornado.web import Application, HTTPError
 from dashboards.manager import reports
 from dashboards.manager.reports import ADDRESS, MOST_BYTES, Report, ReportRoom
 from pqkit.files import private_folder
-from pqkit.notebook.runs import REPORT, Run
+from pqkit.notebook.run_store import REPORT, Run
 from pqkit.settings import settings
 
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Error, FrameLocator, Page
 
 from pqkit.files import private_folder
-from pqkit.notebook.runs import Run
+from pqkit.notebook.run_store import Run
 from tests.browser import find_chromium
 from tests.consoles import MILLISECONDS, Browser, Consoles, browser_for
 from tests.support import wait_until

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboards import login
+from dashboards import login_page
 from pqkit.cli.dashboards import origins
 from pqkit.queue import get_queue
 from tests.consoles import Consoles, start
@@ -31,10 +31,10 @@ print(json.dumps([rule.matcher.regex.pattern for rule in server._tornado.wildcar
 """
 OURS = """
 import importlib, json, sys
-from pqkit import kit
+from pqkit import project_template
 from pqkit.cli.dashboards import PACKAGE, Console, _module, _server, load
-package = load(kit.folder(PACKAGE, None))
-importlib.import_module("dashboards.guard").use_own_routes()
+package = load(project_template.folder(PACKAGE, None))
+importlib.import_module("dashboards.request_guard").use_own_routes()
 servers = [_server(name, _module(package, name), port) for name, port in zip(Console, map(int, sys.argv[1:]))]
 print(json.dumps([rule.matcher.regex.pattern for each in servers for rule in each._tornado.wildcard_router.rules]))
 """
@@ -190,7 +190,7 @@ def test_no_page_but_ours_ends_a_session(consoles: Consoles) -> None:
     ],
 )
 def test_a_login_leads_to_an_address_of_this_console_alone(address: str, prefix: str, leads_to: str) -> None:
-    assert login._inside(address, prefix) == leads_to
+    assert login_page._inside(address, prefix) == leads_to
 
 
 def test_a_server_is_asked_by_the_names_that_it_has() -> None:

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import event
 
 from pqkit import Queue, queries
+from pqkit.domain.states import JobState
 from pqkit.models import table
-from pqkit.queries import Filter, walk
-from pqkit.states import JobState
+from pqkit.queries import Filter, keyset_pagination
 from tests.rest import client_of
 
 JOBS = 2_100
@@ -91,8 +91,8 @@ def test_a_right_guess_redacts_as_many_texts_as_a_wrong_one(hidden: Queue, monke
 def _redactions(queue: Queue, wanted: Filter, name: str, monkeypatch: pytest.MonkeyPatch) -> int:
     seen: list[str] = []
     with monkeypatch.context() as patch:
-        told = getattr(walk, name)
-        patch.setattr(walk, name, lambda text: (seen.append(text), told(text))[1])
+        told = getattr(keyset_pagination, name)
+        patch.setattr(keyset_pagination, name, lambda text: (seen.append(text), told(text))[1])
         queries.search(queue.database, wanted)
     return len(seen)
 
@@ -113,7 +113,7 @@ def test_what_is_shown_of_such_jobs_is_found(hidden: Queue) -> None:
 def test_a_search_ends_where_it_has_compared_enough_and_goes_on_from_there(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(walk, "MOST_CHARACTERS", 1_000)
+    monkeypatch.setattr(keyset_pagination, "MOST_CHARACTERS", 1_000)
     queue.enqueue_many("mail", [{"body": "x" * 300, "n": n} for n in range(20)])
     found, before, pages = [], None, 0
     while True:

@@ -5,8 +5,8 @@ from time import process_time
 
 import pytest
 
-from pqkit.redact import public, redact
-from pqkit.redact_texts import starred
+from pqkit.redaction.redact import public, redact
+from pqkit.redaction.redact_texts import starred
 from tests.security.test_secrets import S
 
 LONG = "y" * 70_000

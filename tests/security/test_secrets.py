@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pqkit import Queue, queries
 from pqkit.errors import Forbidden
 from pqkit.log import _escape
-from pqkit.redact import HIDDEN, SecretNeeded, public, redact, redacted, restored
-from pqkit.rights import Role, Scope, check
-from pqkit.secret_words import is_secret
+from pqkit.redaction.redact import HIDDEN, SecretNeeded, public, redact, redacted, restored
+from pqkit.redaction.secret_words import is_secret
+from pqkit.security.permissions import Role, Scope, check
 from tests.conftest import a_worker
 from tests.rest import client_of
 from tests.verbs import claim_one, fail

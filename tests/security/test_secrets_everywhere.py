@@ -13,19 +13,19 @@ import pytest
 import typer
 
 from pqkit import Queue, queries
-from pqkit.cli.program import app
-from pqkit.crowd import Change, Started, crowded
+from pqkit.audit.limit_rules import Change, Started, crowded
+from pqkit.cli.commands import app
 from pqkit.db import Database
-from pqkit.limits import QueueSettings
-from pqkit.outcome import Snooze, ended_by
-from pqkit.queries.span import EVER, actions, lives, refusals, runs
+from pqkit.domain.outcomes import Snooze, ended_by
+from pqkit.domain.queue_limits import QueueSettings
+from pqkit.domain.redrive_plan import Fate
+from pqkit.domain.states import JobState
+from pqkit.leasing.worker_leases import Report
+from pqkit.operations.event_recording import record
+from pqkit.queries.time_range import EVER, actions, lives, refusals, runs
 from pqkit.queries.why import why
-from pqkit.queue.leases import Report
-from pqkit.queue.told import record
-from pqkit.redrive import Fate
-from pqkit.rights import Scope
+from pqkit.security.permissions import Scope
 from pqkit.sql import compiled
-from pqkit.states import JobState
 from tests.cli.conftest import pqkit as pqkit  # noqa: PLC0414 - a fixture
 from tests.cli.support import Pqkit, run_program
 from tests.conftest import a_worker

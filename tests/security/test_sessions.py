@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from pqkit.lab.visitors import Session, Site
+from pqkit.lab.harness.console_sessions import Session, Site
 from tests.consoles import PASSWORD, Consoles
 from tests.security.attack import (
     ask,
@@ -222,10 +222,10 @@ def test_a_script_that_a_value_smuggles_into_the_page_carries_no_number() -> Non
     from pqkit.cli.dashboards import load
 
     load(Path(__file__).parent.parent.parent / "dashboards")
-    from dashboards import shell
+    from dashboards import theme
 
     start = f'<script type="application/json" id="p1">\n{{}}\n</script>\n<script>\n go("{SCRIPT}")\n</script>'
-    page = shell.TEMPLATE.render(title=SCRIPT, plot_script=start, docs=[], macros=MACROS)
+    page = theme.TEMPLATE.render(title=SCRIPT, plot_script=start, docs=[], macros=MACROS)
     smuggled = [tag for tag in re.findall(r"<script[^>]*>", page) if tag == "<script>"]
     assert len(smuggled) == 1
 

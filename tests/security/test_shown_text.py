@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from dashboards.words import safe
+from dashboards.formatting import safe
 from pqkit.cli.output import cell, show_json, whole
-from pqkit.fingerprint import pattern
+from pqkit.domain.error_groups import pattern
 from pqkit.log import escape
 from pqkit.queries import last_line
 

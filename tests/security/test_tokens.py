@@ -10,7 +10,7 @@ import psutil
 import pytest
 from bokeh.util.token import generate_jwt_token, generate_session_id
 
-from dashboards import tokens
+from dashboards import session_tokens
 from tests.consoles import Consoles
 from tests.security.attack import log_in, upgrade
 
@@ -27,15 +27,15 @@ def signed(key: str = KEY, **more: object) -> str:
 def bomb(size: int, open_brackets: bool = False) -> str:
     text = b"[" * size if open_brackets else b'{"headers":"' + b"0" * size + b'"}'
     packed = base64.urlsafe_b64encode(zlib.compress(text, 9)).decode().rstrip("=")
-    said = json.dumps({"session_id": "a.b", "session_expiry": 9e9, tokens.PACKED: packed})
+    said = json.dumps({"session_id": "a.b", "session_expiry": 9e9, session_tokens.PACKED: packed})
     return base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
 
 
 def test_a_token_of_this_server_is_read() -> None:
-    found = tokens.read(signed(), KEY)
+    found = session_tokens.read(signed(), KEY)
     assert found
     assert found["headers"] == SAID["headers"]
-    assert tokens.read(signed(), KEY.encode()) == found
+    assert session_tokens.read(signed(), KEY.encode()) == found
 
 
 @pytest.mark.parametrize(
@@ -43,16 +43,16 @@ def test_a_token_of_this_server_is_read() -> None:
     ["", ".", "x", "é.x", "x.é", signed("another key"), signed()[:-1], f"x{signed()}", bomb(1000), bomb(1000) + ".x"],
 )
 def test_any_other_is_not(token: str) -> None:
-    assert tokens.read(token, KEY) is None
+    assert session_tokens.read(token, KEY) is None
 
 
 def test_nothing_is_inflated_before_the_signature_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "_inflate", lambda _: pytest.fail("it was inflated"))
-    assert tokens.read(bomb(10 * MEGABYTE) + ".x", KEY) is None
+    monkeypatch.setattr(session_tokens, "_inflate", lambda _: pytest.fail("it was inflated"))
+    assert session_tokens.read(bomb(10 * MEGABYTE) + ".x", KEY) is None
 
 
 def test_not_even_an_own_token_is_inflated_to_more_than_its_bound() -> None:
-    assert tokens.read(signed(more="0" * 10 * tokens.MOST_BYTES), KEY) is None
+    assert session_tokens.read(signed(more="0" * 10 * session_tokens.MOST_BYTES), KEY) is None
 
 
 @pytest.mark.parametrize("open_brackets", [False, True], ids=["long", "deep"])

@@ -10,13 +10,13 @@ from functools import partial
 import typer
 from rich.text import Text
 
-from pqkit import kit
+from pqkit import project_template
 from pqkit.cli import output as out
-from pqkit.cli.doctor import on_queue, on_services, on_sqlite
+from pqkit.cli.doctor import queue_checks, service_checks, sqlite_checks
 from pqkit.cli.doctor.finding import Finding, Level, exposure, modes
 from pqkit.cli.inputs import AsJson
 from pqkit.db import Database, connect, schema
-from pqkit.db.sqlite import SqliteDatabase
+from pqkit.db.sqlite.database import SqliteDatabase
 from pqkit.errors import DatabaseUnavailable, PqkitError
 from pqkit.settings import settings
 
@@ -44,7 +44,7 @@ def examine() -> Iterator[Finding]:
     database = connect(wanted.url, wanted.durability)
     yield Finding("settings", "ok", f"url {database.name}, durability {wanted.durability}")
     yield _grace()
-    yield from on_services.look(wanted)
+    yield from service_checks.look(wanted)
     folders = [wanted.files, wanted.logs, wanted.runs, wanted.archive, wanted.backups]
     yield from modes([folder for folder in folders if folder is not None], 0o700)
     yield from exposure()
@@ -63,23 +63,23 @@ def examine() -> Iterator[Finding]:
         return
     yield Finding("schema", "ok", schema.HEAD)
     yield from within()
-    yield from on_queue.look(database)
+    yield from queue_checks.look(database)
 
 
 def _checks_of(database: Database) -> tuple[Check, Check]:
     """The checks that only a database of this kind needs: before it is opened, and within."""
     if isinstance(database, SqliteDatabase):
-        return partial(on_sqlite.before, database), partial(on_sqlite.within, database)
-    from pqkit.cli.doctor import on_postgresql  # noqa: PLC0415 - its driver is an extra
+        return partial(sqlite_checks.before, database), partial(sqlite_checks.within, database)
+    from pqkit.cli.doctor import postgresql_checks  # noqa: PLC0415 - its driver is an extra
     from pqkit.db.postgresql import PostgresDatabase  # noqa: PLC0415
 
     assert isinstance(database, PostgresDatabase)
-    return partial(on_postgresql.before, database), partial(on_postgresql.within, database)
+    return partial(postgresql_checks.before, database), partial(postgresql_checks.within, database)
 
 
 def _grace() -> Finding:
     """Supervisor must not kill a worker that still drains."""
-    conf, wait = kit.folder("supervisor", settings().supervisor) / "supervisord.conf", None
+    conf, wait = project_template.folder("supervisor", settings().supervisor) / "supervisord.conf", None
     reader = RawConfigParser(strict=False, inline_comment_prefixes=(" ;",))
     try:
         reader.read(conf)

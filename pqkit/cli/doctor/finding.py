@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pqkit.permissions import exposed
+from pqkit.security.file_permissions import exposed
 
 MOST = 20
 Level = Literal["ok", "warn", "fail"]

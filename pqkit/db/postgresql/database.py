@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, overload
 
 import psycopg
 
-from pqkit.db import clock, told
-from pqkit.db.database import Database, Durability, Obstacle, Sizes
-from pqkit.db.postgresql import scratch, trouble
-from pqkit.db.postgresql.address import read_address
-from pqkit.db.postgresql.compact import LOCK_TO_LOOK, compact
-from pqkit.db.postgresql.health import Health, health, horizon, invalid_indexes
-from pqkit.db.postgresql.kept import Kept
+from pqkit.db import event_triggers, system_clock
+from pqkit.db.base import Database, Durability, Obstacle, Sizes
+from pqkit.db.postgresql import scratch_databases, server_errors
+from pqkit.db.postgresql.bloat import LOCK_TO_LOOK, compact
+from pqkit.db.postgresql.connector import CALM, Opener
 from pqkit.db.postgresql.listener import Listener, NotifiedWake
-from pqkit.db.postgresql.opener import CALM, Opener
-from pqkit.db.postgresql.place import place_job
-from pqkit.db.postgresql.transaction import JoinedTransaction, PostgresTransaction, Write
+from pqkit.db.postgresql.pool import Kept
+from pqkit.db.postgresql.server_health import Health, health, horizon, invalid_indexes
+from pqkit.db.postgresql.server_transaction import JoinedTransaction, PostgresTransaction, Write
+from pqkit.db.postgresql.single_insert import place_job
+from pqkit.db.postgresql.url import read_address
 from pqkit.errors import DatabaseUnavailable, ForeignSession
-from pqkit.sql.text import Statement, Values
+from pqkit.sql.statement import Statement, Values
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -62,7 +62,7 @@ class PostgresDatabase(Database):
     """Claims take row locks and skip each other's; the server's clock alone decides about leases and due times."""
 
     looking = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # noqa: RUF012 - never changed
-    recording = told.ON_POSTGRESQL
+    recording = event_triggers.ON_POSTGRESQL
     tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()"
     ids_have_gaps = True
     places_alone = True
@@ -153,7 +153,7 @@ class PostgresDatabase(Database):
         return SERVER, None
 
     def machine_clock(self) -> int:
-        return clock.steady()
+        return system_clock.steady()
 
     def wake(self) -> NotifiedWake:
         return NotifiedWake(self._listener)
@@ -194,10 +194,10 @@ class PostgresDatabase(Database):
         return False
 
     def make_scratch(self, folder: Path) -> str:  # noqa: ARG002 - for databases that are files
-        return scratch.create(self.url)
+        return scratch_databases.create(self.url)
 
     def drop_scratch(self, url: str) -> None:
-        scratch.drop(self.url, url)
+        scratch_databases.drop(self.url, url)
 
     def counters(self, connection: "Connection") -> dict[str, int]:
         return {table: last or 0 for table, last in connection.exec_driver_sql(COUNTERS)}
@@ -216,7 +216,7 @@ class PostgresDatabase(Database):
         return f"PostgreSQL {self._ask('SHOW server_version')[0].split()[0]}"
 
     def triggers(self, *, on: bool) -> list[str]:
-        return told.begin_on_postgresql() if on else told.end_on_postgresql()
+        return event_triggers.begin_on_postgresql() if on else event_triggers.end_on_postgresql()
 
     def settled(self, connection: "Connection") -> int:
         question = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
@@ -237,10 +237,10 @@ class PostgresDatabase(Database):
             return health(tx.cursor)
 
     def is_unavailable(self, error: object) -> bool:
-        return trouble.is_unavailable(error)
+        return server_errors.is_unavailable(error)
 
     def say(self, error: BaseException) -> str:
-        return trouble.in_one_line(error)
+        return server_errors.in_one_line(error)
 
     def give_up(self) -> None:
         self.kept.give_up()

@@ -12,10 +12,10 @@ from contextlib import suppress
 
 import psycopg
 
-from pqkit.db import forks
-from pqkit.db.postgresql.opener import CALM, Connection, Opener
-from pqkit.db.postgresql.transaction import CHANNEL
-from pqkit.db.wake import Wake
+from pqkit.db import fork_safety
+from pqkit.db.postgresql.connector import CALM, Connection, Opener
+from pqkit.db.postgresql.server_transaction import CHANNEL
+from pqkit.db.sqlite.commit_watcher import Wake
 
 TRY_AGAIN = 1.0
 LOOK_UP = 10.0
@@ -42,7 +42,7 @@ class NotifiedWake(Wake):
         super().close()
 
 
-class Listener(forks.AtFork):
+class Listener(fork_safety.AtFork):
     """Its thread and its connection are there while somebody in this process waits. ``heard`` counts announcements."""
 
     _thread: threading.Thread | None
@@ -53,7 +53,7 @@ class Listener(forks.AtFork):
         self.join_forks()
 
     def add(self, wake: NotifiedWake) -> None:
-        forks.notice()
+        fork_safety.notice()
         with self._mutex:
             self._wakes.add(wake)
             if self._thread is None:

@@ -1,0 +1,78 @@
+"""The table of jobs: its columns, its cells, and its looks."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import panel as pn
+
+from pqkit.domain.states import JobState
+from pqkit.log import escape
+from pqkit.queries import JobView
+
+from .. import theme
+from ..formatting import NOTHING, clock
+
+SHOWN_CHARS = 160
+COLUMNS = {"Job": 70, "State": 118, "Task": 120, "Queue": 84, "Prio": 46, "Runs": 50, "Worker": 92, "Created": 80}
+COLUMNS |= {"Due/ended": 86}
+STOPPING = "stopping"
+"""What a processing job is shown as that has been asked to stop and has not yet."""
+LAST = "Error / arguments"
+HIDDEN = ["Prio", "Worker", "Created"]
+TABLE_CSS = Path(__file__).with_suffix(".css").read_text()
+CHOSEN = "background-color: color-mix(in srgb, var(--mui-palette-primary-main) 20%, transparent)"
+
+
+def table_height(rows: int) -> int:
+    """Pixels for all of them: the page scrolls and the table does not, for it would jump to a ticked row at each
+    refresh."""
+    return 34 + 30 * max(rows, 4) + 12
+
+
+def make_table(mark: Callable[[str, int], list[str]]) -> pn.widgets.Tabulator:
+    """The empty table; ``mark`` are the styles of a row, by the job's number and how many cells it has."""
+    table = pn.widgets.Tabulator(
+        frame([]),
+        disabled=True,
+        editors=dict.fromkeys([*COLUMNS, LAST]),  # or each cell is a stop for the Tab key
+        show_index=False,
+        selectable="checkbox",
+        height=table_height(0),
+        sizing_mode="stretch_width",
+        layout="fit_columns",
+        stylesheets=[TABLE_CSS],
+        widths=COLUMNS,
+        margin=(8, 0),
+        # Sorting would order one page only and look as if it were all of them.
+        configuration={"columnDefaults": {"headerSort": False}, "rowHeight": 30, "placeholder": "No job fits."},
+    )
+    style: Any = table.style
+    style.map(_state_style, subset=["State"]).apply(lambda row: mark(row["Job"], len(row)), axis=1)
+    return table
+
+
+def _state_style(state: str) -> str:
+    return f"font-weight: 600; color: {theme.ink(JobState.PROCESSING if state == STOPPING else state)}"
+
+
+def frame(rows: list[JobView]) -> pd.DataFrame:
+    """The table's text, one row per job; the widget shows it as text and never as markup."""
+    return pd.DataFrame([_cells(job) for job in rows], columns=[*COLUMNS, LAST], dtype=object)
+
+
+def _cells(job: JobView) -> tuple[str, ...]:
+    stopping = job.state is JobState.PROCESSING and job.cancel_requested_at is not None
+    return (
+        str(job.id),
+        STOPPING if stopping else str(job.state),
+        job.task,
+        job.queue,
+        str(job.priority),
+        str(job.attempt),
+        f"for {job.assigned_to}" if job.assigned_to else job.worker or NOTHING,
+        clock(job.created_at),
+        clock(job.finished_at or job.due_at),
+        escape(job.error or job.args)[:SHOWN_CHARS],
+    )

@@ -1,0 +1,58 @@
+"""The live part of the page: HTML that is replaced block by block, and charts that each browser draws for itself.
+
+The server keeps no model of a chart. HoloViews draws once in this process; every browser gets that drawing as it is,
+and from then on the few kilobytes of each step (``ops.js`` puts them where they are shown).
+"""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import param
+from panel.custom import JSComponent
+
+from .. import theme
+from .charts import CHARTS, DRAWING
+
+HERE = Path(__file__).parent
+LOOK: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
+SHEET = f"{theme.CSS}\n{(HERE / 'live_view.css').read_text()}"
+
+
+class Live(JSComponent):
+    """A part of the page. It says ``{"ready": true}`` when it can take steps, and ``{"picked": [start, end]}`` (ms)."""
+
+    html = param.String(doc="Its blocks, empty as yet.")
+    drawing = param.String(doc="The document of the charts as JSON; none where the part has no charts.")
+    _esm = HERE / "live_view.js"
+    _stylesheets: ClassVar = [SHEET]
+
+    def send(self, step: str) -> None:
+        """Hand the step, a JSON object, to the browser. What is sent before the part is ready is lost."""
+        self._send_msg(step)
+
+
+def first() -> Live:
+    """What stands above the controls: the verdict and the numbers."""
+    return Live(html=f"{block('away')}{card(block('verdict'))}{block('tiles')}", **LOOK)
+
+
+def second() -> Live:
+    """What stands below them: charts, tables, health."""
+    charts = "".join(card(block(f"{chart.name} head"), place(chart.name)) for chart in CHARTS)
+    pair = card(block("queues")) + card(block("workers"))
+    rest = card(block("failures")) + card(block("health"))
+    timeline = card(block("bars head"), place("timeline"))
+    html = f"<div class='charts'>{charts}</div><div class='pair'>{pair}</div>{timeline}{rest}"
+    return Live(html=html, drawing=DRAWING, **LOOK)
+
+
+def block(name: str) -> str:
+    return f"<div data-block='{name}'></div>"
+
+
+def place(chart: str) -> str:
+    return f"<div data-chart='{chart}'></div>"
+
+
+def card(*inside: str) -> str:
+    return f"<section class='card'>{''.join(inside)}</section>"

@@ -1,0 +1,41 @@
+"""What the pages show of the whole: the last answer of the database."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pqkit import queries
+from pqkit.backup.backup_folder import Kept
+from pqkit.domain.states import JobState
+from pqkit.supervise import Process
+
+
+class Pace(NamedTuple):
+    """The last minute: attempts that ended well and badly, jobs that came, and how many jobs were pending ``seconds``
+    ago (None where nobody took samples)."""
+
+    completed: float = 0.0
+    failed: float = 0.0
+    enqueued: float = 0.0
+    before: float | None = None
+    seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The last answer. ``version`` grows with each; ``away`` says why there is no newer data since ``away_since``."""
+
+    version: int = 0
+    at: int | None = None
+    counts: dict[JobState, int] | None = None
+    queues: tuple[queries.QueueView, ...] = ()
+    workers: tuple[queries.WorkerView, ...] = ()
+    unserved: tuple[queries.Unserved, ...] = ()
+    pace: Pace = field(default_factory=Pace)
+    outlook: queries.Outlook = field(default_factory=lambda: queries.Outlook([], 0, None))
+    health: queries.Health | None = None
+    processes: tuple[Process, ...] = ()
+    backup: Kept | None = None
+    obstacle: queries.Obstacle | None = None
+    away: str | None = None
+    away_since: int | None = None
+    took: float = 0.0

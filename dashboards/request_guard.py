@@ -1,0 +1,230 @@
+"""What stands before every handler of a console: only pages on a list, by a name of this server, from pages of its own.
+
+Panel and Bokeh bring routes that nobody asked for. One of them imports any module that a stranger names; others hand
+out sessions. So the routes that are left are named here, and a request that is refused reaches no handler at all.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+from weakref import WeakKeyDictionary, WeakSet
+
+import panel.io.server
+from bokeh.server.urls import per_app_patterns
+from bokeh.server.views.ico_handler import IcoHandler
+from bokeh.server.views.multi_root_static_handler import MultiRootStaticHandler
+from bokeh.server.views.static_handler import StaticHandler
+from tornado.escape import xhtml_escape
+from tornado.httputil import HTTPServerRequest
+from tornado.ioloop import PeriodicCallback
+from tornado.routing import Router
+from tornado.web import HTTPError, RequestHandler
+
+from pqkit.auth.login_throttle import network_of
+from pqkit.security.forwarded_headers import Network, trusted
+
+from .login_page import LOGOUT
+from .page_handler import Page
+from .proxied_requests import BehindProxies
+from .security_headers import MARK, Headers
+from .websockets import Prompt
+
+ROUTES = [(r"/ws", Prompt), (r"/?", Page)]
+KEPT = {Page, Prompt, IcoHandler, MultiRootStaticHandler, StaticHandler}
+LONGEST = 16_384
+"""Characters of an address. All of it comes back in the page's token."""
+READING, FORMS = {"GET", "HEAD"}, {"GET", "HEAD", "POST"}
+CHOICES = "bokeh-"
+"""How the names begin by which Bokeh lets clients choose a session."""
+PER_ADDRESS, AT_ONCE = 400, 800
+"""Connections that one address may hold, and all together: fewer than the files that a process may open by default."""
+LOOK_EVERY, STALLED = 5.0, 30.0
+"""Seconds between looks at the connections, and after which one is closed whose other side takes nothing of its answer.
+"""
+LIMITS: dict[str, Any] = {
+    "http_server_kwargs": {
+        "max_body_size": 64 * 1024,
+        "max_header_size": 64 * 1024,
+        "max_buffer_size": 2 * 1024 * 1024,
+        "idle_connection_timeout": 20,  # also for headers that do not come
+        "body_timeout": 10,
+    },
+    "websocket_ping_interval": 60,
+    "websocket_ping_timeout": 60,
+    "xsrf_cookies": True,
+    "xsrf_cookie_kwargs": {"samesite": "Strict", "httponly": True},
+}
+BOUNCE = "<!doctype html><title>pqkit</title><meta http-equiv='refresh' content='0; url={0}'><a href='{0}'>Go on</a>"
+
+
+def server_options(most_bytes: int) -> dict[str, Any]:
+    """How a console's server is started: bounds on what comes in, of which a message may have ``most_bytes``; and
+    sessions with a sign of their own, whose tokens hold nothing secret."""
+    signs = {"sign_sessions": True, "secret_key": secrets.token_urlsafe(32)}
+    told = {"include_cookies": [], "include_headers": ["Host", MARK]}
+    return {**LIMITS, **signs, **told, "websocket_max_message_size": most_bytes}
+
+
+def use_own_routes() -> None:
+    """For the servers that this process makes from now on; Panel puts in its own in the same way."""
+    per_app_patterns[:] = ROUTES
+
+
+def import_nothing() -> None:
+    """Take the route that imports modules out of every server that this process makes from now on."""
+    vars(panel.io.server)["ComponentResourceHandler"] = Refused
+
+
+def stand_before(
+    server: Any, hosts: Collection[str], own: Collection[str] = (), proxies: Sequence[Network] = ()
+) -> "Guard":
+    """Put a guard before all handlers of a server that is not started yet. ``hosts`` are the server's names, with the
+    port; ``own`` are the patterns of routes that this console adds; ``proxies`` are believed who asks."""
+    application = server._tornado  # noqa: SLF001 - Bokeh has no other way to either
+    own = {*own, *(pattern for pattern, *_ in application.auth_provider.endpoints)}
+    _keep(application, own)
+    application.add_transform(Headers)
+    guard = Guard(application, hosts, own, proxies)
+    server._http.request_callback = BehindProxies(guard, proxies)  # noqa: SLF001
+    PeriodicCallback(guard.close_stalled, LOOK_EVERY * 1000).start()
+    return guard
+
+
+def _keep(application: Any, own: Collection[str]) -> None:
+    """Take every route away that is neither a page's, nor a file's of the libraries, nor the console's own."""
+    rules = application.wildcard_router.rules
+    rules[:] = [rule for rule in rules if rule.target in KEPT or _pattern(rule) in own]
+
+
+def _pattern(rule: Any) -> str:
+    return str(rule.matcher.regex.pattern).removesuffix("$")
+
+
+class Guard(Router):
+    """Hands on what may reach a handler, and answers all else."""
+
+    def __init__(
+        self, application: Any, hosts: Collection[str], own: Collection[str], proxies: Sequence[Network]
+    ) -> None:
+        self.hosts = {host.lower() for host in hosts}
+        self._application, self._own, self._proxies = application, own, proxies
+        self._streams: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        self._asked: WeakSet[Any] = WeakSet()
+        self._taken: WeakKeyDictionary[Any, tuple[int, float]] = WeakKeyDictionary()
+
+    def start_request(self, server_conn: Any, request_conn: Any) -> Any:
+        """With the first byte or before it: a connection too many is closed."""
+        if server_conn.stream not in self._streams:
+            self._come(server_conn)
+        return super().start_request(server_conn, request_conn)
+
+    def find_handler(self, request: HTTPServerRequest, **_: Any) -> Any:
+        hand_to: Callable[..., Any] = self._application.get_handler_delegate
+        self._asked.add(getattr(request.connection, "stream", self))
+        status = self._refusal(request)
+        if status:
+            return hand_to(request, Refused, {"status": status})
+        if _comes_from_elsewhere(request) and request.method in READING:
+            return hand_to(request, Bounce)
+        return self._application.find_handler(request)
+
+    def close_stalled(self, now: float | None = None) -> None:
+        """Close the connections whose other side has taken nothing of what waits for it. ``now`` is monotonic."""
+        now = time.monotonic() if now is None else now
+        for stream in [stream for stream in self._streams if not stream.closed()]:
+            taken = stream._total_write_done_index if stream.writing() else -1  # noqa: SLF001 - it tells nobody else
+            before, since = self._taken.get(stream, (-1, now))
+            self._taken[stream] = taken, since if taken == before else now
+            if taken == before != -1 and now - since >= STALLED:
+                stream.close()
+
+    def _come(self, connection: Any) -> None:
+        """One that has not asked for anything yet gives way: it may be a stranger who holds it open."""
+        held = {stream: address for stream, address in self._streams.items() if not stream.closed()}
+        peer = connection.context.remote_ip
+        address = self._streams[connection.stream] = network_of(peer)
+        mine = [stream for stream, other in held.items() if other == address]
+        most = AT_ONCE if trusted(peer, self._proxies) else PER_ADDRESS
+        if len(held) < AT_ONCE and len(mine) < most:
+            return
+        idle = (stream for stream in (mine if len(mine) >= most else held) if stream not in self._asked)
+        next(idle, connection.stream).close()
+
+    def _refusal(self, request: HTTPServerRequest) -> int:
+        """The status of a request that reaches no handler; 0 for one that may."""
+        if request.host.lower() not in self.hosts or not self._is_from_here(request):
+            return 403
+        if len(request.uri or "") > LONGEST:
+            return 414
+        if request.method not in (FORMS if request.path in self._own else READING):
+            return 405
+        acts = request.path == LOGOUT and _comes_from_elsewhere(request)  # a link leads to pages only
+        return 403 if acts or _chooses_session(request) or _has_body(request) else 0
+
+    def _is_from_here(self, request: HTTPServerRequest) -> bool:
+        """Browsers say which page asks; a link that is followed is the only thing that others may do."""
+        origins = [request.headers[name] for name in ("Origin", "Sec-WebSocket-Origin") if name in request.headers]
+        if not all(_host(origin) in self.hosts for origin in origins):
+            return False
+        site = request.headers.get("Sec-Fetch-Site", "none")
+        return site in {"none", "same-origin"} or (_is_followed(request) and request.method in READING)
+
+
+def _host(origin: str) -> str:
+    try:
+        parts = urlsplit(origin.lower())
+    except ValueError:  # brackets that hold no address
+        return ""
+    return parts.netloc if parts.scheme in {"http", "https"} else ""
+
+
+def _is_followed(request: HTTPServerRequest) -> bool:
+    """Whether a person follows a link in a window of its own."""
+    said = request.headers.get
+    return said("Sec-Fetch-Mode") == "navigate" and said("Sec-Fetch-Dest", "document") == "document"
+
+
+def _comes_from_elsewhere(request: HTTPServerRequest) -> bool:
+    return request.headers.get("Sec-Fetch-Site") == "cross-site"
+
+
+def _chooses_session(request: HTTPServerRequest) -> bool:
+    """Also where the choice stands in the address that the login leads to."""
+    if any(name.lower().startswith(CHOICES) for name in request.headers):
+        return True
+    named = parse_qsl(request.query, keep_blank_values=True)
+    inner = [pair for _, value in named for pair in parse_qsl(value.partition("?")[2], keep_blank_values=True)]
+    return any(name.lower().startswith(CHOICES) for name, _ in [*named, *inner])
+
+
+def _has_body(request: HTTPServerRequest) -> bool:
+    """What is only asked for has no body; Tornado would take arguments out of one."""
+    said = request.headers.get
+    return request.method in READING and (said("Content-Length", "0") != "0" or "Transfer-Encoding" in request.headers)
+
+
+class Refused(RequestHandler):
+    """Answers with a status and nothing else."""
+
+    def initialize(self, status: int = 404) -> None:
+        self.set_status(status)
+
+    def check_xsrf_cookie(self) -> None:
+        """Nothing is done here."""
+
+    def prepare(self) -> None:
+        raise HTTPError(self.get_status())
+
+
+class Bounce(RequestHandler):
+    """A page that leads on to the same address. The cookie does not come with a link on another site's page; it does
+    with one of ours."""
+
+    def get(self) -> None:
+        path, mark, asked = (self.request.uri or "/").partition("?")
+        # Relative, because a proxy may have taken a prefix off.
+        self.finish(BOUNCE.format(xhtml_escape(f"./{path.rpartition('/')[2]}{mark}{asked}")))
+
+    head = get

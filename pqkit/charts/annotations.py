@@ -1,0 +1,23 @@
+"""What happened around the lines: spans in which a queue was paused, restarts, operators' actions."""
+
+from collections.abc import Sequence
+
+import holoviews as hv
+import pandas as pd
+
+from pqkit.charts.palette import COLORS, PLAIN
+from pqkit.domain.states import JobState
+
+ALPHA = 0.16
+
+
+def paused(table: pd.DataFrame) -> hv.VSpans:
+    """Shades the spans from ``since`` to ``until``."""
+    spans = hv.VSpans(table, ["since", "until"])
+    return spans.opts(color=COLORS[JobState.RETRYING], alpha=ALPHA, line_alpha=0)
+
+
+def marks(table: pd.DataFrame, columns: Sequence[str] = ("at",)) -> hv.VLines:
+    """A thin line for each moment in ``at``; further ``columns`` are for the tip."""
+    at, *rest = columns
+    return hv.VLines(table, at, rest).opts(color=PLAIN, line_dash="dotted", line_width=1)

@@ -1,0 +1,95 @@
+"""What changes with time, as lines over ``at``. A column that a table lacks is left out."""
+
+from collections.abc import Sequence
+
+import holoviews as hv
+import pandas as pd
+
+from pqkit.charts.palette import COLORS, OUTCOME_COLORS, PLAIN, Series
+from pqkit.domain.states import JobState
+
+S = JobState
+THROUGHPUT = (
+    Series("completed", "completed", COLORS[S.COMPLETED]),
+    Series("enqueued", "enqueued", COLORS[S.PENDING], "dashed"),
+)
+FAILURES = (
+    Series("failed", "failed", OUTCOME_COLORS["failed"]),
+    Series("timed_out", "timed out", OUTCOME_COLORS["timed_out"], "dashed"),
+    Series("crashed", "crashed", OUTCOME_COLORS["crashed"], "dotted"),
+)
+DEPTH = (
+    Series("pending", "pending", COLORS[S.PENDING]),
+    Series("processing", "processing", COLORS[S.PROCESSING], "dashed"),
+    Series("retrying", "retrying", COLORS[S.RETRYING], "dotted"),
+    Series("scheduled", "scheduled", COLORS[S.SCHEDULED], "dotdash"),
+)
+OLDEST = (Series("oldest", "oldest waiting", COLORS[S.PENDING]),)
+SLOTS = (
+    Series("busy", "busy", COLORS[S.PROCESSING]),
+    Series("slots", "there", PLAIN, "dashed"),
+)
+COMMITS = (
+    Series("commit", "on average", PLAIN),
+    Series("commit_most", "at most", PLAIN, "dotted"),
+)
+DASHES = {"p50": "solid", "p95": "dashed", "p99": "dotted"}
+
+
+def lines(table: pd.DataFrame, series: Sequence[Series], *, over: str = "at") -> hv.Overlay:
+    """One line for each of ``series`` that the table has as a column, over the column ``over``."""
+    there = [each for each in series if each.column in table]
+    return hv.Overlay([_line(table, each, over) for each in there])
+
+
+def throughput(table: pd.DataFrame) -> hv.Overlay:
+    """Jobs per second: ``completed`` and ``enqueued``."""
+    return lines(table, THROUGHPUT)
+
+
+def failures(table: pd.DataFrame) -> hv.Overlay:
+    """Attempts per second that ended badly, by kind: ``failed``, ``timed_out``, ``crashed``."""
+    return lines(table, FAILURES)
+
+
+def depth(table: pd.DataFrame) -> hv.Overlay:
+    """Unfinished jobs by state: ``pending``, ``processing``, ``retrying``, ``scheduled``."""
+    return lines(table, DEPTH)
+
+
+def quantiles(table: pd.DataFrame, of: str) -> hv.Overlay:
+    """Seconds that half, 95 % and 99 % of the jobs waited or ran at most: with ``of="wait"`` the columns ``wait_p50``,
+    ``wait_p95`` and ``wait_p99``."""
+    return lines(table, quantile_series(of))
+
+
+def quantile_series(of: str) -> list[Series]:
+    """The lines of ``quantiles``: one colour, since they are one measure, and three kinds of dashes."""
+    shade = COLORS[S.PENDING if of == "wait" else S.PROCESSING]
+    return [Series(f"{of}_{name}", name, shade, dash) for name, dash in DASHES.items()]
+
+
+def oldest(table: pd.DataFrame) -> hv.Overlay:
+    """Seconds that the longest-waiting pending job has waited: ``oldest``."""
+    return lines(table, OLDEST)
+
+
+def slots(table: pd.DataFrame) -> hv.Overlay:
+    """Slots that run a job, ``busy``, against those that are there, ``slots``."""
+    return lines(table, SLOTS)
+
+
+def compared(table: pd.DataFrame, real: str, other: str) -> hv.Overlay:
+    """Two columns that should be the same, over the seconds ``at``: what was ``real``, and the ``other``, dashed."""
+    both = [Series(real, real, COLORS[S.COMPLETED]), Series(other, other, PLAIN, "dashed")]
+    return lines(table, both).opts(xlabel="seconds")
+
+
+def commits(table: pd.DataFrame) -> hv.Overlay:
+    """Seconds that a commit takes: ``commit`` on average, ``commit_most`` at most."""
+    return lines(table, COMMITS)
+
+
+def _line(table: pd.DataFrame, series: Series, over: str) -> hv.Curve:
+    curve = hv.Curve(table, over, (series.column, series.label), label=series.label)
+    return curve.opts(color=series.color, line_dash=series.dash, line_width=2)

@@ -1,0 +1,1 @@
+"""``pqkit lab``: the commands of the experiments. ``worker_experiments`` holds the group that the others join."""

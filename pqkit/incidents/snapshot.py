@@ -1,0 +1,24 @@
+"""A copy of a queue to look into: a sick one is not made sicker, and what is looked at stands still."""
+
+from pathlib import Path
+
+from pqkit.db import Database, connect
+from pqkit.errors import DatabaseUnavailable
+from pqkit.operations.copy_database import copy
+
+
+def snapshot(url: str, folder: Path) -> Database:
+    """Copy the queue behind ``url`` into a file in ``folder``, in one consistent look. Only that file is opened then.
+
+    Raises DatabaseUnavailable where it cannot be read: then ``url`` may name a backup or any other copy.
+    """
+    source, target = connect(url), folder / "snapshot.db"
+    if not source.exists():
+        raise DatabaseUnavailable(f"{source.name} is not there; a backup of it serves as well")
+    try:
+        there = connect(f"sqlite:///{target}")
+        if not source.backup(target):
+            copy(source, there)
+    finally:
+        source.close()
+    return there

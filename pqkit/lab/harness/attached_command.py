@@ -1,0 +1,13 @@
+"""``python -m pqkit.lab.harness.attached_command PARENT worker …``: a pqkit command that is told to stop when its
+parent has ended."""
+
+import os
+import signal
+import sys
+
+from pqkit.process.linux import die_with_parent
+
+if __name__ == "__main__":
+    die_with_parent(signal.SIGTERM, int(sys.argv[1]))
+    # What the kernel was asked for outlives exec.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "pqkit", *sys.argv[2:]])  # noqa: S606 - no shell is wanted

@@ -1,0 +1,98 @@
+"""Ways in which a process can be crippled and live on, built into a worker of the lab once it has maintenance."""
+
+import os
+import resource
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import patch
+
+from pqkit.db import system_clock
+from pqkit.maintenance.runner import Maintainer
+from pqkit.queue import Upkeep
+
+HOUR = 3_600_000_000
+GATE = "PQKIT_LAB_GATE"
+AT_ONCE = (2**24, 2**20, 2**16, 2**12)
+_held: list[bytearray] = []
+
+
+def no_memory() -> None:
+    """Use up all memory that this process may have."""
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    for size in AT_ONCE:
+        try:
+            while True:
+                _held.append(bytearray(size))
+        except MemoryError:
+            continue
+
+
+def no_files() -> None:
+    """Let it open no more files than it has."""
+    most = max(int(file.name) for file in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    while True:
+        try:
+            os.dup(0)
+        except OSError:
+            return
+
+
+def no_threads() -> None:
+    """Let it start no thread; root is above the limit that does this to others."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    patch.object(threading.Thread, "start", refuse).start()
+
+
+def blocked_disk() -> None:
+    """Let the renames of files come to no end, as those on a server that is away."""
+    patch.object(Maintainer, "_finish_files", lambda _: threading.Event().wait()).start()
+
+
+def wrong_clock() -> None:
+    """Let it read an earlier hour than everybody else."""
+    honest = system_clock.wall
+    system_clock.wall = lambda: honest() - HOUR
+
+
+def no_look() -> None:
+    """Let each look for the dead fail, as where a little memory is left for all else."""
+
+    def fail(_upkeep: Upkeep, _stale_after: float | None) -> None:
+        raise MemoryError
+
+    patch.object(Upkeep, "rescue", fail).start()
+
+
+CRIPPLES: dict[str, Callable[[], None]] = {
+    "no_memory": no_memory,
+    "no_look": no_look,
+    "no_files": no_files,
+    "no_threads": no_threads,
+    "blocked_disk": blocked_disk,
+    "wrong_clock": wrong_clock,
+}
+
+
+def when_on_duty(cripple: Callable[[], None]) -> None:
+    """Cripple this process once its worker has maintenance and the lab's gate is open."""
+    honest, done = Maintainer.tick, threading.Event()
+
+    def tick(self: Maintainer, now: float) -> None:
+        if self.on_duty and not done.is_set() and Path(os.environ[GATE]).exists():
+            done.set()
+            cripple()
+        honest(self, now)
+
+    patch.object(Maintainer, "tick", tick).start()
+
+
+def clinging(name: str) -> None:
+    """For controls: a worker that keeps maintenance whatever fails there."""
+    patch.object(Maintainer, "_resign_if_ill", lambda _self, _now: None).start()
+    when_on_duty(CRIPPLES[name])

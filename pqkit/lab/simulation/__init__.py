@@ -1,0 +1,10 @@
+"""The simulation: the real queue code under a simulated clock, with simulated workers, and an oracle that judges it.
+
+Entry points: ``simulator`` (plays one seed), ``machine`` (clocks, sleep and crashes), ``workers`` and ``handlers``,
+``oracle`` (the promises as rules), ``mutants`` (queues that are wrong in one way each, which the oracle must find) and
+``databases`` (the real databases with simulated clocks).
+
+Who may import it: ``cli.lab`` and ``planning``.
+
+Start reading: ``simulator``.
+"""

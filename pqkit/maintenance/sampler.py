@@ -1,0 +1,148 @@
+"""Samples of the whole and of each queue, for charts that count nothing: maintenance takes one about once a second."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from pqkit.db import Database
+from pqkit.domain.durations import SECOND
+from pqkit.domain.states import FINAL, JobState
+from pqkit.leasing.run_metrics import Key, Sums, write
+from pqkit.maintenance.forecaster import foresee
+from pqkit.sql import compiled as sql
+
+EVERY = 0.9
+"""A little less than the second after which maintenance asks again, which is not to come too early."""
+REST = 20
+"""A sample of a huge queue takes its time; so many times as long pass before the next."""
+SIZES_EVERY = 10.0
+FORESEE_EVERY = 5.0
+MOST_QUEUES = 200
+MOST_JOBS = 20_000
+STATES = (JobState.PENDING, JobState.SCHEDULED, JobState.RETRYING, JobState.PROCESSING)
+
+
+class Looked(NamedTuple):
+    """What a look has counted: unfinished jobs by queue and state, since when the oldest pending one waits, ended jobs
+    by state, living workers with (slots, memory) and the jobs that each holds, the highest id of a job, the one up to
+    which those that came are counted, and how many forecasts are to be judged yet."""
+
+    unfinished: dict[str, Counter[JobState]]
+    since: dict[str, int]
+    ended: dict[JobState, int]
+    workers: dict[int, tuple[int, int]]
+    held: Counter[int]
+    last_job: int
+    counted_to: int
+    forecasts: int
+
+
+class Sampler:
+    """Takes samples while its worker has the duty. Being two by accident does no harm, nor does a sample that was
+    written twice: what is made of samples is divided by their number."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._next = self._next_sizes = self._next_forecast = 0.0
+        self._sizes: Sequence[int | None] = (None, None, None)
+        self._commit: int | None = None
+        self._last_job: int | None = None
+        self._may_foresee = True
+
+    def sample_if_due(self, clock: float) -> bool:
+        """Take a sample unless it is too early for one at ``clock`` (monotonic seconds); whether it was taken."""
+        if clock < self._next:
+            return False
+        began = time.monotonic()
+        self.sample()
+        self._next = clock + max(EVERY, REST * (time.monotonic() - began))
+        if self._may_foresee and clock >= self._next_forecast:
+            self._next_forecast = clock + FORESEE_EVERY
+            foresee(self._database)
+        return True
+
+    def sample(self) -> None:
+        """Count, and write what was counted."""
+        looked = _look(self._database.rows(sql.LOOK))
+        came = self._came(looked.counted_to)
+        now = self._database.now()
+        pulse = (now, 1, 1, *_slots(looked), *self._measured(), *_totals(looked))
+        depths = [(now, 1, *row) for row in _depths(looked, now)]
+        began = time.monotonic()
+        if came or depths:
+            self._write(pulse, depths, came, looked.counted_to)
+        else:
+            self._database.write_one(sql.INSERT_PULSE, *pulse, looked.counted_to)
+        self._commit = round((time.monotonic() - began) * SECOND)
+        self._last_job = looked.last_job
+        self._may_foresee = bool(depths or looked.forecasts)
+
+    def _came(self, counted_to: int) -> list[Any]:
+        """A bounded number of jobs that came and are not counted yet."""
+        until = counted_to if self._last_job is None else self._last_job
+        return self._database.rows(sql.CAME, counted_to, until, MOST_JOBS) if until > counted_to else []
+
+    def _write(self, pulse: tuple[object, ...], depths: list[Any], came: list[Any], counted_to: int) -> None:
+        with self._database.write() as tx:
+            if came and tx.row(sql.COUNTED_TO)[0] == counted_to:
+                counted_to = max(row[-1] for row in came)
+                write(
+                    tx, {Key(second, queue, task, "enqueued"): Sums(count) for second, queue, task, count, _ in came}, 0
+                )
+            tx.run(sql.INSERT_PULSE, *pulse, counted_to)
+            tx.run_many(sql.INSERT_DEPTH, depths)
+
+    def _measured(self) -> tuple[int | None, ...]:
+        """The last commit's time twice (mean and most), and the sizes."""
+        clock = time.monotonic()
+        if clock >= self._next_sizes:
+            self._next_sizes = clock + SIZES_EVERY
+            self._sizes = self._database.sizes()
+        return self._commit, self._commit, *self._sizes
+
+
+def _look(rows: list[Any]) -> Looked:
+    unfinished: dict[str, Counter[JobState]] = defaultdict(Counter)
+    since, ended, workers, held, whole = {}, {}, {}, Counter[int](), (0, 0, 0)
+    for part, queue, state, worker, count, more in rows:
+        if part == "ready":
+            unfinished[queue][JobState.PENDING], since[queue] = count, more
+        elif part == "delayed":
+            unfinished[queue][JobState(state)] += count
+        elif part == "lease":
+            unfinished[queue][JobState.PROCESSING] += count
+            held[worker] += count
+        elif part == "closed":
+            ended[JobState(state)] = count
+        elif part == "worker":
+            workers[worker] = count, more
+        else:
+            whole = worker, count, more
+    return Looked(unfinished, since, ended, workers, held, *whole)
+
+
+def _slots(looked: Looked) -> tuple[int, int, int, int]:
+    """Workers, slots, busy slots, memory. A worker may hold more jobs than it runs."""
+    busy = sum(min(looked.held[worker], slots) for worker, (slots, _) in looked.workers.items())
+    memory = sum(memory for _, memory in looked.workers.values())
+    return len(looked.workers), sum(slots for slots, _ in looked.workers.values()), busy, memory
+
+
+def _totals(looked: Looked) -> list[int]:
+    return [looked.ended.get(state, 0) for state in FINAL]
+
+
+def _depths(looked: Looked, now: int) -> list[tuple[object, ...]]:
+    """A row for each queue with unfinished jobs; of very many queues the largest, and the rest in one without name."""
+    largest = sorted(looked.unfinished.items(), key=lambda each: -each[1].total())
+    rows = [_depth(queue, counts, looked.since.get(queue), now) for queue, counts in largest[:MOST_QUEUES]]
+    if others := largest[MOST_QUEUES:]:
+        together = sum((counts for _, counts in others), Counter[JobState]())
+        oldest = min((looked.since[queue] for queue, _ in others if queue in looked.since), default=None)
+        rows.append(_depth("", together, oldest, now))
+    return rows
+
+
+def _depth(queue: str, counts: Counter[JobState], since: int | None, now: int) -> tuple[object, ...]:
+    return queue, *(counts[state] for state in STATES), None if since is None else max(0, now - since)

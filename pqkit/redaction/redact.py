@@ -1,0 +1,233 @@
+"""Secrets are hidden where values and texts are shown or sent: one list of words for names, keys, texts and logs.
+
+Storage holds what was given. Every view passes through ``public``, which never raises and takes linear time.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from pqkit.errors import PqkitError
+from pqkit.redaction.redact_texts import starred
+from pqkit.redaction.secret_words import is_secret, words_of
+
+HIDDEN = "•••"
+"""A value that is hidden whole."""
+MAX_DEPTH, MAX_JSON = 64, 4_000_000
+SHORT_TEXT, MOST_REMEMBERED = 400, 32_768
+"""Characters of a text that is remembered with what is shown of it, and how many are: a list that is refreshed or
+searched shows the same ones again and again. They take 30 MB at most."""
+
+
+class SecretNeeded(PqkitError, ValueError):
+    """A hidden value that may not go with what was changed beside it."""
+
+
+def public(value: Any) -> Any:
+    """What may be shown of a JSON value or a text: secrets by their names are ``•••``, those in texts ``***``."""
+    return _public(value, 0)
+
+
+def _public(value: Any, depth: int) -> Any:
+    match value:
+        case str():
+            return redact(value)
+        case list() | tuple() | dict() if depth > MAX_DEPTH:
+            return HIDDEN
+        case Mapping():
+            return _object(value, depth)
+        case list() | tuple():
+            return _items(value, depth)
+        case _:
+            return value
+
+
+NAMING = frozenset(
+    [
+        "name",
+        "key",
+        "header",
+        "field",
+        "param",
+        "parameter",
+        "variable",
+        "id",
+        "label",
+        "attribute",
+        "var",
+        "setting",
+        "property",
+        "option",
+        "arg",
+        "path",
+        "k",
+    ]
+)
+NAMED = frozenset(["value", "values", "val", "content", "default", "data", "valuefrom", "defaultvalue", "v"])
+_WORD = re.compile(r"[\w.-]{1,64}")
+
+
+def _object(value: Mapping[Any, Any], depth: int) -> dict[Any, Any]:
+    named = any(
+        isinstance(item, str) and str(name).lower() in NAMING and is_secret(item) for name, item in value.items()
+    )
+    found: dict[Any, Any] = {}
+    for name, item in value.items():
+        hidden = is_secret(str(name)) or (named and str(name).lower().replace("_", "") in NAMED)
+        found[_name(name, found)] = HIDDEN if hidden else _public(item, depth + 1)
+    return found
+
+
+def _name(name: Any, taken: dict[Any, Any]) -> Any:
+    """The name of a member without secrets in it. Two that look the same then are numbered."""
+    if not isinstance(name, str) or (len(name) < SHORT and name.isidentifier()):
+        return name
+    shown = redact(name)
+    return shown if shown not in taken else f"{shown} {len(taken)}"
+
+
+SHORT = 14
+"""Characters below which one word has no shape of a token."""
+
+
+def _items(items: list[Any] | tuple[Any, ...], depth: int) -> list[Any]:
+    """Each of them; what follows a secret's name, such as ``--password``, and what is paired with one, is none."""
+    found: list[Any] = []
+    before: Any = None
+    for item in items:
+        hidden = _names_a_secret(before) and isinstance(item, (str, int, float)) and not isinstance(item, bool)
+        pair = isinstance(item, (list, tuple)) and len(item) == 2 and _names_a_secret(item[0])
+        found.append(HIDDEN if hidden else [item[0], HIDDEN] if pair else _public(item, depth + 1))
+        before = item
+    return found
+
+
+def _names_a_secret(item: Any) -> bool:
+    return isinstance(item, str) and _WORD.fullmatch(item) is not None and is_secret(item)
+
+
+def redact(text: str) -> str:
+    """``text`` with stars for the secrets in it: in URLs, beside names of secrets, and those that are known by their
+    shape."""
+    return _remembered(text) if len(text) <= SHORT_TEXT else _in_rounds(text)
+
+
+def _in_rounds(text: str) -> str:
+    for _ in range(ROUNDS):
+        before, text = text, _redacted(text)
+        if text == before:
+            break
+    return text
+
+
+ROUNDS = 4
+"""Stars may end what was none before, such as an address that is cut off there."""
+
+
+_remembered = lru_cache(MOST_REMEMBERED)(_in_rounds)
+
+
+def _redacted(text: str) -> str:
+    return starred(_as_json(text) if looks_like_json(text) and len(text) <= MAX_JSON else text)
+
+
+def looks_like_json(text: str) -> bool:
+    """Whether it begins as an object or a list does."""
+    return _JSON.match(text) is not None
+
+
+_JSON = re.compile(r"\s{0,80}+[{\[]")
+
+
+def redacted(text: str | None) -> str:
+    """What may be shown of a stored JSON text; of one that is no JSON, as of any text."""
+    text = text or "null"
+    return _remembered_json(text) if len(text) <= SHORT_TEXT else _shown_json(text)
+
+
+def _shown_json(text: str) -> str:
+    try:
+        value = json.loads(text)
+        shown = public(value)
+        return text if shown == value else _written(shown)
+    except (ValueError, RecursionError):
+        return redact(text)
+
+
+_remembered_json = lru_cache(MOST_REMEMBERED)(_shown_json)
+
+
+def restored(changed: Any, kept: Any) -> Any:
+    """``changed`` with the hidden values of ``kept`` where it has what is shown of them.
+
+    Raises SecretNeeded where more than a number or a flag was changed beside them: it could be the address that they
+    are sent to.
+    """
+    others: list[str] = []
+    found = _restored(changed, kept, public(kept), "", others)
+    if found != changed and others:
+        raise SecretNeeded(f"{redact(others[0])} was changed, so the hidden values are not sent along: type them anew")
+    return found
+
+
+def _restored(changed: Any, kept: Any, shown: Any, where: str, others: list[str]) -> Any:
+    if changed == shown and type(changed) is type(shown):
+        return kept
+    match changed, kept:
+        case dict(), dict():
+            others += [f"{where}{name}" for name in kept if name not in changed]
+            return {
+                name: _restored(item, kept.get(name), shown.get(name), f"{where}{name}.", others)
+                if isinstance(shown, dict) and name in kept
+                else _new(item, None, f"{where}{name}", others)
+                for name, item in changed.items()
+            }
+        case list(), list() if isinstance(shown, list) and len(changed) == len(kept):
+            return [
+                _restored(item, old, seen, f"{where}{place}.", others)
+                for place, (item, old, seen) in enumerate(zip(changed, kept, shown, strict=True))
+            ]
+        case _:
+            return _new(changed, kept, where.rstrip("."), others)
+
+
+def _new(item: Any, old: Any, where: str, others: list[str]) -> Any:
+    """A value that somebody typed. What stands for a hidden one is no value."""
+    if _stands_for_hidden(item):
+        raise SecretNeeded(
+            f"{redact(where)} is {HIDDEN}, which stands for a hidden value that is not there: type it anew"
+        )
+    if not (isinstance(item, (int, float)) and isinstance(old, (int, float))) or "port" in words_of(where):
+        others.append(where)
+    return item
+
+
+def _stands_for_hidden(item: Any) -> bool:
+    match item:
+        case dict():
+            return any(map(_stands_for_hidden, item.values()))
+        case list():
+            return any(map(_stands_for_hidden, item))
+        case _:
+            return bool(item == HIDDEN)
+
+
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def comparable(text: str) -> str:
+    """A text to search, or to search for, in small letters, without the spaces behind commas and colons: PostgreSQL may
+    put them there, and one who searches may not."""
+    return text.replace(", ", ",").replace(": ", ":").lower()
+
+
+def _as_json(text: str) -> str:
+    """A text that is JSON as its value is shown; as it is where that hides nothing."""
+    try:
+        value = json.loads(text)
+        shown = _public(value, 0)
+        return text if shown == value else _written(shown)
+    except (ValueError, RecursionError):
+        return text

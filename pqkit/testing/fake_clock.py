@@ -1,0 +1,43 @@
+"""A database for tests: a file that nobody waits for, and clocks that go on when they are told."""
+
+from pathlib import Path
+
+from pqkit.db import system_clock
+from pqkit.db.sqlite.database import SqliteDatabase
+from pqkit.domain.durations import SECOND
+
+
+class FakeClock:
+    """Stands still until somebody advances it."""
+
+    def __init__(self) -> None:
+        self._now, self._steady = system_clock.wall(), system_clock.steady()
+
+    @property
+    def now(self) -> int:
+        """Microseconds since 1970 UTC."""
+        return self._now
+
+    @property
+    def steady(self) -> int:
+        """Microseconds of the clock that leases are judged by."""
+        return self._steady
+
+    def advance(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        self._now += round(seconds * SECOND)
+        self._steady += round(seconds * SECOND)
+
+
+class RehearsedDatabase(SqliteDatabase):
+    """SQLite in every other way."""
+
+    def __init__(self, path: Path, clock: FakeClock) -> None:
+        super().__init__(path, "normal")
+        self.clock = clock
+
+    def now(self) -> int:
+        return self.clock.now
+
+    def lease_clock(self) -> tuple[str, int]:
+        return system_clock.boot_id(), self.clock.steady
