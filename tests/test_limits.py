@@ -9,9 +9,9 @@ from pqkit import Context, Queue, task
 from pqkit.domain.names import BadOrder
 from pqkit.domain.outcomes import Stopped, ended_by
 from pqkit.domain.queue_limits import QueueSettings
-from pqkit.leasing import claim_limits
+from pqkit.leasing import claim_limits, rounds
 from pqkit.queries.why import why
-from pqkit.queue import Leases, rounds
+from pqkit.queue import Leases
 from tests.conftest import a_worker
 from tests.verbs import SECOND, claim, complete, end, fail, sql, wait_out
 

@@ -10,7 +10,7 @@ from pqkit.db import Database, Transaction
 from pqkit.domain.durations import SECOND
 from pqkit.domain.outcomes import Claim
 from pqkit.domain.queue_limits import MOST, QueueSettings
-from pqkit.queue.rounds import next_names
+from pqkit.leasing.rounds import next_names
 from pqkit.sql import compiled as sql
 
 MOST_SUSPECTS = 100

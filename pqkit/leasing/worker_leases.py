@@ -16,9 +16,9 @@ from pqkit.leasing import run_metrics
 from pqkit.leasing.claim_limits import Limited, Taker, spend
 from pqkit.leasing.finish import SomeRefused, settle, settle_each
 from pqkit.leasing.finished_attempt import Finished
+from pqkit.leasing.rounds import next_names
 from pqkit.leasing.run_metrics import Counted, Tally
 from pqkit.leasing.unconfirmed_commits import MOST, Doubts
-from pqkit.queue.rounds import next_names
 from pqkit.sql import compiled as sql
 from pqkit.version import VERSION
 
