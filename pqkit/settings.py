@@ -23,7 +23,7 @@ from pqkit.redaction.secret_words import is_secret
 BEATS_PER_LEASE = 3
 ENV_FILE = ".env"
 PROJECT_FILE, PROJECT_TABLE = "pyproject.toml", ("tool", "pqkit")
-ALONE = {"KEY", "KEYS"}
+ALONE = {"KEY", "KEYS", "OTEL_EXPORTER_OTLP_HEADERS"}
 """Names of variables that are secret, and of other things are not."""
 
 

@@ -21,6 +21,14 @@ SHORT_TEXT, MOST_REMEMBERED = 400, 32_768
 searched shows the same ones again and again. They take 30 MB at most."""
 
 
+HARMLESS = {
+    *("attempts", "backoff", "batch", "bytes", "chunk", "count", "days", "delay", "height", "hours", "length", "limit"),
+    *("minutes", "n", "number", "page", "pages", "priority", "quality", "retries", "rows", "scale", "seconds", "size"),
+    *("skip", "timeout", "ttl", "width"),
+}
+"""Words in names of numbers that may change beside a hidden value: others may say where it goes, or whose it is."""
+
+
 class SecretNeeded(PqkitError, ValueError):
     """A hidden value that may not go with what was changed beside it."""
 
@@ -162,8 +170,8 @@ _remembered_json = lru_cache(MOST_REMEMBERED)(_shown_json)
 def restored(changed: Any, kept: Any) -> Any:
     """``changed`` with the hidden values of ``kept`` where it has what is shown of them.
 
-    Raises SecretNeeded where more than a number or a flag was changed beside them: it could be the address that they
-    are sent to.
+    Raises SecretNeeded where more than a harmless number, such as a limit, was changed beside them: it could be the
+    address that they are sent to.
     """
     others: list[str] = []
     found = _restored(changed, kept, public(kept), "", others)
@@ -199,9 +207,13 @@ def _new(item: Any, old: Any, where: str, others: list[str]) -> Any:
         raise SecretNeeded(
             f"{redact(where)} is {HIDDEN}, which stands for a hidden value that is not there: type it anew"
         )
-    if not (isinstance(item, (int, float)) and isinstance(old, (int, float))) or "port" in words_of(where):
+    if not (_is_number(item) and _is_number(old) and HARMLESS.intersection(words_of(where.rpartition(".")[2]))):
         others.append(where)
     return item
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _stands_for_hidden(item: Any) -> bool:

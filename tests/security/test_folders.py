@@ -138,6 +138,7 @@ SECRETS = [
     "PQKIT_URL=postgresql+psycopg://ada:hunter2@host/queue",
     "PQKIT_URL='postgresql+psycopg://host/queue?user=ada&password=hunter2'",
     "export DB_PASSWORD=hunter2",
+    "OTEL_EXPORTER_OTLP_HEADERS=x-team=hunter2",
     "API_TOKEN=abc",
     "MYPASSWORD=abc",
     "DB_PW=abc",

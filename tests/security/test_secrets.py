@@ -296,7 +296,7 @@ def test_only_an_admin_may_read_secrets() -> None:
 KEPT = {"url": "https://a/x", "password": S, "n": 1, "port": 80, "db": f"postgres://u:{S}@h"}
 
 
-def test_hidden_values_stay_where_only_numbers_change() -> None:
+def test_hidden_values_stay_where_only_harmless_numbers_change() -> None:
     assert restored(public(KEPT), KEPT) == KEPT
     assert restored({**public(KEPT), "n": 2}, KEPT) == {**KEPT, "n": 2}
 
@@ -309,6 +309,19 @@ def test_a_hidden_value_is_not_sent_to_a_changed_address(change: dict[str, objec
         restored({**public(KEPT), **change}, KEPT)
     anew = {**KEPT, **change, "password": "other"}
     assert restored(anew, KEPT) == anew
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [("verify", True, False), ("host", 2130706433, 16909060), ("account", 1, 2), ("ip", [10, 0, 0, 1], [6, 6, 6, 6])],
+)
+def test_a_flag_or_a_number_that_may_be_an_address_takes_no_hidden_value_along(
+    name: str, before: object, after: object
+) -> None:
+    kept = {"password": S, name: before, "limits": {"rows": 3}}
+    assert restored({**public(kept), "limits": {"rows": 4}}, kept) == {**kept, "limits": {"rows": 4}}
+    with pytest.raises(SecretNeeded, match="type them anew"):
+        restored({**public(kept), name: after}, kept)
 
 
 def test_operators_verbs_keep_to_that(queue: Queue, planted: int) -> None:
