@@ -23,6 +23,7 @@ from pqkit.security import encryption
 from pqkit.settings import settings
 from pqkit.worker.executor import WITHOUT_KEY, Run, execute
 from pqkit.worker.process import _with_keys
+from tests import handlers
 from tests.conftest import a_worker
 from tests.fleet import Fleet
 from tests.support import PATIENCE
@@ -234,6 +235,20 @@ def test_a_text_that_no_key_here_opens_keeps_no_other_from_a_new_key(
     with pytest.raises(encryption.KeyMissing, match=r"1 texts stay as they are; of the first: .* key deadbeef"):
         changed += list(rotate(queue.database))
     assert [use.key for use in keys_in_use(queue.database)] == [new]
+
+
+def test_what_a_handler_says_in_clear_never_counts_as_encrypted(
+    queue: Queue, worker: Leases, fleet: Fleet, keys: Keys
+) -> None:
+    fleet.start("w1", tasks="tests.handlers")
+    assert queue.enqueue(handlers.echo, {"value": UNKNOWN}).result(PATIENCE) == UNKNOWN
+    queue.enqueue("add", {"a": 1}, max_retries=0)
+    run = Run(claim_one(worker), 0)
+    said = [*run.outcome_of(ValueError(UNKNOWN)), *encryption.keep_outcome_plain(ended_by(run.claim, Fail(UNKNOWN)))]
+    assert any(UNKNOWN in str(text) for text in said)
+    assert not any(encryption.is_sealed(text) for text in said if isinstance(text, str))
+    assert encryption.keep_plain(UNKNOWN).strip() == UNKNOWN
+    assert list(rotate(queue.database)) == []
 
 
 def test_keys_rotate_while_the_old_ones_still_read(queue: Queue, fleet: Fleet, keys: Keys, whisper: Any) -> None:

@@ -113,9 +113,8 @@ class Remote(Leases):
                 stands = tx.row(sql.STANDS, *_held_by(handle))
             asked = bool(rows and rows[0][-1] is not None)
             claim = Claim._make(rows[0][:-1])._replace(since=handle.since) if rows else _nothing(handle)
-            outcome = decide(claim, asked)
-            if is_private(claim):
-                outcome = encryption.close_outcome(outcome)
+            hide = encryption.close_outcome if is_private(claim) else encryption.keep_outcome_plain
+            outcome = hide(decide(claim, asked))
             if rows:
                 self._conclude(claim, outcome)
             elif not stands or stands[0] != outcome.kind:

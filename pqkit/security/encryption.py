@@ -79,6 +79,21 @@ def close_outcome(outcome: Outcome) -> Outcome:
     return outcome._replace(result=result, error=error, summary=outcome.summary and summary)
 
 
+def keep_plain(text: str) -> str:
+    """Put a space before a text that only looks encrypted: a handler may be given one, and return, log or raise it."""
+    return f" {text}" if is_sealed(text) else text
+
+
+def keep_outcome_plain(outcome: Outcome) -> Outcome:
+    """Do the same to what a handler said in clear; a result stays the same JSON."""
+    result, error, summary = outcome.result, outcome.error, outcome.summary
+    if not (is_sealed(result) or is_sealed(error) or is_sealed(summary)):
+        return outcome
+    return outcome._replace(
+        result=result and keep_plain(result), error=error and keep_plain(error), summary=summary and keep_plain(summary)
+    )
+
+
 def reveal(text: str) -> str:
     """What was encrypted; other text as it is. Raises KeyMissing or Tampered."""
     if not is_sealed(text):

@@ -27,7 +27,7 @@ Execute = Callable[[Run, Context | None], Outcome]
 
 def make_context(database: Database, run: Run, report: Report) -> Context:
     claim = run.claim
-    said = _closed if is_private(claim) else str
+    said = _closed if is_private(claim) else encryption.keep_plain
     return Context(
         claim.job_id,
         claim.attempt,

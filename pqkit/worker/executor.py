@@ -89,16 +89,14 @@ class Run:
     def outcome_of(self, error: BaseException) -> Outcome:
         """What an error means for the job, given what was asked of the run."""
         outcome = self._outcome_of(error)
-        return (
-            encryption.close_outcome(outcome)
-            if self.is_private and not isinstance(error, (Keyless, ChildDied))
-            else outcome
-        )
+        if self.is_private:
+            return outcome if isinstance(error, (Keyless, ChildDied)) else encryption.close_outcome(outcome)
+        return encryption.keep_outcome_plain(outcome)
 
     def completed(self, value: Any, files: tuple[tuple[str, str], ...]) -> Outcome:
         """The outcome of a handler that returned ``value``."""
         outcome = completed(value, files)
-        return encryption.close_outcome(outcome) if self.is_private else outcome
+        return (encryption.close_outcome if self.is_private else encryption.keep_outcome_plain)(outcome)
 
     def _outcome_of(self, error: BaseException) -> Outcome:
         if self.timed_out:
