@@ -1,4 +1,15 @@
-"""The only room that names a database: engines, clocks, schema versions and waking."""
+"""The only package that names a database: connections, transactions, clocks, schema, waking.
+
+Entry points: ``connect`` (a ``Database`` for a URL), ``base`` (the interface that both databases fulfil), and
+``schema`` with ``migrations``. ``sqlite`` and ``postgresql`` hold all that only one of the two can do.
+
+Both guard what is acknowledged: ``fork_safety`` closes inherited connections, ``table_guard`` keeps a user's
+``create_all`` away from the queue's tables, and a commit on SQLite checks that its files are still the same.
+
+Who may import it: every package above ``sql``; consoles and notebooks only through ``queries`` and operations.
+
+Start reading: ``base``, then ``sqlite.database``.
+"""
 
 from pqkit.db.base import Database, Durability, Obstacle
 from pqkit.db.connect import connect

@@ -1,6 +1,14 @@
-"""All reads of a queue, as questions: consoles, command line and notebooks ask these and write no SQL of their own.
+"""All reads of a queue: consoles, command line, REST and notebooks ask these and write no SQL of their own.
 
 Times are integers, microseconds since 1970 UTC, as they are stored. Every function takes a ``Database`` first.
+
+Entry points: ``job_views`` and ``job_search`` (lists and single jobs, with secrets hidden), ``job_filter`` (one filter
+from a widget to the WHERE clause, in pages by key), ``overview`` and ``current_counts`` (the whole in numbers),
+``time_series`` and ``latency`` (what charts show), ``why``, ``audit_history``.
+
+Who may import it: every package above it. It writes nothing.
+
+Start reading: ``job_views``, then ``job_search``.
 """
 
 from pqkit.db import Obstacle
