@@ -1,4 +1,4 @@
-"""What notebooks need beside the queue itself: a scratch place, their tasks, real workers, waiting with a deadline."""
+"""Helpers of notebooks: a scratch database, tasks, real workers, waiting with a deadline."""
 
 import atexit
 import os
@@ -22,7 +22,10 @@ GRACE = 60.0
 
 
 def load_tasks(name: str) -> ModuleType:
-    """Import a module of tasks from the working folder, its ``notebooks``, or the kit's. NotFound where none has it."""
+    """Import a module of tasks from the working folder, its ``notebooks``, or the kit's.
+
+    Raises NotFound if no folder has it.
+    """
     for folder in (Path.cwd(), kit_folder()):
         if (folder / f"{name}.py").is_file():
             return import_from(str(folder), name)
@@ -30,7 +33,10 @@ def load_tasks(name: str) -> ModuleType:
 
 
 class WorkerProcess:
-    """A real ``pqkit worker``, ended by ``stop()``, by leaving its ``with``, or with this process at the latest."""
+    """A real ``pqkit worker``.
+
+    ``stop()``, the end of its ``with`` block, or the end of this process stops it.
+    """
 
     def __init__(self, process: "subprocess.Popen[bytes]", log: Path) -> None:
         self.process, self.log = process, log
@@ -40,7 +46,10 @@ class WorkerProcess:
         return self.process.pid
 
     def stop(self) -> int:
-        """Ask it to end and wait; what does not end in time is killed. The exit code, 0 after a graceful stop."""
+        """Stop the worker gracefully and return its exit code; 0 after a graceful stop.
+
+        A worker that does not end within ``GRACE`` seconds is killed.
+        """
         self.process.terminate()
         try:
             return self.process.wait(GRACE)
@@ -58,7 +67,7 @@ class WorkerProcess:
 
 
 def start_worker(here: Scratch, tasks: ModuleType, *, slots: int = 4, name: str = "lab") -> WorkerProcess:
-    """Start a worker process for the tasks of that module; what it says goes to a file in the scratch folder."""
+    """Start a worker process for the tasks of a module; its output goes to the scratch folder."""
     if tasks.__file__ is None:
         raise NotFound(f"{tasks.__name__} has no file that a worker could import")
     folder = Path(tasks.__file__).parents[tasks.__name__.count(".")]
@@ -78,7 +87,10 @@ def start_worker(here: Scratch, tasks: ModuleType, *, slots: int = 4, name: str 
 
 
 def wait_until(condition: Callable[[], T], timeout: float = 60, what: str = "the condition") -> T:
-    """Ask until ``condition()`` is true and return its value. TimeoutError names ``what`` after ``timeout`` seconds."""
+    """Poll until ``condition()`` is true and return its value.
+
+    After ``timeout`` seconds it raises TimeoutError, which names ``what``.
+    """
     end = time.monotonic() + timeout
     while not (found := condition()):
         if time.monotonic() > end:

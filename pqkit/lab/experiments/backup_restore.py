@@ -1,4 +1,4 @@
-"""Backups made while everybody works: does each come back whole, with all that was acknowledged before it began?"""
+"""Backups under load: each restores whole, with every job acknowledged before it began."""
 
 import json
 import time
@@ -19,7 +19,10 @@ BACKLOG = 2_000
 
 
 def backups(place: Scratch, times: int = 50, *, progress: Progress = silent) -> Result:
-    """Make ``times`` backups while two workers and two producers work, and restore each into a place of its own."""
+    """Make ``times`` backups while two workers and two producers work, and restore each one.
+
+    Each restore goes to a folder of its own.
+    """
     findings: list[Finding] = []
     took: list[float] = []
     jobs = 0
@@ -56,7 +59,7 @@ def _begun(diary: Path) -> bool:
 
 
 def _one(file: Path, fleet: Fleet, told: list[int]) -> tuple[int, list[str]]:
-    """Back up, restore, compare: how many jobs came back, and what is wrong with them."""
+    """Back up, restore and compare; return the number of restored jobs and the errors found."""
     restored = connect(f"sqlite:///{file.with_suffix('.restored')}")
     try:
         made = back_up(fleet.queue.database, file)

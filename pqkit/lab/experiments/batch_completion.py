@@ -1,4 +1,7 @@
-"""Batches while workers are killed: exactly one completion job each, after its members, in every mode."""
+"""Batches while workers are killed: exactly one completion job each, after its members.
+
+This holds in every failure mode.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,7 +25,7 @@ MENDED = "mended"
 
 
 class Asked(NamedTuple):
-    """One batch: its completion job, its members, and whether one of them was made to fail."""
+    """A batch: its completion job, its members, and whether one of the members is made to fail."""
 
     mode: IfFailed
     completion: int
@@ -41,8 +44,11 @@ def batches(
     fault: str = "",
     progress: Progress = silent,
 ) -> Result:
-    """Queue so many batches, of each mode as many, every other one with a member that fails for good, and kill. Those
-    that are held by a failure have that member resubmitted, until it completes."""
+    """Queue ``number`` batches, spread evenly over the modes, and kill workers.
+
+    Every other batch has a member that fails for good. In a batch that is held by that failure, the member is
+    resubmitted until it completes.
+    """
     with Fleet(place, rescue_every=0.5, slots=4, log_level="warning") as fleet:
         experiment_record.prepare(place, fleet.queue)
         asked = [_enqueue(fleet, MODES[n % len(MODES)], members, fails=n % 2 == 1) for n in range(number)]
@@ -67,7 +73,10 @@ def batches(
 
 
 def judge(asked: Sequence[Asked], evidence: Evidence) -> list[Finding]:
-    """Completion jobs that ran not once, before a member had ended, or although their batch was to be called off."""
+    """Find completion jobs that did not run exactly once after their members.
+
+    A completion job whose batch is to be canceled must not run at all.
+    """
     return [Finding("one completion", each.completion, words) for each in asked for words in _wrong(each, evidence)]
 
 
@@ -86,7 +95,7 @@ def _wrong(each: Asked, evidence: Evidence) -> Iterator[str]:
 
 
 def last_of(entries: Sequence[Entry], job_id: int) -> int:
-    """When that job's handler was last heard of; 0 for never."""
+    """The time of the last ledger entry of a job's handler; 0 if there is none."""
     return max((entry.at for entry in entries if entry.job_id == job_id), default=0)
 
 
@@ -99,7 +108,10 @@ def _enqueue(fleet: Fleet, mode: IfFailed, members: int, *, fails: bool) -> Aske
 
 
 def _ended(fleet: Fleet, asked: Sequence[Asked]) -> int:
-    """How many jobs have ended; when nothing else is left to do, what holds batches is mended and resubmitted."""
+    """The number of jobs that have ended.
+
+    When no other work is left, the failed members that hold a batch are mended and resubmitted.
+    """
     now = counts(fleet.queue.database)
     if not (now[JobState.PENDING] or now[JobState.PROCESSING] or now[JobState.RETRYING]):
         (fleet.place.folder / MENDED).touch()

@@ -1,4 +1,4 @@
-"""Limits of queues while workers are killed: never more at once than they allow, and free again when a lease ends."""
+"""Queue limits while workers are killed: never exceeded, and freed when a lease ends."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +29,11 @@ def limits(
     fault: str = "",
     progress: Progress = silent,
 ) -> Result:
-    """Run jobs of five keys, one at once of each, and half as many of a queue that runs three at once, and kill."""
+    """Run jobs under limits and kill workers.
+
+    There are five keys, each limited to one running job, and half as many jobs in a queue that runs at most three at
+    once.
+    """
     with Fleet(place, rescue_every=0.5, slots=4, log_level="warning") as fleet:
         experiment_record.prepare(place, fleet.queue)
         groups = _enqueue(fleet, jobs)
@@ -55,7 +59,10 @@ def limits(
 
 
 def most_at_once(entries: Iterable[Entry], groups: Mapping[int, str]) -> dict[str, int]:
-    """How many handlers of each group ran at once at most, by what they wrote themselves; a killed one is left out."""
+    """The largest number of handlers of each group that ran at once.
+
+    It comes from the entries that handlers write themselves; killed runs are left out.
+    """
     begun: dict[tuple[int, int], int] = {}
     steps: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     for entry in entries:
@@ -76,7 +83,7 @@ def _peak(steps: Sequence[tuple[int, int]]) -> int:
 
 
 def beyond(allowed: Mapping[str, int], peaks: Mapping[str, int]) -> list[Finding]:
-    """A finding for each group of which too many ran at once, or none."""
+    """A finding for each group that exceeded its limit or never ran."""
     return [
         Finding("limits held", None, f"{peaks.get(name, 0)} of {name} ran at once, of {most} at most")
         for name, most in allowed.items()
@@ -85,7 +92,7 @@ def beyond(allowed: Mapping[str, int], peaks: Mapping[str, int]) -> list[Finding
 
 
 def freed(found: Sequence[RunView], groups: Mapping[int, str]) -> list[float]:
-    """For each run that ended with its worker: seconds until the next job of its key was claimed."""
+    """The seconds from the end of each killed worker's run to the next claim of its key."""
     waits = []
     for lost in (run for run in found if run.outcome == "crashed" and groups[run.job] != "narrow"):
         following = [run.claimed_at for run in found if groups[run.job] == groups[lost.job]]
@@ -95,7 +102,7 @@ def freed(found: Sequence[RunView], groups: Mapping[int, str]) -> list[float]:
 
 
 def _enqueue(fleet: Fleet, jobs: int) -> dict[int, str]:
-    """Queue it all; the group of each job: its key, or ``narrow``."""
+    """Queue all jobs; return each job's group: its key, or ``narrow``."""
     queue, operator = fleet.queue, fleet.queue.operator("lab")
     operator.set_queue("keyed", key_concurrency=1)
     operator.set_queue("narrow", concurrency=NARROW)

@@ -1,4 +1,7 @@
-"""What do open consoles cost? Many sessions of a real ops console, beside real workers on a large queue."""
+"""The cost of open consoles: many sessions of a real ops console beside real workers.
+
+The workers run jobs from a large queue.
+"""
 
 import asyncio
 import os
@@ -31,12 +34,17 @@ SETTLE_SECONDS, PHASE_SECONDS, CALM_SECONDS = 10.0, 10.0, 2.0
 FIRST_PAGES = 7
 ORDERS = ("oldest first", "newest first") * 3
 CORES, GROWTH, SHARE, FIRST_PAGE, REFRESH = 0.5, 1.0, 0.95, 0.3, 0.1
-"""At most half a core, one MB a minute, 300 ms for a first page and 100 ms for a refresh; at least 95 % of the work."""
+"""At most half a core, 1 MB a minute, 300 ms for a first page, 100 ms for a refresh.
+
+At least 95 % of the workers' throughput must remain.
+"""
 
 
 class Plan(NamedTuple):
-    """So many ``sessions``, watched for ``seconds``, on a queue with ``jobs`` pending jobs of which none is run; the
-    workers' throughput is taken in so many ``rounds`` without and with the sessions."""
+    """The number of ``sessions``, watched for ``seconds``, on a queue of ``jobs`` pending jobs.
+
+    None of these jobs runs. The workers' throughput is measured in ``rounds``, each without and with the sessions.
+    """
 
     sessions: int = 30
     seconds: float = 60.0
@@ -45,8 +53,10 @@ class Plan(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """Medians in seconds, as a browser on the same machine has them: until the page is here, until its document is,
-    and until the first numbers are; and what a later refresh takes."""
+    """Median times in seconds, as a browser on the same machine sees them.
+
+    They are the time to the page, to its document, to the first numbers, and the time of a later refresh.
+    """
 
     page: float
     document: float
@@ -59,8 +69,11 @@ class Opened(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Jobs a second of each round without and with sessions; then the console's processor time per second, bytes at
-    begin and end, and messages to each session per second."""
+    """Throughput of each round without and with sessions, and the console's own cost.
+
+    Throughput is in jobs per second. The cost is processor seconds per second, memory in bytes before and after, and
+    messages per session and second.
+    """
 
     alone: list[float]
     watched: list[float]
@@ -75,7 +88,10 @@ class Cost(NamedTuple):
 
 
 def consoles(place: Scratch, plan: Plan | None = None, progress: Progress = silent) -> Result:
-    """Open each console for the first time, then many sessions of the one that watches. PqkitError without Panel."""
+    """Open each console for the first time, then many sessions of the ops console.
+
+    Raises PqkitError if Panel is missing.
+    """
     wanted = plan or Plan()
     queue = get_queue(place.url)
     _stock(queue, wanted, progress)
@@ -111,7 +127,7 @@ def _stock(queue: Queue, plan: Plan, progress: Progress) -> None:
 
 @contextmanager
 def _server(place: Scratch, name: str) -> Iterator[tuple[psutil.Process, int]]:
-    """A real `pqkit dashboards` of that name on that queue."""
+    """Run a real `pqkit dashboards` console of that name on the queue."""
     port, told = _free_port(), place.folder / f"{name}.log"
     command = [sys.executable, "-P", "-m", "pqkit", "dashboards", name, "--port", str(port)]
     with told.open("wb") as log:
@@ -157,7 +173,7 @@ def _medians(seconds: list[tuple[float, float, float]]) -> tuple[float, float, f
 
 
 def _watch(queue: Queue, plan: Plan, process: psutil.Process, port: int, progress: Progress) -> tuple[Cost, float]:
-    """The sessions' cost, and the median of what a poll for all of them took."""
+    """The sessions' cost, and the median duration of a poll for all of them."""
     many = Visitors(Site(port), plan.sessions)
     time.sleep(SETTLE_SECONDS)
     alone, watched = [], []
@@ -182,14 +198,17 @@ def _watch(queue: Queue, plan: Plan, process: psutil.Process, port: int, progres
 
 
 def _wait_for_refresh(many: Visitors) -> None:
-    """Until every session was sent something: a console that was frozen amid a look rests a while."""
+    """Wait until every session received a message.
+
+    A console that was frozen during a poll pauses before the next one.
+    """
     known = many.messages
     wait_until(lambda: many.messages >= known + many.many, console_sessions.PATIENCE, "a refresh of all sessions")
     time.sleep(CALM_SECONDS)
 
 
 def _rate(queue: Queue) -> float:
-    """Jobs per second that the workers end, over one phase."""
+    """The jobs per second that the workers finish in one phase."""
     began, done = time.monotonic(), _ended(queue)
     time.sleep(PHASE_SECONDS)
     took = time.monotonic() - began

@@ -1,4 +1,4 @@
-"""Many processes that write at once to one database: does each get its turn, and how long is the longest wait?"""
+"""Many processes write to one database at once: each gets its turn; the longest wait counts."""
 
 import json
 import time

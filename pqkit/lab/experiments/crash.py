@@ -1,4 +1,7 @@
-"""The kill storm: workers and producers are killed, frozen and held up at random while they work; is anything lost?"""
+"""The kill storm: random kills, freezes and held locks hit workers and producers at work.
+
+The verdict says whether a job was lost.
+"""
 
 import json
 import random
@@ -31,8 +34,11 @@ HANG, STUMBLE, EFFECT = "lab.deaf", "lab.stumble", "lab.effect"
 
 @dataclass(frozen=True)
 class Plan:
-    """How large and how rough a storm is to be. ``task`` (``module:handler``, called without arguments) takes the
-    place of the lab's own workloads. ``hangs`` are jobs whose handlers go on past their deadline, deaf to all."""
+    """The size and severity of a storm.
+
+    ``task`` (``module:handler``, called without arguments) replaces the lab's own workloads. ``hangs`` is the number of
+    jobs whose handlers run past their deadline and ignore every signal to stop.
+    """
 
     jobs: int = 1_000
     workers: int = 4
@@ -45,7 +51,7 @@ class Plan:
 
 
 class Frozen(NamedTuple):
-    """Since when a worker stands still, and the jobs that it runs."""
+    """The time since which a worker is frozen, and the jobs that it runs."""
 
     since: float
     jobs: list[int]
@@ -53,7 +59,7 @@ class Frozen(NamedTuple):
 
 @dataclass
 class Storm:
-    """One storm on its way. What happens is decided by the seed; how processes answer is not."""
+    """A running storm. The seed decides the faults, but not how the processes respond."""
 
     plan: Plan
     place: Scratch
@@ -65,12 +71,15 @@ class Storm:
     frozen: dict[Member, Frozen] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.dice = random.Random(self.plan.seed)  # noqa: S311 - to be repeated, not to be kept secret
+        self.dice = random.Random(self.plan.seed)  # noqa: S311 - repeatable, not secret
         self.enough = self.place.folder / "enough"
         self.menu = json.dumps(self._menu())
 
     def run(self, progress: Progress) -> None:
-        """Blow until every job has ended and every blow has fallen; TimeoutError when nothing moves for long."""
+        """Inject faults until every job has ended and every fault was injected.
+
+        Raises TimeoutError when nothing changes for ``CALM`` seconds.
+        """
         self.workers = [self.fleet.worker() for _ in range(self.plan.workers)]
         self.producers = [self._producer() for _ in range(self.plan.producers)]
         self.fleet.wait_ready(self.workers)
@@ -105,7 +114,10 @@ class Storm:
         return owed or bool(self.frozen)
 
     def _strike(self, ended: int) -> None:
-        """Kills and freezes keep step with the jobs, and jobs come until the last has fallen: there is always work."""
+        """Inject faults in proportion to the jobs that have ended.
+
+        Producers queue jobs until the last fault, so there is always work.
+        """
         part = (ended + 1) / self.plan.jobs
         standing = [member for member in self.workers if member.alive and not member.frozen]
         if not standing:
@@ -116,7 +128,10 @@ class Storm:
             self._kill(standing)
 
     def _freeze(self, standing: list[Member]) -> None:
-        """One that runs a job to a plain end, or nobody: what matters is what it reports when it thaws."""
+        """Freeze a worker that runs a job to a plain end, or none.
+
+        The worker's report after it thaws is what the experiment tests.
+        """
         member = self.dice.choice(standing)
         member.freeze(self.fleet.queue)
         if jobs := experiment_record.in_hand(self.place, self.fleet.queue, member, but=(HANG, STUMBLE, EFFECT)):
@@ -127,9 +142,10 @@ class Storm:
             member.thaw()
 
     def _thaw(self) -> None:
-        """Let those go on who are taken for dead, and whose jobs others have finished.
+        """Thaw workers that were declared dead and whose jobs other workers have finished.
 
-        On PostgreSQL one may stand in the midst of a transaction, for whose end all wait: it must go on in the end.
+        On PostgreSQL a frozen worker may hold an open transaction that blocks all others, so it thaws after
+        ``LONGEST_FREEZE`` seconds at the latest.
         """
         living = {worker.pid for worker in workers(self.fleet.queue.database)} if self.frozen else set()
         for member, (since, jobs) in list(self.frozen.items()):
@@ -161,7 +177,7 @@ class Storm:
 
     def _hold_lock(self, standing: list[Member]) -> None:
         if self.frozen:
-            # One of them may hold it, and who lets it go on would be waiting for it here.
+            # A frozen worker may hold the lock, and this thread, which thaws it, would wait for the lock here.
             self._kill_any(standing)
             return
         with self.fleet.queue.database.write():
@@ -184,7 +200,7 @@ class Storm:
         self.blows.append(Blow(self.fleet.queue.database.now(), kind, member.name))
 
     def _next_worker(self) -> Member:
-        """Some die by themselves, in a gap that a kill from outside would hardly hit."""
+        """Start the next worker; some die by themselves in a gap that an outside kill rarely hits."""
         if self.done["kills"] >= self.plan.kills or self.dice.random() > SHARE_OF_GAPS:
             return self.fleet.worker()
         gap = self.dice.choice(sorted(GAPS))
@@ -213,7 +229,7 @@ class Storm:
 
 
 class Calm:
-    """Raises when what is watched has not changed for so many seconds."""
+    """Raises TimeoutError when the watched value has not changed for ``seconds``."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds, self._last, self._since = seconds, object(), time.monotonic()
@@ -226,7 +242,7 @@ class Calm:
 
 
 def crash(place: Scratch, plan: Plan, progress: Progress = silent) -> Result:
-    """Run one storm in ``place`` and judge what is left."""
+    """Run one storm in ``place`` and judge the result."""
     modules = [plan.task.partition(":")[0]] if plan.task else []
     refuse_other_code(modules)
     with Fleet(place, modules, **QUICK) as fleet:
@@ -235,7 +251,7 @@ def crash(place: Scratch, plan: Plan, progress: Progress = silent) -> Result:
 
 
 def story(storm: Storm, progress: Progress) -> Result:
-    """Let a storm blow, and judge what is left."""
+    """Run a storm and judge the result."""
     plan, place, fleet, begun = storm.plan, storm.place, storm.fleet, time.monotonic()
     late: list[Finding] = []
     with catch_timeout(late):
@@ -275,7 +291,7 @@ def story(storm: Storm, progress: Progress) -> Result:
 
 
 def hanging(found: Sequence[RunView], states: Mapping[int, JobState | None]) -> list[Finding]:
-    """Jobs that hang and were not ended, at their deadline or with their worker."""
+    """Findings: hanging jobs that were not ended, at their deadline or with their worker."""
     jobs = sorted({run.job for run in found if run.task == HANG})
     unended = [job for job in jobs if states.get(job) is not JobState.UNPROCESSABLE]
     return [Finding("a hang ends at its deadline", job, f"it is {states.get(job)}") for job in unended]

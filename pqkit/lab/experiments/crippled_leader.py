@@ -1,6 +1,7 @@
-"""One worker that has maintenance is crippled, and lives on: are the jobs of dead workers rescued all the same?
+"""A worker that holds maintenance is crippled but lives: other workers must still rescue.
 
-The limit is counted in heartbeats of the healthy workers, for a busy machine slows these down as it does a rescue.
+The limit is counted in heartbeats of the healthy workers, because a busy machine slows down heartbeats and rescues
+alike.
 """
 
 import time
@@ -24,13 +25,16 @@ SETTINGS = {"heartbeat": 0.5, "rescue_after": 8, "rescue_every": 0.5, "slots": 2
 WORKERS = 3
 PATIENCE, OFTEN = 90.0, 0.05
 LIMIT = 60
-"""Heartbeats of each healthy worker that a rescue may take: 30 s where each comes in time."""
+"""The limit of a rescue in heartbeats of each healthy worker: 30 s if each comes in time."""
 STOPPED = "stopped"
 KINDS = (*CRIPPLES, STOPPED)
 
 
 class Rescue(NamedTuple):
-    """The time until the jobs had ended, in seconds and in heartbeats, or in ``failure`` why they had not."""
+    """The time until the jobs ended, in seconds and in heartbeats.
+
+    If they did not end, ``failure`` says why.
+    """
 
     seconds: float
     beats: int
@@ -38,14 +42,17 @@ class Rescue(NamedTuple):
 
 
 class Beats:
-    """Counts the heartbeats of workers, as far as somebody looks: a beat is a heartbeat that is younger than before."""
+    """Counts the workers' heartbeats that ``count`` sees.
+
+    A heartbeat counts when the worker's heartbeat age is lower than at the previous call.
+    """
 
     def __init__(self, queue: Queue, pids: Collection[int]) -> None:
         self._queue, self._ages = queue, dict.fromkeys(pids, 0.0)
         self._counts = Counter[int]()
 
     def count(self) -> int:
-        """Look, and return the count of the worker that has the fewest."""
+        """Read the heartbeat ages and return the count of the worker with the fewest heartbeats."""
         for worker in workers(self._queue.database):
             if worker.pid in self._ages and worker.heartbeat_age is not None:
                 self._counts[worker.pid] += worker.heartbeat_age < self._ages[worker.pid]
@@ -61,8 +68,11 @@ def crippled(
     limit: int = LIMIT,
     progress: Progress = silent,
 ) -> Result:
-    """Cripple the worker that has maintenance in each of these ways, kill another that runs a job, and wait for that
-    job and one that is due later. ``clinging`` is for the control: the crippled one keeps maintenance."""
+    """Cripple the worker that holds maintenance in each of these ways, and kill another one.
+
+    The other worker runs a job. The experiment waits for that job and for one that is due later. ``clinging`` is the
+    control: the crippled worker keeps maintenance.
+    """
     rescues: dict[str, Rescue] = {}
     for number, kind in enumerate(kinds):
         progress(number / len(kinds), kind)
@@ -84,7 +94,7 @@ def crippled(
 
 
 def _one(place: Scratch, kind: str, fault: str, limit: int) -> Rescue:
-    """The rescue of a killed worker's job, and of one that was due meanwhile."""
+    """The rescue of a killed worker's job, and of a job that became due during the rescue."""
     gate, until = place.folder / f"gate-{kind}", place.folder / f"until-{kind}"
     with Fleet(place, (), **SETTINGS) as fleet:
         fleet.environment[GATE] = str(gate)
@@ -111,7 +121,7 @@ def _one(place: Scratch, kind: str, fault: str, limit: int) -> Rescue:
 
 
 def _rescue(queue: Queue, jobs: Collection[Job], healthy: Collection[Member], limit: int) -> Rescue:
-    """Wait until the jobs have ended, or every healthy worker has beaten so often."""
+    """Wait until the jobs have ended, or every healthy worker has sent ``limit`` heartbeats."""
     beats, calm, began, count = (
         Beats(queue, [member.pid for member in healthy]),
         Calm(PATIENCE),

@@ -1,4 +1,4 @@
-"""A whole queue moves to another database and back: is anything lost, or anything different?"""
+"""A whole queue moves to another database and back: nothing is lost or changed."""
 
 import random
 import time
@@ -22,8 +22,10 @@ WORDS = ("amber", "birch", "cédar", "del\tta", "ember ☂")
 
 
 def moving(place: Scratch, jobs: int = 100_000, *, progress: Progress = silent) -> Result:
-    """Fill a queue with jobs in every state, copy it into a SQLite file, and from there into a new database of its own
-    kind; compare the rows of each table and what an audit sees."""
+    """Copy a queue with jobs in every state into a SQLite file, and from there back.
+
+    The last copy goes into a new database of the original kind. The rows of each table and the audits are compared.
+    """
     queue = get_queue(place.url)
     fill(queue, jobs, lambda part: progress(part / 3, "filling"))
     states = {str(state): count for state, count in counts(queue.database).items()}
@@ -56,12 +58,15 @@ def moving(place: Scratch, jobs: int = 100_000, *, progress: Progress = silent) 
 
 
 def _findings(certificate: Certificate) -> list[str]:
-    """Not that jobs wait for a rescue for more than a minute: nobody works in these queues."""
+    """The audit's findings, without jobs that wait too long for a rescue: no worker runs here."""
     return [found.words for found in certificate.findings if found.rule != "none stuck"]
 
 
 def _gaps(there: Copied, back: Copied) -> dict[str, str]:
-    """A copy from PostgreSQL adds to the seals which ids no job ever had: that table may differ by one row."""
+    """The rows of the seals that a copy from PostgreSQL may add: at most one.
+
+    That row says which ids no job ever had.
+    """
     added = back.rows["seal"] - there.rows["seal"]
     return {"seal": there.checksums["seal"]} if added in {0, 1} else {}
 
@@ -73,8 +78,8 @@ def _move(source: Queue, target: str, said: Any) -> tuple[Copied, float]:
 
 
 def fill(queue: Queue, jobs: int, said: Any) -> None:
-    """Queue so many jobs and let a part of them come to every end."""
-    dice = random.Random(1)  # noqa: S311 - to be repeated
+    """Queue ``jobs`` jobs and bring a part of them to every final state."""
+    dice = random.Random(1)  # noqa: S311 - repeatable, not secret
     batch = min(BATCH, max(1, jobs // 40))
     for start in range(0, jobs, batch):
         calls = [_arguments(dice, start + n) for n in range(min(batch, jobs - start))]
@@ -91,7 +96,7 @@ def fill(queue: Queue, jobs: int, said: Any) -> None:
         _end(queue, worker, claims, dice)
         left -= len(claims)
         said(1 - left / jobs)
-    worker.exchange([], BATCH, alone=True)  # what a worker holds that ends without a word
+    worker.exchange([], BATCH, alone=True)  # these stay with a worker that ends without a report
     worker.end("stopped")
     operator = queue.operator("ada")
     chosen = dice.sample(range(1, jobs + 1), jobs // 20)

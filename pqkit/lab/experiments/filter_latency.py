@@ -1,4 +1,4 @@
-"""Is a page of the manager console there at once, whatever is asked for, however many jobs there are?"""
+"""The time of a page in the manager console, for every filter, with many jobs."""
 
 import time
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ FILTERS = {
 
 
 class Asked(NamedTuple):
-    """One question: the jobs that the page has, and the seconds of a processor that it took with its count."""
+    """One question: the number of jobs on the page, and the processor seconds with its count."""
 
     words: str
     jobs: int
@@ -55,7 +55,7 @@ class Asked(NamedTuple):
 
 
 def filters(place: Scratch, jobs: int = 1_000_000, progress: Progress = silent) -> Result:
-    """Ask for a page and its count as the console does at each refresh, by every filter, in both orders."""
+    """Ask for a page and its count, as the console does, by every filter and in both orders."""
     with closing(get_queue(place.url)) as queue:
         stock(queue, jobs, progress)
         asked = list(_ask(queue.database))
@@ -63,7 +63,10 @@ def filters(place: Scratch, jobs: int = 1_000_000, progress: Progress = silent) 
 
 
 def stock(queue: Queue, jobs: int, progress: Progress = silent) -> None:
-    """So many jobs, some in every state; the first three alone have the queue, the task and the text that are rare."""
+    """Queue ``jobs`` jobs, some in every state.
+
+    Only the first three have the rare queue, the rare task and the rare text.
+    """
     worker = queue.leases("lab", BATCH, [*TASKS, RARE], [*QUEUES, RARE])
     worker.register()
     queue.enqueue_many(RARE, [{"path": f"{RARE}-{n}"} for n in range(3)], queue=RARE)
@@ -99,7 +102,7 @@ def _ask(database: Database) -> Iterator[Asked]:
         for oldest in (False, True):
             took, jobs = [], 0
             for _ in range(ROUNDS):
-                began = time.process_time()  # others' load on the machine says nothing of the page
+                began = time.process_time()  # other load on the machine must not count
                 jobs = len(queries.search(database, wanted, limit=PAGE, oldest=oldest).jobs)
                 took.append(time.process_time() - began)
             yield Asked(f"{words}, {'oldest' if oldest else 'newest'} first", jobs, median(took))

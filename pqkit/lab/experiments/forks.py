@@ -1,7 +1,8 @@
-"""Forks of every kind, in producers and in handlers, with kills and every order of ends: is anything lost?
+"""Forks of every kind, in producers and in handlers, with kills: no job is lost.
 
-First families of producers come one after the other while nobody else has the database open, so that whoever ends last
-closes it for all. Then several come at once, beside workers whose handlers fork as well.
+Every order in which parent and child can end is tried. First, families of producers run one after the other while no
+other process has the database open, so that the last process to end closes it. Then several families run at once,
+beside workers whose handlers fork as well.
 """
 
 import os
@@ -32,13 +33,15 @@ OFTEN = 0.05
 FAMILY = "PQKIT_LAB_FAMILY"
 COMMAND = ["-m", "pqkit.lab.harness.forking_producer"]
 FAMILY_SECONDS = 300.0
-"""Processor time that the living of a family may have used: more is work without an end."""
+"""The most processor seconds of a family's living processes: more means an endless loop."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How many jobs producers are told of, at least, and by how large families; ``carried`` is the control, in which
-    open connections are carried over the forks and used on both sides."""
+    """The least number of acknowledged jobs, and the number of jobs of each family.
+
+    ``carried`` is the control: open connections are carried over the forks and used on both sides.
+    """
 
     jobs: int = 20_000
     each: int = 100
@@ -51,7 +54,7 @@ class Plan:
 
 @dataclass
 class Families:
-    """The producers' processes: parents that this process has started, and whatever they have forked."""
+    """The producers' processes: the parents that this process starts, and their forks."""
 
     plan: Plan
     fleet: Fleet
@@ -61,7 +64,7 @@ class Families:
     latest: tuple[str, str] = ("", "")
 
     def __post_init__(self) -> None:
-        self.dice = random.Random(self.plan.seed)  # noqa: S311 - to be repeated, not to be kept secret
+        self.dice = random.Random(self.plan.seed)  # noqa: S311 - repeatable, not secret
         self._kinds: Iterator[tuple[str, str]] = cycle(product(WAYS, ("parent", "child")))
 
     def start(self) -> None:
@@ -84,18 +87,21 @@ class Families:
         return str(self.fleet.ledger)
 
     def living(self) -> list[int]:
-        """The pids of all that are left of the families, if only orphans; what handlers have forked is not of them."""
+        """The pids of the families' living processes, including orphans, without handlers' forks."""
         for parent in self.parents:
             parent.poll()
         return [one.pid for one in carrying(FAMILY, self.mark)]
 
     def forked(self) -> list[int]:
-        """The living, and what handlers have forked: a resource tracker of theirs lives as long as their worker."""
+        """The pids of the living processes and of the handlers' forks.
+
+        A handler's resource tracker lives as long as its worker.
+        """
         living, members = self.living(), {member.pid for member in self.fleet.members}
         return [*living, *(one.pid for one in carrying(LEDGER, self.mark) if one.pid not in {*living, *members})]
 
     def used(self) -> dict[int, float]:
-        """The seconds of a processor that each of the living has used."""
+        """The processor seconds that each living process has used."""
         used = {}
         for pid in self.living():
             with suppress(psutil.Error):
@@ -104,7 +110,7 @@ class Families:
 
     @property
     def words(self) -> str:
-        """Their number, with the kind of the last one."""
+        """The number of families, with the kind of the last one."""
         return f"families up to number {self.born} ({self.latest[0]}, the {self.latest[1]} ends first)"
 
     def bury(self) -> None:
@@ -125,7 +131,7 @@ class Families:
 
 
 def forks(place: Scratch, plan: Plan, progress: Progress = silent) -> Result:
-    """Run both parts in ``place`` and judge what is left."""
+    """Run both parts in ``place`` and judge the result."""
     with Fleet(place, (), **QUICK) as fleet:
         experiment_record.prepare(place, fleet.queue)
         families = Families(plan, fleet)
@@ -146,7 +152,10 @@ def _told(families: Families) -> int:
 
 
 def _one_by_one(families: Families, progress: Progress) -> None:
-    """Half of the jobs, by families that have the database for themselves; some are killed in the midst of it."""
+    """Queue half of the jobs by families that have the database for themselves.
+
+    Some families are killed while they work.
+    """
     plan = families.plan
     families.fleet.queue.close()
     while (told := _told(families)) < plan.jobs / 2:
@@ -159,7 +168,10 @@ def _one_by_one(families: Families, progress: Progress) -> None:
 
 
 def _wait_for_end(families: Families) -> None:
-    """Until nobody of the families lives. TimeoutError where they neither work nor end, however slowly they work."""
+    """Wait until every process of the families has ended.
+
+    Raises TimeoutError if they neither use the processor nor end, or use more than ``FAMILY_SECONDS``.
+    """
     calm = Calm(CALM)
     while used := families.used():
         if sum(used.values()) > FAMILY_SECONDS:
@@ -172,7 +184,7 @@ def _wait_for_end(families: Families) -> None:
 
 
 def _kill_within(families: Families) -> None:
-    """Somebody of the family that is on its way."""
+    """Kill one process of the family that is at work."""
     before = _told(families)
     with suppress(TimeoutError):
         wait_until(lambda: _told(families) > before + families.dice.randrange(families.plan.each // 2), 5)
@@ -181,7 +193,7 @@ def _kill_within(families: Families) -> None:
 
 
 def _together(families: Families, progress: Progress) -> None:
-    """The other half, by several at once, beside workers that run what is queued and fork themselves."""
+    """Queue the other half by several families at once, beside workers whose handlers fork."""
     plan, fleet = families.plan, families.fleet
     workers = [fleet.worker() for _ in range(plan.workers)]
     fleet.wait_ready(workers)
@@ -212,7 +224,7 @@ def _diary(families: Families) -> Diary:
 
 
 def _kill_anyone(families: Families) -> None:
-    """A worker at every fourth kill, with what its handlers have forked; else somebody of a family."""
+    """Kill a worker at every fourth kill, otherwise a process of a family or a handler's fork."""
     if families.kills % 4 == 3 and families.fleet.members:
         families.dice.choice(families.fleet.members).kill()
         families.kills += 1
@@ -221,7 +233,7 @@ def _kill_anyone(families: Families) -> None:
 
 
 def _drain(families: Families) -> None:
-    """Let all come to their ends: families, and every job."""
+    """Wait until all families and all jobs have ended."""
     _wait_for_end(families)
     fleet, calm = families.fleet, Calm(CALM)
     while unfinished := sum(n for state, n in counts(fleet.queue.database).items() if not state.final):
@@ -235,7 +247,7 @@ def _result(families: Families, late: Sequence[Finding]) -> Result:
     plan, fleet = families.plan, families.fleet
     evidence = experiment_record.gather(fleet.place, fleet.queue)
     findings, smallest = verdict_of(evidence, late)
-    lost = sum(found.rule in {"none lost", "told once"} for found in findings)  # an id that is lost is given anew
+    lost = sum(found.rule in {"none lost", "told once"} for found in findings)  # a lost id is assigned again
     figure = (
         f"forks: {len(evidence.told.ids):,} jobs acknowledged by {families.born} families that fork in {len(WAYS)} "
         f"ways, {families.kills} kills: {lost} lost"

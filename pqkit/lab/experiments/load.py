@@ -1,6 +1,7 @@
-"""Offered load against what is reached: a ramp over the knee, and what a job costs as backlogs and arguments grow.
+"""Offered against served load: a ramp past saturation, and the cost of a job.
 
-Only ratios are judged, for machines differ: half of what the workers can do must be done, and more than that cannot.
+The cost is measured as backlogs and arguments grow. Only ratios are judged, because machines differ: half of the
+workers' capacity must be served, and more than the capacity cannot be.
 """
 
 import time
@@ -30,7 +31,7 @@ BATCH = 5_000
 
 
 class Step(NamedTuple):
-    """One load: jobs per second that were ``offered`` and ``reached``, and the seconds that they waited."""
+    """One load step: ``offered`` and ``reached`` jobs per second, and the waits in seconds."""
 
     offered: float
     reached: float
@@ -40,7 +41,7 @@ class Step(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Processor milliseconds of all workers for a job that does nothing, of a backlog of such a size."""
+    """Processor milliseconds of all workers per no-op job, for one size of backlog."""
 
     what: str
     backlog: int
@@ -59,8 +60,11 @@ def load(
     payloads: Sequence[int] = (20, 2_000),
     progress: Progress = silent,
 ) -> Result:
-    """Ramp jobs of ``nap`` seconds for so many seconds each over what ``workers`` with four slots can do; then let jobs
-    that do nothing drain from each backlog, and with arguments of each size."""
+    """Ramp the load past the capacity of the workers, then measure no-op jobs.
+
+    Each step of the ramp lasts ``seconds``, with jobs of ``nap`` seconds on ``workers`` with four slots. Then no-op
+    jobs drain from each backlog, and with arguments of each size.
+    """
     with Fleet(place, heartbeat=1, log_level="warning") as fleet:
         members = [fleet.worker("--slots", str(SLOTS), tasks=TASKS) for _ in range(workers)]
         fleet.wait_ready(members)
@@ -82,12 +86,12 @@ def load(
 
 
 def knee_of(steps: Sequence[Step]) -> float:
-    """The greatest offered load of which nine tenths were reached; 0 where none was."""
+    """The highest offered load of which at least 90 % was served; 0 if there is none."""
     return max((step.offered for step in steps if step.reached >= 0.9 * step.offered), default=0.0)
 
 
 def judge(steps: Sequence[Step], costs: Sequence[Cost]) -> list[Finding]:
-    """What speaks against the queue, in ratios."""
+    """The findings against the queue, in ratios."""
     half, most, first = steps[1], steps[-1], costs[0]
     able = most.offered / PARTS[-1]
     found = {
@@ -107,7 +111,10 @@ def judge(steps: Sequence[Step], costs: Sequence[Cost]) -> list[Finding]:
 
 
 def _step(fleet: Fleet, offered: float, seconds: float, nap: float) -> Step:
-    """Queue at that rate, whatever becomes of it; what ended within the time counts, the rest is drained."""
+    """Queue at a fixed rate, whatever the workers do.
+
+    Jobs that end within the time count; the rest is drained.
+    """
     database = fleet.queue.database
     since, begun, queued = database.now(), time.monotonic(), 0
     while (elapsed := time.monotonic() - begun) < seconds:
@@ -125,7 +132,7 @@ def _step(fleet: Fleet, offered: float, seconds: float, nap: float) -> Step:
 
 
 def _cost(fleet: Fleet, members: Sequence[Member], backlog: int, size: int, sample: int) -> Cost:
-    """Drain a sample of a backlog that gathered behind a paused queue; then the rest of it."""
+    """Drain a sample of a backlog that grew behind a paused queue, then the rest of it."""
     database = fleet.queue.database
     before = counts(database)[JobState.COMPLETED]
     with _gate(fleet):
@@ -149,5 +156,5 @@ def _gate(fleet: Fleet) -> Iterator[None]:
 
 
 def _processor(members: Sequence[Member]) -> float:
-    """Seconds of processor time that they have used."""
+    """The processor seconds that the workers have used."""
     return float(sum(sum(psutil.Process(member.pid).cpu_times()[:2]) for member in members))

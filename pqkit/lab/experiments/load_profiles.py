@@ -1,4 +1,4 @@
-"""Loads of different shapes, run by real workers, for the planner to learn from."""
+"""Loads of different shapes, run by real workers, from which the planner learns."""
 
 import math
 import random
@@ -25,13 +25,13 @@ class Call(NamedTuple):
 
 
 def bursts(seconds: float, dice: random.Random) -> Iterator[Call]:
-    """Every three seconds as many jobs at once as take two; each a fifth of a second or so."""
+    """Every three seconds, a burst that takes the workers two seconds, of jobs of about 0.2 s."""
     for burst in range(int(seconds / 3)):
         yield from (Call(3.0 * burst, dice.uniform(0.15, 0.25)) for _ in range(WORKERS * SLOTS * 10))
 
 
 def tide(seconds: float, dice: random.Random) -> Iterator[Call]:
-    """A rate that swells above what the workers can do and ebbs away, in waves of six seconds."""
+    """A rate that rises above the workers' capacity and falls again, in waves of six seconds."""
     able, at = WORKERS * SLOTS / 0.2, 0.0
     while at < seconds:
         at += dice.expovariate(able * (0.75 - 0.7 * math.cos(2 * math.pi * at / 6)))
@@ -39,7 +39,7 @@ def tide(seconds: float, dice: random.Random) -> Iterator[Call]:
 
 
 def mixed(seconds: float, dice: random.Random) -> Iterator[Call]:
-    """Short urgent jobs beside long patient ones that gather, in one queue, and some more in another."""
+    """Short urgent jobs and batches of long low-priority ones in one queue, others in another."""
     for number in range(int(seconds * 8)):
         at = number / 8
         yield Call(at, dice.uniform(0.08, 0.12), "web", -1)
@@ -53,7 +53,10 @@ SHAPES = {"bursts": bursts, "tide": tide, "mixed": mixed}
 
 
 def run_load(place: Scratch, shape: str, seconds: float, seed: int = 1) -> int:
-    """Have real workers run a load of that shape (``bursts``, ``tide`` or ``mixed``) for so long; how many jobs."""
+    """Run a load of a shape on real workers for ``seconds``; return the number of jobs.
+
+    The shapes are ``bursts``, ``tide`` and ``mixed``.
+    """
     calls = sorted(SHAPES[shape](seconds, random.Random(seed)))  # noqa: S311 - repeatable, not secret
     with Fleet(place, (), log_level="warning") as fleet:
         fleet.wait_ready([fleet.worker("--slots", str(SLOTS), tasks=TASKS) for _ in range(WORKERS)])

@@ -1,4 +1,7 @@
-"""A stranger's transaction stays open while the queue works: dead rows may not pile up, nor claims become slow."""
+"""A foreign transaction stays open while the queue works.
+
+Dead rows must not pile up, and claims must not become slow.
+"""
 
 import math
 import time
@@ -26,7 +29,7 @@ WHERE schemaname = current_schema()
 
 
 class Measured(NamedTuple):
-    """Seconds that each exchange took, and the share of dead rows at each look."""
+    """The seconds of each exchange, and the share of dead rows at each sample."""
 
     waits: list[float]
     dead: list[float]
@@ -39,9 +42,9 @@ class Measured(NamedTuple):
 def horizon(
     place: Scratch, seconds: float = 600, rate: float = 100, *, compact: bool = True, progress: Progress = silent
 ) -> Result:
-    """Run ``rate`` jobs a second while a foreign transaction is open for so long, and for a part of that before it.
+    """Run ``rate`` jobs a second while a foreign transaction is open for ``seconds``.
 
-    For a control: without ``compact`` nobody writes the full tables anew.
+    A part of that time before it is the baseline. Control: without ``compact`` the bloated tables are not rewritten.
     """
     with on_a_server(place) as there:
         queue = get_queue(there.url)
@@ -53,7 +56,7 @@ def horizon(
 
 
 def _result(base: Measured, held: Measured, seconds: float, rate: float) -> Result:
-    late = Measured(held.waits[-len(held.waits) // 5 :], held.dead)  # the last fifth, where most has piled up
+    late = Measured(held.waits[-len(held.waits) // 5 :], held.dead)  # the last fifth, which has the most dead rows
     slower, dead = late.p99 / base.p99, max(held.dead)
     figure = (
         f"horizon: a foreign transaction open for {seconds:g} s at {rate:g} jobs/s: at most {dead:.0%} dead rows, "
@@ -69,7 +72,7 @@ def _result(base: Measured, held: Measured, seconds: float, rate: float) -> Resu
 
 @contextmanager
 def _stranger(database: Database) -> Iterator[None]:
-    """A transaction with a snapshot and an id of its own, on none of the queue's tables."""
+    """Hold a transaction with a snapshot and an id, but without locks on the queue's tables."""
     with ExitStack() as stack:
         connection = stack.enter_context(database.engine.connect())
         connection.execution_options(isolation_level="REPEATABLE READ")
@@ -79,7 +82,7 @@ def _stranger(database: Database) -> Iterator[None]:
 
 
 def _run(queue: Queue, seconds: float, rate: float, compact: bool, progress: Callable[[float], None]) -> Measured:
-    """Queue and run jobs at that rate; handlers are left out, for what is measured is the database."""
+    """Queue and finish jobs at that rate, without handlers: only the database is measured."""
     leases, measured = queue.leases("probe", BATCH, ["lab.nap"]), Measured([], [])
     leases.register()
     begun = time.monotonic()

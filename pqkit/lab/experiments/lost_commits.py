@@ -1,4 +1,7 @@
-"""Connections that are cut around COMMIT: nobody can know whether it stands, and every effect must be there once."""
+"""Connections are cut around COMMIT, so that the client cannot know whether it succeeded.
+
+Every effect must still be there exactly once.
+"""
 
 import secrets
 import time
@@ -33,14 +36,15 @@ def cuts(
     calm: float = CALM,
     progress: Progress = silent,
 ) -> Result:
-    """Cut so many commits, of producers first and of workers then; a producer asks again until it is answered.
+    """Cut ``wanted`` commits, first of producers, then of workers.
 
-    For controls: without ``keyed`` producers ask again as if for the first time, and ``fault`` is for the workers.
+    A producer repeats its request until it gets an answer. Controls: without ``keyed`` a repeated request has a new
+    key; ``fault`` is built into the workers.
     """
     begun = time.monotonic()
     with on_a_server(place) as there, Fleet(there, (), **QUICK) as fleet, Proxy(there.url) as proxy:
         menu = _menu(there, fleet.queue)
-        fleet.queue.operator("lab").pause(QUEUE)  # a key is held until its job has ended
+        fleet.queue.operator("lab").pause(QUEUE)  # a job holds its key until it has ended
         proxy.cut_commits(SHARE, seed)
         told = _insist(proxy, menu, wanted // 3, keyed=keyed)
         produced = proxy.cuts.total()
@@ -83,7 +87,7 @@ def _menu(place: Scratch, queue: Queue) -> Menu:
 
 
 def _insist(proxy: Proxy, menu: Menu, wanted: int, *, keyed: bool) -> list[int]:
-    """Queue jobs through the proxy until so many commits were cut, each again and again until its id is told."""
+    """Queue jobs through the proxy until enough commits were cut; repeat each until answered."""
     queue, told = get_queue(proxy.url), list[int]()
     while proxy.cuts.total() < wanted:
         task, arguments = menu[len(told) % len(menu)]
@@ -94,7 +98,10 @@ def _insist(proxy: Proxy, menu: Menu, wanted: int, *, keyed: bool) -> list[int]:
 
 
 def _ask_until_told(queue: Queue, task: str, arguments: dict[str, Any], key: str) -> int:
-    """Without ``key`` each time under another one: what has none goes in without the COMMIT that the proxy knows."""
+    """Repeat an enqueue until it is answered; without ``key``, each time under a new key.
+
+    A job without any key is inserted without the COMMIT that the proxy recognizes.
+    """
     while True:
         try:
             return queue.enqueue(task, arguments, unique_key=key or secrets.token_hex(8), queue=QUEUE).id
@@ -103,7 +110,10 @@ def _ask_until_told(queue: Queue, task: str, arguments: dict[str, Any], key: str
 
 
 def _work(fleet: Fleet, proxy: Proxy, menu: Menu, wanted: int, calm: float) -> Iterator[list[int]]:
-    """Keep the workers busy until the cuts are made, then let them drain; by and by the jobs queued for that."""
+    """Keep the workers busy until the cuts are made, then drain the queue.
+
+    It yields the ids of the jobs that it queues.
+    """
     quiet = Calm(calm)
     while True:
         now = counts(fleet.queue.database)

@@ -1,4 +1,4 @@
-"""Kills that keep step with the work: workers die in the midst of jobs, and others take their places."""
+"""Kills in step with the work: workers die while they run jobs, and new ones replace them."""
 
 import random
 import time
@@ -13,16 +13,19 @@ OFTEN = 0.05
 
 
 class Deaths:
-    """So many workers, of which so many are killed one by one; ``fault`` is built into all of them."""
+    """Starts ``workers``, each with ``fault`` built in, and kills ``kills`` of them one by one."""
 
     def __init__(self, fleet: Fleet, workers: int, kills: int, *, seed: int, fault: str = "") -> None:
         self._fleet, self._kills, self._fault = fleet, kills, fault
-        self._dice = random.Random(seed)  # noqa: S311 - to be repeated, not to be kept secret
+        self._dice = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self.done = 0
         fleet.wait_ready([fleet.worker(fault=fault) for _ in range(workers)])
 
     def until(self, total: int, ended: Callable[[], int], progress: Progress) -> None:
-        """Kill, and wait until so many jobs have ended. TimeoutError where nothing moves for long."""
+        """Kill workers and wait until ``total`` jobs have ended.
+
+        Raises TimeoutError when nothing changes for ``CALM`` seconds.
+        """
         calm = Calm(CALM)
         while (now := ended()) < total:
             calm.check((now, self.done))
