@@ -63,9 +63,9 @@ def _findings(certificate: Certificate) -> list[str]:
 
 
 def _gaps(there: Copied, back: Copied) -> dict[str, str]:
-    """The rows of the seals that a copy from PostgreSQL may add: at most one.
+    """The table of seals, if it has one more row after the way there and back.
 
-    That row says which ids no job ever had.
+    A copy from PostgreSQL adds a row for the ids that no job ever had.
     """
     added = back.rows["seal"] - there.rows["seal"]
     return {"seal": there.checksums["seal"]} if added in {0, 1} else {}

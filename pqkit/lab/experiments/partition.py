@@ -1,4 +1,7 @@
-"""A worker whose network carries nothing for longer than its lease: it must stop before its jobs run elsewhere."""
+"""A worker whose network carries nothing for longer than its lease.
+
+It must stop its jobs before they run elsewhere.
+"""
 
 from pqkit.db import system_clock
 from pqkit.domain.durations import SECOND
@@ -17,8 +20,10 @@ PATIENCE = 180.0
 
 
 def partition(place: Scratch, lease: float = 6, *, fault: str = "", progress: Progress = silent) -> Result:
-    """Cut one of two workers off for twice its lease of so many seconds, while it runs a job; ``fault`` is for a
-    control."""
+    """Cut one of two workers off for twice its ``lease`` (seconds) while it runs a job.
+
+    ``fault`` is for a control.
+    """
     with on_a_server(place) as there, Proxy(there.url) as proxy, Fleet(there, (), **SETTINGS) as fleet:
         fleet.environment["PQKIT_RESCUE_AFTER"] = str(lease)
         experiment_record.prepare(there, fleet.queue)
@@ -59,6 +64,6 @@ def _begun(fleet: Fleet, attempt: int) -> list[Entry]:
 
 
 def _lives(fleet: Fleet, member: Member) -> int:
-    """How often that process has entered the registry."""
+    """The number of times that a process has registered."""
     everybody = [*workers(fleet.queue.database), *workers(fleet.queue.database, living=False)]
     return len({worker.id for worker in everybody if worker.pid == member.pid})

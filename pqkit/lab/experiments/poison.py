@@ -1,4 +1,7 @@
-"""Jobs that kill whoever runs them, among good ones: the guilty are set aside, the innocent are not charged."""
+"""Jobs that kill their workers, among good jobs.
+
+The guilty are quarantined, and the innocent are not charged.
+"""
 
 import time
 from collections import Counter
@@ -21,9 +24,10 @@ from pqkit.queue import Queue
 def poison(
     place: Scratch, good: int = 500, workers: int = 3, *, oom: bool = False, progress: Progress = silent
 ) -> Result:
-    """Queue each poison once, for a thread and for a child process, spread among ``good`` jobs; run until all ended.
+    """Queue each poison for a thread and for a child process, among ``good`` jobs, and run all.
 
-    With ``oom`` there is one more kind, which the kernel ends for its memory; NotFound where that cannot be arranged.
+    With ``oom`` there is one more kind, which the kernel kills for its memory. Raises NotFound if no memory cgroup can
+    be made.
     """
     if not oom:
         return _poison(place, good, workers, None, progress)
@@ -37,7 +41,10 @@ def poison(
 
 
 def too_few_kills(killed: int) -> list[Finding]:
-    """A finding unless the kernel killed a thread's worker and a child process as often as a job may crash."""
+    """A finding unless the kernel killed each poison as often as a job may crash.
+
+    The kills are a thread's worker and a child process.
+    """
     wanted = 2 * MAX_CRASHES
     words = f"{killed} times, and {wanted} times at least was wanted"
     return [] if killed >= wanted else [Finding("killed by the kernel", None, words)]
@@ -50,7 +57,7 @@ def _poison(place: Scratch, good: int, workers: int, group: Path | None, progres
         experiment_record.prepare(place, fleet.queue)
         bad, begun = _enqueue(fleet.queue, good, kinds), time.monotonic()
         for _ in range(workers):
-            fleet.worker()  # not waited for: one may be dead before another is ready
+            fleet.worker()  # not waited for: a worker may be dead before the next one is ready
         deaths, total, calm = 0, good + len(bad), Calm(CALM)
         while (ended := _ended(fleet.queue)) < total:
             for _ in fleet.bury():
@@ -77,7 +84,10 @@ def _poison(place: Scratch, good: int, workers: int, group: Path | None, progres
 
 
 def charges(budgets: dict[int, experiment_record.Budget], bad: dict[int, str]) -> list[Finding]:
-    """Poison that was not set aside after its last crash, and good jobs that were charged or did not complete."""
+    """Findings: poison that was not quarantined after its last crash, and harmed good jobs.
+
+    A good job is harmed if it was charged or did not complete.
+    """
     spared = [
         Finding("poison set aside", job, f"{kind}: it is {budgets[job].state} after {budgets[job].crashes} crashes")
         for job, kind in bad.items()
@@ -91,7 +101,7 @@ def charges(budgets: dict[int, experiment_record.Budget], bad: dict[int, str]) -
 
 
 def _enqueue(queue: Queue, good: int, deadly: list[str]) -> dict[int, str]:
-    """Queue it all; the poison's kinds by job id."""
+    """Queue all jobs; return the poison's kinds by job id."""
     bad: dict[int, str] = {}
     kinds = [(task, kind) for task in ("lab.poison", "lab.poison_isolated") for kind in deadly]
     for number, (task, kind) in enumerate(kinds):

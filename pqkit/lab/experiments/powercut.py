@@ -1,7 +1,8 @@
-"""Power cuts: the disk as it may be after one, rebuilt from the recorded writes and syncs of a real workload.
+"""Power cuts: the possible states of the disk, rebuilt from a real workload's writes.
 
-What was synced before the cut is there. Of the rest any part may be, in any order, torn at any sector; only that a
-new file is there at once, and that a file's name goes at its folder's next sync, is taken for granted.
+The recording has each write and sync. Data that was synced before the cut is there. Any part of the rest may be there,
+in any order, torn at any sector. Two things are taken for granted: a new file is there at once, and a deleted name goes
+at its folder's next sync.
 """
 
 import random
@@ -35,7 +36,7 @@ CORRUPT, LOST = "corrupt", "acknowledged and lost"
 
 
 class Event(NamedTuple):
-    """Something that happened to the disk, or an acknowledgement (``told``), in the order of the recording."""
+    """An operation on the disk, or an acknowledgement (``told``), in the order of the recording."""
 
     kind: Literal["create", "write", "cut", "sync", "unlink", "told"]
     file: str
@@ -45,7 +46,7 @@ class Event(NamedTuple):
 
 @dataclass
 class Disk:
-    """Files as they are for certain, and the operations on them that no sync has confirmed."""
+    """The synced content of files, and the operations on them that no sync has confirmed."""
 
     files: dict[str, bytearray]
     lying: bool = False
@@ -78,7 +79,7 @@ class Disk:
                 del self.pending[name][: unlinked[-1] + 1]
 
     def after_a_cut(self, rng: random.Random, mode: Mode) -> dict[str, bytearray]:
-        """The files as they may be found when the power is back."""
+        """The files as they may be after the power cut."""
         files = {name: bytearray(content) for name, content in self.files.items()}
         for events in self.pending.values():
             for event in _survivors(events, rng, mode):
@@ -123,7 +124,7 @@ def _apply(files: dict[str, bytearray], event: Event) -> None:
 
 
 class Recording(NamedTuple):
-    """A real workload: the files before it, and all that happened to them."""
+    """A real workload: the files before it, and every event that followed."""
 
     folder: Path
     before: dict[str, bytearray]
@@ -131,7 +132,7 @@ class Recording(NamedTuple):
 
 
 def record(place: Scratch, durability: Durability, jobs: int) -> Recording:
-    """Let a real producer and a real worker work under strace."""
+    """Record a real producer and a real worker under strace."""
     folder = place.folder / f"record-{durability}"
     private_folder(folder, new=True)
     told, trace = place.folder / f"told-{durability}", folder.with_suffix(".trace")
@@ -179,7 +180,7 @@ def _events(trace: Path, folder: str, told: str) -> Iterator[Event]:
 
 
 class Tally(NamedTuple):
-    """What so many cuts came to; ``worst`` is the most acknowledgements that one cut lost."""
+    """The results of ``cuts``; ``worst`` is the most acknowledgements that one cut lost."""
 
     cuts: int
     corrupt: int
@@ -189,7 +190,7 @@ class Tally(NamedTuple):
 
 
 def cut_power(recording: Recording, place: Scratch, cuts: int, seed: int, *, lying: bool = False) -> Tally:
-    """Cut at so many random moments; a ``lying`` disk says that it synced and did not."""
+    """Cut at ``cuts`` random moments; a ``lying`` disk reports syncs that it did not do."""
     rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
     disk = Disk({name: bytearray(content) for name, content in recording.before.items()}, lying)
     rebuilt = SqliteDatabase(place.folder / "after-the-cut" / "queue.db")
@@ -210,13 +211,16 @@ def cut_power(recording: Recording, place: Scratch, cuts: int, seed: int, *, lyi
 
 
 def _examine(disk: Disk, files: dict[str, bytearray], before: Path, database: SqliteDatabase) -> tuple[list[str], int]:
-    """What is wrong with the database rebuilt from ``files``, and how many acknowledgements it does not keep."""
+    """The errors of the database rebuilt from ``files``, and its lost acknowledgements.
+
+    The latter are a number.
+    """
     shutil.rmtree(database.path.parent, ignore_errors=True)
     private_folder(database.path.parent, new=True)
     for name, content in files.items():
         (database.path.parent / Path(name).relative_to(before)).write_bytes(content)
     try:
-        if damage := database.integrity():  # its rows may hold anything: nothing else can be read out of them
+        if damage := database.integrity():  # its rows may hold anything: they are no evidence
             return damage, len(disk.queued)
         wrong = [f"job {job} is misplaced" for job in misplaced(database)]
         wrong += [f"{found.rule}: {found.words}" for found in audit(database).findings]
@@ -232,7 +236,10 @@ def _examine(disk: Disk, files: dict[str, bytearray], before: Path, database: Sq
 
 
 def powercut(place: Scratch, cuts: int = 300, jobs: int = 60, *, seed: int = 1, progress: Progress = silent) -> Result:
-    """Cut the power of a ``full`` database, of a ``normal`` one, and of one whose disk lies about its syncs."""
+    """Cut the power of a ``full`` database, of a ``normal`` one, and of one on a lying disk.
+
+    A lying disk reports syncs that it did not do.
+    """
     progress(0.0, "recording a producer and a worker at durability full")
     full = record(place, "full", jobs)
     findings = _unfaithful(full, place, jobs)
@@ -256,7 +263,7 @@ def powercut(place: Scratch, cuts: int = 300, jobs: int = 60, *, seed: int = 1, 
 
 
 def _unfaithful(recording: Recording, place: Scratch, jobs: int) -> list[Finding]:
-    """With nothing cut and everything kept, the rebuilt disk must be the one that the workload left."""
+    """A finding if the rebuilt disk differs from the workload's, with nothing cut."""
     disk = Disk({name: bytearray(content) for name, content in recording.before.items()})
     for event in recording.events:
         disk.feed(event)

@@ -1,4 +1,4 @@
-"""A queue's rate, kept by several workers: do as many jobs start as it says, and never more?"""
+"""A queue's rate limit, kept by several workers: the exact rate, and never more."""
 
 import time
 from itertools import pairwise
@@ -20,7 +20,7 @@ WORDS = {None: "a second's worth at once", 1: "one at once"}
 
 
 class Measured(NamedTuple):
-    """What came of a rate: the starts after the first burst, how many there should have been, the shortest gap."""
+    """The starts after the first burst, their expected number, and the shortest gap in seconds."""
 
     words: str
     started: int
@@ -41,7 +41,10 @@ def rates(
     fault: str = "",
     progress: Progress = silent,
 ) -> Result:
-    """Let so many workers keep a rate (jobs a second) for so long: with the default burst, and with one job at once."""
+    """Let ``workers`` keep a rate (jobs a second) for ``seconds``.
+
+    The rate is kept once with the default burst, and once with a burst of one job.
+    """
     found: list[Measured] = []
     with Fleet(place, slots=4) as fleet:
         fleet.wait_ready([fleet.worker(fault=fault) for _ in range(workers)])
@@ -63,7 +66,7 @@ def rates(
 
 
 def _one(fleet: Fleet, name: str, settings: QueueSettings, seconds: float) -> Measured:
-    """Jobs gather behind a pause; from the first start on they are counted."""
+    """Queue jobs behind a pause, and count the starts from the first one on."""
     operator, database, rate = fleet.queue.operator("lab"), fleet.queue.database, settings.rate or 0
     operator.pause(name)
     operator.set_queue(name, rate=rate, rate_burst=settings.rate_burst)
@@ -73,7 +76,7 @@ def _one(fleet: Fleet, name: str, settings: QueueSettings, seconds: float) -> Me
     resumed = database.now()
     operator.resume(name)
     wait_until(lambda: runs(database, Span(resumed, queues=[name])), what="the first start")
-    time.sleep(seconds + 0.5)  # it is this time that is measured
+    time.sleep(seconds + 0.5)  # the measured time
     operator.pause(name)
     starts = sorted(run.claimed_at for run in runs(database, Span(resumed, queues=[name])))
     inside = [at for at in starts if at <= starts[0] + seconds * SECOND]

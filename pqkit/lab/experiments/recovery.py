@@ -1,4 +1,7 @@
-"""How long does a job stand still whose worker was killed? At default settings, with and without a look at pids."""
+"""The time until the job of a killed worker runs again, with and without pid checks.
+
+Everything else is at default settings.
+"""
 
 import math
 import time
@@ -17,10 +20,10 @@ PATIENCE = 90.0
 
 
 def recovery(place: Scratch, kills: int = 20, *, without_pid: bool = False, progress: Progress = silent) -> Result:
-    """Kill a worker in the midst of a job, again and again, and measure until the job runs elsewhere.
+    """Kill a worker that runs a job, many times, and measure until the job runs elsewhere.
 
-    ``without_pid`` makes each worker live where nobody can see its process, so that only its silence tells; then
-    five are killed at a time, for each takes half a minute.
+    ``without_pid`` hides each worker's process from the others, so that only a stale heartbeat shows its death. Then
+    five workers are killed at a time, because each rescue takes half a minute.
     """
     at_once = min(kills, 5) if without_pid else 1
     fault = "strange_pids" if without_pid else ""
@@ -35,7 +38,7 @@ def recovery(place: Scratch, kills: int = 20, *, without_pid: bool = False, prog
 
 
 def _round(fleet: Fleet, kills: int, fault: str) -> list[float]:
-    """Kill the workers of so many jobs at once; the seconds until each job ran again."""
+    """Kill the workers of ``kills`` jobs at once; return the seconds until each job ran again."""
     gate = fleet.place.folder / f"gate-{time.monotonic_ns()}"
     jobs = [fleet.queue.enqueue("lab.hold", {"until": str(gate)}).id for _ in range(kills)]
     wait_until(lambda: all(_begun(fleet.ledger, job, 1) for job in jobs), PATIENCE, "the jobs' start")
@@ -53,7 +56,7 @@ def _round(fleet: Fleet, kills: int, fault: str) -> list[float]:
 
 
 def _begun(ledger: Path, job_id: int, attempt: int) -> int:
-    """When that attempt began, in microseconds since boot; 0 when it has not."""
+    """The start of that attempt, in microseconds since boot; 0 if it has not begun."""
     return next((e.at for e in entries(ledger) if (e.job_id, e.attempt, e.phase) == (job_id, attempt, "begun")), 0)
 
 

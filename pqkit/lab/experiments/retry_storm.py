@@ -1,4 +1,7 @@
-"""The retry policy, to the microsecond: what fails once, always, for good, later; what kills; what is resubmitted."""
+"""The retry policy, to the microsecond, for each kind of failure.
+
+Jobs fail once, always or for good, snooze, kill their process, or are resubmitted.
+"""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +23,7 @@ PATIENCE = 120.0
 LOOK_EVERY = 0.1
 POISON, MOST_POISON = "poison", 4
 ALWAYS = DEFAULT_MAX_RETRIES + 1
-# Each kind: its task, its arguments, how it must end, and what its runs must come to.
+# Each kind: its task, its arguments, its final state, and the outcomes of its runs.
 KINDS: dict[str, tuple[str, dict[str, object], JobState, list[str]]] = {
     "transient": ("lab.fail", {"times": 1}, JobState.COMPLETED, ["failed", "completed"]),
     "doomed": ("lab.fail", {"times": 99}, JobState.UNPROCESSABLE, ["failed"] * ALWAYS),
@@ -32,8 +35,10 @@ KINDS: dict[str, tuple[str, dict[str, object], JobState, list[str]]] = {
 
 
 def retry(place: Scratch, jobs: int = 3, workers: int = 2, progress: Progress = silent) -> Result:
-    """Run so many jobs of each kind at the default policy and hold each run against it; of poison a few, for each runs
-    alone. TimeoutError when nothing ends for long."""
+    """Run ``jobs`` jobs of each kind at the default policy and check each run against it.
+
+    Poison jobs are few, because each runs alone. Raises TimeoutError when no job ends for ``PATIENCE`` seconds.
+    """
     begun = time.monotonic()
     with Fleet(place, slots=4) as fleet:
         queued = {kind: _enqueue(fleet, kind, jobs) for kind in KINDS if kind != POISON}
@@ -67,7 +72,10 @@ def retry(place: Scratch, jobs: int = 3, workers: int = 2, progress: Progress = 
 
 
 def _await_end(fleet: Fleet, jobs: Sequence[int]) -> None:
-    """Wait until all of them have ended, however many, as long as some do."""
+    """Wait until all jobs have ended.
+
+    Raises TimeoutError when no job ends for ``PATIENCE`` seconds.
+    """
     calm, left = Calm(PATIENCE), list(jobs)
     while left := [job for job in left if not fleet.queue.state(job).final]:
         calm.check(len(left))
@@ -80,11 +88,11 @@ def _enqueue(fleet: Fleet, kind: str, jobs: int) -> list[int]:
 
 
 def judge(kind: str, job: int, state: JobState, runs: Sequence[RunView]) -> Iterator[Finding]:
-    """What of a job's runs is not as the policy says."""
+    """The findings where a job's runs differ from the policy."""
     _, _, ending, outcomes = KINDS[kind]
     if state is not ending:
         yield Finding("ends as it must", job, f"{kind}: it is {state}, not {ending}")
-    # A run that was given back, because another had to run alone, is charged to nobody.
+    # A run that was released because another job had to run alone is charged to no job.
     if [run.outcome for run in runs if run.outcome != "released"] != outcomes:
         yield Finding("runs as often as it must", job, f"{kind}: its runs are {[run.outcome for run in runs]}")
     planned = [delay for delay in planned_delays(runs) if delay is not None]
@@ -96,12 +104,12 @@ def judge(kind: str, job: int, state: JobState, runs: Sequence[RunView]) -> Iter
 
 
 def planned_delays(runs: Sequence[RunView]) -> list[float | None]:
-    """Seconds from each run's end to the moment that was set for the next; None where none was."""
+    """The seconds from each run's end to the due time of the next; None if there is no next."""
     return [None if run.next_at is None else (run.next_at - run.ended_at) / SECOND for run in runs]
 
 
 def lateness_of(runs: Sequence[RunView]) -> list[float]:
-    """Seconds from the moment that was set for each run to its claim."""
+    """The seconds from the due time of each run to its claim."""
     pairs = pairwise(runs)
     return [(after.claimed_at - before.next_at) / SECOND for before, after in pairs if before.next_at is not None]
 

@@ -1,4 +1,4 @@
-"""A small incident to look into: a worker is killed amid its jobs, then a bad release fails every job it touches."""
+"""A small incident to investigate: a killed worker, then a release that fails every job."""
 
 from pqkit.lab import Scratch, wait_until
 from pqkit.lab.harness.fleet import Fleet
@@ -11,7 +11,10 @@ PATIENCE = 120.0
 
 
 def bad_day(place: Scratch, jobs: int = 40) -> Span:
-    """Have it happen to ``jobs`` jobs on the queue of ``place``; when it happened. As many ran well right before."""
+    """Run the incident on ``jobs`` jobs in the queue of ``place``; return its time span.
+
+    The same number of jobs completes right before it.
+    """
     with Fleet(place, (), **QUICK) as fleet:
         database, operator = fleet.queue.database, fleet.queue.operator("the operator on call")
         fleet.wait_ready([fleet.worker(), fleet.worker()])
@@ -33,7 +36,7 @@ def _run(fleet: Fleet, jobs: int) -> None:
 
 
 def _kill_one(fleet: Fleet) -> None:
-    """Kill the worker that holds a job, and let another one bring it to its end."""
+    """Kill the worker that holds a job, and let another worker finish the job."""
     gate = fleet.place.folder / "gate"
     job = fleet.queue.enqueue("lab.hold", {"until": str(gate)})
     (pid,) = wait_until(lambda: [w.pid for w in workers(fleet.queue.database) if w.running], PATIENCE, "its start")

@@ -1,4 +1,7 @@
-"""Schedulers that are killed while they tick through days on which clocks are changed: does each slot get one job?"""
+"""Schedulers are killed while they tick through clock changes: each slot gets one job.
+
+The simulated days are those on which daylight saving time begins or ends.
+"""
 
 import json
 import random
@@ -26,7 +29,7 @@ SKEW = 90 * SECOND
 BEHIND = 6 * HOUR
 TASK = "lab.slot"
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe")
-# When the clocks of one of these zones are changed in 2026; that of Lord Howe by half an hour.
+# The clock changes of these zones in 2026; Lord Howe's is half an hour.
 CHANGES = ("03-08T07:00", "03-29T01:00", "04-04T15:00", "10-03T15:30", "10-25T01:00", "11-01T06:00")
 CRONS = ("30 2 * * *", "15 * * * *", "*/30 1-3 * * *", "0,30 1-3 * * *", "5 */2 * * *")
 DAILY = CRONS[0]
@@ -34,7 +37,7 @@ SLOTS_A_DAY = 171
 
 
 class Window(NamedTuple):
-    """The hours around one change, and its schedules by name."""
+    """The hours around one clock change, and its schedules by name."""
 
     start: int
     end: int
@@ -51,9 +54,12 @@ def schedules(
     seed: int = 1,
     progress: Progress = silent,
 ) -> Result:
-    """Tick so many slots of schedules in three zones, or some more, with so many schedulers, and kill one by one."""
+    """Tick at least ``ticks`` slots of schedules in three zones, and kill schedulers.
+
+    ``schedulers`` run at once, and ``kills`` of them are killed one by one.
+    """
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
-    half = (ceil(ticks / changes / SLOTS_A_DAY / 2 * 24) + 1) * HOUR  # one more, for clocks also skip slots
+    half = (ceil(ticks / changes / SLOTS_A_DAY / 2 * 24) + 1) * HOUR  # one more: clock changes also skip slots
     windows = [_window(number, moment, half) for number, moment in enumerate(CHANGES[:changes])]
     clock = place.folder / "clock"
     _set(clock, 0)
@@ -86,7 +92,7 @@ def _window(number: int, moment: str, half: int) -> Window:
 
 
 def _enter(queue: Queue, window: Window) -> None:
-    """Enter the schedules as if it were the start of the window."""
+    """Add the schedules as if the time were the start of the window."""
     queue.database.now = lambda: window.start  # type: ignore[method-assign]
     verbs = Schedules(queue.operator("lab"))
     for name, table in window.tables.items():
@@ -97,7 +103,7 @@ def _enter(queue: Queue, window: Window) -> None:
 
 
 def _leave(queue: Queue, window: Window) -> None:
-    """Delete its schedules, or their slots up to the next window would be made up for."""
+    """Delete the window's schedules; otherwise their slots up to the next window would be due."""
     verbs = Schedules(queue.operator("lab"))
     for name in window.tables:
         verbs.delete(name)
@@ -120,14 +126,14 @@ def _kill_times(window: Window, count: int, chance: random.Random) -> list[int]:
 
 
 def _set(clock: Path, now: int) -> None:
-    """Move the clock; whoever reads it sees the old or the new moment."""
+    """Move the clock atomically: a reader sees the old or the new moment."""
     new = clock.with_suffix(".new")
     new.write_text(str(now))
     new.rename(clock)
 
 
 def _await(queue: Queue, moment: int) -> None:
-    """Wait until every schedule has gone past that moment."""
+    """Wait until every schedule has passed that moment."""
     wait_until(
         lambda: all(one.next_at is None or one.next_at > moment for one in queries.schedules(queue.database)),
         what="the ticks",
@@ -167,7 +173,10 @@ def _is_inside(slot: tuple[str, int], window: Window) -> bool:
 
 
 def _not_daily(window: Window) -> Iterator[str]:
-    """Told without cron's help: a job at a fixed time comes once a day, also where that time is missing or doubled."""
+    """Check a daily job without cron's help: one job a day at a fixed time.
+
+    That holds also where the clock change skips or repeats that time.
+    """
     for name, table in window.tables.items():
         if table.cron == DAILY:
             days = [moment_in(table.zone, slot).date() for slot in table.between(window.start, window.end)]

@@ -1,4 +1,4 @@
-"""The server itself goes away under load: started anew, or replaced by the standby that followed it."""
+"""The server goes away under load: it is restarted, or its standby replaces it."""
 
 import math
 import os
@@ -27,7 +27,7 @@ FALL_BEHIND = 1.0
 
 
 class Outage(NamedTuple):
-    """What is done to the server, how often, and at which durability everybody writes."""
+    """The fault of the server, the number of times, and the durability of all commits."""
 
     strike: Callable[[], None]
     times: int = 1
@@ -36,7 +36,7 @@ class Outage(NamedTuple):
 
 @dataclass(kw_only=True)
 class Outages(Storm):
-    """A storm in which nobody is killed but the server; ``returns`` are the moments of its returns."""
+    """A storm that strikes only the server; ``returns`` are the moments of its returns."""
 
     outage: Outage
     returns: list[int] = field(default_factory=list)
@@ -53,9 +53,11 @@ class Outages(Storm):
 def restart(
     place: Scratch, times: int = 10, jobs: int = 2_000, *, durability: str = "full", progress: Progress = silent
 ) -> Result:
-    """End a server of the lab's own at once, and start it again, so many times under load. For a control:
-    ``durability`` normal, at which the last commits before each end may be lost."""
-    writes = {} if durability == "full" else {"wal_writer_delay": "10s"}  # as late as a server may
+    """Stop a server of the lab's own at once and start it again, ``times`` times under load.
+
+    Control: with ``durability`` normal the last commits before each stop may be lost.
+    """
+    writes = {} if durability == "full" else {"wal_writer_delay": "10s"}  # the longest delay that the server allows
     with own_server(**HASTY, **writes) as server:
 
         def strike() -> None:
@@ -66,8 +68,10 @@ def restart(
 
 
 def failover(place: Scratch, jobs: int = 1_000, *, synchronous: bool = True, progress: Progress = silent) -> Result:
-    """End a server for good and promote the one that followed it. For a control: without ``synchronous`` no commit
-    waits for the standby, which falls a moment behind."""
+    """Stop a server for good and promote its standby.
+
+    Control: without ``synchronous`` no commit waits for the standby, which falls behind.
+    """
     waits = {"synchronous_standby_names": STANDBY} if synchronous else {}
     with clusters(2, **HASTY) as (primary, standby):
         primary.create()
@@ -105,14 +109,14 @@ def _endure(name: str, place: Scratch, outage: Outage, jobs: int, progress: Prog
 
 
 def _waits(storm: Outages) -> list[float]:
-    """Seconds from each return of the server until a handler began."""
+    """The seconds from each return of the server until a handler began."""
     began = sorted(entry.at for entry in entries(storm.fleet.ledger) if entry.phase == "begun")
     firsts = (next((at for at in began if at > back), None) for back in storm.returns)
     return [(first - back) / SECOND for first, back in zip(firsts, storm.returns, strict=True) if first is not None]
 
 
 def _hold_receiver(standby: Cluster, seconds: float) -> None:
-    """Stop the standby's receiver for so long that acknowledged commits are missing there."""
+    """Stop the standby's receiver until acknowledged commits are missing on the standby."""
     (receiver,) = [
         child for child in psutil.Process(standby.pid).children() if "walreceiver" in " ".join(child.cmdline())
     ]

@@ -1,4 +1,7 @@
-"""System calls that fail: every Nth write or sync of a real worker or producer, with the errors that disks give."""
+"""System calls that fail: every Nth write or sync, with the errors that disks give.
+
+The victim is a real worker or producer.
+"""
 
 import shutil
 import subprocess
@@ -32,7 +35,7 @@ WORKER = ["pqkit", "worker", "--slots", "4", "--name"]
 
 
 class Fault(NamedTuple):
-    """From its Nth on, every Nth call of the victim fails."""
+    """Every Nth of these calls of the victim fails, from the Nth on."""
 
     victim: str
     calls: str
@@ -44,14 +47,17 @@ class Fault(NamedTuple):
 
 
 def faults() -> Iterator[Fault]:
-    """All kinds, ever rarer."""
+    """All kinds of faults, at ever larger intervals."""
     for every in chain(STEPS, count(13, 4)):
         for calls, error, victim in product(CALLS, ERRORS, VICTIMS):
             yield Fault(victim, calls, error, every)
 
 
 def syscalls(place: Scratch, most: int = 40, *, progress: Progress = silent) -> Result:
-    """Try so many faults, each on a queue of its own; then a healthy worker must find everything in order."""
+    """Try ``most`` faults, each on a queue of its own.
+
+    Afterwards a healthy worker must find everything in order.
+    """
     findings: list[Finding] = []
     injected = acknowledged = 0
     for number, fault in enumerate(islice(faults(), most)):
@@ -69,7 +75,7 @@ def syscalls(place: Scratch, most: int = 40, *, progress: Progress = silent) -> 
 
 
 def _suffer(fault: Fault, folder: Path) -> tuple[int, int, list[str]]:
-    """The calls that failed, the acknowledgements that were given, and what is wrong after all."""
+    """The number of failed calls and of acknowledgements, and the errors that remain."""
     private_folder(folder, new=True)
     told, log, trace = folder / "told", folder / "log", folder / "trace"
     database = SqliteDatabase(folder / "queue.db")
@@ -101,7 +107,7 @@ def _suffer(fault: Fault, folder: Path) -> tuple[int, int, list[str]]:
 
 
 def _after(database: SqliteDatabase, log: Path) -> list[str]:
-    """What a healthy worker leaves wrong."""
+    """The errors that remain after a healthy worker has run."""
     healthy = strace.start([], log, [*WORKER, "healthy"], database.url, tasks=TASKS)
     try:
         wait_until(lambda: _all_closed(database), HEALTHY_SECONDS, "the end of all jobs under a healthy worker")
@@ -114,7 +120,7 @@ def _after(database: SqliteDatabase, log: Path) -> list[str]:
 
 
 def lost(database: SqliteDatabase, queued: set[int], ended: set[int]) -> list[str]:
-    """Acknowledgements that the database does not keep; every job has ended by now."""
+    """Acknowledged jobs that the database does not keep, once every job has ended."""
     there = {row[0] for row in database.connection().execute("SELECT job_id FROM closed")}
     return [f"job {job} was acknowledged and is not there" for job in sorted((queued | ended) - there)]
 

@@ -1,4 +1,7 @@
-"""The end of everything at once: supervisord, workers and `pqkit up` itself are killed, and one command starts anew."""
+"""The whole system dies at once: supervisord, workers and `pqkit up` are killed.
+
+One command starts it again.
+"""
 
 import random
 import signal
@@ -22,19 +25,19 @@ STOP_SECONDS = 60.0
 
 
 class System:
-    """`pqkit up` in the folder of the fleet, and all of its processes, which carry a mark."""
+    """`pqkit up` in the fleet's folder, and all of its processes, which carry a mark."""
 
     def __init__(self, fleet: Fleet, count: int) -> None:
         self.fleet, self.count, self.mark = fleet, count, uuid.uuid4().hex
 
     def up(self) -> None:
-        """The one command; returns when a worker of this life is in the registry."""
+        """Start `pqkit up`; return when a worker of the new system is in the registry."""
         home = {MARK: self.mark, "PQKIT_WORKERS": str(self.count)}
         self.fleet.start("up", "pqkit", "up", "--no-consoles", environment=home, folder=self.fleet.place.folder)
         wait_until(self._works, START_SECONDS, "the system's start")
 
     def kill(self) -> int:
-        """SIGKILL for all that lives; the number of processes."""
+        """Kill every living process with SIGKILL; return their number."""
         killed = len(self.fleet.members)
         self.fleet.kill()
         while found := carrying(MARK, self.mark):
@@ -50,8 +53,11 @@ class System:
 
 
 def system(place: Scratch, times: int = 10, count: int = 2, *, seed: int = 1, progress: Progress = silent) -> Result:
-    """Kill the whole system ``times`` times while it works; started once more, it drains, and the audit is clean."""
-    dice, begun, killed = random.Random(seed), time.monotonic(), 0  # noqa: S311 - to be repeated
+    """Kill the whole system ``times`` times while it works, and start it once more.
+
+    It must then drain, and the audit must be clean.
+    """
+    dice, begun, killed = random.Random(seed), time.monotonic(), 0  # noqa: S311 - repeatable, not secret
     with Fleet(place) as fleet:
         stamps = experiment_record.prepare(place, fleet.queue)
         whole, told, late = System(fleet, count), list[int](), list[Finding]()
@@ -85,7 +91,7 @@ def _ended(evidence: Evidence) -> int:
 
 
 def _drain(fleet: Fleet, progress: Progress) -> None:
-    """Wait until all has ended. TimeoutError where nothing moves any more."""
+    """Wait until every job has ended; raises TimeoutError when nothing changes for ``CALM`` s."""
     calm = Calm(CALM)
     while open_ones := sum(n for state, n in counts(fleet.queue.database).items() if not state.final):
         calm.check(open_ones)
@@ -94,7 +100,7 @@ def _drain(fleet: Fleet, progress: Progress) -> None:
 
 
 def _end(whole: System) -> list[Finding]:
-    """Ctrl+C, after which nothing may be left."""
+    """Send Ctrl+C; afterwards no process may be left."""
     for member in whole.fleet.members:
         member.signal(signal.SIGINT)
     with suppress(TimeoutError):
