@@ -1,4 +1,4 @@
-"""The tables' name of an earlier release, for notebooks that users have copied; it goes with the next one."""
+"""Alias of an earlier release's module, for copied notebooks; the next release removes it."""
 
 from pqkit.incidents.dataframes import action_table, death_table, group_table
 from pqkit.lab.harness.result_frames import blow_table, run_table

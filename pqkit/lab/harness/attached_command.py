@@ -1,5 +1,7 @@
-"""``python -m pqkit.lab.harness.attached_command PARENT worker …``: a pqkit command that is told to stop when its
-parent has ended."""
+"""Run a pqkit command that is told to stop when its parent has ended.
+
+Usage: ``python -m pqkit.lab.harness.attached_command PARENT worker …``.
+"""
 
 import os
 import signal
@@ -9,5 +11,5 @@ from pqkit.process.linux import die_with_parent
 
 if __name__ == "__main__":
     die_with_parent(signal.SIGTERM, int(sys.argv[1]))
-    # What the kernel was asked for outlives exec.
+    # The kernel keeps this setting across exec.
     os.execv(sys.executable, [sys.executable, "-P", "-m", "pqkit", *sys.argv[2:]])  # noqa: S606 - no shell is wanted

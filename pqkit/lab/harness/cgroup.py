@@ -1,4 +1,7 @@
-"""A memory cgroup beside or below the lab's own, in which the kernel kills whoever takes too much."""
+"""A memory cgroup in which the kernel kills processes that take too much.
+
+It is beside or below the lab's own cgroup.
+"""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +17,7 @@ ROOT, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 class Layout(NamedTuple):
-    """Where a version of cgroups keeps what: under which folder, the limit, and the count of kills."""
+    """The folder, the limit's file and the kill counter's file of one version of cgroups."""
 
     folder: str
     limit: str
@@ -26,20 +29,20 @@ SECOND = Layout("", "memory.max", "memory.events")
 
 
 class MemoryGroup(NamedTuple):
-    """A cgroup with a limit; what enters it is charged for all that it takes from then on."""
+    """A cgroup with a limit; a process that enters it is charged for its memory from then on."""
 
     folder: Path
     layout: Layout
 
     def kills(self) -> int:
-        """How many processes the kernel has killed here."""
+        """The number of processes that the kernel has killed in this group."""
         lines = (self.folder / self.layout.events).read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
 
 
 @contextmanager
 def memory_group(limit: int = LIMIT, *, root: Path = ROOT) -> Iterator[MemoryGroup]:
-    """A group of one's own, removed afterwards. NotFound where none can be made."""
+    """Make a cgroup and remove it afterwards; raises NotFound if none can be made."""
     group = _make(limit, root)
     try:
         yield group
@@ -59,7 +62,7 @@ def _make(limit: int, root: Path) -> MemoryGroup:
         except OSError as error:
             why = f"{folder}: {error.strerror}"
             continue
-        if (folder / layout.limit).exists():  # not in version 2 where the parent has processes of its own
+        if (folder / layout.limit).exists():  # fails in version 2 if the parent has processes of its own
             (folder / layout.limit).write_text(str(limit))
             return MemoryGroup(folder, layout)
         folder.rmdir()
@@ -68,7 +71,10 @@ def _make(limit: int, root: Path) -> MemoryGroup:
 
 
 def _own(root: Path) -> tuple[Layout, Path]:
-    """The group that this process is in; the top of what can be seen where its path leads nowhere (in containers)."""
+    """The cgroup of this process.
+
+    It is the topmost visible cgroup if its path leads nowhere, as in containers.
+    """
     groups = {names: path for _, names, path in (line.split(":", 2) for line in OWN.read_text().splitlines())}
     layout = FIRST if FIRST.folder in groups else SECOND
     top = root / layout.folder
@@ -79,6 +85,6 @@ def _own(root: Path) -> tuple[Layout, Path]:
 def _removed(folder: Path) -> bool:
     try:
         folder.rmdir()
-    except OSError:  # what was killed here has not quite gone
+    except OSError:  # a killed process is not quite gone
         return not folder.exists()
     return True

@@ -1,5 +1,7 @@
-"""Sessions of the consoles as browsers open them, without the drawing: each takes its page and its document, says that
-it is ready, and reads on."""
+"""Console sessions as browsers open them, without the drawing.
+
+Each loads its page and its document, reports that it is ready, and keeps reading.
+"""
 
 import asyncio
 import json
@@ -19,12 +21,14 @@ PATIENCE = 60.0
 TOOK = re.compile(r"data-took=\\*['\"]([\d.]+)")
 DONE = "data-took"
 JOBS = "lab.nap"
-"""What the first answer with data has in it: the ops console's says what its poll took, the table of jobs names tasks.
+"""A part of the first answer with data, by console.
+
+The ops console's says how long its poll took; the table of jobs names tasks.
 """
 
 
 class Site(NamedTuple):
-    """A console at a ``port`` of this machine; ``cookie`` where it asks for a login."""
+    """A console at a ``port`` of this machine; ``cookie`` if it asks for a login."""
 
     port: int
     cookie: str = ""
@@ -35,7 +39,10 @@ class Site(NamedTuple):
 
 
 class Session:
-    """An open page: its models by id, and the ``seconds`` until the page, its document and its first data were here."""
+    """An open page: its models by id, and the ``seconds`` of its opening.
+
+    They are the seconds until the page, its document and its first data arrived.
+    """
 
     def __init__(self, connection: Any, models: dict[str, dict[str, Any]], seconds: tuple[float, float]) -> None:
         self.connection, self.models = connection, models
@@ -44,17 +51,17 @@ class Session:
         self._reading = asyncio.create_task(self._read())
 
     async def event(self, name: str, **values: Any) -> None:
-        """Say that something happened in the browser."""
+        """Report a browser event."""
         entries = [[key, value] for key, value in values.items()]
         event = {"type": "event", "name": name, "values": {"type": "map", "entries": entries}}
         await self._send({"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": event})
 
     async def change(self, model: str, name: str, value: object) -> None:
-        """Say that the value of a model was changed in the browser."""
+        """Report that the value of a model was changed in the browser."""
         await self._send({"kind": "ModelChanged", "model": {"id": model}, "attr": name, "new": value})
 
     async def until(self, words: str, since: float = 0.0) -> str:
-        """The next message with these words in it that came after that moment of the monotonic clock."""
+        """The next message with these words that came after a moment of the monotonic clock."""
         while True:
             at, message = await asyncio.wait_for(self._heard.get(), PATIENCE)
             if message is None:
@@ -85,7 +92,7 @@ async def ask(connection: Any, kind: str, content: str = "{}") -> None:
 
 
 async def visit(site: Site) -> Session:
-    """Take the page and its document."""
+    """Load the page and its document."""
     from tornado.httpclient import AsyncHTTPClient, HTTPRequest  # noqa: PLC0415 - comes with Panel
     from tornado.websocket import websocket_connect  # noqa: PLC0415
 
@@ -146,7 +153,7 @@ async def to_manager(site: Site) -> Session:
 
 
 async def turn(session: Session, order: str) -> float:
-    """Ask the table of jobs for another order; the seconds until its rows are here."""
+    """Ask the table of jobs for another order; return the seconds until its rows arrived."""
     began = time.monotonic()
     await session.change(session.find(label="Order"), "value", order)
     await session.until(JOBS, began)
@@ -154,7 +161,7 @@ async def turn(session: Session, order: str) -> float:
 
 
 async def log_in(port: int, name: str, password: str) -> Site:
-    """As the login page does it."""
+    """Log in as the login page does."""
     from tornado.httpclient import AsyncHTTPClient, HTTPClientError  # noqa: PLC0415
 
     client, address = AsyncHTTPClient(), f"http://127.0.0.1:{port}/login"
@@ -180,7 +187,7 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 class Visitors:
-    """So many sessions of the ops console at once, kept open by a thread of their own."""
+    """Concurrent sessions of the ops console, kept open by a thread."""
 
     def __init__(self, site: Site, many: int) -> None:
         self.messages = 0

@@ -1,4 +1,4 @@
-"""Collecting the evidence of an experiment from its folder and its database."""
+"""Collects the evidence of an experiment from its folder and its database."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -28,7 +28,7 @@ JOBS = job_state.c.id, job_state.c.state
 
 
 class Budget(NamedTuple):
-    """How a job stands (None: nowhere) and what it was charged."""
+    """A job's state (None: it is in no table) and its charges."""
 
     state: JobState | None
     retries: int
@@ -36,7 +36,7 @@ class Budget(NamedTuple):
 
 
 def prepare(place: Scratch, queue: Queue) -> Path:
-    """Make the table and the folder in which workloads leave their effects; the folder."""
+    """Make the table and the folder in which workloads leave their effects; return the folder."""
     with queue.engine.begin() as connection:
         connection.exec_driver_sql(f"CREATE TABLE IF NOT EXISTS {EFFECTS} (job_id INTEGER, attempt INTEGER)")
     stamps = place.folder / STAMPS
@@ -45,7 +45,7 @@ def prepare(place: Scratch, queue: Queue) -> Path:
 
 
 def gather(place: Scratch, queue: Queue) -> Evidence:
-    """All that is left of an experiment, read when nothing moves any more."""
+    """Read all evidence of an experiment after the last change."""
     with queue.database.look() as connection:
         states = {job_id: state and JobState(state) for job_id, state in connection.execute(select(*JOBS))}
         accepted: dict[int, list[int]] = defaultdict(list)
@@ -77,7 +77,10 @@ def budgets(queue: Queue) -> dict[int, Budget]:
 
 
 def in_hand(place: Scratch, queue: Queue, member: Member, but: Collection[str] = ()) -> list[int]:
-    """The jobs that a worker holds and whose handlers it has begun to run, without those of the tasks ``but``."""
+    """The jobs that a worker holds and whose handlers have begun.
+
+    Jobs of the tasks ``but`` are left out.
+    """
     begun = {entry[:2] for entry in entries(place.folder / "ledger")}
     held = jobs(queue.database, Filter(states=(JobState.PROCESSING,)), limit=MANY)
     mine = [job for job in held if job.worker == member.name and job.task not in but]
@@ -85,13 +88,13 @@ def in_hand(place: Scratch, queue: Queue, member: Member, but: Collection[str] =
 
 
 def refusals(queue: Queue) -> int:
-    """How often the fence refused a finish."""
+    """The number of finishes that the fence refused."""
     with queue.database.look() as connection:
         return len(connection.execute(select(REFUSAL.c.id)).all())
 
 
 def on_duty(queue: Queue) -> int | None:
-    """The pid of the worker that has the maintenance duty."""
+    """The pid of the worker that holds maintenance."""
     with queue.database.read() as tx:
         held = tx.row(sql.DUTY_HELD, queue.database.lease_moment()[1], "maintenance")
     return next((worker.pid for worker in workers(queue.database) if held and worker.id == held[0]), None)

@@ -1,4 +1,7 @@
-"""A module of tasks without tasks: named last in a worker's tasks, it builds in the fault that the lab asked for."""
+"""A task module without tasks that builds in the fault that the lab asked for.
+
+It is named last in a worker's tasks.
+"""
 
 import os
 

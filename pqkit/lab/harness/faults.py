@@ -1,4 +1,7 @@
-"""Faults that the lab builds into its own workers: death in a chosen gap, and promises taken away for controls."""
+"""Faults built into the lab's own workers: death in a chosen gap, and disabled guarantees.
+
+The disabled guarantees are for controls.
+"""
 
 import os
 import signal
@@ -34,7 +37,10 @@ from pqkit.worker.slots import Slots
 
 
 class Gap(NamedTuple):
-    """A place to die in: before ``owner.name`` runs, where ``here`` says of its arguments that it is the place."""
+    """A place to die in: before ``owner.name`` runs.
+
+    ``here`` decides from the arguments whether this call is the place.
+    """
 
     owner: object
     name: str
@@ -50,9 +56,9 @@ GAPS = {
 
 
 def build_in(fault: str) -> None:
-    """``GAP:N`` kills this process at the Nth passing of that gap; the names in ``WITHOUT`` are for controls.
+    """Build in a fault by its name; raises NotFound for an unknown fault.
 
-    Raises NotFound for a fault that there is not.
+    ``GAP:N`` kills this process at the Nth passing of that gap; the names in ``WITHOUT`` are for controls.
     """
     name, _, passes = fault.partition(":")
     if name in GAPS:
@@ -75,7 +81,10 @@ def _die_in(gap: Gap, passes: int) -> None:
 
 
 def _without_fence() -> None:
-    """Finish by job id alone, whoever holds the lease, and overwrite the history that would not allow it."""
+    """Finish by job id alone, whatever worker holds the lease, and overwrite the history.
+
+    The history's key would otherwise refuse the second row.
+    """
     job, *whoever = (bindparam(f"the_{name}", type_=BigInteger) for name in declared.HELD)
     jobs, *any_of_them = (bindparam(f"the_{name}", type_=ARRAY(BigInteger)) for name in declared.HELD)
     one = delete(LEASE).where(LEASE.c.job_id == job, *(value.is_not(None) for value in whoever))
@@ -89,13 +98,13 @@ def _without_fence() -> None:
 
 
 def history_rewritten() -> dict[str, Statement]:
-    """What writes the history, by name, made to take a second row for an attempt."""
+    """The statements that write the history, changed to accept a second row for an attempt."""
     inserts = {"INSERT_ATTEMPT": declared.INSERT_ATTEMPT, "INSERT_ATTEMPT_PLAIN": declared.INSERT_ATTEMPT_PLAIN}
     return {name: overwriting(inserted, "job_id", "attempt").compile() for name, inserted in inserts.items()}
 
 
 def overwriting(inserted: Declared, *key: str) -> Declared:
-    """The same insert, for tables that would refuse a second row of that key: the later one wins."""
+    """The same insert with an upsert: a second row of that key overwrites the first."""
     return replace(inserted, core=_overwriting(inserted.core, key), many=_overwriting(inserted.many, key))
 
 
@@ -105,12 +114,15 @@ def _overwriting(core: Any, key: Sequence[str]) -> Any:
 
 
 def _without_any_fence() -> None:
-    """Finish whatever is handed in, held or not, over what stands there; and do not give up when declared dead."""
+    """Finish every given job, held or not, and overwrite its row.
+
+    The worker does not give up when it is declared dead.
+    """
     _without_fence()
     closing = {"INSERT_CLOSED": declared.INSERT_CLOSED, "INSERT_CLOSED_PLAIN": declared.INSERT_CLOSED_PLAIN}
     for name, insert in closing.items():
         setattr(sql, name, overwriting(insert, "job_id").compile())
-    setattr(worker_leases, "settle", _settle_all)  # noqa: B010 - it is no attribute of that module for a type checker
+    setattr(worker_leases, "settle", _settle_all)  # noqa: B010 - for a type checker that module has no such attribute
     _take_away((loop.Worker, "_fall_ill"))
 
 
@@ -120,13 +132,13 @@ def _settle_all(tx: Transaction, finished: Sequence[Finished]) -> None:
 
 
 def _with_strange_pids() -> None:
-    """As if each worker ran in a container of its own: nobody can tell whether another's process is gone."""
+    """Pretend that each worker runs in its own container and cannot check the others' pids."""
     strange = f"{system_clock.pid_space()} lab {os.getpid()}"
     system_clock.pid_space = lambda: strange
 
 
 def _with_hope() -> None:
-    """A commit that was not answered is taken for one that stands, and no look shows that it does not."""
+    """Take an unanswered commit for a success, without any later check."""
     from pqkit.db.postgresql.server_transaction import Write  # noqa: PLC0415 - its driver is an extra
 
     honest = Write._commit  # noqa: SLF001 - a control reaches into what it breaks
@@ -140,23 +152,23 @@ def _with_hope() -> None:
 
 
 def _with_open_connections() -> None:
-    """Connections to a SQLite file stay open over a fork, a child opens others beside them, and nobody notices."""
+    """Keep SQLite connections open over a fork while the child opens others, unnoticed."""
     _take_away(*CARRIED)
 
 
 def _without_limits() -> None:
-    """A claim asks for no limit of a queue that has some."""
+    """Claim without the limits of a queue that has some."""
     honest = claim_limits._room  # noqa: SLF001
     patch.object(claim_limits, "_room", lambda tx, queue, _, at, taker: honest(tx, queue, PLAIN, at, taker)).start()
 
 
 def _without_patience() -> None:
-    """Whoever waits for other jobs is released at once."""
+    """Release at once every job that waits for others."""
     patch.object(dependency_releaser, "_look", lambda _, one: dependency_releaser.Look(one.passed, over=True)).start()
 
 
 def _nothing(*_: object) -> None:
-    """Stands where something was taken away."""
+    """A replacement that does nothing."""
 
 
 CARRIED = [(Handles, name) for name in ("before_fork", "after_fork", "_refuse_inherited", "refuse_lost_files")]
@@ -164,7 +176,7 @@ HISTORY, ROLLUPS = (finish, "_keep_history"), (Tally, "count")
 
 
 def _take_away(*places: tuple[object, str]) -> None:
-    """Do nothing where these did something, to see what it costs."""
+    """Replace these functions by one that does nothing, to measure their cost."""
     for owner, name in places:
         setattr(owner, name, _nothing)
 

@@ -1,4 +1,7 @@
-"""Real processes to do harm to: workers and producers on one queue, ended with their ``with`` block."""
+"""Real processes that experiments kill: workers and producers on one queue.
+
+They end with their ``with`` block.
+"""
 
 import os
 import signal
@@ -24,7 +27,10 @@ ENDING_SECONDS = 10.0
 
 
 def carrying(name: str, value: str) -> list[psutil.Process]:
-    """The living processes that were started with that environment variable; forks of the nursery do not show it."""
+    """The living processes that were started with that environment variable.
+
+    Processes that the fork server forked do not show it.
+    """
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -34,19 +40,22 @@ def carrying(name: str, value: str) -> list[psutil.Process]:
 
 
 def left_behind(name: str, value: str) -> list[psutil.Process]:
-    """Those of them that do not end by themselves right after their parents."""
+    """The processes of ``carrying`` that still run ``ENDING_SECONDS`` after their parents."""
     with suppress(TimeoutError):
         wait_until(lambda: not carrying(name, value), ENDING_SECONDS)
     return carrying(name, value)
 
 
 def variables(settings: Mapping[str, object]) -> dict[str, str]:
-    """Settings by name as the environment variables that carry them."""
+    """Settings by name as environment variables."""
     return {f"PQKIT_{name.upper()}": str(value) for name, value in settings.items()}
 
 
 class Member:
-    """One process of a fleet. It is told from a later one with its pid by the moment of its start."""
+    """One process of a fleet.
+
+    Its start time tells it apart from a later process with the same pid.
+    """
 
     def __init__(self, name: str, pid: int, log_file: Path) -> None:
         self.name, self.pid, self.log_file = name, pid, log_file
@@ -63,30 +72,33 @@ class Member:
                 os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """SIGKILL; returns when it is gone."""
+        """Kill the process with SIGKILL; return when it is gone."""
         self.signal(signal.SIGKILL)
         wait_until(lambda: not self.alive, what=f"the end of {self.name}")
 
     def freeze(self, queue: Queue) -> None:
-        """Stop it where it stands, but not inside a write to ``queue``, in which it would hold up everybody."""
+        """Stop the process with SIGSTOP, but not inside a write to ``queue``, which would block all."""
         freeze(self.pid, queue)
         self.frozen = True
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Let the process continue."""
         self.frozen = False
         self.signal(signal.SIGCONT)
 
 
 def freeze(pid: int, queue: Queue) -> None:
-    """SIGSTOP, but not inside a write transaction on SQLite; returns when it stands still, or is no more."""
+    """Stop a process with SIGSTOP; return when it has stopped or ended.
+
+    On SQLite it is not stopped inside a write transaction.
+    """
     with queue.database.write(), suppress(ProcessLookupError):
         os.kill(pid, signal.SIGSTOP)
         wait_until(lambda: _stands_still(pid), what=f"the stop of process {pid}")
 
 
 def _stands_still(pid: int) -> bool:
-    """With all of its threads; true as well of one that is no more."""
+    """True if all threads of a process have stopped or ended."""
     try:
         states = {stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")}
     except OSError:  # a thread has just ended
@@ -95,9 +107,10 @@ def _stands_still(pid: int) -> bool:
 
 
 class Fleet:
-    """Workers and other processes on the queue of ``place``. ``settings`` are pqkit's own, by name, for all of them.
+    """Workers and other processes on the queue of ``place``, all with the same ``settings``.
 
-    The workers know the lab's workloads and ``tasks``, and each run of a handler is in the ledger.
+    ``settings`` are pqkit's own, by name. The workers know the lab's workloads and ``tasks``, and each run of a handler
+    is in the ledger.
     """
 
     def __init__(self, place: Scratch, tasks: Sequence[str] = (), **settings: object) -> None:
@@ -116,7 +129,7 @@ class Fleet:
         environment: Mapping[str, str] = MappingProxyType({}),
         **settings: object,
     ) -> Member:
-        """Start ``pqkit worker``; ``fault`` is for the lab's instruments, such as ``after_claim:3``."""
+        """Start ``pqkit worker``; ``fault`` names a built-in fault, such as ``after_claim:3``."""
         told = {**environment, **variables(settings), **({"PQKIT_LAB_FAULT": fault} if fault else {})}
         name = f"w{self.born}"
         return self.start(name, "pqkit", "worker", "--name", name, *options, environment=told)
@@ -129,7 +142,10 @@ class Fleet:
         environment: Mapping[str, str] = MappingProxyType({}),
         folder: Path | None = None,
     ) -> Member:
-        """Start ``python -m MODULE ARGUMENTS…`` with the fleet's settings, in the working folder or in ``folder``."""
+        """Start ``python -m MODULE ARGUMENTS…`` with the fleet's settings.
+
+        It runs in the working folder or in ``folder``.
+        """
         whole = {**os.environ, **self.environment, **environment}
         log = self.place.folder / f"{name}.log"
         member = Member(name, self._nursery.fork(module, arguments, whole, log, folder or Path.cwd()), log)
@@ -147,13 +163,13 @@ class Fleet:
         )
 
     def bury(self) -> list[Member]:
-        """Take the dead out of the fleet and return them."""
+        """Remove dead processes from the fleet and return them."""
         dead = [member for member in self.members if not member.alive]
         self.members = [member for member in self.members if member not in dead]
         return dead
 
     def stop(self, patience: float = 30) -> None:
-        """Stop all gracefully; what has not ended after ``patience`` seconds is killed."""
+        """Stop all processes gracefully, and kill those that still run after ``patience`` seconds."""
         for member in self.members:
             member.thaw()
             member.signal(signal.SIGTERM)

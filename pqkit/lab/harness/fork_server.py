@@ -1,7 +1,7 @@
-"""Where the lab's processes come from: a process that has imported pqkit forks each of them.
+"""The fork server of the lab: a process that has imported pqkit forks every other one.
 
-What it forks becomes ``python -m MODULE ARGUMENTS…`` in every other respect. Importing costs a second of work, which
-a storm of a thousand kills cannot pay each time.
+In every other respect a fork is ``python -m MODULE ARGUMENTS…``. An import costs a second of work, which a storm of a
+thousand kills cannot pay each time.
 """
 
 import importlib
@@ -22,7 +22,10 @@ PRELOADED = ("pqkit.cli.commands", "pqkit.worker", "pqkit.queries.audit_history"
 
 
 class Nursery:
-    """The forking process, seen from the lab. It and all that it forked end with the lab's process."""
+    """The lab's handle of the fork server.
+
+    The server and its forks end with the lab's process.
+    """
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -30,13 +33,16 @@ class Nursery:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            process_group=0,  # Ctrl+C is for the lab, which ends what it started
+            process_group=0,  # Ctrl+C is for the lab, which ends its own processes
         )
 
     def fork(
         self, module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path
     ) -> int:
-        """Start ``python -m MODULE ARGUMENTS…`` in that folder with its output appended to ``log``; its pid."""
+        """Start ``python -m MODULE ARGUMENTS…`` in that folder; return its pid.
+
+        Its output is appended to ``log``.
+        """
         order = {
             "argv": [module, *arguments],
             "environment": dict(environment),
@@ -62,11 +68,11 @@ class Nursery:
 
 
 def serve(lab: int) -> None:
-    """Fork for each order on standard input, until it is closed."""
+    """Fork for each request on standard input, until it is closed."""
     die_with_parent(signal.SIGKILL, lab)
     for name in PRELOADED:
         importlib.import_module(name)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the dead
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the dead
     nursery = os.getpid()
     while line := sys.stdin.readline():
         pid = os.fork()
@@ -76,7 +82,7 @@ def serve(lab: int) -> None:
 
 
 def become(order: dict[str, Any], nursery: int) -> None:
-    """Turn this fork into the program that was ordered; does not return."""
+    """Turn this fork into the requested program; does not return."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     die_with_parent(signal.SIGTERM, nursery)
     os.environ.clear()

@@ -1,8 +1,9 @@
-"""``python -m pqkit.lab.harness.forking_producer WAY FIRST FOLDER JOBS``: a producer that forks while its queue is
-open.
+"""A producer that forks while its queue is open.
 
-Parent and child both queue jobs, each with a diary of its own in FOLDER, JOBS in all. FIRST says who ends first, with
-the other one still at it: ``parent`` or ``child``.
+Usage: ``python -m pqkit.lab.harness.forking_producer WAY FIRST FOLDER JOBS``.
+
+Parent and child both queue jobs, JOBS in all, and each keeps a diary in FOLDER. FIRST names the process that ends
+first, while the other one still works: ``parent`` or ``child``.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ Wait = Callable[[], object]
 
 
 def diary(folder: Path) -> Diary:
-    """One for each process."""
+    """The diary of this process."""
     return Diary(folder / f"told-{os.getpid()}-{time.monotonic_ns()}")
 
 
@@ -54,7 +55,7 @@ def produce_async(queue: Queue, mine: Diary, jobs: int) -> None:
 
 
 def child(folder: Path, jobs: int, outlives: int | None, way: str = "") -> None:
-    """Queue half of the jobs, wait for the end of the process ``outlives``, and queue the others."""
+    """Queue half of the jobs, wait for the end of the process ``outlives``, queue the others."""
     mine, how = diary(folder), produce_async if way == "async" else produce
     how(get_queue(), mine, jobs - jobs // 2)
     until = time.monotonic() + PATIENCE
@@ -64,7 +65,7 @@ def child(folder: Path, jobs: int, outlives: int | None, way: str = "") -> None:
 
 
 def fork(act: Act) -> Wait:
-    """As C programs do: the child ends without any tidying up."""
+    """Fork as C programs do: the child ends without any cleanup."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -75,7 +76,7 @@ def fork(act: Act) -> Wait:
 
 
 def fork_and_exit(act: Act) -> Wait:
-    """The child ends as programs of Python do, with the parent's objects in its hands."""
+    """Fork as Python programs do: the child ends normally and holds the parent's objects."""
     pid = os.fork()
     if pid == 0:
         act()
@@ -84,7 +85,7 @@ def fork_and_exit(act: Act) -> Wait:
 
 
 def grandchild(act: Act) -> Wait:
-    """A child that uses the queue itself forks another one, and ends before it."""
+    """Fork a child that uses the queue, forks another process, and ends before it."""
 
     def between() -> None:
         get_queue().database.data_version()
@@ -94,7 +95,7 @@ def grandchild(act: Act) -> Wait:
 
 
 def daemon(act: Act) -> Wait:
-    """By two forks and a session of its own."""
+    """Fork twice, with a session of its own, as a daemon does."""
 
     def between() -> None:
         os.setsid()
@@ -114,7 +115,7 @@ def by_multiprocessing(act: Act, *, method: str, preload: bool = False) -> Wait:
 
 
 def executor(act: Act) -> Wait:
-    """A pool of processes, from which a program takes more than one result."""
+    """Use a pool of processes and take more than one result from it."""
     pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork"))
     pool.submit(system_clock.wall).result()
     return pool.submit(_act_in_pool, act, os.getpid()).result
@@ -123,11 +124,11 @@ def executor(act: Act) -> Wait:
 def _act_in_pool(act: Act, parent: int) -> None:
     act()
     if os.getppid() != parent:
-        os._exit(0)  # nobody else tells an orphan of a pool that it is over
+        os._exit(0)  # an orphan of a pool gets no other signal to end
 
 
 def in_transaction(act: Act) -> Wait:
-    """Amid a transaction of the forking thread: on SQLite the child is refused."""
+    """Fork inside a transaction of the forking thread: on SQLite the child is refused."""
     with get_queue().session() as session:
         get_queue().enqueue(TASK, ARGUMENTS, session=session)
         wait = fork(act)
@@ -136,7 +137,7 @@ def in_transaction(act: Act) -> Wait:
 
 
 def amid_commits(act: Act) -> Wait:
-    """While other threads of the parent queue jobs one after the other."""
+    """Fork while other threads of the parent queue jobs one after the other."""
     with _busy_threads(3):
         return fork(act)
 
@@ -162,7 +163,10 @@ def _busy_threads(many: int) -> Iterator[None]:
 
 
 def queue_in_child(queue: Queue, task: str) -> list[int]:
-    """Have a fork queue a job before its parent closes the queue, and one after; the ids that it was told."""
+    """Let a fork queue one job before its parent closes the queue, and one after.
+
+    Returns the ids that the fork received.
+    """
     (told, tell), (waits, go) = os.pipe(), os.pipe()
 
     def act() -> None:
@@ -200,7 +204,7 @@ WAYS: dict[str, Callable[[Act], Wait]] = {
 
 
 def family(way: str, first: str, folder: Path, jobs: int) -> None:
-    """Be the parent."""
+    """Run the parent."""
     queue, mine, each = get_queue(), diary(folder), max(2, jobs // 2)
     (produce_async if way == "async" else produce)(queue, mine, each // 2)
     outlives = os.getpid() if first == "parent" else None
@@ -213,7 +217,7 @@ def family(way: str, first: str, folder: Path, jobs: int) -> None:
     produce(queue, mine, each - each // 2)
 
 
-if "PQKIT_LAB_FAULT" in os.environ:  # in what is spawned as well
+if "PQKIT_LAB_FAULT" in os.environ:  # in spawned processes as well
     importlib.import_module("pqkit.lab.harness.fault_plugin")
 
 if __name__ == "__main__":

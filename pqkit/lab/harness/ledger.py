@@ -1,6 +1,6 @@
-"""Two records that do not depend on the database: what handlers ran, and what producers were told.
+"""Two records outside the database: the runs of handlers, and the answers to producers.
 
-Both are files to which each process appends whole lines, so they survive whatever their writers do not.
+Both are files to which each process appends whole lines, so they survive the death of their writers.
 """
 
 import json
@@ -15,7 +15,10 @@ Phase = Literal["begun", "done"]
 
 
 class Entry(NamedTuple):
-    """A handler began an attempt or came to its end without an error; ``at`` is microseconds since boot."""
+    """A handler began an attempt or returned without an error.
+
+    ``at`` is in microseconds since boot.
+    """
 
     job_id: int
     attempt: int
@@ -36,7 +39,7 @@ class Ledger:
 
 
 def entries(path: Path) -> list[Entry]:
-    """What is in the ledger; nothing where no handler has run."""
+    """The entries of the ledger; empty if no handler has run."""
     lines = path.read_text().splitlines() if path.exists() else []
     return [_entry(*line.split()) for line in lines]
 
@@ -46,7 +49,7 @@ def _entry(job_id: str, attempt: str, pid: str, phase: str, at: str) -> Entry:
 
 
 class Diary:
-    """A producer's own record: what it is about to ask, and what it was told."""
+    """A producer's own record: its requests, and the answers."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -58,7 +61,7 @@ class Diary:
         self._write({"told": list(ids)})
 
     def unanswered(self) -> None:
-        """What was asked last, nobody answered; producing goes on."""
+        """Record that the last request got no answer; the producer goes on."""
         self._write({"unanswered": True})
 
     def _write(self, line: dict[str, object]) -> None:
@@ -66,14 +69,17 @@ class Diary:
 
 
 class Told(NamedTuple):
-    """The job ids that producers were told, and the sizes of the requests that were never answered."""
+    """The job ids that producers received, and the sizes of requests that got no answer."""
 
     ids: list[int]
     unanswered: list[int]
 
 
 def read_diaries(paths: Iterable[Path]) -> Told:
-    """One file for each life of a producer; a request without an answer is its last, or followed by a note of it."""
+    """Read the diaries, one file for each life of a producer.
+
+    A request without an answer is the last line, or a note of it follows.
+    """
     told = Told([], [])
     for path in paths:
         lines = [json.loads(line) for line in path.read_text().splitlines()]

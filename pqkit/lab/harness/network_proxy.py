@@ -1,4 +1,4 @@
-"""A stretch of network before a PostgreSQL server that can be cut, or that carries nothing for a while."""
+"""A network proxy before a PostgreSQL server that can cut connections or delay all data."""
 
 import random
 import selectors
@@ -20,10 +20,10 @@ CHUNK = 65_536
 
 
 class Proxy:
-    """Listens on a port of its own and passes on whatever comes to the server behind ``target``.
+    """Listens on a port of its own and forwards everything to the server behind ``target``.
 
-    ``url`` is the target's as seen through it. ``cuts`` counts connections that were cut, before the server had the
-    commit or after it had answered; in between the client cannot know which of the two it was.
+    ``url`` is the target's address through the proxy. ``cuts`` counts the cut connections, by side: before the server
+    had the commit, or after it had answered. In between, the client cannot know which of the two it was.
     """
 
     def __init__(self, target: str) -> None:
@@ -42,21 +42,21 @@ class Proxy:
         user, password = (quote(self._server.get(name, ""), safe="") for name in ("user", "password"))
         who = f"{user}:{password}@" if password else f"{user}@"
         database, port = quote(self._server["dbname"], safe=""), self._listener.getsockname()[1]
-        plain = urlencode({"sslmode": "disable", "gssencmode": "disable"})  # it must see the commits
+        plain = urlencode({"sslmode": "disable", "gssencmode": "disable"})  # the proxy must see the commits
         return f"postgresql+psycopg://{who if user else ''}127.0.0.1:{port}/{database}?{plain}"
 
     def cut_commits(self, share: float, seed: int = 1) -> None:
-        """From now on cut at that share of the commits, half of them before and half of them after; 0 ends it."""
-        dice = random.Random(seed)  # noqa: S311 - to be repeated, not to be kept secret
+        """Cut at this share of the commits from now on, half before and half after; 0 ends it."""
+        dice = random.Random(seed)  # noqa: S311 - repeatable, not secret
         sides: tuple[Where, Where] = ("before", "after")
         self._chance = lambda: dice.choice(sides) if dice.random() < share else None
 
     def carry_nothing(self) -> None:
-        """Let whatever is sent vanish from view: nothing is refused, nothing arrives."""
+        """Hold all data back: no connection is refused, and no data arrives."""
         self._carries.clear()
 
     def carry_again(self) -> None:
-        """Deliver what was held up, and all that comes."""
+        """Deliver the data that was held back, and everything after it."""
         self._carries.set()
 
     def close(self) -> None:
@@ -95,7 +95,7 @@ class Proxy:
                 self._open.discard(wire)
 
     def _carry(self, wire: "_Wire") -> bool:
-        """Pass on what has come from either side; False when that was the last."""
+        """Forward the data from either side; False after the last of it."""
         for side in wire.wait():
             data = _received(side)
             self._carries.wait()
@@ -105,7 +105,7 @@ class Proxy:
 
     def _pass_on(self, wire: "_Wire", side: socket.socket, data: bytes) -> bool:
         if side is wire.server:
-            if wire.doomed:  # the server has carried it out, and nobody is told
+            if wire.doomed:  # the server has committed, and the client gets no answer
                 self.cuts["after"] += 1
             return not wire.doomed and _sent(wire.client, data)
         cut = self._chance() if COMMIT in data and not wire.doomed else None
@@ -113,7 +113,7 @@ class Proxy:
             self.cuts["before"] += 1
             return False
         wire.doomed = wire.doomed or cut == "after"
-        return _sent(wire.server, data)  # of a doomed one too: a commit may stand in the midst of what is sent
+        return _sent(wire.server, data)  # of a doomed one too: the sent data may contain a commit in the middle
 
     def __enter__(self) -> Self:
         return self
@@ -125,7 +125,7 @@ class Proxy:
 
 
 class _Wire:
-    """The two ends of one connection; a doomed one is cut when the server answers."""
+    """Both ends of a connection; a doomed one is cut when the server answers."""
 
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.client, self.server, self.doomed = client, server, False

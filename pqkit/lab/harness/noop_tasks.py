@@ -1,4 +1,4 @@
-"""What the workers of a benchmark run; here, where a worker that imports it loads nothing of the benchmark."""
+"""No-op benchmark tasks, kept apart so that workers do not import the benchmark."""
 
 import mmap
 import struct
@@ -19,19 +19,19 @@ def noop(n: int, text: str = "") -> None:
 
 @task("bench.ping")
 def ping(path: str, n: int) -> None:
-    """Leave the moment of this run in the mapping, for whoever asks how long it took to get here."""
+    """Write the moment of this run into the mapping, from which latency is computed."""
     STAMP.pack_into(mapping(path), n * STAMP.size, time.monotonic_ns())
 
 
 @cache
 def mapping(path: str) -> mmap.mmap:
-    """A file as memory that processes share."""
+    """Map a file as memory that processes share."""
     with Path(path).open("r+b") as file:
         return mmap.mmap(file.fileno(), 0)
 
 
 class Stamps:
-    """The moments at which pings ran, in nanoseconds of the machine's steady clock; 0 for those that have not."""
+    """The moments at which pings ran, in nanoseconds of the monotonic clock; 0 if not yet."""
 
     def __init__(self, folder: Path, many: int) -> None:
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:

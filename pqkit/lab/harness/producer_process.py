@@ -1,7 +1,9 @@
-"""``python -m pqkit.lab.harness.producer_process DIARY ENOUGH BACKLOG MENU``: queues jobs until the file ENOUGH is
-there.
+"""A producer that queues jobs until a file exists.
 
-MENU is a JSON list of [task, arguments]; it waits while more than BACKLOG jobs are pending.
+Usage: ``python -m pqkit.lab.harness.producer_process DIARY ENOUGH BACKLOG MENU``.
+
+ENOUGH is the file. MENU is a JSON list of [task, arguments]. The producer waits while more than BACKLOG jobs are
+pending.
 """
 
 import json
@@ -24,7 +26,7 @@ Menu = list[tuple[str, dict[str, object]]]
 
 
 def produce(queue: Queue, diary: Diary, enough: Path, backlog: int, menu: Menu) -> None:
-    """Queue jobs one by one and ten at once, by turns at random."""
+    """Queue jobs one by one and ten at once, in random alternation."""
     while not enough.exists():
         if counts(queue.database)[JobState.PENDING] > backlog:
             time.sleep(0.02)
@@ -39,7 +41,10 @@ def produce(queue: Queue, diary: Diary, enough: Path, backlog: int, menu: Menu) 
 
 
 def produce_through_outages(queue: Queue, diary: Diary, enough: Path, backlog: int, menu: Menu) -> None:
-    """As before; a request that the database did not answer stays unanswered, as if its producer had been killed."""
+    """Queue jobs as ``produce`` does, also while the database is away.
+
+    A request without an answer stays unanswered, as if its producer had been killed.
+    """
     while not enough.exists():
         try:
             produce(queue, diary, enough, backlog, menu)

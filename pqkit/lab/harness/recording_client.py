@@ -1,8 +1,9 @@
-"""``python -m pqkit.lab.harness.recording_client TOLD JOBS SECONDS [worker]``: queues jobs, and records what it was
-told of each.
+"""A client that queues jobs and records every acknowledgement.
 
-Each line of TOLD is ``queued ID`` after an enqueue returned, or ``ended ID`` after the job's result could be read.
-With ``worker`` a real worker process runs beside it.
+Usage: ``python -m pqkit.lab.harness.recording_client TOLD JOBS SECONDS [worker]``.
+
+Each line of TOLD is ``queued ID`` after an enqueue returned, or ``ended ID`` after the job's result could be read. With
+``worker`` a real worker process runs beside the client.
 """
 
 import os
@@ -25,12 +26,15 @@ SIZE = 4_000
 
 @task("lab.echo")
 def echo(text: str) -> str:
-    """Give back what came: a job that writes as much when it ends as when it was queued."""
+    """Return the argument: the job writes as much when it ends as when it is queued."""
     return text
 
 
 def converse(queue: Queue, told: Path, jobs: int, seconds: float) -> None:
-    """Queue so many jobs and wait for their ends, at most so long; a database that is away is asked again."""
+    """Queue ``jobs`` jobs and wait for their ends, at most ``seconds``.
+
+    A request that fails because the database is away is repeated.
+    """
     sizes = random.Random(jobs)  # noqa: S311 - repeatable, not secret
     record = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     deadline = time.monotonic() + seconds
@@ -68,7 +72,10 @@ def _ended(queue: Queue, waiting: list[int]) -> Iterator[int]:
 
 
 def _checkpoint(database: Database) -> None:
-    """Bring the log into the database file now and then: a short run would never reach SQLite's own checkpoint."""
+    """Checkpoint the write-ahead log now and then.
+
+    A short run would never reach SQLite's own checkpoint.
+    """
     assert isinstance(database, SqliteDatabase)
     database.connection().execute("PRAGMA wal_checkpoint(PASSIVE)")
 

@@ -1,5 +1,7 @@
-"""A module of tasks without tasks: named last in a worker's tasks, it records every run and builds in the fault that
-the lab asked for. So it is the real ``pqkit worker`` that is watched, with its child processes and its later lives.
+"""A task module without tasks that records every run and builds in the requested fault.
+
+It is named last in a worker's tasks. So the real ``pqkit worker`` is watched, with its child processes and its later
+lives.
 """
 
 import os
@@ -14,7 +16,7 @@ from pqkit.lab.harness.ledger import Ledger
 
 
 def record(task: Task[..., Any], ledger: Ledger) -> None:
-    """Have each run of the task's handler noted before it begins and after it has returned."""
+    """Record each run of the task's handler before it begins and after it has returned."""
     task.function = (_async_recorded if task.is_async else _recorded)(task.function, ledger, task.wants_context)
     task.wants_context = True
 

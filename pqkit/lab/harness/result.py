@@ -1,4 +1,4 @@
-"""What an experiment comes to."""
+"""The result of an experiment."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -13,12 +13,12 @@ Progress = Callable[[float, str], None]
 
 
 def silent(_fraction: float, _words: str) -> None:
-    """For experiments that nobody watches."""
+    """Ignore the progress of an experiment."""
 
 
 @dataclass
 class Result:
-    """``figure`` is the one line to remember, ``numbers`` are for programs, ``findings`` say what fell short.
+    """A one-line ``figure``, ``numbers`` for programs, and ``findings`` that say what failed.
 
     ``tables`` are rows by name, for charts.
     """
@@ -34,7 +34,10 @@ class Result:
         return not self.findings
 
     def check(self) -> str:
-        """The figure. AssertionError with what fell short, and the smallest example, where something did."""
+        """Return the figure, or raise AssertionError if there are findings.
+
+        The error lists findings and the smallest example.
+        """
         told = rules_in_turn(self.findings)[:MANY]
         found = [f"{f.rule}: {f'job {f.job_id}: ' if f.job_id else ''}{f.words}" for f in told]
         assert self.passed, "\n".join([self.figure, *found, *self.smallest])
@@ -43,7 +46,10 @@ class Result:
 
 @contextmanager
 def catch_timeout(late: list[Finding]) -> Iterator[None]:
-    """Let an experiment that waits in vain go on to its verdict, with a finding that says for what it waited."""
+    """Let an experiment that waits without success go on to its verdict.
+
+    The timeout becomes a finding that names the missing condition.
+    """
     try:
         yield
     except TimeoutError as error:
@@ -51,7 +57,7 @@ def catch_timeout(late: list[Finding]) -> Iterator[None]:
 
 
 def rules_in_turn(findings: list[Finding]) -> list[Finding]:
-    """The first finding of each rule, then the second ones: of many of one kind a few are enough."""
+    """The first finding of each rule, then the second ones: a few of one kind are enough."""
     before: Counter[str] = Counter()
 
     def turn(finding: Finding) -> int:
@@ -62,7 +68,7 @@ def rules_in_turn(findings: list[Finding]) -> list[Finding]:
 
 
 def verdict_of(evidence: Evidence, late: Sequence[Finding] = ()) -> tuple[list[Finding], list[str]]:
-    """The findings, ``late`` before all others, and the records of the job of which there is least to read."""
+    """The findings, ``late`` before all others, and the shortest records of one job."""
     findings = judge(evidence)
     stories = [[f"{found.rule}: {found.words}", *counterexample(evidence, found)] for found in findings]
     return [*late, *findings], min(stories, key=len, default=[])

@@ -1,4 +1,7 @@
-"""Results as the DataFrames that charts draw. Needs pandas, so it is for notebooks, and no worker imports it."""
+"""Results as DataFrames for charts.
+
+They need pandas, so this module is for notebooks, and no worker imports it.
+"""
 
 from collections.abc import Sequence
 
@@ -12,7 +15,7 @@ RUN_TIMES = ("due_at", "claimed_at", "started_at", "ended_at", "next_at")
 
 
 def run_table(runs: Sequence[RunView]) -> pd.DataFrame:
-    """A row for each run; ``began`` and ``ended`` for a timeline, ``waited`` and ``ran`` in seconds."""
+    """A row for each run: ``began`` and ``ended``, and ``waited`` and ``ran`` in seconds."""
     table = frame(runs, RunView, *RUN_TIMES)
     began = table["started_at"].fillna(table["claimed_at"])
     table = table.assign(began=began, ended=table["ended_at"], worker=table["worker"].fillna("unknown"))
@@ -21,5 +24,5 @@ def run_table(runs: Sequence[RunView]) -> pd.DataFrame:
 
 
 def blow_table(blows: Sequence[Blow]) -> pd.DataFrame:
-    """A row for each blow, for ``charts.marks``."""
+    """A row for each injected fault, for ``charts.marks``."""
     return frame(blows, Blow, "at")

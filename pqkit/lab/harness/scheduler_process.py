@@ -1,5 +1,7 @@
-"""``python -m pqkit.lab.harness.scheduler_process CLOCK SKEW``: ticks schedules by the lab's clock, SKEW microseconds
-off."""
+"""A scheduler that ticks by the lab's clock, SKEW microseconds off.
+
+Usage: ``python -m pqkit.lab.harness.scheduler_process CLOCK SKEW``.
+"""
 
 import sys
 import time
@@ -14,7 +16,7 @@ PAUSE = 0.01
 
 
 def tick_on(ticker: Ticker, clock: Path, skew: int) -> None:
-    """Tick whatever is due, until the process is killed."""
+    """Tick due schedules until the process is killed."""
     while True:
         now = int(clock.read_text()) + skew
         slot = ticker.next_tick()

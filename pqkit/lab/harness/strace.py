@@ -1,4 +1,4 @@
-"""Running pqkit's processes under strace, and reading what it wrote down."""
+"""Runs pqkit's processes under strace, and reads its output."""
 
 import os
 import re
@@ -22,7 +22,7 @@ UNFINISHED = "<unfinished ...>"
 
 
 class Call(NamedTuple):
-    """A system call that succeeded: its file, the strings and the raw text of its arguments, what it returned."""
+    """A system call that succeeded: file, strings, raw text of its arguments, return value."""
 
     name: str
     file: str
@@ -32,7 +32,7 @@ class Call(NamedTuple):
 
 
 def strace() -> str:
-    """Where strace is; NotFound says how to get it."""
+    """The path of strace; NotFound says how to install it."""
     found = shutil.which("strace")
     if found is None:
         raise NotFound("this experiment needs strace: install it with your system's package manager")
@@ -40,7 +40,10 @@ def strace() -> str:
 
 
 def start(options: Sequence[str], output: Path, command: Sequence[str], url: str, **settings: str) -> "Traced":
-    """Start ``python -m command…`` under strace, or as it is where there are no options; it speaks to ``output``."""
+    """Start ``python -m command…`` under strace, or without it if there are no options.
+
+    Its output goes to ``output``.
+    """
     environment = {**os.environ, "PQKIT_URL": url, **{f"PQKIT_{name.upper()}": word for name, word in settings.items()}}
     tracing = [strace(), "-f", "-qq", *options] if options else []
     with output.open("ab") as log:
@@ -58,7 +61,7 @@ class Traced(subprocess.Popen[bytes]):
     """A command in a process group of its own, perhaps under strace."""
 
     def end(self) -> None:
-        """Kill what is left of the group: strace and all that it traced."""
+        """Kill the rest of the group: strace and all processes that it traced."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self.wait()

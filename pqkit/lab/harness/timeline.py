@@ -1,4 +1,4 @@
-"""What an experiment leaves to be looked at: blows that fell, runs, and how long jobs stood still after a death."""
+"""An experiment's timeline: injected faults, runs, and recovery times after a death."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,7 +8,10 @@ from pqkit.queries.time_range import RunView
 
 
 class Blow(NamedTuple):
-    """A worker was ``killed`` or ``frozen`` (microseconds UTC; a death is seen up to a tenth of a second late)."""
+    """A worker was ``killed`` or ``frozen``, in microseconds UTC.
+
+    A death is seen up to a tenth of a second late.
+    """
 
     at: int
     kind: str
@@ -16,7 +19,7 @@ class Blow(NamedTuple):
 
 
 class Recovery(NamedTuple):
-    """A job whose worker died, and the seconds from then until another took it."""
+    """A job whose worker died, and the seconds until another worker claimed it."""
 
     job: int
     worker: str
@@ -24,7 +27,10 @@ class Recovery(NamedTuple):
 
 
 def recoveries(runs: Sequence[RunView], blows: Sequence[Blow]) -> list[Recovery]:
-    """Of each run that a death ended and another followed; a run's worker dies once."""
+    """The recovery of each run that a death ended and another run followed.
+
+    A run's worker dies once.
+    """
     died = {blow.worker: blow.at for blow in blows if blow.kind == "killed"}
     later = {(run.job, run.attempt): run.claimed_at for run in runs}
     return [

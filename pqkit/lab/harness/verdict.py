@@ -1,4 +1,4 @@
-"""Judging an experiment: what producers were told, what handlers ran, and what the database says, held together."""
+"""The verdict on an experiment: answers to producers, handler runs and database compared."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,9 +10,9 @@ from pqkit.lab.harness.ledger import Entry, Told
 
 
 class Evidence(NamedTuple):
-    """What is left after an experiment.
+    """The evidence that an experiment leaves.
 
-    ``states`` (None: it stands nowhere) and ``accepted`` (the attempts whose completion the queue took) are the
+    ``states`` (None: the job is in no table) and ``accepted`` (the attempts whose completion the queue took) are the
     database's; ``effects`` are the attempts that left one, for each job whose task leaves effects.
     """
 
@@ -26,7 +26,7 @@ class Evidence(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """A promise that was not kept; ``job_id`` is None where it is not about one job."""
+    """A broken promise; ``job_id`` is None if it is not about one job."""
 
     rule: str
     job_id: int | None
@@ -48,7 +48,10 @@ def told_once(e: Evidence) -> Iterator[tuple[int | None, str]]:
 
 
 def none_unexpected(e: Evidence) -> Iterator[tuple[int | None, str]]:
-    """A job that nobody was told of may stem from a request whose producer was killed; each is whole or absent."""
+    """Jobs without an acknowledgement must fit requests whose producer was killed.
+
+    Each such request is whole or absent.
+    """
     unknown = sorted(e.states.keys() - set(e.told.ids))
     possible = {0}
     for jobs in e.told.unanswered:
@@ -120,12 +123,12 @@ RULES: dict[str, Rule] = {
 
 
 def judge(evidence: Evidence) -> list[Finding]:
-    """What speaks against the queue, by rule; empty when every promise was kept."""
+    """The findings against the queue, by rule; empty when every promise was kept."""
     return [Finding(name, job_id, words) for name, rule in RULES.items() for job_id, words in rule(evidence)]
 
 
 def counterexample(evidence: Evidence, finding: Finding) -> list[str]:
-    """All that the records hold about the finding's job, in words and in order."""
+    """All records of the finding's job, in words and in order."""
     job_id = finding.job_id
     if job_id is None:
         return []

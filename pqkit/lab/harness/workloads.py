@@ -1,4 +1,4 @@
-"""Tasks for experiments, good and bad. Those with an effect leave one that can be counted afterwards."""
+"""Tasks for experiments, good and bad; those with an effect leave one that can be counted."""
 
 import ctypes
 import os
@@ -45,7 +45,7 @@ def stumble(*, ctx: Context) -> int:
 
 @task("lab.fail")
 def fail(times: int, *, ctx: Context) -> int:
-    """Fail at the first so many attempts."""
+    """Fail at the first ``times`` attempts."""
     if ctx.attempt <= times:
         raise ValueError(f"attempt {ctx.attempt} of {times} that fail")
     return ctx.attempt
@@ -53,27 +53,27 @@ def fail(times: int, *, ctx: Context) -> int:
 
 @task("lab.give_up")
 def give_up() -> None:
-    """Say that a retry is of no use."""
+    """Fail with the message that a retry is useless."""
     raise Fail("no retry will help")
 
 
 @task("lab.mended")
 def mended(by: str) -> None:
-    """Fail for good until the file ``by`` is there."""
+    """Fail for good until the file ``by`` exists."""
     if not Path(by).exists():
         raise Fail("nobody has mended it")
 
 
 @task("lab.snooze")
 def snooze(seconds: float, *, ctx: Context) -> None:
-    """Put itself off once."""
+    """Snooze once."""
     if ctx.attempt == 1:
         raise Snooze(seconds)
 
 
 @task("lab.release")
 def release(row: int) -> None:
-    """Fail where this worker runs the bad release."""
+    """Fail if this worker runs the bad release."""
     time.sleep(0.01)
     if os.environ.get(RELEASE) == "bad":
         raise ValueError(f"column 'price' is missing in row {row}, token=s3cret-{row}")
@@ -81,7 +81,7 @@ def release(row: int) -> None:
 
 @task("lab.act")
 def act(parts: list[tuple[str, float]], *, ctx: Context) -> None:
-    """Stand in for a handler whose tries are on record: take as long, and end as it did."""
+    """Act as a handler whose attempts are recorded: the same duration and outcome."""
     place = min(int(ctx.attempt), len(parts)) - 1
     outcome, seconds = parts[place]
     time.sleep(seconds)
@@ -97,8 +97,8 @@ def stamp(folder: str, *, ctx: Context) -> None:
 
 @task("lab.effect")
 def effect(*, ctx: Context) -> None:
-    """Leave a row in the table of effects, through the job's own session."""
-    from sqlalchemy import column, insert, table  # noqa: PLC0415 - its cost is for who opens a session
+    """Insert a row into the table of effects through the job's own session."""
+    from sqlalchemy import column, insert, table  # noqa: PLC0415 - its cost is for handlers with a session
 
     effects = table(EFFECTS, column("job_id"), column("attempt"))
     ctx.session.connection().execute(insert(effects).values(job_id=ctx.job_id, attempt=ctx.attempt))
@@ -106,15 +106,18 @@ def effect(*, ctx: Context) -> None:
 
 @task("lab.fork")
 def fork(way: str, folder: str) -> None:
-    """Have a process that this handler forks queue two jobs, in a way of ``pqkit.lab.harness.forking_producer``."""
-    from pqkit.lab.harness.forking_producer import WAYS, child  # noqa: PLC0415 - its cost is for who forks
+    """Fork a process that queues two jobs.
+
+    ``way`` is one of ``pqkit.lab.harness.forking_producer``.
+    """
+    from pqkit.lab.harness.forking_producer import WAYS, child  # noqa: PLC0415 - its cost is for forking handlers
 
     WAYS[way](partial(child, Path(folder), 2, None))()
 
 
 @task("lab.hold")
 def hold(until: str, *, ctx: Context) -> int:
-    """Run until the file ``until`` is there; deaf to all wishes."""
+    """Run until the file ``until`` exists; ignore every request to stop."""
     while not Path(until).exists():
         time.sleep(0.01)
     return ctx.attempt
@@ -122,7 +125,7 @@ def hold(until: str, *, ctx: Context) -> int:
 
 @task("lab.pulse")
 def pulse(until: str, file: str, *, ctx: Context) -> int:
-    """As ``hold``; a file named for the attempt says when it was last seen running."""
+    """Run as ``hold``; a file named for the attempt says when it last ran."""
     seen, fresh = Path(f"{file}-{ctx.attempt}"), Path(f"{file}-{ctx.attempt}-fresh")
     while not Path(until).exists():
         fresh.write_text(str(system_clock.steady()))
@@ -140,7 +143,7 @@ def _segfault() -> None:
 
 
 def _hog() -> None:
-    """Take memory up to a limit, and end as the kernel ends who takes too much."""
+    """Take memory up to a limit, and die as the kernel kills a process that takes too much."""
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + 64 * 2**20, hard))
@@ -160,7 +163,7 @@ def _leak() -> None:
 
 
 def _oom() -> None:
-    """Enter the lab's memory cgroup, and take memory until the kernel ends this process."""
+    """Enter the lab's memory cgroup, and take memory until the kernel kills this process."""
     Path(os.environ[CGROUP], "cgroup.procs").write_text(str(os.getpid()))
     held = []
     while True:
@@ -186,7 +189,7 @@ def poison_isolated(kind: str) -> None:
 
 @task("lab.deaf", isolation="process", timeout=1, max_retries=0)
 def deaf() -> None:
-    """Ignore SIGTERM and go on past the deadline."""
+    """Ignore SIGTERM and run past the deadline."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
         time.sleep(60)
@@ -194,5 +197,8 @@ def deaf() -> None:
 
 @task("lab.hold_gil")
 def hold_gil(letters: int) -> bool:
-    """Let no other thread of this process run: a regular expression that takes twice as long for each letter."""
+    """Hold the GIL with a regular expression that takes twice as long for each letter.
+
+    No other thread of this process runs during it.
+    """
     return re.match(GIL_HOLDER, "a" * letters + "b") is not None

@@ -1,5 +1,7 @@
-"""``python -m pqkit.lab.harness.writer_process REPORT GO SECONDS``: queues jobs as fast as it can and reports how it
-went."""
+"""A writer that queues jobs as fast as it can and reports commits, errors and waits.
+
+Usage: ``python -m pqkit.lab.harness.writer_process REPORT GO SECONDS``.
+"""
 
 import json
 import sys
@@ -12,7 +14,7 @@ from pqkit.queue import Queue, get_queue
 
 
 def write(queue: Queue, seconds: float) -> dict[str, float]:
-    """Commits, errors, and the worst wait in seconds."""
+    """The commits, the errors, and the longest wait in seconds."""
     commits, errors, worst, end = 0, 0, 0.0, time.monotonic() + seconds
     while (begun := time.monotonic()) < end:
         try:
