@@ -1,6 +1,6 @@
-"""Queues that are wrong in how they take jobs and end them; each is so for as long as its ``with`` lasts."""
+"""Mutants of claim and finish; each is in place while its ``with`` block runs."""
 
-# ruff: noqa: SLF001 - a mutant reaches into what it breaks
+# ruff: noqa: SLF001 - a mutant reaches into the code that it breaks
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -30,7 +30,7 @@ from pqkit.worker.executor import Run
 
 
 def fence_removed() -> AbstractContextManager[object]:
-    """The lease is deleted by the job's id alone."""
+    """Delete the lease by the job's id alone."""
     by_id = Declared(delete(LEASE).where(LEASE.c.job_id == bindparam("the_job_id")), ("the_job_id",)).compile()
 
     def settle_each(tx: Transaction, finished: Sequence[Finished], **_: object) -> list[Finished]:
@@ -42,7 +42,10 @@ def fence_removed() -> AbstractContextManager[object]:
 
 
 def fence_and_history_removed() -> AbstractContextManager[object]:
-    """As before, and the history takes a second row for an attempt, so that the table's key does not stop it."""
+    """Remove the fence, and let the history accept a second row for an attempt.
+
+    Otherwise the table's key would stop the second finish.
+    """
     stack = ExitStack()
     stack.enter_context(fence_removed())
     for name, statement in history_rewritten().items():
@@ -51,7 +54,7 @@ def fence_and_history_removed() -> AbstractContextManager[object]:
 
 
 def effects_outside() -> AbstractContextManager[object]:
-    """The handler's session is committed by itself; the finish follows with the next exchange."""
+    """Commit the handler's session by itself; the finish follows with the next exchange."""
 
     def commit(_database: object, _run: Run, ctx: Any, result: Outcome) -> bool:
         (ctx.opened.commit if result.state is JobState.COMPLETED else ctx.opened.rollback)()
@@ -61,7 +64,7 @@ def effects_outside() -> AbstractContextManager[object]:
 
 
 def finish_split() -> AbstractContextManager[object]:
-    """The lease goes in one transaction, history and the job's next place follow in another."""
+    """Delete the lease in one transaction; write history and the job's next row in another."""
 
     def write(tx: Transaction, finished: Sequence[Finished]) -> None:
         begin_another(tx)
@@ -72,7 +75,7 @@ def finish_split() -> AbstractContextManager[object]:
 
 
 def claim_split() -> AbstractContextManager[object]:
-    """A claim leaves ``ready`` in one transaction and takes its lease in another."""
+    """Remove a claim from ``ready`` in one transaction and insert its lease in another."""
 
     def lease(_self: Leases, tx: Transaction, claims: list[Claim]) -> list[Claim]:
         tx.run_many(sql.DELETE_READY, map(READY_KEY, claims))
@@ -85,7 +88,7 @@ def claim_split() -> AbstractContextManager[object]:
 
 
 def acknowledged_early() -> AbstractContextManager[object]:
-    """An enqueue returns its ids although its transaction was undone."""
+    """Return the ids of an enqueue although its transaction was rolled back."""
 
     def insert_many(self: Inserter, tx: Transaction, order: Any, texts: Sequence[str]) -> list[int]:
         ids = honest(self, tx, order, texts)
@@ -99,7 +102,7 @@ def acknowledged_early() -> AbstractContextManager[object]:
 
 @contextmanager
 def pause_ignored() -> Iterator[None]:
-    """The claim does not ask whether its queue is paused."""
+    """Claim without a check that the queue is paused."""
     with patch.object(claim, "held_back", lambda _queue, now: now < 0):
         head, suspect = claim._innocent_head(locked=True).compile(), claim._suspect_head(locked=True).compile()
     with patch.object(sql, "HEAD", head), patch.object(sql, "SUSPECT_HEAD", suspect):
@@ -107,13 +110,13 @@ def pause_ignored() -> Iterator[None]:
 
 
 def stops_charged() -> AbstractContextManager[object]:
-    """A handler that fails because its worker stops has failed."""
+    """Charge a job for a failure that its worker's stop caused."""
     return patch.object(Run, "_outcome_of", lambda self, error: outcomes.ended_by(self.claim, error))
 
 
 @contextmanager
 def errors_unguarded() -> Iterator[None]:
-    """An error's own code runs where nothing catches what it raises: the slot ends."""
+    """Run an error's own code unguarded: an exception from it ends the slot."""
 
     def ended_by(claim: Claim, error: BaseException, *, cancel_asked: bool = False) -> Outcome:
         return outcomes._decided(claim, error, cancel_asked=cancel_asked)
@@ -123,7 +126,7 @@ def errors_unguarded() -> Iterator[None]:
 
 
 def suspects_beside_others() -> AbstractContextManager[object]:
-    """While a suspect runs, its worker claims more."""
+    """Let a worker claim more jobs while it runs a suspect."""
 
     def claim(self: Leases, tx: Transaction, demand: int, *, alone: bool) -> list[Claim]:
         self._has_suspect = False
@@ -134,13 +137,13 @@ def suspects_beside_others() -> AbstractContextManager[object]:
 
 
 def attempts_begin_anew() -> AbstractContextManager[object]:
-    """A resubmitted job counts its attempts from the start: an old token is valid again."""
+    """Reset the attempts of a resubmitted job, so that an old fencing token is valid again."""
     honest = transitions.resubmit
     return patch.object(transitions, "resubmit", lambda tx, job, now: honest(tx, job._replace(attempt=0), now))
 
 
 def forks_ignored() -> AbstractContextManager[object]:
-    """What is open crosses a fork, and the child opens the same file beside it."""
+    """Keep open files over a fork, and let the child open the same file beside them."""
     stack = ExitStack()
     for owner, name in CARRIED:
         stack.enter_context(patch.object(owner, name, lambda *_: None))
@@ -148,7 +151,7 @@ def forks_ignored() -> AbstractContextManager[object]:
 
 
 def free_jobs_starve() -> AbstractContextManager[object]:
-    """A claim looks at the first jobs of a queue only, whatever keys they have."""
+    """Claim only from the first jobs of a queue, whatever keys they have."""
 
     def by_key(
         _self: Limited, tx: Transaction, place: tuple[str, int], taker: Taker, _room: Room, wanted: int, *, peek: bool

@@ -17,16 +17,19 @@ from pqkit.process import orphans
 
 T = TypeVar("T")
 EPOCH = 1_700_000_000 * SECOND
-BATCH = 2  # so that what maintenance does in batches has gaps to die in
+BATCH = 2  # so small that a worker can die between maintenance's batches
 
 
 class Killed(BaseException):
-    """The process that acts now has been killed; no handler may catch it."""
+    """The acting process has been killed; no handler may catch this."""
 
 
 @dataclass(eq=False)
 class Process:
-    """A simulated process: ``start`` tells it from a later one with its pid, ``space`` is where pids compare."""
+    """A simulated process.
+
+    ``start`` tells it apart from a later process with the same pid. Pids compare only within a ``space``.
+    """
 
     name: str
     pid: int = 0
@@ -34,13 +37,15 @@ class Process:
     space: str = "here"
 
     def die(self) -> None:
-        """Forget what a process has only in its memory."""
+        """Forget the process's state in memory."""
 
 
 @dataclass
 class Machine(ABC):
-    """``elapsed`` is the clock that nobody sets and that stands still while the machine sleeps (microseconds); the wall
-    clock adds to it what was ``slept`` and what it is ``ahead``. ``files`` says which attempt wrote what stands there.
+    """A simulated machine: its clocks in microseconds, its processes and its files.
+
+    ``elapsed`` is the monotonic clock, which stands still while the machine sleeps. The wall clock adds to it the
+    ``slept`` time and the offset ``ahead``. ``files`` has the attempt that wrote each file.
     """
 
     elapsed: int = 1_000 * SECOND
@@ -52,7 +57,7 @@ class Machine(ABC):
     files: dict[str, int] = field(default_factory=dict)
 
     wall_decides: ClassVar[bool]
-    """Whether due times and history come from the wall clock, which people set."""
+    """True if due times and history come from the wall clock, which people set."""
 
     def wall(self) -> int:
         return self.elapsed + self.slept + self.ahead
@@ -70,7 +75,7 @@ class Machine(ABC):
         self.living[pid] = self.elapsed
 
     def reboot(self) -> None:
-        """Every process ends, and the clock that nobody sets begins anew."""
+        """End every process, and restart the monotonic clock."""
         self.boot += 1
         self.ahead += self.elapsed - SECOND
         self.elapsed = SECOND
@@ -82,7 +87,10 @@ class Machine(ABC):
 
     @contextmanager
     def instead(self) -> Iterator[None]:
-        """While this lasts, pqkit sees this machine's processes and no others, and no task but by name."""
+        """Replace the real machine by this one for pqkit: only its processes exist.
+
+        Tasks are known by name only.
+        """
         with (
             patch.object(system_clock, "process_start", self.living.get),
             patch.object(system_clock, "pid_space", lambda: f"boot-{self.boot} {self.actor.space}"),
@@ -93,13 +101,13 @@ class Machine(ABC):
             patch.object(staged_files, "put_in_place", self.put_in_place),
             patch.object(base, "BATCH", BATCH),
             patch.object(worker_leases, "os", SimpleNamespace(getpid=lambda: self.actor.pid)),
-            patch.dict(tasks.registry, clear=True),  # the histories' tasks may share a name with the user's own
+            patch.dict(tasks.registry, clear=True),  # the simulation's tasks may share a name with the user's own
         ):
             yield
 
 
 class LocalClocks(Machine):
-    """The machine that a SQLite file is on: its own clocks decide."""
+    """The machine of a SQLite file: its own clocks decide."""
 
     wall_decides = True
 
@@ -112,7 +120,10 @@ class LocalClocks(Machine):
 
 @dataclass
 class ServerClocks(Machine):
-    """The workers' machine beside a server, whose clock goes on while theirs is set, sleeps or starts anew."""
+    """The workers' machine beside a database server, whose clock decides.
+
+    The server's clock runs on while the workers' clock is set, sleeps or restarts.
+    """
 
     wall_decides = False
     before_boot: int = EPOCH

@@ -1,4 +1,4 @@
-"""The handlers of simulated workers: how each kind of job ends, and what it leaves behind."""
+"""The handlers of simulated workers: the outcomes and effects of each kind of job."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,14 +14,14 @@ from pqkit.worker.executor import Run
 
 
 class Unreadable(Exception):
-    """An error that ends the program when somebody reads it."""
+    """An error whose ``str()`` ends the program."""
 
     def __str__(self) -> str:
         raise SystemExit
 
 
-# What a handler of each kind may come to; a "poison" kills its worker, an "effect" writes through its job's session,
-# a "file" stages one.
+# The outcomes of each kind of handler. A "poison" kills its worker, an "effect" writes through its job's session,
+# a "file" stages a file.
 ENDINGS: dict[str, Sequence[Exception | None]] = {
     "good": [None],
     "flaky": [None, ValueError("no luck")],
@@ -32,7 +32,7 @@ TASKS = (*ENDINGS, "effect", "file", "poison")
 
 
 class Handlers:
-    """What runs in the workers of one seed. ``kill`` ends a worker's process."""
+    """Runs the handlers of one seed's workers. ``kill`` ends a worker's process."""
 
     def __init__(self, world: World, witness: Witness, kill: Callable[[Worker], None]) -> None:
         self._world, self._witness, self._rng, self._kill = world, witness, world.rng, kill
@@ -80,7 +80,7 @@ class Handlers:
         worker.ended.append(Finished(run.claim, outcome, run.started_at, self._world.database.now()))
 
     def put_files_in_place(self, worker: Worker) -> None:
-        """Often much later than the finish: whoever renames may have been frozen before it."""
+        """Rename staged files, often much later than the finish: the worker may have been frozen."""
         done, worker.renames = worker.renames, []
         for _, staged, target in done:
             self._world.machine.put_in_place(staged, target)

@@ -1,4 +1,4 @@
-"""The world of a simulation: one seed's chance, time and record."""
+"""The world of a simulation: one seed's random numbers, time and events."""
 
 import random
 from collections.abc import Callable
@@ -13,7 +13,7 @@ DEATH_IN_A_GAP = 0.015
 
 
 class World:
-    """One seed's chance, time and record; who acts in it may be killed between two transactions."""
+    """One seed's random numbers, time and events; actors may die between two transactions."""
 
     def __init__(self, database: SimulatedDatabase, seed: int) -> None:
         self.rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
@@ -33,7 +33,7 @@ class World:
         self.lived += round(seconds * SECOND)
 
     def act(self, actor: Process, what: str, verb: Callable[[], T]) -> T | None:
-        """What ``verb`` returned; None when the acting process was killed in it."""
+        """Run ``verb`` and return its result; None if the acting process was killed in it."""
         before, self.machine.actor = self.machine.actor, actor
         try:
             return verb()
@@ -52,6 +52,6 @@ class World:
         if self.rng.random() < DEATH_IN_A_GAP:
             raise Killed
         if others_may_act:
-            self.others_act = None  # they have no gaps of their own
+            self.others_act = None  # these have no gaps of their own
             others()
             self.others_act = others

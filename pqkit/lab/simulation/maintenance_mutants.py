@@ -1,6 +1,6 @@
-"""Queues that are wrong in how they care for what is left behind; each is so for as long as its ``with`` lasts."""
+"""Mutants of maintenance; each is in place while its ``with`` block runs."""
 
-# ruff: noqa: SLF001 - a mutant reaches into what it breaks
+# ruff: noqa: SLF001 - a mutant reaches into the code that it breaks
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -27,7 +27,7 @@ from pqkit.sql.definitions.tables import CLOSED, INTENT, WORKER
 
 
 def rescue_by_id() -> AbstractContextManager[object]:
-    """A worker is buried although it has beaten since the look."""
+    """Bury a worker although it has sent a heartbeat since the check."""
     worker = WORKER.c
     buried = update(WORKER).where(
         worker.id == bindparam("worker"), bindparam("seen_beat", type_=BigInteger).is_not(None)
@@ -43,7 +43,7 @@ def rescue_by_id() -> AbstractContextManager[object]:
 
 
 def counted_at_failure() -> AbstractContextManager[object]:
-    """A run counts when it fails: a lost one leaves no trace."""
+    """Count a run only when it fails: a lost run leaves no row."""
 
     def settle_lost(
         _self: rescuer.Rescuer,
@@ -65,7 +65,7 @@ def counted_at_failure() -> AbstractContextManager[object]:
 
 
 def everybody_charged() -> AbstractContextManager[object]:
-    """A crash is charged to every job that its worker held."""
+    """Charge a crash to every job that its worker held."""
     honest = rescuer._lost
     return patch.object(
         rescuer, "_lost", lambda claim, asked, reason, alone: honest(claim, asked, reason, alone=bool(alone) or True)
@@ -73,17 +73,17 @@ def everybody_charged() -> AbstractContextManager[object]:
 
 
 def announcements_ignored() -> AbstractContextManager[object]:
-    """A stop that was announced, and a machine that was started anew, count against the job."""
+    """Charge the job for an announced stop and for a reboot of the machine."""
     return patch.object(rescuer, "judged", lambda _worker, reason, _boot, _is_heard: (reason, False))
 
 
 def crashes_unbounded() -> AbstractContextManager[object]:
-    """A job may kill as many workers as it likes."""
+    """Let a job kill any number of workers."""
     return patch.object(outcomes, "MAX_CRASHES", 10**9)
 
 
 def leases_by_wall_clock() -> AbstractContextManager[object]:
-    """Heartbeats are read from the clock that people set."""
+    """Read heartbeats from the wall clock, which people set."""
 
     def lease_clock(self: SimulatedDatabase) -> tuple[str, int]:
         return self.machine.lease_clock()[0], self.machine.wall()
@@ -92,7 +92,7 @@ def leases_by_wall_clock() -> AbstractContextManager[object]:
 
 
 def leases_by_sleepless_clock() -> AbstractContextManager[object]:
-    """Heartbeats are read from a clock that runs on while the machine sleeps and nobody can beat."""
+    """Read heartbeats from a clock that runs on while the machine and its workers sleep."""
 
     def lease_clock(self: SimulatedDatabase) -> tuple[str, int]:
         return f"boot-{self.machine.boot}", self.machine.elapsed + self.machine.slept
@@ -101,12 +101,12 @@ def leases_by_sleepless_clock() -> AbstractContextManager[object]:
 
 
 def sleep_is_silence() -> AbstractContextManager[object]:
-    """Silence is counted by the server's clock alone, which goes on while the workers' machine sleeps."""
+    """Measure silence by the server's clock alone, which runs on while the workers sleep."""
     return patch.object(dead_workers, "_silence", lambda worker, _here: worker.now - worker.beat)
 
 
 def burial_split() -> AbstractContextManager[object]:
-    """A worker's end goes on record in one transaction, its jobs are freed in others."""
+    """Record a worker's end in one transaction and free its jobs in others."""
 
     def free_some(self: rescuer.Rescuer, tx: Transaction, worker_id: int, found: Any, *, may_charge: bool) -> bool:
         if may_charge:
@@ -119,18 +119,18 @@ def burial_split() -> AbstractContextManager[object]:
 
 
 def files_forgotten() -> AbstractContextManager[object]:
-    """Nobody carries out the renames that a worker died before."""
+    """Never finish the renames that a dead worker left."""
     return patch.object(staged_files.StagedFiles, "finish_files", lambda _self: staged_files.Renamed(0, []))
 
 
 def files_not_awaited() -> AbstractContextManager[object]:
-    """Jobs are deleted and run again while their files are not in place."""
+    """Delete jobs and run them again while their files are not in place."""
     never = select(INTENT.c.job_id).where(INTENT.c.job_id == bindparam("the_job_id"), INTENT.c.job_id < 0)
     return patch.object(sql, "HAS_INTENT", Declared(never, operating.HAS_INTENT.params).compile())
 
 
 def prune_of_all() -> AbstractContextManager[object]:
-    """A prune of one state takes whatever has ended."""
+    """Let a prune of one state delete jobs of every final state."""
     closed = CLOSED.c
     params = {"the_state": Text, "after_at": BigInteger, "after_job": BigInteger, "queues": Text}
     ignored = [bindparam(name, type_=kind).is_not(None) for name, kind in params.items()]
@@ -140,12 +140,12 @@ def prune_of_all() -> AbstractContextManager[object]:
 
 
 def nobody_rescues() -> AbstractContextManager[object]:
-    """What dead workers held stays with them."""
+    """Leave the jobs of dead workers with them."""
     return patch.object(rescuer.Rescuer, "_free_some", lambda *_, **__: False)
 
 
 def resubmit_unrecorded() -> AbstractContextManager[object]:
-    """A resubmit leaves no action row."""
+    """Resubmit without an action row."""
     honest = Operator.record
 
     def record(self: Operator, tx: Transaction, now: int, deed: Deed, job_id: int | None = None) -> None:
@@ -156,15 +156,15 @@ def resubmit_unrecorded() -> AbstractContextManager[object]:
 
 
 def ends_by_the_wall_clock() -> AbstractContextManager[object]:
-    """The audit takes the order of moments for that of commits."""
+    """Let the audit take the order of timestamps for the order of commits."""
     return patch.object(wall_clock_order.WallClock, "was_set_back", False)
 
 
 def the_crippled_cling() -> AbstractContextManager[object]:
-    """A worker keeps maintenance whatever fails there."""
+    """Let a worker keep maintenance whatever fails in it."""
     return patch.object(Maintainer, "_resign_if_ill", lambda _self, _now: None)
 
 
 def failures_swallowed() -> AbstractContextManager[object]:
-    """A duty that fails is taken for one that was done."""
+    """Treat a failed duty as done."""
     return patch.object(Watched, "_failed", lambda *_: None)

@@ -1,4 +1,4 @@
-"""Maintenance by turns in a simulation: the maintainers of real workers, of which one can rescue nobody."""
+"""Maintenance in rotation: the maintainers of real workers, one of which cannot rescue."""
 
 from collections.abc import Iterator
 from typing import NoReturn
@@ -14,18 +14,18 @@ from pqkit.queue import Upkeep
 from pqkit.settings import Settings
 
 STEP = 0.8 * DUTY_SECONDS
-STEPS = round(STALE_AFTER / STEP) + 3  # so that silence counts although the time before them has passed at once
+STEPS = round(STALE_AFTER / STEP) + 3  # so that silence counts, although the time before the steps passes at once
 
 
 class Rota:
-    """The maintainers of a crew's workers. The first worker is crippled, in each of its lives."""
+    """The maintainers of all simulated workers. The first worker is crippled in each life."""
 
     def __init__(self, world: World, crew: Crew) -> None:
         self._world, self._crew = world, crew
         self._maintainers: dict[int, SimulatedMaintainer] = {}
 
     def tick(self) -> None:
-        """The next one of everybody, the crippled worker's first."""
+        """Run one tick of every worker's maintainer, the crippled worker's first."""
         for number, worker in enumerate(self._crew.workers):
             if worker.leases is None:
                 continue
@@ -36,7 +36,7 @@ class Rota:
 
 
 class SimulatedMaintainer(Maintainer):
-    """One worker's, with its vital duties only; what it logs is said to the world."""
+    """The maintainer of one worker, with its vital duties only; it logs to the world's events."""
 
     def __init__(self, world: World, name: str, worker_id: int, *, crippled: bool) -> None:
         settings = Settings.model_construct(rescue_after=STALE_AFTER)
@@ -48,7 +48,7 @@ class SimulatedMaintainer(Maintainer):
             self._upkeep = CrippledUpkeep(world.database)
 
     def _make_asides(self, _database: object) -> Iterator[Aside]:
-        """None: they are threads."""
+        """Make none: they are threads."""
         return iter(())
 
     def tick_now(self) -> None:
@@ -56,7 +56,7 @@ class SimulatedMaintainer(Maintainer):
 
 
 class CrippledUpkeep(Upkeep):
-    """Its look for the dead fails, and everything else works."""
+    """Its search for dead workers fails, and everything else works."""
 
     def rescue(self, _stale_after: float | None) -> NoReturn:
         raise MemoryError("no memory")

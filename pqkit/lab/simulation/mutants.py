@@ -1,6 +1,6 @@
 """Queues that are wrong, each in one way: a checker that does not find them proves nothing.
 
-A mutant is put in place for as long as its ``with`` lasts; the simulation must then break the promise named beside it.
+A mutant is in place while its ``with`` block runs; the simulation must then break the promise named beside it.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,11 @@ SEEDS = 400
 
 
 class Mutant(NamedTuple):
-    """One thing made wrong, and the rules that must name it. ``clock`` says by whose clock it is wrong: a server's goes
-    on while the workers' machine sleeps, and that machine's own tells beside it how long a worker was silent."""
+    """One change that makes the queue wrong, and the rules that must find it.
+
+    ``clock`` names the clock under which the mutant is wrong. A server's clock runs on while the workers' machine
+    sleeps; the machine's own clock then shows how long a worker was silent.
+    """
 
     name: str
     rules: frozenset[str]
@@ -31,7 +34,10 @@ class Mutant(NamedTuple):
 
 
 class Caught(NamedTuple):
-    """The first seed in which a mutant broke a rule that names it; ``seed`` is None for one that survived."""
+    """The first seed in which a mutant broke a rule that names it.
+
+    ``seed`` is None for a mutant that survived.
+    """
 
     mutant: Mutant
     seed: int | None
@@ -40,7 +46,7 @@ class Caught(NamedTuple):
 
 
 def hunt(mutant: Mutant, most: int = SEEDS, beside: str | None = None) -> Caught:
-    """Play seeds until a rule that names the mutant is broken, at most so many."""
+    """Play at most ``most`` seeds until a rule that names the mutant is broken."""
     others: set[str] = set()
     with mutant.in_place(), simulator(beside) as play:
         for seed in range(most):
@@ -101,8 +107,10 @@ MUTANTS = [
 
 
 def mutants(*, beside: str | None = None, progress: Progress = silent) -> Result:
-    """Hunt them all, on a scratch file or on the PostgreSQL server that ``beside`` names; the table says which seed
-    caught each and by which rule."""
+    """Hunt all mutants, on a scratch file or on the PostgreSQL server ``beside``.
+
+    The table has the seed and the rule that caught each mutant.
+    """
     caught: list[Caught] = []
     hunted = [mutant for mutant in MUTANTS if mutant.is_wrong(by_server_clock=by_server_clock(beside))]
     for number, mutant in enumerate(hunted):

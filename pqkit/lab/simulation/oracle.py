@@ -1,4 +1,4 @@
-"""A witness of a simulation: what was promised, seen from outside of the database, held against what it says."""
+"""The witness of a simulation: compares the promises with the database, from outside."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ FILES = "files in place"
 
 
 class Broken(NamedTuple):
-    """A promise that was not kept; ``job_id`` is 0 where it is about no single job."""
+    """A broken promise; ``job_id`` is 0 if it is about no single job."""
 
     rule: str
     job_id: int
@@ -34,8 +34,11 @@ class Broken(NamedTuple):
 
 @dataclass
 class Seen:
-    """What the witness saw of one job. ``holder`` is (attempt, worker id) while a worker holds it, ``file`` the attempt
-    whose file was accepted last."""
+    """The witness's record of one job.
+
+    ``holder`` is (attempt, worker id) while a worker holds the job. ``file`` is the attempt whose file was accepted
+    last.
+    """
 
     kind: str = "?"
     acknowledged: bool = False
@@ -51,9 +54,12 @@ class Seen:
 
 
 class Life(NamedTuple):
-    """What the witness knows of a worker life: whether its process is there, for how many seconds of its machine it
-    has not beaten, and whether its end is no evidence against a job. That is None where nobody can know: it had ended
-    before its machine was started anew."""
+    """The witness's record of a worker life.
+
+    ``alive`` is true while its process exists. ``silent`` is the seconds since its last heartbeat, on its machine's
+    clock. ``excused`` is true if its end is no evidence against a job, and None if that is unknown because its end may
+    have come before a reboot of its machine.
+    """
 
     alive: bool
     silent: float
@@ -76,13 +82,13 @@ class Witness:
         return self.jobs[claim.job_id].holder == (claim.attempt, claim.worker_id)
 
     def queued(self, job_ids: Iterable[int], kind: str) -> None:
-        """An enqueue has returned: from now on these jobs must never be lost."""
+        """Record an enqueue that returned: from now on its jobs must never be lost."""
         for job_id in job_ids:
             self.jobs[job_id].kind = kind
             self.jobs[job_id].acknowledged = True
 
     def claimed(self, claims: Sequence[Claim], running: Sequence[Claim]) -> None:
-        """New claims of a worker, beside what it runs already."""
+        """Check a worker's new claims beside the jobs that it already runs."""
         beside = [*running, *claims]
         if claims and len(beside) > 1 and any(claim.suspect for claim in beside):
             self.blame(NEIGHBOURS, claims[0].job_id, "claimed beside a suspect, or a suspect beside others")
@@ -96,7 +102,7 @@ class Witness:
             seen.claims += 1
 
     def ended(self, finished: Finished, *, accepted: bool) -> None:
-        """The answer that a worker got to a finish."""
+        """Check the answer that a worker got to a finish."""
         claim, held = finished.claim, self.holds(finished.claim)
         if accepted and not held:
             self.blame("fence held", claim.job_id, f"attempt {claim.attempt} was accepted after its lease was lost")
@@ -106,13 +112,13 @@ class Witness:
             self._accept(finished)
 
     def failed(self, finished: Sequence[Finished], error: Exception) -> None:
-        """An exchange ended in an error, and not in refusals."""
+        """Check an exchange that raised an error instead of refusing jobs."""
         for one in finished:
             if not self.holds(one.claim):
                 self.blame("fence held", one.claim.job_id, f"a lost lease was not refused but met {error!r}")
 
     def found_ended(self, finished: Sequence[Finished]) -> None:
-        """Their worker died before it had an answer: what became of them stands in the database."""
+        """Read the results from the database after the worker died before it got an answer."""
         for one in finished:
             claim = one.claim
             row = self._row("SELECT outcome FROM attempt WHERE job_id = ? AND attempt = ?", claim.job_id, claim.attempt)
@@ -120,7 +126,7 @@ class Witness:
                 self._accept(one)
 
     def found_claimed(self, worker_id: int) -> None:
-        """A worker died before it learned of its claims."""
+        """Read the claims from the database after the worker died before it got them."""
         for job_id, attempt in self._rows("SELECT job_id, attempt FROM lease WHERE worker_id = ?", worker_id):
             seen = self.jobs[job_id]
             if seen.holder != (attempt, worker_id):
@@ -128,7 +134,10 @@ class Witness:
                 seen.claims += 1
 
     def rescued(self, lives: dict[int, Life]) -> None:
-        """Compare the leases with those that were held: each that is gone must have had a dead or silent worker."""
+        """Compare the leases with the known holders.
+
+        Each lease that is gone must have had a dead or silent worker.
+        """
         left = set(self._rows("SELECT job_id, attempt, worker_id FROM lease"))
         held: dict[int, list[int]] = defaultdict(list)
         for job_id, seen in self.jobs.items():
@@ -143,7 +152,7 @@ class Witness:
                 self._let_go(job_id, alone=len(job_ids) == 1, excused=life.excused)
 
     def stopped(self, finished: Iterable[Finished]) -> None:
-        """How attempts ended that a stopping worker interrupted."""
+        """Check the outcomes of attempts that a stopping worker interrupted."""
         for one in finished:
             if one.outcome.charge is not None:
                 self.blame(EVIDENCE, one.claim.job_id, f"a stop was charged to it as {one.outcome.kind}")
@@ -157,7 +166,7 @@ class Witness:
                 seen.crashes = 0
 
     def found_operated(self, job_ids: Iterable[int]) -> None:
-        """An operator's process died before it had an answer."""
+        """Read an operator's action from the database after its process died without an answer."""
         for job_id in job_ids:
             row = self._row("SELECT verb FROM action WHERE job_id = ? ORDER BY id DESC", job_id)
             exists = self._row("SELECT 1 FROM job WHERE id = ?", job_id)
@@ -171,29 +180,32 @@ class Witness:
         return [job_id for (job_id,) in rows]
 
     def pruned(self, job_ids: Iterable[int]) -> None:
-        """A prune of these has ended, or was killed in the middle."""
+        """Record a prune of these jobs that ended or was killed in the middle."""
         for job_id in job_ids:
             if self._row("SELECT 1 FROM job WHERE id = ?", job_id) is None:
                 self.jobs[job_id].deleted = True
 
     def found_paused(self, queue: str) -> None:
-        """An operator paused or resumed, or was killed in it; from now on what stands in the database holds."""
+        """Read the pause of a queue after an operator changed it or was killed in the attempt.
+
+        From now on the database's state holds.
+        """
         row = self._row("SELECT paused_at, paused_until FROM queue WHERE name = ?", queue)
         self.paused.pop(queue, None)
         if row is not None and row[0] is not None:
             self.paused[queue] = row[1]
 
     def claims(self) -> int:
-        """How many were made, of all jobs."""
+        """The number of claims of all jobs."""
         return sum(seen.claims for seen in self.jobs.values())
 
     def all_ended(self) -> bool:
-        """Every job is closed, and every file in place."""
+        """True if every job is closed and every file in place."""
         unfinished = self._row("SELECT 1 FROM job WHERE id NOT IN (SELECT job_id FROM closed)")
         return unfinished is None and self._row("SELECT 1 FROM file_intent") is None
 
     def judge(self, *, drained: bool) -> list[Broken]:
-        """Everything that was broken; the simulation is over and calm."""
+        """All broken promises, after the end of the calm."""
         if not drained:
             left = self._rows("SELECT id, state FROM job_state WHERE id NOT IN (SELECT job_id FROM closed)")
             words = f"unfinished after a long calm: {left[:5] or 'some files'}"
@@ -233,7 +245,7 @@ class Witness:
             self.blame("none lost", job_id, "it stands nowhere")
 
     def _let_go(self, job_id: int, *, alone: bool, excused: bool | None) -> None:
-        """A rescue took the lease: was the crash charged to the right one?"""
+        """Check that a rescue charged the crash to the right job."""
         seen = self.jobs[job_id]
         seen.holder = None
         row = self._row("SELECT state, crashes FROM job_state WHERE id = ?", job_id)

@@ -1,6 +1,7 @@
-"""A deterministic simulation: workers, producers, operators, maintenance, faults and clock steps, from one seed.
+"""A deterministic simulation from one seed, with faults and clock steps.
 
-Everything runs in one process over the queue's real verbs; the seed alone determines what happens.
+It has workers, producers, operators and maintenance. Everything runs in one process over the queue's real verbs; the
+seed alone determines the events.
 """
 
 import os
@@ -33,7 +34,7 @@ CROWD = 8
 
 
 class Played(NamedTuple):
-    """One seed's history: (simulated seconds, words) and every promise that was broken in it."""
+    """One seed's history: (simulated seconds, words), and every promise broken in it."""
 
     seed: int
     events: list[tuple[float, str]]
@@ -44,7 +45,10 @@ class Played(NamedTuple):
 
 @contextmanager
 def simulator(beside: str | None = None) -> Iterator[Callable[[int], Played]]:
-    """A function that plays a seed; one scratch database serves them all, a file or one on a PostgreSQL server."""
+    """A function that plays a seed.
+
+    All seeds use one scratch database, a file or one on a PostgreSQL server.
+    """
     with simulated(beside) as database:
         yield lambda seed: Simulation(database, seed).play()
 
@@ -78,7 +82,7 @@ def _play_chunk(seeds: range, beside: str | None) -> list[Played]:
 
 
 class Simulation:
-    """One seed: a span of chaos, then a calm in which everything must come to its end."""
+    """One seed: a time of chaos, then a calm in which every job must end."""
 
     def __init__(self, database: SimulatedDatabase, seed: int) -> None:
         self._seed, self._database = seed, database
@@ -96,7 +100,7 @@ class Simulation:
                 for _ in range(self._rng.randint(30, 90)):
                     self._step()
                 drained = self._calm_down()
-        except Exception as error:  # noqa: BLE001 - whatever a broken queue raises is a finding
+        except Exception as error:  # noqa: BLE001 - any error that a broken queue raises is a finding
             self._witness.blame("no error", 0, f"{type(error).__name__}: {error}")
         broken = self._witness.judge(drained=drained or bool(self._witness.broken))
         return Played(self._seed, self._world.events, broken, len(self._witness.jobs), self._world.lived / SECOND)
@@ -176,7 +180,7 @@ class Simulation:
         self._world.say(f"the clock is set by {step} s")
 
     def _suspend(self) -> None:
-        """The machine sleeps: the wall clock goes on, the clock that leases are judged by does not."""
+        """Let the machine sleep: the wall clock runs on, and its lease clock stands still."""
         seconds = self._rng.choice((20, 60, 3600))
         self._world.machine.slept += seconds * SECOND
         self._world.lived += seconds * SECOND
@@ -193,7 +197,7 @@ class Simulation:
     # Calm
 
     def _calm_down(self) -> bool:
-        """No more faults: whether every job comes to its end."""
+        """Stop all faults; return whether every job ends."""
         self._world.calm = True
         self._world.say("calm")
         for name in QUEUES:
@@ -212,7 +216,7 @@ class Simulation:
         return drained
 
     def _drain(self) -> bool:
-        """Until everything has ended, or nothing moves any more."""
+        """Run until every job has ended, or no claim is made for ``STILL_ROUNDS`` rounds."""
         still, seen = 0, -1
         for _ in range(CALM_ROUNDS):
             if self._calm_round():
@@ -224,7 +228,7 @@ class Simulation:
         return False
 
     def _fork(self) -> None:
-        """A real one, for what it tears is in no simulated memory."""
+        """Fork a real process, because a fork breaks state outside of simulated memory."""
         told = queue_in_child(self._queue, "good")
         self._world.say(f"a producer's child queues good {told}")
         self._witness.queued(told, "good")
@@ -232,7 +236,7 @@ class Simulation:
             self._witness.blame(FORKS, 0, f"a child was told {len(told)} ids for two jobs")
 
     def _cripple(self) -> None:
-        """From now on one worker can rescue nobody; another dies with what it holds."""
+        """Let one worker lose the ability to rescue; another dies with its jobs."""
         self._rota = Rota(self._world, self._crew)
         self._all_up()
         self._witness.queued([self._queue.enqueue("good", {}).id], "good")
@@ -240,7 +244,10 @@ class Simulation:
         self._crew.kill_one(self._crew.workers[-1])
 
     def _crowd(self) -> None:
-        """Jobs without a key, and of another one, behind many whose key leaves no room."""
+        """Check that free jobs behind many blocked ones are claimed.
+
+        The free jobs have no key, or another key; the blocked jobs' key is at its limit.
+        """
         self._all_up()
         self._queue.operator("ada").set_queue("crowd", key_concurrency=1)
         worker, queue = self._crew.workers[0], partial(self._queue.enqueue_many, "good", queue="crowd")
@@ -254,7 +261,7 @@ class Simulation:
             self._witness.blame(FREE, min(starving), f"it waits behind {CROWD} jobs whose key leaves no room")
 
     def _calm_round(self) -> bool:
-        """Longer than a lease, and until the next job is due; then everybody works twice."""
+        """Wait longer than a lease and until the next job is due, then let each worker work twice."""
         due = self._queue.upkeep().next_due()
         until_due = 0.0 if due is None else (due - self._database.now()) / SECOND
         if self._rota is None:
@@ -275,7 +282,7 @@ class Simulation:
         self._crew.rescue(worker, STALE_AFTER)
 
     def _maintain_by_turns(self, rota: Rota, until_due: float) -> None:
-        """As workers do by themselves, in steps that are shorter than the duty's lease."""
+        """Run maintenance as workers do, in steps that are shorter than the maintenance lease."""
         self._world.pass_time(max(0.0, until_due))
         for _ in range(STEPS):
             self._world.pass_time(STEP)

@@ -1,4 +1,7 @@
-"""The simulated workers: they claim, run, beat, finish and do maintenance by the real verbs, and faults befall them."""
+"""The simulated workers: they claim, run, finish and do maintenance by the real verbs.
+
+They also send heartbeats, and faults hit them.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,7 +36,7 @@ class Crew:
         return self._rng.choice(self.workers)
 
     def work(self, worker: Worker) -> None:
-        """Whatever is next for this worker."""
+        """Run the next step of this worker."""
         if worker.leases is None:
             self.start(worker)
         elif not worker.frozen:
@@ -42,7 +45,7 @@ class Crew:
             self.thaw(worker)
 
     def start(self, worker: Worker) -> None:
-        """A new process, whose pid may be that of a dead one."""
+        """Start a new process, whose pid may be that of a dead one."""
         machine = self._world.machine
         free = [pid for pid in range(100, 108) if pid not in machine.living]
         machine.born(worker, self._rng.choice(free))
@@ -66,7 +69,10 @@ class Crew:
             self._begin_life(worker)
 
     def turn(self, worker: Worker) -> None:
-        """Run handlers to their end; finish what is done and claim anew, where there is something of either."""
+        """Run handlers to their end, then finish jobs and claim again.
+
+        It does neither if there is nothing to finish or to claim.
+        """
         self._handlers.put_files_in_place(worker)
         now = self._world.machine.elapsed
         done = [r for r in worker.running if self._world.calm or r.until <= now]
@@ -81,7 +87,7 @@ class Crew:
             self._exchange(worker, finished, demand)
 
     def claim(self, worker: Worker) -> list[Claim]:
-        """Take what is there, and end nothing; what runs then."""
+        """Claim jobs without any finish; return the claims that run afterwards."""
         self._exchange(worker, [], SLOTS - len(worker.running))
         return [running.claim for running in worker.running]
 
@@ -97,7 +103,10 @@ class Crew:
             self.kill(worker)
 
     def freeze(self, worker: Worker) -> None:
-        """Often for longer than its lease, often found by another, who may take its jobs before it thaws."""
+        """Freeze a worker, often for longer than its lease.
+
+        Another worker often finds it, and may take its jobs before it thaws.
+        """
         if worker.leases is None:
             return
         worker.frozen = True
@@ -113,13 +122,16 @@ class Crew:
             self.thaw(worker)
 
     def thaw(self, worker: Worker) -> None:
-        """It goes on where it was, knowing nothing of what happened meanwhile."""
+        """Let a frozen worker go on, without knowledge of events during the freeze."""
         worker.frozen = False
         self._world.say(f"{worker.name} thaws")
         self._rng.choice((self.turn, self.beat))(worker)
 
     def stop(self, worker: Worker) -> None:
-        """A graceful stop: announce it, release what runs, leave the registry; now and then it is cut short."""
+        """Stop gracefully: announce the stop, release the running jobs, leave the registry.
+
+        Some stops are cut short.
+        """
         leases = worker.up
         if leases is None:
             return
@@ -140,13 +152,13 @@ class Crew:
         self.kill(worker)
 
     def _interrupted(self, claim: Claim) -> Outcome:
-        """How a handler ends that was told of the stop."""
+        """The outcome of a handler that was told of the stop."""
         run = Run(claim, self._world.database.now())
         run.stop_asked = True
         return run.outcome_of(self._rng.choice((Stopped(), ValueError("interrupted"), ChildDied("signal 15"))))
 
     def lose_all(self) -> None:
-        """The machine is started anew."""
+        """Reboot the machine."""
         self._world.say("the machine is started anew")
         for worker in self.workers:
             if worker.leases is not None:
@@ -183,7 +195,7 @@ class Crew:
             self._world.say(f"{worker.name} rescues from {name} ({reason}): {requeued}, set aside {quarantined}")
 
     def _somebody_else_acts(self) -> None:
-        """Before a transaction of one, another may act: between the look and the deed of a rescue above all."""
+        """Let another worker act before a transaction, above all between a rescue's check and write."""
         if self._rng.random() >= (OTHERS_ACT_IN_A_RESCUE if self._rescuing else OTHERS_ACT):
             return
         self._witness.rescued(self.look_around())
@@ -200,21 +212,24 @@ class Crew:
         return Life(alive, self._silence(worker), self._is_excused(worker_id))
 
     def _is_excused(self, worker_id: int) -> bool | None:
-        """A stop that was announced excuses, and so does a new start of the machine, which a worker that was silent for
-        long before it may have seemed to come ahead of."""
+        """True if a worker's end is no evidence against its jobs; None if that is unknown.
+
+        An announced stop excuses. A reboot excuses too, unless the worker had been silent for so long before it that
+        its end may have come earlier.
+        """
         told = self._world.database.ask("SELECT 1 FROM worker WHERE id = ? AND stopping_at IS NOT NULL", worker_id)
         if told or self._cut_off.get(worker_id, STALE_AFTER) <= STALE_AFTER / 2:
             return True
         return None if self._boots[worker_id] != self._world.machine.boot else False
 
     def _silence(self, worker: Worker) -> float:
-        """Seconds of its machine since the last beat: while the machine sleeps, nobody beats."""
+        """The seconds since the last heartbeat, on the machine's clock, which stops in sleep."""
         return (self._world.machine.elapsed - worker.beat) / SECOND
 
     # Inside a worker
 
     def _begin_life(self, worker: Worker) -> None:
-        """A new identity in the same process: what it had under the old one is forgotten."""
+        """Begin a new identity in the same process; it forgets the state of the old one."""
         leases = self._world.queue.leases(worker.name, SLOTS, TASKS)
         leases.id = self._rng.getrandbits(63)
         worker.die()

@@ -1,4 +1,7 @@
-"""A real database on a simulated machine: it asks the machine for its clocks, and a process may die in its gaps."""
+"""A real database on a simulated machine, which supplies its clocks.
+
+A process may die in the gaps between its transactions.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +15,16 @@ __all__ = ["Gapped", "SimulatedDatabase", "begin_another", "by_server_clock", "s
 
 
 def by_server_clock(beside: str | None) -> bool:
-    """Whether simulations beside that database are on a server, whose clock decides, or in a file."""
+    """True if simulations beside that database run on a server, whose clock decides.
+
+    Otherwise they run in a file.
+    """
     return beside is not None and not isinstance(connect(beside), SqliteDatabase)
 
 
 @contextmanager
 def simulated(beside: str | None = None) -> Iterator[SimulatedDatabase]:
-    """A scratch database for simulations: a file, or one on the PostgreSQL server that ``beside`` names."""
+    """A scratch database for simulations: a file, or one on the PostgreSQL server ``beside``."""
     place = scratch(beside)
     try:
         database = _open(place.url)

@@ -1,4 +1,4 @@
-"""PostgreSQL on a simulated machine: the server's clock decides, whatever is done to those of the workers."""
+"""PostgreSQL on a simulated machine: the server's clock decides, not the workers' clocks."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -24,11 +24,11 @@ class GappedPostgres(Gapped, JoinedTransaction):
         self.gap = gap
 
     def _has_placed(self) -> None:
-        """Nobody waits to be told."""
+        """Send no notification: no process waits for one."""
 
 
 class SimulatedPostgres(SimulatedDatabase, PostgresDatabase):
-    """A database whose commits are not waited for."""
+    """A database that does not wait until its commits are on disk."""
 
     new_machine = ServerClocks
 
@@ -59,7 +59,10 @@ class SimulatedPostgres(SimulatedDatabase, PostgresDatabase):
 
 
 class _WriteWithGaps(Write):
-    """Others may act before a transaction begins; its process may die before it and right after it."""
+    """A transaction with gaps: others may act before it begins.
+
+    Its process may die right before and right after it.
+    """
 
     __slots__ = ("_gap",)
 

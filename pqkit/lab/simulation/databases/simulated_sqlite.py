@@ -57,7 +57,10 @@ class SimulatedSqlite(SimulatedDatabase, SqliteDatabase):
 
 
 class _WriteWithGaps(Write):
-    """Others may act before a transaction begins; its process may die before it and right after it."""
+    """A transaction with gaps: others may act before it begins.
+
+    Its process may die right before and right after it.
+    """
 
     __slots__ = ("_gap",)
 
