@@ -211,10 +211,7 @@ def cut_power(recording: Recording, place: Scratch, cuts: int, seed: int, *, lyi
 
 
 def _examine(disk: Disk, files: dict[str, bytearray], before: Path, database: SqliteDatabase) -> tuple[list[str], int]:
-    """The errors of the database rebuilt from ``files``, and its lost acknowledgements.
-
-    The latter are a number.
-    """
+    """The errors of the database in ``files``, and the number of acknowledgements it lost."""
     shutil.rmtree(database.path.parent, ignore_errors=True)
     private_folder(database.path.parent, new=True)
     for name, content in files.items():

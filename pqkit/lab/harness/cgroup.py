@@ -62,7 +62,7 @@ def _make(limit: int, root: Path) -> MemoryGroup:
         except OSError as error:
             why = f"{folder}: {error.strerror}"
             continue
-        if (folder / layout.limit).exists():  # fails in version 2 if the parent has processes of its own
+        if (folder / layout.limit).exists():  # missing in version 2 if the parent has processes of its own
             (folder / layout.limit).write_text(str(limit))
             return MemoryGroup(folder, layout)
         folder.rmdir()

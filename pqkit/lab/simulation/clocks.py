@@ -101,7 +101,7 @@ class Machine(ABC):
             patch.object(staged_files, "put_in_place", self.put_in_place),
             patch.object(base, "BATCH", BATCH),
             patch.object(worker_leases, "os", SimpleNamespace(getpid=lambda: self.actor.pid)),
-            patch.dict(tasks.registry, clear=True),  # the simulation's tasks may share a name with the user's own
+            patch.dict(tasks.registry, clear=True),  # a task of the simulation may share a name with the user's own
         ):
             yield
 
