@@ -37,7 +37,7 @@ class Plan:
     """The size and severity of a storm.
 
     ``task`` (``module:handler``, called without arguments) replaces the lab's own workloads. ``hangs`` is the number of
-    jobs whose handlers run past their deadline and ignore every signal to stop.
+    jobs whose handlers run past their deadline and ignore SIGTERM.
     """
 
     jobs: int = 1_000

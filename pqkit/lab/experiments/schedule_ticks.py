@@ -1,6 +1,6 @@
 """Schedulers are killed while they tick through clock changes: each slot gets one job.
 
-The simulated days are those on which daylight saving time begins or ends.
+The simulated days lie around the start and the end of daylight saving time.
 """
 
 import json
