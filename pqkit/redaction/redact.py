@@ -36,7 +36,7 @@ Other values may say where the hidden value is sent, or whose it is.
 
 
 class SecretNeeded(PqkitError, ValueError):
-    """A hidden value may not be sent along with what was changed beside it."""
+    """Raised when a hidden value would be sent along with what was changed beside it."""
 
 
 def public(value: Any) -> Any:

@@ -147,7 +147,7 @@ def _in_url(found: re.Match[str]) -> str:
     web = scheme.lower() in {"http", "https", "ws", "wss"}
     if password is None:
         return f"{scheme}://{STARS if user and (web or _is_token(user)) else user}"
-    if web and re.match(r"\d{1,5}[/?#]", password):  # it is a port, and the sign is part of a path
+    if web and re.match(r"\d{1,5}[/?#]", password):  # the number is a port, and the sign belongs to a path
         return f"{scheme}://{user}:{without_passwords(password)}"
     return f"{scheme}://{STARS if _is_token(user) or password in NO_PASSWORD else user}:{STARS}"
 

@@ -26,7 +26,7 @@ SOFT = _these(
     "pass auth oauth authorization authorisation authentication token tokens session cookie cookies "
     "card pin signature sig key keys salt"
 )
-"""The same, but also harmless with a last word in ``ABOUT`` or a word of ``HARMLESS`` beside it."""
+"""Like ``SECRETS``; a last word of ``ABOUT`` or a ``HARMLESS`` neighbour exempts as well."""
 PAIRS = _these(
     "connection string|conn string|conn str|database url|database uri|db url|db uri|postgres url|postgresql url|"
     "mysql url|redis url|mongo url|mongodb uri|mongo uri|broker url|amqp url|sqlalchemy url|session id|"
