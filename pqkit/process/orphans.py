@@ -99,7 +99,7 @@ def _marked(marked: str, spared: set[int | None]) -> "Iterator[psutil.Process]":
         return
     for pid in psutil.pids():
         with suppress(OSError, psutil.Error):
-            process = psutil.Process(pid)  # read before its mark: if the pid is reused, kill() refuses
+            process = psutil.Process(pid)  # created before the mark is read: if the pid is reused, kill() refuses
             if pid not in spared and _belongs(pid, marked) and process.uids().real == os.getuid():
                 yield process
 
