@@ -72,7 +72,7 @@ def _place(row: dict[str, object]) -> str:
 
 @app.command()
 def rotate() -> None:
-    """Re-encrypt texts of older keys with the first key; workers may keep running."""
+    """Re-encrypt everything under older keys with the first key; workers may keep running."""
     changed = sum(rotate_keys(get_queue(create=False).database))
     out.say(
         f"encrypted {out.many(changed, 'text')} anew with key {encryption.current()}; older keys are needed no more"

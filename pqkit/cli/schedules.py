@@ -106,7 +106,7 @@ def edit(
 
 @app.command("list")
 def list_schedules(json: AsJson = False) -> None:
-    """List schedules: their times, next slots, and tasks."""
+    """List schedules: their times, next slots, tasks and queues."""
     database = get_queue(create=False).database
     found = queries.schedules(database)
     if json:

@@ -1,4 +1,4 @@
-"""Client of the Supervisor of `pqkit up`: lists, starts and stops processes over its socket."""
+"""Client of the private Supervisor of `pqkit up`: lists, starts and stops its processes."""
 
 import socket
 import time

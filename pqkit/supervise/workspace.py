@@ -53,7 +53,7 @@ def refuse_links(logs: Path) -> None:
 
 
 def check_ports(host: str, ports: Mapping[str, int]) -> None:
-    """Raise Refused, naming the setting, if a port in ``ports`` (setting -> port) is not free."""
+    """Raise Refused, naming the setting, if one of ``ports`` (setting -> port) cannot be bound."""
     with ExitStack() as held:
         for setting, port in ports.items():
             listener = held.enter_context(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET))
