@@ -75,7 +75,10 @@ def lay_out(folder: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file or folder of the kit; only its owner may write it, despite kit modes or umask."""
+    """Copy a file or folder of the kit; only the owner may write the copy, whatever the umask.
+
+    The mode of the original does not matter either.
+    """
     if not source.is_dir():
         write_new(target, source.read_bytes(), MODE)
         return
