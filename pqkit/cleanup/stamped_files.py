@@ -24,7 +24,7 @@ STAGED = re.compile(r"\..+\.(\d+)-\d+\.staged")
 
 
 class Old(NamedTuple):
-    """A regular file of the folder; ``age`` in seconds since it was last written."""
+    """A regular file of the folder; ``age`` is seconds since the last write."""
 
     name: str
     size: int
@@ -32,7 +32,7 @@ class Old(NamedTuple):
 
 
 class Past:
-    """The jobs that are gone, asked for when it comes to one of them."""
+    """The pruned jobs, queried only when first needed."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
@@ -46,30 +46,29 @@ class Past:
         return _named(self._queue)
 
     def completed(self, job_id: int, name: str) -> bool:
-        """The job was completed when it was pruned, and no job that is there is about this file."""
+        """True if the job was completed when it was pruned, and no remaining job names this file."""
         return any(first <= job_id <= last for first, last in self._completed) and name not in self._named
 
 
 def useless(queue: Queue, folder: Path, older_than: float) -> list[Old]:
     """List files older than ``older_than`` seconds that no job needs.
 
-    These are files whose job is completed, or was when it was pruned, and staged left-overs of jobs that ended.
-
-    Only regular files: no links are followed, no folders entered. NotFound where the folder is not there or is a link.
+    These are files whose job is completed, or was completed when it was pruned, and staged files of jobs that ended.
+    Only regular files: links are not followed, folders not entered. Raises NotFound if the folder is missing or a link.
     """
     past = Past(queue)
     return [file for file in _old_files(folder, older_than) if _done_with(queue, folder, file, past)]
 
 
 def orphans(queue: Queue, folder: Path, older_than: float) -> list[Old]:
-    """List unstamped files that no job names, and half-written ones, of killed producers."""
+    """List unstamped files that no job names, and half-written files of killed producers."""
     found = [file for file in _old_files(folder, older_than) if _unstamped(folder, file.name)]
     named = _named(queue) if found else set()
     return [file for file in found if file.name not in named]
 
 
 def delete(folder: Path, files: Sequence[Old]) -> int:
-    """Delete these files of the folder; how many were there."""
+    """Delete these files of the folder; return how many existed."""
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     deleted = 0
     try:
@@ -94,7 +93,7 @@ def _old_files(folder: Path, older_than: float) -> Iterator[Old]:
 
 
 def _named(queue: Queue) -> set[str]:
-    """The files that jobs are about."""
+    """Names of the files that stamp jobs have as their argument."""
     return {str(decode(text).get("name")) for text in queries.arguments_of(queue.database, STAMP_TASK)}
 
 
@@ -114,7 +113,7 @@ def _unstamped(folder: Path, name: str) -> bool:
 
 
 def _content(folder: Path, name: str) -> bytes:
-    """Read a file; empty where it cannot be read."""
+    """Read a file; empty if it cannot be read."""
     try:
         return read_regular(folder / name)
     except (OSError, UnsafePath):
@@ -122,7 +121,7 @@ def _content(folder: Path, name: str) -> bytes:
 
 
 def _ended_with_files(queue: Queue, job_id: int) -> bool:
-    """The job is over and its files are in place, so what it staged and left is of no use."""
+    """True if the job ended or was pruned: its files are in place, its staged leftovers useless."""
     try:
         return queue.ending(job_id) is not None
     except NotFound:
@@ -130,7 +129,7 @@ def _ended_with_files(queue: Queue, job_id: int) -> bool:
 
 
 def _completed(queue: Queue, job_id: int, name: str, past: Past) -> bool:
-    """The job is completed and was about this file: a file's content alone could claim any job."""
+    """True if the job is completed and names this file: content alone could claim any job."""
     try:
         job = queries.job(queue.database, job_id, decrypt=True).job
     except NotFound:

@@ -1,9 +1,9 @@
-"""The stamp of a file that a job wrote, and the names that connect files with jobs."""
+"""The stamp that a job writes into a file, and the names that connect files with jobs."""
 
 import re
 
 STAMP = re.compile(rb"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) job=(?P<job>\d+)\r?\n")
 STAMP_TASK = "stamp_file"
-"""The task whose argument ``name`` is the file that it stamps."""
+"""The task that stamps the file in its argument ``name``."""
 PART_SUFFIX = ".part"
-"""Of a file that its producer has not finished."""
+"""Suffix of a file that its producer has not finished."""

@@ -1,5 +1,7 @@
-"""The command line. Whatever goes wrong there is one line on standard error: exit code 2 for what the user can mend,
-1 where the command worked and found something wrong, 130 after Ctrl+C."""
+"""The command line: every error is one line on standard error, and an exit code.
+
+Exit code 2: the user can fix the error. 1: the command worked and found something wrong. 130: Ctrl+C.
+"""
 
 import os
 import sys
@@ -13,12 +15,12 @@ from pqkit.errors import PqkitError
 from pqkit.log import configure_command, escape
 from pqkit.redaction.redact import redact
 
-# What shells and supervisors start again and again loads nothing of the other commands, which costs a second.
+# Shells and supervisors start these often, so they load no other command: that would cost a second.
 ALONE = ("api", "dashboards", "enqueue", "init", "producer", "worker")
 
 
 def main() -> NoReturn:
-    """The ``pqkit`` program."""
+    """Run the ``pqkit`` program."""
     configure_command()
     sys.exit(run())
 
@@ -35,7 +37,7 @@ def run() -> int:
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise the final flush prints an error
         return 1
     except Exception as error:
         if os.environ.get("PQKIT_LOG_LEVEL") == "debug":

@@ -1,4 +1,4 @@
-"""``pqkit why`` and ``pqkit audit``: answers for the one who is asked at three in the morning."""
+"""``pqkit why`` and ``pqkit audit``: explain one job, and check the whole record."""
 
 from datetime import datetime
 from pathlib import Path
@@ -36,8 +36,9 @@ def audit(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Prove from the record that no job was lost or finished twice, or show the smallest counterexample; exit code
-    1 if a promise was broken."""
+    """Prove from the record that no job was lost or finished twice, or show the smallest
+    counterexample; exit code 1 if a promise was broken.
+    """
     database = get_queue(create=False).database
     certificate = audit_database(database, since=since, until=until, archives=archive)
     if json:

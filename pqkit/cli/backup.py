@@ -1,4 +1,4 @@
-"""``pqkit db backup|restore|copy`` and ``pqkit drill``: keeping a queue safe, and moving it."""
+"""``pqkit db backup|restore|copy`` and ``pqkit drill``: back up, restore and move a queue."""
 
 import time
 from pathlib import Path
@@ -79,7 +79,9 @@ def restore(
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Restore a backup to the place in PQKIT_URL; refused while workers use that queue, or it holds jobs."""
+    """Restore a backup to the place in PQKIT_URL; refused while workers use that queue, or if
+    it holds jobs.
+    """
     target = _database()
 
     def preview(to: Console) -> None:
@@ -97,7 +99,7 @@ def restore(
 
 
 def _say_access(target: Database) -> None:
-    """Whoever was removed, and whatever was revoked, since the backup is back."""
+    """Warn that users and tokens removed or revoked since the backup are valid again."""
     users, tokens = len(queries.users(target)), len(queries.tokens(target))
     if users or tokens:
         out.say(
@@ -114,7 +116,9 @@ def copy(
     *,
     json: AsJson = False,
 ) -> None:
-    """Copy a whole queue into another database, such as from SQLite to PostgreSQL; compared, or not at all."""
+    """Copy a whole queue into another database, such as from SQLite to PostgreSQL: all or
+    nothing, and compared.
+    """
     there, new = (connect(url, settings().durability) for url in (source, target))
     if there.name == new.name:
         raise BadInput("FROM and TO are the same database")
@@ -147,7 +151,7 @@ def drill(
     *,
     json: AsJson = False,
 ) -> None:
-    """Restore a backup into a scratch place, check it, and report how long it took and what would be lost."""
+    """Restore a backup into a scratch place and check it; report the time taken and the loss."""
     there = _database()
     schema.check(there)
     found = run_drill(there, file, settings().backups)

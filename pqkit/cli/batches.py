@@ -1,4 +1,4 @@
-"""``pqkit batches``: jobs that were queued together, and the one that comes last."""
+"""``pqkit batches``: jobs that were queued together, and their completion job."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="List and show batches.")
 
 @app.command("list")
 def list_batches(limit: Annotated[int, typer.Option(min=1, help="Show so many.")] = 20, json: AsJson = False) -> None:
-    """List the newest batches with the progress of their members and the state of their completion jobs."""
+    """List the newest batches with their members' progress and their completion job's state."""
     database = get_queue(create=False).database
     found = queries.batches(database, limit)
     if json:
@@ -31,7 +31,7 @@ def list_batches(limit: Annotated[int, typer.Option(min=1, help="Show so many.")
 def show(
     batch: Annotated[int, typer.Argument(help="The batch: the id of its completion job.")], json: AsJson = False
 ) -> None:
-    """Show one batch: its members, and what its completion job waits for."""
+    """Show one batch: its members, and why its completion job waits."""
     database = get_queue(create=False).database
     found = queries.batch(database, batch)
     members = queries.listed(database, queries.members(database, batch))

@@ -1,4 +1,4 @@
-"""``pqkit bench``: how fast pqkit is here, beside the bare database driver."""
+"""``pqkit bench``: measure pqkit's speed here, beside the bare database driver."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -43,7 +43,7 @@ def bench(
     check: Annotated[bool, typer.Option("--check", help="Exit with code 1 where a bar is missed.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Measure speed on scratch queues beside yours, as ratios to the bare database driver in the same run."""
+    """Measure speed on scratch queues beside yours, relative to the bare driver in the same run."""
     from pqkit.bench import rows  # noqa: PLC0415 - a command loads its own needs, so that all start fast
 
     if quick and check:
@@ -61,7 +61,7 @@ def bench(
 
 
 def _refuse_work(url: str) -> None:
-    """Whoever names a queue is to name one without jobs, even though it is only measured beside it."""
+    """Refuse a URL that names a queue with jobs, although the measurement only runs beside it."""
     from pqkit.db import connect, schema  # noqa: PLC0415
     from pqkit.queries import counts  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The whole program: every command in its place."""
+"""The whole program: every command in its group."""
 
 from pqkit.cli import (
     batches,

@@ -1,4 +1,4 @@
-"""`pqkit dashboards`: serve the two consoles, each on its own port, until told to stop."""
+"""`pqkit dashboards`: serve the two consoles, each on its own port, until stopped."""
 
 import gc
 import importlib
@@ -25,18 +25,18 @@ from pqkit.settings import Settings, settings
 
 PACKAGE = "dashboards"
 HTTP = 80
-"""The port that no browser says."""
+"""The default port, which browsers leave out of the address."""
 
 
 class Console(StrEnum):
-    """The page that acts, and the page that watches."""
+    """The manager console and the ops console."""
 
     MANAGER = Service.MANAGER
     OPS = Service.OPS
 
 
 OWN_NAMES = {f"{name}.localhost" for name in Console}
-"""Browsers look for such names on this machine alone, and share no cookies between them."""
+"""Browsers resolve such names only to this machine, and share no cookies between them."""
 
 
 def dashboards(
@@ -53,12 +53,11 @@ def dashboards(
 
 
 def apps() -> dict[str, Callable[[], Any]]:
-    """The pages by name, to be mounted in a Panel server of your own: ``panel.serve(apps())``.
+    """The pages by name, to mount in your own Panel server: ``panel.serve(apps())``.
 
-    Such a server has Panel's own routes, but for the one that imports modules, and no guard. Make it with what
-    each page's module says in ``server_options`` (the manager's login is part of it), between ``use_own_routes`` and
-    ``stand_before`` of ``dashboards.request_guard``, wherever others than yourself reach it. Raises PqkitError where
-    Panel is missing.
+    Such a server has Panel's own routes, except the one that imports modules, and no guard. If others can reach it,
+    create it with the options of each page's ``server_options`` (the manager's login is part of them), between
+    ``use_own_routes`` and ``stand_before`` of ``dashboards.request_guard``. Raises PqkitError if Panel is missing.
     """
     package = load(project_template.folder(PACKAGE, settings().dashboards))
     pages = {str(name): _module(package, name).page for name in Console}
@@ -67,7 +66,10 @@ def apps() -> dict[str, Callable[[], Any]]:
 
 
 def serve(ports: dict[Console, int]) -> None:
-    """Serve each console on its port until SIGTERM or Ctrl+C. Raises PqkitError for a taken port or a missing panel."""
+    """Serve each console on its port until SIGTERM or Ctrl+C.
+
+    Raises PqkitError if a port is taken or Panel is missing.
+    """
     die_with_supervisor()
     log.configure()
     for name in ports:
@@ -76,10 +78,10 @@ def serve(ports: dict[Console, int]) -> None:
     modules = {name: _module(package, name) for name in ports}
     importlib.import_module(f"{PACKAGE}.log_limits").limit_log()
     importlib.import_module(f"{PACKAGE}.request_guard").use_own_routes()
-    importlib.import_module(f"{PACKAGE}.poller").shared()  # begins to watch now, not with the first visitor
+    importlib.import_module(f"{PACKAGE}.poller").shared()  # starts polling now, not at the first visit
     loop = _loop_that_obeys()
     servers = [_server(name, modules[name], port) for name, port in ports.items()]
-    gc.freeze()  # or each full collection would walk Panel's 300,000 objects: a quarter of a second amid a page
+    gc.freeze()  # otherwise each full collection walks Panel's 300,000 objects: 0.25 s during a page
     for name, port in ports.items():
         there = service_addresses.public_url(settings(), Service(name))
         typer.echo(f"{name} console: {service_addresses.local_url(settings(), port)}{f', {there}' if there else ''}")
@@ -91,7 +93,7 @@ def serve(ports: dict[Console, int]) -> None:
 
 
 def load(place: Path) -> ModuleType:
-    """The package of pages in that folder, under the name ``dashboards``."""
+    """Load the package of pages in that folder under the name ``dashboards``."""
     start = place / "__init__.py"
     spec = importlib.util.spec_from_file_location(PACKAGE, start, submodule_search_locations=[str(place)])
     if spec is None or spec.loader is None or not start.is_file():
@@ -109,7 +111,7 @@ def _module(package: ModuleType, name: str) -> ModuleType:
 
 
 def _server(name: Console, module: ModuleType, port: int) -> Any:
-    """A page says with ``server_options`` what its server is started with, such as the login."""
+    """Create a page's server, with options such as the login from the page's ``server_options``."""
     from panel.io.server import get_server  # noqa: PLC0415 - 2 s to import, and not installed everywhere
 
     host = settings().host
@@ -137,10 +139,10 @@ def _tls(wanted: Settings) -> dict[str, Any]:
 
 
 def origins(host: str, port: int, public_url: str | None = None) -> list[str]:
-    """The names with the port by which this server is asked, and whose pages may open a live connection: its own, and
-    no other. A name that somebody else makes lead here is not among them.
+    """The host:port names of this server, whose pages may open a live connection; no others.
 
-    A public address without a port is written with 80, too, also for HTTPS: Bokeh takes it for that.
+    A foreign name that points to this machine is not among them. A public address without a port is also listed
+    with port 80, even for HTTPS, because Bokeh assumes that port.
     """
     local = host in EVERYWHERE or service_addresses.is_loopback(host)
     names = {"127.0.0.1", "localhost", *OWN_NAMES} if local else {host}
@@ -157,13 +159,13 @@ def origins(host: str, port: int, public_url: str | None = None) -> list[str]:
 
 
 def _addresses() -> set[str]:
-    """The addresses of this machine."""
+    """IP addresses of this machine."""
     found = [entry for entries in psutil.net_if_addrs().values() for entry in entries]
     return {entry.address.partition("%")[0] for entry in found if entry.family in {socket.AF_INET, socket.AF_INET6}}
 
 
 def _loop_that_obeys() -> Any:
-    """The event loop, which SIGTERM and Ctrl+C end."""
+    """The event loop, stopped by SIGTERM and Ctrl+C."""
     from tornado.ioloop import IOLoop  # noqa: PLC0415 - comes with panel
 
     loop = IOLoop.current()

@@ -37,7 +37,9 @@ def _ensure(there: Database) -> None:
 
 @app.command()
 def check() -> None:
-    """Check the schema, the file, and that every job stands in exactly one place; exit code 1 if something is wrong."""
+    """Check the schema, the file, and that every job is in exactly one place; exit code 1 if
+    something is wrong.
+    """
     there = database()
     schema.check(there)
     troubles = inspect(there)
@@ -49,7 +51,7 @@ def check() -> None:
 
 
 def inspect(there: Database) -> list[str]:
-    """What is wrong with the database or with the places of jobs, one line each; empty when nothing is."""
+    """Problems of the database or of the places of jobs, one line each; empty if there are none."""
     troubles = [f"the database is damaged: {line}" for line in there.integrity()]
     misplaced = queries.misplaced(there)
     if misplaced:

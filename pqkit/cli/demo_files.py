@@ -29,9 +29,9 @@ def clean(
     reason: Reason = None,
     yes: Yes = False,
 ) -> None:
-    """Delete files of completed jobs, and staged files left by jobs that ended otherwise.
+    """Delete files of completed jobs, and staged files of jobs that ended otherwise.
 
-    Only regular files in the folder of the setting "files": no links are followed, no folders entered, and a file
+    Only regular files in the folder of the setting "files": links are not followed, folders not entered, and a file
     that no completed job has stamped is kept. The demo's task clean_files does the same by schedule.
     """
     folder = settings().files

@@ -1,4 +1,4 @@
-"""``pqkit enqueue``: queue calls from a shell."""
+"""``pqkit enqueue``: queue jobs from a shell."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -88,12 +88,12 @@ def enqueue(
 
 
 def _options(**options: Any) -> dict[str, Any]:
-    """Only what was said: the rest is the task's own policy."""
+    """The options that were given; the task's own policy sets the rest."""
     return {name: value for name, value in options.items() if value is not None}
 
 
 def load_tasks(name: str | None) -> None:
-    """Import the modules of the setting ``tasks``, so that a call can be checked; say where they have no such task."""
+    """Import the modules of the setting ``tasks`` to check the call; warn if none has the task."""
     modules = settings().tasks
     if not modules or name is None:
         return
@@ -112,7 +112,7 @@ def _enqueue_one(task: str, args: dict[str, Any], options: dict[str, Any]) -> An
 
 
 def _lines_of(source: BinaryIO) -> Iterator[str]:
-    """Text lines; bytes that are not UTF-8 become what the payload rules refuse, so that the line can be named."""
+    """Decode lines; invalid UTF-8 becomes text that the payload rules refuse, naming the line."""
     return (line.decode(errors="surrogateescape") for line in source)
 
 
@@ -130,7 +130,7 @@ def _enqueue_lines(task: str, source: Iterable[str], options: dict[str, Any]) ->
 
 
 def _calls(task: str, batch: list[tuple[int, str]], options: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The arguments in these lines. Raises BadInput that names the first line that does not fit the task."""
+    """The arguments in these lines; BadInput names the first line that does not fit the task."""
     order = make_order(task, now=0, **options)
     for number, line in batch:
         args = json_object(line, f"line {number}")

@@ -34,5 +34,5 @@ def make_filter(
         str | None, typer.Option(help="Only jobs with this text in their last error.", show_default=False)
     ] = None,
 ) -> Filter:
-    """The filter options, as every command on jobs has them."""
+    """The filter options of every command on jobs."""
     return Filter(tuple(state or ()), queue, task, older_than, newer_than, text, error)

@@ -1,4 +1,4 @@
-"""``pqkit forecast``: when each queue will have no pending job any more."""
+"""``pqkit forecast``: when each queue will no longer have a pending job."""
 
 import typer
 
@@ -11,7 +11,7 @@ from pqkit.queue import get_queue
 
 
 def forecast(json: AsJson = False) -> None:
-    """Estimate when each queue will be empty, with an interval and the share of past estimates that were right."""
+    """Estimate when each queue will be empty, with an interval and the past hit rate."""
     database = get_queue(create=False).database
     found, now = queries.outlook(database), database.now()
     if json:
@@ -25,7 +25,7 @@ def forecast(json: AsJson = False) -> None:
 
 
 def words(each: Forecast, now: int) -> str:
-    """When it drains, in words."""
+    """The drain time in words."""
     if each.likely_at is None:
         return "will not drain at this rate"
     least, most = (_left(moment, now) for moment in (each.earliest_at, each.latest_at))
@@ -37,7 +37,7 @@ def _left(moment: int | None, now: int) -> str:
 
 
 def score(found: Outlook) -> str:
-    """How the latest forecasts did; an interval should hold four times in five."""
+    """The accuracy of past forecasts; 80 % of the intervals should be right."""
     if found.hit_rate is None:
         return "None has been judged by what came yet."
     return f"Of the last {found.judged} forecasts {found.hit_rate:.0%} came true; 80% should."

@@ -1,4 +1,4 @@
-"""``pqkit regression`` and ``pqkit jobs notebook``: notebooks that are written for you."""
+"""``pqkit regression`` and ``pqkit jobs notebook``: generated notebooks."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,8 +29,9 @@ def regression(
         Path | None, typer.Option("--out", metavar="FILE", help="Where to; default: in the folder of notebooks.")
     ] = None,
 ) -> None:
-    """Write a notebook that replays a span of the record, with its failures and crashes, and asserts that all jobs
-    end well."""
+    """Write a notebook that replays a span of the record, with its failures and crashes, and
+    asserts that all jobs end well.
+    """
     from pqkit.incidents.replay_record import story_of  # noqa: PLC0415 - a command loads its own needs
 
     asked = get_queue(create=False)
@@ -40,7 +41,7 @@ def regression(
     target = out_file or first_folder() / f"regression-{moment:%Y%m%d-%H%M%S}.ipynb"
     beside = target.with_suffix(".json")
     about = f"From {moment:%Y-%m-%d %H:%M:%S} UTC on: {len(story.jobs)} jobs, {len(story.deaths)} dead workers."
-    story.write(beside)  # first: a notebook without its story is of no use
+    story.write(beside)  # first: the notebook needs its story
     asked.operator().note("write_notebook", kind="regression", file=target.name)
     regression_notebook(target, beside.name, about, story.speed)
     out.say(f"{target} plays {out.many(len(story.jobs))} and {out.many(len(story.deaths), 'death')} again")
@@ -53,8 +54,9 @@ def notebook(
         Path | None, typer.Option("--out", metavar="FILE", help="Where to; default: in the folder of notebooks.")
     ] = None,
 ) -> None:
-    """Write a notebook that opens a job: arguments, settings, log, and a dry run of its handler on a copy of the
-    queue."""
+    """Write a notebook that opens a job: arguments, settings, log, and a dry run of its handler
+    on a copy of the queue.
+    """
     queue = get_queue(create=False)
     read_job(queue.database, job)
     target = out_file or first_folder() / f"job-{job}.ipynb"

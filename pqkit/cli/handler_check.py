@@ -1,4 +1,4 @@
-"""``pqkit test-handler``: is it safe to run a handler twice?"""
+"""``pqkit test-handler``: check that a handler may safely run twice."""
 
 from itertools import groupby
 from pathlib import Path
@@ -35,9 +35,10 @@ def rehearse_handler(
     most: Annotated[int, typer.Option(min=2, help="Steps to kill it at, at most, spread over all.")] = 60,
     json: AsJson = False,
 ) -> None:
-    """Kill a handler before each of its steps, run it again, and show what differs; exit code 1 if anything does.
+    """Kill a handler before each of its steps, run it again, and show differences; exit code 1
+    if there are any.
 
-    It runs in scratch places, on a scratch queue, with copies of the folders. What it does elsewhere, it really does.
+    It runs in scratch places, on a scratch queue, with copies of the folders. Its effects elsewhere are real.
     """
     modules = tasks or settings().tasks
     import_tasks(modules)

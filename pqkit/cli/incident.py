@@ -1,4 +1,4 @@
-"""``pqkit incident``: a post-mortem's first page, without a kernel."""
+"""``pqkit incident``: the first page of a post-mortem, without a notebook kernel."""
 
 from typing import Annotated
 
@@ -22,10 +22,10 @@ def incident(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Report on a span of time: what changed first, what failed, which workers died, who did what, and what to type
-    next.
+    """Report on a span of time: first changes, failures, dead workers, operators' actions, and
+    the commands to type next.
 
-    It reads a copy that it makes, so that the queue itself is left in peace; --url may name a backup.
+    It reads a copy that it makes, so the queue itself is not slowed down; --url may name a backup.
     """
     from pqkit import lab  # noqa: PLC0415 - a command loads its own needs
     from pqkit.incidents import investigate, snapshot, suggested_commands  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`pqkit init`: a folder of one's own, with the kit laid out in it."""
+"""`pqkit init`: create a project folder with a copy of the kit."""
 
 import stat
 from pathlib import Path
@@ -35,7 +35,7 @@ supervisor = "supervisor"
 
 IGNORED = "/data/\n/logs/\n/runs/\n__pycache__/\n.ipynb_checkpoints/\n.env\n"
 
-COPIED = ("notebooks", "supervisor")  # a copy of the consoles would keep the faults of its day
+COPIED = ("notebooks", "supervisor")  # a copy of the consoles would miss later fixes
 NOT_COPIED = "__pycache__"
 MODE = 0o644
 
@@ -58,12 +58,12 @@ def init(
 
 
 def lay_out(folder: Path) -> None:
-    """Copy the kit and the samples into ``folder``; Refused unless it is new or empty."""
+    """Copy the kit and the samples into ``folder``; raises Refused unless it is new or empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Refused(f"{folder} is not an empty folder: name a new one")
     try:
         private_folder(folder)
-        folder.chmod(stat.S_IMODE(folder.stat().st_mode) & ~OTHERS_WRITE)  # it may have been there, and empty
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) & ~OTHERS_WRITE)  # it may have existed before, empty
         for name in (*COPIED, "Procfile"):
             _copy(project_template.root() / name, folder / name)
         for name, text in {"tasks.py": TASKS, "pyproject.toml": SETTINGS, ".gitignore": IGNORED}.items():
@@ -75,7 +75,10 @@ def lay_out(folder: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file or a whole folder of the kit; nobody else may write the copy, however the kit or the umask is."""
+    """Copy a file or folder of the kit; only the owner may write the copy, whatever the umask.
+
+    The mode of the original does not matter either.
+    """
     if not source.is_dir():
         write_new(target, source.read_bytes(), MODE)
         return

@@ -1,4 +1,4 @@
-"""What commands accept: ages, moments, arguments and given options."""
+"""Parsers for command input: ages, moments, arguments and shared options."""
 
 import inspect
 import json
@@ -23,7 +23,7 @@ MAX_SECONDS = 100 * 365 * 86_400
 
 
 class BadInput(PqkitError, ValueError):
-    """An argument of a command that makes no sense."""
+    """Raised when an argument of a command makes no sense."""
 
 
 def seconds(text: str) -> float:
@@ -35,14 +35,20 @@ def seconds(text: str) -> float:
 
 
 def with_unit(text: str) -> float:
-    """``seconds``, for what deletes: there a bare number, which is seconds, would take nearly all."""
+    """``seconds`` for commands that delete: a unit is required.
+
+    A bare number would mean seconds, and delete nearly everything.
+    """
     if text.strip().replace(".", "", 1).isdecimal():
         raise typer.BadParameter(f"{text!r} needs its unit, such as {text}d")
     return seconds(text)
 
 
 def folder(text: str) -> Path:
-    """A folder that is named: a blank name, such as of a variable that is not set, would mean the working folder."""
+    """A folder's name, which must not be blank.
+
+    A blank name, such as of a variable that is not set, would mean the working folder.
+    """
     if not text.strip():
         raise typer.BadParameter("the name of the folder is blank")
     return Path(text)
@@ -76,7 +82,10 @@ def _at(text: str, direction: int) -> int:
 
 
 def arguments(pairs: list[str], text: str | None) -> dict[str, Any]:
-    """A job's arguments from ``name=value`` pairs (JSON where it parses, otherwise text) or from one JSON object."""
+    """A job's arguments from ``name=value`` pairs or from one JSON object.
+
+    A value is JSON if it parses, otherwise text.
+    """
     if pairs and text is not None:
         raise BadInput("give --arg or --args, not both")
     if text is not None:
@@ -100,7 +109,10 @@ def json_object(text: str, where: str) -> dict[str, Any]:
 
 
 def _value(text: str, name: str) -> Any:
-    """JSON where it parses, otherwise text; JSON that cannot be held, such as a huge number, is refused."""
+    """A value as JSON if it parses, otherwise as text.
+
+    JSON that cannot be represented, such as a huge number, raises BadInput.
+    """
     try:
         return read_json(text)
     except json.JSONDecodeError:
@@ -131,7 +143,7 @@ State = typer.Option(
 
 
 def with_options(make: Callable[..., Any]) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """Give a command the options of ``make``, whose value it gets as its first parameter."""
+    """Give a command the options of ``make``; the command gets its result as first parameter."""
 
     def decorate(command: Callable[..., R]) -> Callable[..., R]:
         options = dict(inspect.signature(make).parameters)

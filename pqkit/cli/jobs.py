@@ -1,4 +1,4 @@
-"""``pqkit jobs``: look at jobs, and act on them after a preview and a question."""
+"""``pqkit jobs``: list jobs, and change them after a preview and a confirmation."""
 
 import time
 from collections import Counter
@@ -27,13 +27,15 @@ TO_REVIEW = (JobState.FAILED, JobState.UNPROCESSABLE)
 SAMPLE = 5
 EVERY = 2**62
 LONGEST = 30.0
-"""Seconds after which a search of texts ends."""
+"""Seconds after which a text search stops."""
 
 
 @app.command("list")
 @with_options(make_filter)
 def list_jobs(wanted: Filter, *, limit: PageSize = 50, json: AsJson = False) -> None:
-    """List jobs, newest first; with --state, processing ones first, then pending, delayed and ended ones."""
+    """List jobs, newest first; with --state, processing ones first, then pending, delayed and
+    ended ones.
+    """
     _list(wanted, limit, json=json)
 
 
@@ -56,7 +58,7 @@ def _list(wanted: Filter, limit: int, *, json: bool) -> None:
 
 
 def _look(database: Database, wanted: Filter, limit: int) -> list[JobView]:
-    """Up to ``limit`` jobs; where texts are searched, those that are found in time."""
+    """Up to ``limit`` jobs; a text search returns those found within ``LONGEST`` seconds."""
     end, found = time.monotonic() + LONGEST, list[JobView]()
     before = None
     while True:
@@ -81,7 +83,7 @@ def _row(job: JobView, now: int) -> tuple[object, ...]:
 
 
 def _when(job: JobView, now: int) -> str:
-    """The time that matters in the job's state."""
+    """The most relevant time for the job's state."""
     match job.state:
         case JobState.PENDING:
             return f"queued {out.ago(job.created_at, now)}"
@@ -174,7 +176,7 @@ def _last_line(error: str | None) -> str | None:
 
 
 class Chosen(NamedTuple):
-    """What a command on jobs was told: which jobs, why, and how to go about it."""
+    """The options of a command on jobs: which jobs, why, and how to proceed."""
 
     jobs: list[int]
     wanted: Filter
@@ -218,7 +220,7 @@ def cancel(chosen: Chosen) -> None:
 @app.command("mark-failed")
 @with_options(_choose)
 def mark_failed(chosen: Chosen) -> None:
-    """End waiting jobs as failed."""
+    """Mark waiting jobs as failed."""
     _act("mark_failed", Operator.mark_failed, chosen)
 
 
@@ -237,7 +239,7 @@ def assign(
     worker: Annotated[str | None, typer.Option(help="The worker that alone may take them.", show_default=False)] = None,
     anyone: Annotated[bool, typer.Option("--anyone", help="Give them back to all workers.")] = False,
 ) -> None:
-    """Reserve pending jobs for one worker: pqkit jobs assign 12 13 --worker worker_03."""
+    """Assign pending jobs to one worker: pqkit jobs assign 12 13 --worker worker_03."""
     if (worker is None) is not anyone:
         raise BadInput("say who takes the jobs: --worker NAME, or --anyone")
     if worker is not None and not chosen.yes:
@@ -274,7 +276,7 @@ def _check_lives(worker: str) -> None:
 
 
 def _act(verb: str, act: Callable[..., Done], chosen: Chosen) -> None:
-    """Freeze the ids, show what they are, ask, do it, and report; exit code 1 when some jobs were refused."""
+    """Freeze the ids, show a preview, ask, act, and report; exit code 1 if any job was refused."""
     queue = get_queue(create=False)
     if unfit := [state for state in chosen.wanted.states if state not in sources(verb)]:
         raise BadInput(f"{verb.replace('_', ' ')} is for jobs that are {', '.join(sources(verb))}, not {unfit[0]}")
@@ -295,7 +297,7 @@ def _act(verb: str, act: Callable[..., Done], chosen: Chosen) -> None:
 
 
 def _frozen(database: Database, chosen: Chosen) -> list[int]:
-    """The ids to act on, fixed before the question: those given, narrowed by the filter where there is one."""
+    """The ids to act on, fixed before the question: those given that match the filter, if any."""
     given, wanted = chosen.jobs, chosen.wanted
     if given and chosen.everything:
         raise BadInput("name job ids or say --all, not both")

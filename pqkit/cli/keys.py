@@ -1,4 +1,4 @@
-"""``pqkit keys``: the keys under which arguments, results and errors are stored."""
+"""``pqkit keys``: the keys that encrypt stored arguments, results and errors."""
 
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +27,9 @@ def new(
         Path | None, typer.Argument(help="The key file; otherwise the setting key_file.", show_default=False)
     ] = None,
 ) -> None:
-    """Create a key and put it first into the key file: it encrypts from the next start on; older keys still decrypt."""
+    """Create a key and put it first into the key file: it encrypts from the next start on; older
+    keys still decrypt.
+    """
     file = file or settings().key_file
     if file is None:
         raise BadInput("name a file, or set PQKIT_KEY_FILE")
@@ -42,7 +44,7 @@ def new(
 
 @app.command("list")
 def list_(json: AsJson = False) -> None:
-    """List the keys of this process, and how many jobs need each."""
+    """List the keys of this process, and the number of jobs that need each."""
     used = {use.key: use for use in keys_in_use(get_queue(create=False).database)}
     known = encryption.known()
     rows = [
@@ -70,7 +72,7 @@ def _place(row: dict[str, object]) -> str:
 
 @app.command()
 def rotate() -> None:
-    """Re-encrypt under the first key everything that older keys encrypted; workers may keep running."""
+    """Re-encrypt everything under older keys with the first key; workers may keep running."""
     changed = sum(rotate_keys(get_queue(create=False).database))
     out.say(
         f"encrypted {out.many(changed, 'text')} anew with key {encryption.current()}; older keys are needed no more"

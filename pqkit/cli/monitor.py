@@ -1,4 +1,4 @@
-"""``pqkit monitor``: the system on one screen of a terminal, every second."""
+"""``pqkit monitor``: the whole system on one terminal screen, refreshed every second."""
 
 import time
 from contextlib import suppress
@@ -45,7 +45,7 @@ def _watch(database: Database) -> None:
 
 
 def frame(database: Database) -> Group:
-    """One picture of the whole: a verdict, the numbers, queues, workers, and the processes of `pqkit up`."""
+    """One frame: a verdict, numbers, queues, workers, and the processes of `pqkit up`."""
     now, living, found = database.now(), queries.workers(database), queries.queues(database)
     parts = [
         verdict(living, found, now, queries.obstacle(database)),
@@ -64,7 +64,7 @@ def frame(database: Database) -> Group:
 def verdict(
     living: list[queries.WorkerView], found: list[queries.QueueView], now: int, obstacle: Obstacle | None
 ) -> Text:
-    """The worst thing that these numbers show, in one line."""
+    """The most serious problem in these numbers, in one line."""
     if obstacle and obstacle.fatal:
         return Text(escape(obstacle.words), "bold red")
     silent = [w.name for w in living if w.heartbeat_age is None or w.heartbeat_age > settings().rescue_after]

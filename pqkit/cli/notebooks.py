@@ -1,4 +1,4 @@
-"""``pqkit run`` and ``pqkit runs``: notebooks executed, judged and kept."""
+"""``pqkit run`` and ``pqkit runs``: execute notebooks, judge them and keep the runs."""
 
 import json as json_text
 import time
@@ -92,7 +92,9 @@ def prune(
     reason: Reason = None,
     yes: Yes = False,
 ) -> None:
-    """Delete runs of notebooks that ended long ago, on record; each run of a job does it by the settings."""
+    """Delete runs of notebooks that ended long ago, and record it; each run of a job does the
+    same by the settings.
+    """
     wanted = settings()
     bounds = Bounds(wanted.keep_runs, wanted.max_runs) if older_than is None else Bounds(older_than / 86_400, None)
     database = get_queue(create=False).database
@@ -122,7 +124,9 @@ def grid(
     parameter: Parameters = None,
     queue: Annotated[str | None, typer.Option(help="Queue; default: notebooks.")] = None,
 ) -> None:
-    """Queue a notebook once for each combination of values; `pqkit runs table` collects the recorded values."""
+    """Queue a notebook once for each combination of values; `pqkit runs table` collects the
+    recorded values.
+    """
     axes = dict(map(_axis, axis))
     fixed = parameters.parse(paths.find(path), parameter or [])
     label, ids = grids.enqueue_grid(get_queue(), path, axes, fixed, **({"queue": queue} if queue else {}))

@@ -1,4 +1,4 @@
-"""How commands speak: dense tables, times for people, JSON for programs, a question before anything dangerous."""
+"""Output of commands: dense tables, readable times, JSON for programs, confirmations."""
 
 import json
 import sys
@@ -33,7 +33,7 @@ JSON_COLUMNS = {"args", "result", "backoff", "detail"}
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that cuts nothing off where no terminal limits it, and reads no markup in data."""
+    """A console that truncates nothing unless a terminal limits it, and ignores markup in data."""
     stream = sys.stderr if stderr else sys.stdout
     return Console(
         stderr=stderr, width=None if stream.isatty() else PIPED_WIDTH, highlight=False, markup=False, emoji=False
@@ -45,7 +45,7 @@ def say(line: str, style: str = "") -> None:
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
-    """A table of one line per row. A column ``>x`` is for numbers, one ``~x`` gives way in a narrow window."""
+    """A table of one line per row; a column ``>x`` is numeric, ``~x`` gives way to the others."""
     shown = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1), collapse_padding=True, pad_edge=False)
     for name in columns:
         title = name.lstrip("~>")
@@ -56,7 +56,7 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
 
 
 def cell(value: object) -> RenderableType:
-    """A value from the database as text of one line that can neither style nor steer the terminal."""
+    """A database value as one line of text that can neither style nor control the terminal."""
     match value:
         case JobState():
             return Text(str(value), STYLES[value])
@@ -78,7 +78,7 @@ def show_json(value: object) -> None:
 
 
 def plain(row: Any, leave_out: Iterable[str] = ()) -> dict[str, Any]:
-    """A view as JSON for programs: times as ISO 8601 in UTC, stored JSON as what it says."""
+    """A view as JSON for programs: times as ISO 8601 in UTC, stored JSON decoded."""
     return {name: _plain(name, value) for name, value in row._asdict().items() if name not in set(leave_out)}
 
 
@@ -93,12 +93,12 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def moment(microseconds: int | None) -> str:
-    """A time as the local clock shows it."""
+    """A time in the local time zone."""
     return "" if microseconds is None else f"{datetime.fromtimestamp(microseconds / SECOND).astimezone():%F %T%z}"
 
 
 def ago(microseconds: int | None, now: int) -> str:
-    """How long before or after ``now`` that is: "12 s ago", "in 3 min"."""
+    """The time relative to ``now``: "12 s ago", "in 3 min"."""
     if microseconds is None:
         return ""
     seconds = (now - microseconds) / SECOND
@@ -106,17 +106,17 @@ def ago(microseconds: int | None, now: int) -> str:
 
 
 def span(seconds: float | None) -> str:
-    """A duration in words; nothing for None."""
+    """A duration in words; empty for None."""
     return "" if seconds is None else duration(seconds)
 
 
 def brief(seconds: float | None) -> str:
-    """The same for one that may be short: in milliseconds below a second."""
+    """A duration that may be short: in milliseconds below one second."""
     return "" if seconds is None else short_duration(seconds)
 
 
 def size(count: float) -> str:
-    """Bytes in the unit that fits."""
+    """A number of bytes in a fitting unit."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1024:
             return f"{count:.0f} {unit}"
@@ -135,9 +135,9 @@ def many(count: int, what: str = "job") -> str:
 
 
 def ask(question: str, *, yes: bool, preview: Callable[[Console], None]) -> None:
-    """Show what is about to happen and ask; return when the answer is yes, exit with code 1 when it is no.
+    """Show a preview and ask; return if the answer is yes, exit with code 1 if it is no.
 
-    ``yes`` skips both. Raises Refused where nobody can answer.
+    ``yes`` skips both. Raises Refused if no terminal can answer.
     """
     if yes:
         return
@@ -150,12 +150,12 @@ def ask(question: str, *, yes: bool, preview: Callable[[Console], None]) -> None
 
 
 def whole(value: object) -> Text:
-    """A value that is shown whole, on as many lines as it takes, but cannot steer the terminal."""
+    """A value shown in full, on as many lines as needed; it cannot control the terminal."""
     return Text(escape_lines(str(value)).rstrip("\n"))
 
 
 def short(name: str) -> str:
-    """A name that leaves room for the other columns."""
+    """A name shortened to leave room for other columns."""
     return name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH - 1]}…"
 
 

@@ -1,4 +1,4 @@
-"""``pqkit retries`` and ``pqkit capacity``: what the record of runs says about policies and plans."""
+"""``pqkit retries`` and ``pqkit capacity``: evaluate policies and plans on recorded runs."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ def retries(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Show which retries ever saved a job, and what another retry policy would have cost and lost."""
+    """Show which retries saved a job, and the cost and losses of another retry policy."""
     from pqkit.planning.retry_analysis import rescues, what_if  # noqa: PLC0415 - a command loads its own needs
 
     recorded = runs(get_queue(create=False).database, Span(since, None, queue or []))
@@ -62,8 +62,9 @@ def capacity(
     until: Annotated[int | None, typer.Option(parser=back_to, metavar="TIME", help="And its end.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Estimate how long jobs would wait with other workers, loads or limits; exit code 1 if the model fails its
-    test on the second half of the record."""
+    """Estimate how long jobs would wait with other workers, loads or limits; exit code 1 if the
+    model fails its test on the second half of the record.
+    """
     from pqkit.planning.capacity import back_test, plan, record_of  # noqa: PLC0415
 
     limits = dict(map(_limit, concurrency or []))

@@ -1,4 +1,4 @@
-"""`pqkit producer`: the demo's input."""
+"""`pqkit producer`: produces the demo's input."""
 
 import signal
 import threading
@@ -14,7 +14,7 @@ def producer(
     ] = None,
     count: Annotated[int | None, typer.Option(min=1, help="Files to write; without end where not given.")] = None,
 ) -> None:
-    """Write random text files and enqueue a job for each, until told to stop."""
+    """Write random text files and enqueue a job for each, until stopped."""
     from pqkit.demo.file_producer import produce  # noqa: PLC0415 - a command loads its own needs, so that all start fast
     from pqkit.log import configure  # noqa: PLC0415
     from pqkit.process.linux import die_with_supervisor  # noqa: PLC0415

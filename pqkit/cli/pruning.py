@@ -1,4 +1,4 @@
-"""``pqkit db prune`` and ``pqkit db archive``: what maintenance does by itself, at once and by choice."""
+"""``pqkit db prune`` and ``pqkit db archive``: maintenance's pruning, at once and by choice."""
 
 import getpass
 from functools import partial
@@ -38,7 +38,9 @@ Age = Annotated[
 
 
 def prune(*, state: States = None, queue: Queue = None, older_than: Age = None, yes: Yes = False) -> None:
-    """Delete jobs that ended long ago, with their history, under a seal: `pqkit audit` still accounts for them."""
+    """Delete jobs that ended long ago, with their history, under a seal: `pqkit audit` still
+    accounts for them.
+    """
     _prune(settings().archive, state, queue, older_than, yes=yes)
 
 
@@ -55,7 +57,9 @@ def archive(
     older_than: Age = None,
     yes: Yes = False,
 ) -> None:
-    """Write jobs that ended long ago to an archive, then prune them; `pqkit audit --archive` reads it."""
+    """Write jobs that ended long ago to an archive, then prune them; `pqkit audit --archive`
+    reads it.
+    """
     _prune(folder, state, queue, older_than, yes=yes)
 
 
@@ -87,7 +91,7 @@ def _chosen(
     for state in states or ():
         if not state.final:
             raise BadInput(f"jobs that are {state} have not ended: only {', '.join(FINAL)} are pruned")
-    queries.Filter(queue=queue)  # raises BadFilter for a blank one
+    queries.Filter(queue=queue)  # raises BadFilter if the name is blank
     if older_than is None:
         found = pruner.expired(Keeps(settings().keep_completed, settings().keep_dead), now)
     else:
@@ -99,7 +103,7 @@ def _chosen(
 
 
 def _has(which: Which, queue: str) -> bool:
-    """Whether it is about that queue."""
+    """True if the selection includes that queue."""
     return (queue in which.queues) is not which.but
 
 

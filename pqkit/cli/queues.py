@@ -1,4 +1,4 @@
-"""``pqkit queues``: what waits where, and stopping and starting claims."""
+"""``pqkit queues``: show waiting jobs; pause and resume claims; change settings."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, cast
@@ -85,7 +85,7 @@ def pause(
         int | None, typer.Option(parser=moment_until, metavar="TIME", help="30m, 2h … from now, or 2030-01-31T08:00Z.")
     ] = None,
 ) -> None:
-    """Stop workers from taking jobs of a queue; running jobs go on, and new ones may be queued."""
+    """Stop workers from claiming jobs of a queue; running jobs go on, new ones may be queued."""
     queue = get_queue(create=False)
     _check_known(queue, name)
     queue.operator().pause(name, reason=reason, until=until)
@@ -94,7 +94,7 @@ def pause(
 
 @app.command()
 def resume(name: Name, reason: Reason = None) -> None:
-    """Let workers take jobs from a paused queue again."""
+    """Let workers claim jobs from a paused queue again."""
     queue = get_queue(create=False)
     _check_known(queue, name)
     queue.operator().resume(name, reason=reason)

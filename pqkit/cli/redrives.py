@@ -1,4 +1,4 @@
-"""``pqkit redrives``: bulk resubmits that begin small, stop by themselves, and can be undone."""
+"""``pqkit redrives``: bulk resubmits that start small, stop by themselves and can be undone."""
 
 from functools import partial
 from typing import Annotated, Any
@@ -31,7 +31,9 @@ def start(
     reason: Reason = None,
     yes: Yes = False,
 ) -> None:
-    """Resubmit all ended jobs that match: a few first, then more each time, until too many fail again."""
+    """Resubmit all ended jobs that match: a few first, then more each time, until too many fail
+    again.
+    """
     if wanted == Filter() and not everything:
         raise BadInput("say which jobs by --state, --queue, --task, --text, --error or an age, or --all")
     queue = get_queue(create=False)
@@ -92,6 +94,8 @@ def stop(redrive: Number, reason: Reason = None) -> None:
 
 @app.command()
 def undo(redrive: Number, reason: Reason = None) -> None:
-    """Undo a redrive for the jobs that no worker has claimed yet: they end as they had ended before."""
+    """Undo a redrive for jobs that no worker has claimed yet: they return to their earlier end
+    states.
+    """
     undone = get_queue(create=False).redrives().undo(redrive, reason=reason)
     out.say(f"{out.many(undone.put_back)} put back; {undone.taken} had been claimed already")

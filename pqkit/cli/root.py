@@ -1,4 +1,4 @@
-"""The program's frame: what holds for every command."""
+"""The root command: options that hold for every command."""
 
 import os
 from typing import Annotated
@@ -39,4 +39,4 @@ def for_all(
 ) -> None:
     """A persistent job queue in a file, and the kit to operate it."""
     if url is not None:
-        os.environ["PQKIT_URL"] = url  # read by the settings, here and in every process started from here
+        os.environ["PQKIT_URL"] = url  # read by the settings in this process and its children

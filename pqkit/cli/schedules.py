@@ -1,4 +1,4 @@
-"""``pqkit schedules``: jobs that come again and again."""
+"""``pqkit schedules``: recurring jobs."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -48,7 +48,7 @@ def _options(
         Overlap | None, typer.Option(help="A slot while the job before is unfinished. Default: skip.")
     ] = None,
 ) -> dict[str, Any]:
-    """What a schedule may say, as ``add`` and ``edit`` have it; only what was said."""
+    """The options of a schedule that were given, as ``add`` and ``edit`` have them."""
     said: dict[str, Any] = {
         "cron": cron,
         "every": every,
@@ -95,7 +95,7 @@ def edit(
     task: Annotated[str | None, typer.Option(help="Another task.")] = None,
     reason: Reason = None,
 ) -> None:
-    """Change the settings that are given; the rest stays. The change applies at once."""
+    """Change the given settings of a schedule; the rest stays. The change applies at once."""
     load_tasks(task)
     said |= {} if task is None else {"task": task}
     if not said:
@@ -106,7 +106,7 @@ def edit(
 
 @app.command("list")
 def list_schedules(json: AsJson = False) -> None:
-    """List schedules: their times, the next one, and what they queue."""
+    """List schedules: their times, next slots, tasks and queues."""
     database = get_queue(create=False).database
     found = queries.schedules(database)
     if json:
@@ -126,7 +126,9 @@ def show(
     slots: Annotated[int, typer.Option(min=1, max=1000, help="So many past slots.")] = 10,
     json: AsJson = False,
 ) -> None:
-    """Show one schedule: settings, coming slots, and the last slots with their outcomes and reasons."""
+    """Show one schedule: settings, coming slots, and the last slots with their outcomes and
+    reasons.
+    """
     database = get_queue(create=False).database
     found, past = queries.schedule(database, name), queries.slots(database, name, slots)
     coming = queries.coming(found)
@@ -159,7 +161,7 @@ def resume(name: Name, reason: Reason = None) -> None:
 
 @app.command()
 def run(name: Name, reason: Reason = None) -> None:
-    """Queue a schedule's job now, whatever its times are."""
+    """Queue a schedule's job now, regardless of its times."""
     out.say(f"job {_verbs().run(name, reason=reason)} queued")
 
 

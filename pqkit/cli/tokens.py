@@ -1,4 +1,4 @@
-"""``pqkit tokens``: what programs show when they use the REST interface."""
+"""``pqkit tokens``: tokens that programs present to the REST interface."""
 
 import json as jsons
 from typing import Annotated

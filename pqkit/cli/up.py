@@ -1,4 +1,4 @@
-"""`pqkit up`: the whole system under a Supervisor of one's own, in the foreground, until Ctrl+C."""
+"""`pqkit up`: the whole system under its own Supervisor, in the foreground, until Ctrl+C."""
 
 import importlib.util
 import os
@@ -36,7 +36,7 @@ FAILING = {"backoff", "fatal"}
 
 
 class UpFailed(PqkitError):
-    """The system did not start, or did not stay."""
+    """Raised when the system does not start, or ends unexpectedly."""
 
 
 def up(
@@ -45,7 +45,9 @@ def up(
     consoles: Annotated[bool, typer.Option(help="Serve the two consoles.")] = True,
     api: Annotated[bool, typer.Option(help="Serve the REST interface.")] = True,
 ) -> None:
-    """Run workers, consoles and the REST interface under Supervisor until Ctrl+C, which stops them gracefully."""
+    """Run workers, consoles and the REST interface under Supervisor until Ctrl+C, which stops
+    them gracefully.
+    """
     wanted = settings()
     count = wanted.workers if workers is None else workers
     if count > wanted.max_workers:
@@ -75,7 +77,7 @@ def up(
 
 
 def stop_seconds(wanted: Settings) -> int:
-    """Seconds after which Supervisor kills a worker that was told to stop: its grace and some to spare."""
+    """Seconds after which Supervisor kills a worker told to stop: its grace plus a reserve."""
     return int(wanted.grace) + SPARE_SECONDS
 
 
@@ -92,14 +94,14 @@ def _port(wanted: Settings, service: str) -> int:
 
 
 def say(line: str, style: str = "") -> None:
-    """One line to the terminal; a terminal that was closed must not keep anything from stopping."""
+    """Print one line; a closed terminal must not prevent anything from stopping."""
     with suppress(OSError):
         Console(highlight=False, soft_wrap=True, markup=False).print(line, style=style)
 
 
 @dataclass
 class System:
-    """What runs: supervisord, the processes under it, and the wish to stop."""
+    """The running system: supervisord, its processes, and the stop requests."""
 
     wanted: Settings
     queue: Queue
@@ -110,7 +112,7 @@ class System:
 
     @contextmanager
     def running(self, *, demo: bool) -> Iterator[None]:
-        """supervisord, from here to the end of the block; nothing of it is left after."""
+        """Run supervisord until the end of the block; no process of it is left afterwards."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._ask)
         with tempfile.TemporaryFile() as output:
@@ -123,7 +125,10 @@ class System:
                 self._stop()
 
     def start(self, count: int, *, demo: bool, services: Sequence[str]) -> None:
-        """Start the processes, wait until they run, and say where to look. UpFailed when no worker stays alive."""
+        """Start the processes, wait until they run, and print where to look.
+
+        Raises UpFailed when no worker stays alive.
+        """
         others = (["producer"] if demo else []) + list(services)
         say(f"Starting {', '.join([f'{count} workers', *others])} ...")
         self.supervisor.scale(count)
@@ -140,7 +145,10 @@ class System:
         self._show(running, demo=demo, services=[process.name for process in ready if process.name in services])
 
     def watch(self) -> None:
-        """Say what changes, until somebody wants a stop. UpFailed when supervisord is gone."""
+        """Print changes of processes until a stop is requested.
+
+        Raises UpFailed when supervisord is gone.
+        """
         before: dict[str, Process] = {}
         while not self.ending():
             before = self._look(before)
@@ -148,7 +156,7 @@ class System:
 
     @contextmanager
     def unless_ending(self) -> Iterator[None]:
-        """Leave the block without an error where supervisord refuses because everything was told to stop."""
+        """Suppress supervisord's refusals once everything was told to stop."""
         try:
             yield
         except PqkitError:
@@ -156,14 +164,14 @@ class System:
                 raise
 
     def ending(self) -> bool:
-        """True once somebody wants a stop."""
+        """True once a stop was requested."""
         return self.stops.told > 0
 
     def _look(self, before: dict[str, Process]) -> dict[str, Process]:
-        """The processes by name; what has changed since ``before`` is said."""
+        """The processes by name; prints what has changed since ``before``."""
         try:
             now = {process.name: process for process in self.supervisor.processes()}
-        except PqkitError:  # it stops, or is too busy to answer just now
+        except PqkitError:  # supervisord is stopping, or too busy to answer now
             if self.daemon.poll() is None or self.ending():
                 return before
             raise UpFailed(
@@ -206,7 +214,7 @@ class System:
         raise UpFailed(f"supervisord does not start: {errors[0].partition(' Available names:')[0]}")
 
     def _settle(self) -> tuple[list[Process], list[Process]]:
-        """Wait until each process that was started is ready or has ended once; (ready, failed)."""
+        """Wait until each started process is ready or has ended once; return (ready, failed)."""
         end = time.monotonic() + START_SECONDS
         first: dict[str, Process] = {}
         failed: set[str] = set()
@@ -254,7 +262,7 @@ class System:
         say("  stop             Ctrl+C")
 
     def _stop(self) -> None:
-        """Stop everything, gracefully while there is time; afterwards no process of the session is left."""
+        """Stop everything, gracefully while there is time; no process of the session is left."""
         session = self.daemon.pid
         with suppress(PqkitError):
             if self.daemon.poll() is None:
@@ -267,7 +275,10 @@ class System:
         self.daemon.wait()
 
     def _await_daemon(self) -> None:
-        """Let supervisord end. Where it was told to stop itself, as by systemd, it has its processes drain first."""
+        """Wait until supervisord ends, or another stop is requested, or the time is over.
+
+        If supervisord was told to stop itself, as by systemd, it first lets its processes drain.
+        """
         asked, end = self.stops.told, time.monotonic() + stop_seconds(self.wanted) + SPARE_SECONDS
         while self.daemon.poll() is None and self.stops.told == asked and time.monotonic() < end:
             time.sleep(0.1)
@@ -295,7 +306,7 @@ WORDS = {
 
 
 def change(before: Process, now: Process) -> str | None:
-    """What happened to a process between two looks, in words; None when nothing worth saying."""
+    """Describe a process's change between two looks; None if it is not worth a line."""
     if now.pid and before.pid and now.pid != before.pid:
         return f"{now.name} (pid {before.pid}) has ended and runs again as pid {now.pid}"
     if now.pid and not before.pid:

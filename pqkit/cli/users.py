@@ -1,5 +1,7 @@
-"""``pqkit users``: the people who may log in to the manager console. Whoever may read the database file acts as the
-system user, and needs no login."""
+"""``pqkit users``: the people who may log in to the manager console.
+
+A person who may read the database file acts as the system user, and needs no login.
+"""
 
 import sys
 from typing import Annotated
@@ -35,7 +37,7 @@ def list_users(json: AsJson = False) -> None:
 def add(
     name: Name, role: Annotated[Role, typer.Option(help="viewer looks, operator acts, admin also deletes.")]
 ) -> None:
-    """Add a user; the password is asked for, or read from standard input."""
+    """Add a user; the password is typed, or read from standard input."""
     users = _users()
     users.add(name, _password(), role)
     out.say(f"{name} may log in as {role}")
@@ -43,7 +45,9 @@ def add(
 
 @app.command()
 def remove(name: Name, yes: Yes = False) -> None:
-    """Remove a user and end the user's sessions; actions stay on record. The last administrator cannot be removed."""
+    """Remove a user and end the user's sessions; actions stay on record. The last administrator
+    cannot be removed.
+    """
     users = _users()
     out.ask(f"remove user {name}?", yes=yes, preview=lambda _: None)
     users.remove(name)
@@ -52,7 +56,9 @@ def remove(name: Name, yes: Yes = False) -> None:
 
 @app.command()
 def password(name: Name) -> None:
-    """Set a new password, typed or read from standard input; the user's sessions and login delays end."""
+    """Set a new password, typed or read from standard input; the user's sessions and login
+    delays end.
+    """
     _users().set_password(name, _password())
     out.say(f"{name} has a new password")
 
@@ -69,7 +75,10 @@ def _users() -> Users:
 
 
 def _password() -> str:
-    """Never an argument: those are seen by everybody on the machine, and kept by the shell."""
+    """Ask for the password, or read it from standard input.
+
+    As an argument, everybody on the machine could see it, and the shell would keep it.
+    """
     if sys.stdin.isatty():
         given: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
         return given

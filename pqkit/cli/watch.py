@@ -1,4 +1,4 @@
-"""``pqkit watch``: what happens to jobs, as it happens."""
+"""``pqkit watch``: job events as they happen."""
 
 import json
 import sys
@@ -27,9 +27,10 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Print what there is and end.")] = False,
     off: Annotated[bool, typer.Option("--off", help="Record no more events, for nobody.")] = False,
 ) -> None:
-    """Print a line of JSON for each change of a job's state and each action, as it is committed by any program.
+    """Print a line of JSON for each change of a job's state and each action, as any program
+    commits it.
 
-    The first watch begins the recording, which makes every write dearer; --off ends it. Events are kept for a week.
+    The first watch starts the recording, which makes every write slower; --off ends it. Events are kept for a week.
     """
     _check(event or [])
     the_queue = get_queue(create=False)

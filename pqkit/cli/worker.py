@@ -15,7 +15,9 @@ def worker(
         str | None, typer.Option(help="Name in lists and logs. Default: Supervisor's, or host and pid.")
     ] = None,
 ) -> None:
-    """Run jobs until SIGTERM or Ctrl+C; a second signal, a second later, gives running jobs back uncharged."""
+    """Run jobs until SIGTERM or Ctrl+C; a second signal, a second later, gives running jobs back
+    uncharged.
+    """
     from pqkit.log import configure  # noqa: PLC0415 - a command loads its own needs, so that all start fast
     from pqkit.settings import settings  # noqa: PLC0415
     from pqkit.worker import run_worker  # noqa: PLC0415

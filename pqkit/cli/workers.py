@@ -1,4 +1,4 @@
-"""``pqkit workers``: the registry of workers, and starting and stopping the processes of `pqkit up`."""
+"""``pqkit workers``: list workers, and start and stop the processes of `pqkit up`."""
 
 from typing import Annotated, Any
 
@@ -24,7 +24,7 @@ def list_workers(
     everyone: Annotated[bool, typer.Option("--all", help="Also the last ones that have ended.")] = False,
     json: AsJson = False,
 ) -> None:
-    """List the workers of all hosts."""
+    """List workers of all hosts."""
     database = get_queue(create=False).database
     found = queries.workers(database, living=not everyone)
     if json:
@@ -47,7 +47,7 @@ def _row(worker: WorkerView, now: int) -> tuple[object, ...]:
 
 
 def state(worker: WorkerView) -> Any:
-    """A worker's state in a word: running, stopping, silent (no heartbeat), ended."""
+    """A worker's state in one word: running, stopping, silent (no heartbeat), ended."""
     if worker.ended_at is not None:
         return Text(f"ended: {escape(worker.end_reason or '')}", "dim")
     if worker.heartbeat_age is None or worker.heartbeat_age > settings().rescue_after:
@@ -59,7 +59,7 @@ def state(worker: WorkerView) -> Any:
 def scale(
     count: Annotated[int, typer.Argument(min=0, help="How many workers shall run.")], reason: Reason = None
 ) -> None:
-    """Start or stop worker processes until COUNT of them run; those that stop drain first."""
+    """Start or stop worker processes until COUNT of them run; stopped ones drain first."""
     supervisor = Supervisor.connect()
     _note("scale_workers", reason, count=count)
     started, stopped = supervisor.scale(count)
@@ -72,7 +72,7 @@ def scale(
 
 @app.command()
 def stop(name: Name, reason: Reason = None) -> None:
-    """Stop one process of `pqkit up`; a worker drains first, and gives its jobs back uncharged."""
+    """Stop one process of `pqkit up`; a worker drains first and gives its jobs back uncharged."""
     supervisor = Supervisor.connect()
     _note("stop_process", reason, process=name)
     supervisor.stop(name)
@@ -89,7 +89,10 @@ def restart(name: Name, reason: Reason = None) -> None:
 
 
 def _note(verb: str, reason: str | None, **detail: Any) -> None:
-    """Put it on record; where the database is away, stopping a worker may be what brings it back."""
+    """Record the action; if the database is unreachable, warn and go on.
+
+    Stopping a worker may be what brings the database back.
+    """
     try:
         get_queue(create=False).operator().note(verb, reason, **detail)
     except DatabaseUnavailable as error:

@@ -1,9 +1,7 @@
-"""Processes of this machine: signals, exit codes, wake-ups, and the processes that handlers leave behind.
+"""Processes of this machine: signals, exit codes, wake-ups, and processes left by handlers.
 
-Entry points: ``linux`` (signals and the end of a process), ``orphans`` (finds and ends the processes that a handler has
-started and left) and ``wakeups`` (the common rhythm of a process's threads).
-
+Entry points: ``linux`` (signals and the end of a process), ``orphans`` (finds and kills the processes that a handler
+started and left behind) and ``wakeups`` (a common rhythm for the threads of a process).
 Who may import it: everything that runs processes, from the rescuer to the command line. It knows no database.
-
 Start reading: ``linux``.
 """

@@ -1,4 +1,4 @@
-"""What a process does about signals and about its end."""
+"""Signal handling and process exit."""
 
 import ctypes
 import os
@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 PYTHON = sys.executable
-"""The interpreter, before a handler could say that it is another one."""
+"""The interpreter's path, read before a handler could change it."""
 _PR_SET_PDEATHSIG = 1
 TOGETHER = 1.0
-"""Seconds within which signals to stop count as one: a whole group of processes is often told at once."""
+"""Seconds within which signals to stop count as one: a whole process group often gets them."""
 
 
 class StopCount:
-    """How often this process was told to stop: ``told`` is 0, 1, or more where somebody insists."""
+    """Counts stop requests: ``told`` is 0, 1, or more when the request is repeated."""
 
     def __init__(self) -> None:
         self.told = 0
@@ -31,11 +31,11 @@ class StopCount:
 
 
 def on_stop(handle: Callable[[int], None], numbers: Iterable[signal.Signals]) -> Callable[[], object]:
-    """Have the main thread call ``handle`` with each of these signals, also where they were blocked till now.
+    """Have the main thread call ``handle`` with each of these signals, and unblock them.
 
-    Forks get back what was there before, and lose no signal meanwhile: a pool ends its children by SIGTERM. They do not
-    ignore what a shell lets programs in its background ignore. Returns what does so again, where somebody else may have
-    set another handler.
+    A forked child gets the earlier handlers back and loses no signal during the fork: a pool ends its children by
+    SIGTERM. In the child, a signal that was ignored (as shells do for background programs) gets Python's default
+    handler. Returns a function that installs the handlers again, in case other code has replaced them.
     """
     numbers = tuple(numbers)
 
@@ -62,12 +62,15 @@ def on_stop(handle: Callable[[int], None], numbers: Iterable[signal.Signals]) ->
 
 
 def _default(number: signal.Signals) -> Any:
-    """What a program of Python does about a signal when it starts."""
+    """Python's default handler for a signal."""
     return signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL
 
 
 def die_with_parent(number: signal.Signals, parent: int | None = None) -> None:
-    """Get the signal when the parent process ends; at once when it has ended already. Elsewhere than Linux: nothing."""
+    """Get the signal when the parent process ends; at once if it has ended already.
+
+    Does nothing on systems other than Linux.
+    """
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
@@ -76,12 +79,12 @@ def die_with_parent(number: signal.Signals, parent: int | None = None) -> None:
 
 
 def is_supervised() -> bool:
-    """Whether Supervisor runs this process."""
+    """True if Supervisor runs this process."""
     return "SUPERVISOR_ENABLED" in os.environ
 
 
 def die_with_supervisor() -> None:
-    """Under Supervisor: get SIGTERM when it ends, however it ends, so that nothing it ran outlives it."""
+    """Under Supervisor: get SIGTERM however Supervisor ends, so that no child outlives it."""
     if is_supervised():
         die_with_parent(signal.SIGTERM)
 

@@ -1,12 +1,4 @@
-"""What a worker's handlers start, and what of it outlives the worker: marked, found again, ended. Linux only.
-
-There are two marks, for each misses what the other finds. Every program that is started inherits a variable of the
-environment, and /proc shows it. A fork that runs no other program shows the environment with which its worker was
-started, which had no mark yet; but it holds the worker's open files, which a new program does not. (Process groups are
-no mark: a worker shares its own with the pipe that it was started in, and a new session leaves it.)
-
-A process belongs to the nearest worker above it: one that a handler has started is not a part of the handler's.
-"""
+"""Marks processes that a worker's handlers start, and kills those that outlive it (Linux)."""
 
 import ctypes
 import os
@@ -32,40 +24,46 @@ _numbers = count(1)
 
 
 class Ended(NamedTuple):
-    """A process that was ended, and its command line, shortened."""
+    """A killed process and its shortened command line."""
 
     pid: int
     command: str
 
 
 def in_words(ended: Iterable[Ended], most: int = 20) -> list[str]:
-    """For a log: ``pid command`` of each, at most so many."""
+    """For a log: ``pid command`` of each, at most ``most`` of them."""
     return [f"{pid} {command}" for pid, command in islice(ended, most)]
 
 
 def mark(life: int) -> None:
-    """From now on, whatever this process starts is marked as that life's. For a real worker process alone."""
+    """Mark every process that this process starts from now on as part of the worker's life.
+
+    Only for a real worker process.
+    """
     if sys.platform == "linux":
         os.environ[MARK] = str(life)
-        with suppress(AttributeError):  # a libc from before 2018
+        with suppress(AttributeError):  # libc from before 2018
             # Not os.memfd_create: portable builds of Python lack it. It is open until this process ends or becomes
             # another program.
             ctypes.CDLL(None).memfd_create(f"{_OPEN_FILE}{life}".encode(), _MFD_CLOEXEC)
 
 
 def unmark() -> None:
-    """Before this process becomes another program, which would carry the mark itself."""
+    """Remove the mark before this process becomes another program, which would inherit it."""
     os.environ.pop(MARK, None)
 
 
 def branch() -> str | None:
-    """A mark for one child of a marked process: it is told from its siblings, and is still a part of the life."""
+    """A mark for one child of a marked process, unique among its siblings and still in the life."""
     own = os.environ.get(MARK)
     return f"{own}/{next(_numbers)}" if own else None
 
 
 def refuse_more() -> None:
-    """From now on no thread of this process can start another process: a handler that was given up runs on."""
+    """Prevent all threads of this process from starting processes.
+
+    A handler that was given up keeps running.
+    """
 
     def refuse(event: str, _arguments: object) -> None:
         if event in _STARTS:
@@ -75,14 +73,14 @@ def refuse_more() -> None:
 
 
 def end(marked: str, *, spare: int | None = None) -> list[Ended]:
-    """Kill what carries the mark or a branch of it, and return when it is gone; not this process, nor ``spare``.
+    """Kill all processes with the mark or a branch of it, and return when they are gone.
 
-    Processes of other users and other pid spaces are left alone.
+    Spares this process and ``spare``, and processes of other users and other PID namespaces.
     """
     import psutil  # noqa: PLC0415 - it costs a worker 3 MB, and few workers leave anything
 
     ended: dict[psutil.Process, str] = {}
-    for _ in range(_ROUNDS):  # what is killed may have forked meanwhile
+    for _ in range(_ROUNDS):  # a process may have forked before it was killed
         found = [process for process in _marked(marked, {os.getpid(), spare}) if process not in ended]
         if not found:
             break
@@ -101,7 +99,7 @@ def _marked(marked: str, spared: set[int | None]) -> "Iterator[psutil.Process]":
         return
     for pid in psutil.pids():
         with suppress(OSError, psutil.Error):
-            process = psutil.Process(pid)  # before its mark is read: should the pid change hands, kill() refuses
+            process = psutil.Process(pid)  # created before the mark is read: if the pid is reused, kill() refuses
             if pid not in spared and _belongs(pid, marked) and process.uids().real == os.getuid():
                 yield process
 
@@ -122,7 +120,7 @@ def _mark_in_environment(pid: int) -> str | None:
 
 
 def _mark_in_open_files(pid: int) -> str | None:
-    """The newest, where one worker was forked from another."""
+    """The newest mark, if one worker was forked from another."""
     found = None
     for descriptor in sorted(_PROC.joinpath(f"{pid}/fd").iterdir(), key=lambda path: int(path.name)):
         with suppress(OSError):  # closed since the listing
@@ -133,7 +131,10 @@ def _mark_in_open_files(pid: int) -> str | None:
 
 
 def _await_end(processes: "dict[psutil.Process, str]") -> None:
-    """Not by psutil's wait: it would reap a child of ours that somebody else waits for, and wait for zombies."""
+    """Wait at most ``_PATIENCE`` seconds for the processes to end; a zombie counts as ended.
+
+    psutil's wait would reap a child that other code waits for, and would wait for zombies.
+    """
     end = time.monotonic() + _PATIENCE
     while any(_alive(process) for process in processes) and time.monotonic() < end:
         time.sleep(0.005)

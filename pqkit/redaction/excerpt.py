@@ -1,4 +1,4 @@
-"""The beginning of long JSON without its secrets, at a bounded cost."""
+"""Shows the beginning of long JSON with its secrets hidden, at a bounded cost."""
 
 import json
 from typing import Any
@@ -7,21 +7,21 @@ from pqkit.redaction.redact import MAX_DEPTH, MAX_JSON, NAMING, looks_like_json,
 from pqkit.redaction.redact_texts import MAX_VALUE
 
 MOST = 2_000
-"""Characters of arguments in a list, about."""
+"""Approximate limit of characters for arguments in a list."""
 LEFT_OUT = "…"
 
 
 class _Room:
-    """Characters that may still be shown."""
+    """The number of characters that may still be shown."""
 
     def __init__(self, left: int) -> None:
         self.left = left
 
 
 def excerpt(text: str | None, most: int = MOST) -> str:
-    """Redact a stored JSON text; of a long one keep the first members, items and characters.
+    """Redact a stored JSON text; of a long one, keep the first members, items and characters.
 
-    What is left out stands as ``…`` with its count. A secret that is cut in two is hidden as it is when it is whole.
+    ``…`` with a count stands for what is left out. A secret that is cut in two is hidden like a whole one.
     """
     text = text or "null"
     if len(text) <= most:
@@ -34,7 +34,7 @@ def excerpt(text: str | None, most: int = MOST) -> str:
 
 
 def _cut(value: Any, room: _Room, most: int, depth: int) -> Any:
-    """A value that is shown alike as far as it is shown, with what follows left out."""
+    """Cut a value to the room left; its shown part looks the same as in the whole value."""
     match value:
         case str():
             text = _cut_text(value, room, most, depth)
@@ -50,7 +50,7 @@ def _cut(value: Any, room: _Room, most: int, depth: int) -> Any:
 
 
 def _cut_members(value: dict[str, Any], room: _Room, most: int, depth: int) -> dict[str, Any]:
-    """Members that may name what another one holds stay, wherever they stand."""
+    """Cut an object, but keep every member that may name what another member holds."""
     kept = {}
     for name, item in value.items():
         if len(name) <= most and _spend(room, len(name)):
@@ -63,7 +63,7 @@ def _cut_members(value: dict[str, Any], room: _Room, most: int, depth: int) -> d
 
 
 def _cut_text(text: str, room: _Room, most: int, depth: int) -> str:
-    """Enough of a long text to know the secrets in what is shown of it."""
+    """Cut a long text, keeping enough to recognize the secrets in its shown part."""
     if len(text) <= most:
         return text
     if looks_like_json(text) and len(text) <= MAX_JSON and depth <= MAX_DEPTH:
@@ -75,7 +75,7 @@ def _cut_text(text: str, room: _Room, most: int, depth: int) -> str:
 
 
 def _spend(room: _Room, characters: int) -> bool:
-    """Take room for something, and say if there was any."""
+    """Take room for a number of characters; return False if none is left."""
     if room.left <= 0:
         return False
     room.left -= characters

@@ -1,6 +1,7 @@
-"""Secrets are hidden where values and texts are shown or sent: one list of words for names, keys, texts and logs.
+"""Hides secrets in values and texts before they are shown or sent.
 
-Storage holds what was given. Every view passes through ``public``, which never raises and takes linear time.
+One list of words serves for names, keys, texts and logs. The database stores the originals. Every view passes through
+``public``, which never raises and takes linear time.
 """
 
 import json
@@ -14,11 +15,13 @@ from pqkit.redaction.redact_texts import starred
 from pqkit.redaction.secret_words import is_secret, words_of
 
 HIDDEN = "•••"
-"""A value that is hidden whole."""
+"""Replaces a value that is hidden whole."""
 MAX_DEPTH, MAX_JSON = 64, 4_000_000
 SHORT_TEXT, MOST_REMEMBERED = 400, 32_768
-"""Characters of a text that is remembered with what is shown of it, and how many are: a list that is refreshed or
-searched shows the same ones again and again. They take 30 MB at most."""
+"""Limits of the cache of redacted texts: characters of a text, and entries (30 MB at most).
+
+A list that is refreshed or searched shows the same texts again and again.
+"""
 
 
 HARMLESS = {
@@ -26,15 +29,18 @@ HARMLESS = {
     *("minutes", "n", "number", "page", "pages", "priority", "quality", "retries", "rows", "scale", "seconds", "size"),
     *("skip", "timeout", "ttl", "width"),
 }
-"""Words in names of numbers that may change beside a hidden value: others may say where it goes, or whose it is."""
+"""Words in names of numbers that may change beside a hidden value.
+
+Other values may say where the hidden value is sent, or whose it is.
+"""
 
 
 class SecretNeeded(PqkitError, ValueError):
-    """A hidden value that may not go with what was changed beside it."""
+    """Raised when a hidden value would be sent along with what was changed beside it."""
 
 
 def public(value: Any) -> Any:
-    """What may be shown of a JSON value or a text: secrets by their names are ``•••``, those in texts ``***``."""
+    """Redact a JSON value or a text: secrets by name become ``•••``, secrets in texts ``***``."""
     return _public(value, 0)
 
 
@@ -89,7 +95,7 @@ def _object(value: Mapping[Any, Any], depth: int) -> dict[Any, Any]:
 
 
 def _name(name: Any, taken: dict[Any, Any]) -> Any:
-    """The name of a member without secrets in it. Two that look the same then are numbered."""
+    """A member's name with its secrets redacted; names that then look the same are numbered."""
     if not isinstance(name, str) or (len(name) < SHORT and name.isidentifier()):
         return name
     shown = redact(name)
@@ -97,11 +103,11 @@ def _name(name: Any, taken: dict[Any, Any]) -> Any:
 
 
 SHORT = 14
-"""Characters below which one word has no shape of a token."""
+"""Minimum length in characters of a word that may have the shape of a token."""
 
 
 def _items(items: list[Any] | tuple[Any, ...], depth: int) -> list[Any]:
-    """Each of them; what follows a secret's name, such as ``--password``, and what is paired with one, is none."""
+    """Redact items; hide one after a secret's name (such as ``--password``) or paired with one."""
     found: list[Any] = []
     before: Any = None
     for item in items:
@@ -117,8 +123,7 @@ def _names_a_secret(item: Any) -> bool:
 
 
 def redact(text: str) -> str:
-    """``text`` with stars for the secrets in it: in URLs, beside names of secrets, and those that are known by their
-    shape."""
+    """``text`` with stars for its secrets: in URLs, beside names of secrets, or known by shape."""
     return _remembered(text) if len(text) <= SHORT_TEXT else _in_rounds(text)
 
 
@@ -131,7 +136,7 @@ def _in_rounds(text: str) -> str:
 
 
 ROUNDS = 4
-"""Stars may end what was none before, such as an address that is cut off there."""
+"""Maximum passes: stars may complete a pattern, such as an address that is cut off there."""
 
 
 _remembered = lru_cache(MOST_REMEMBERED)(_in_rounds)
@@ -142,7 +147,7 @@ def _redacted(text: str) -> str:
 
 
 def looks_like_json(text: str) -> bool:
-    """Whether it begins as an object or a list does."""
+    """True if the text begins like a JSON object or list."""
     return _JSON.match(text) is not None
 
 
@@ -150,7 +155,7 @@ _JSON = re.compile(r"\s{0,80}+[{\[]")
 
 
 def redacted(text: str | None) -> str:
-    """What may be shown of a stored JSON text; of one that is no JSON, as of any text."""
+    """Redact a stored JSON text; a text that is not valid JSON is redacted as plain text."""
     text = text or "null"
     return _remembered_json(text) if len(text) <= SHORT_TEXT else _shown_json(text)
 
@@ -168,9 +173,9 @@ _remembered_json = lru_cache(MOST_REMEMBERED)(_shown_json)
 
 
 def restored(changed: Any, kept: Any) -> Any:
-    """``changed`` with the hidden values of ``kept`` where it has what is shown of them.
+    """``changed`` with its placeholders replaced by the hidden values of ``kept``.
 
-    Raises SecretNeeded where more than a harmless number, such as a limit, was changed beside them: it could be the
+    Raises SecretNeeded if more than a harmless number, such as a limit, was changed beside them: it could be the
     address that they are sent to.
     """
     others: list[str] = []
@@ -202,7 +207,7 @@ def _restored(changed: Any, kept: Any, shown: Any, where: str, others: list[str]
 
 
 def _new(item: Any, old: Any, where: str, others: list[str]) -> Any:
-    """A value that somebody typed. What stands for a hidden one is no value."""
+    """A newly typed value; a placeholder is refused, and a change that may do harm is noted."""
     if _stands_for_hidden(item):
         raise SecretNeeded(
             f"{redact(where)} is {HIDDEN}, which stands for a hidden value that is not there: type it anew"
@@ -230,13 +235,15 @@ _written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def comparable(text: str) -> str:
-    """A text to search, or to search for, in small letters, without the spaces behind commas and colons: PostgreSQL may
-    put them there, and one who searches may not."""
+    """Normalize a text or a search term: lower case, no space after commas and colons.
+
+    PostgreSQL may put such spaces there, and a search term may lack them.
+    """
     return text.replace(", ", ",").replace(": ", ":").lower()
 
 
 def _as_json(text: str) -> str:
-    """A text that is JSON as its value is shown; as it is where that hides nothing."""
+    """Redact a text that is JSON by its value; return it unchanged where that hides nothing."""
     try:
         value = json.loads(text)
         shown = _public(value, 0)

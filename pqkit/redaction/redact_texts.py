@@ -1,6 +1,6 @@
-"""Secrets in texts: in URLs, beside the names of secrets, and those that are known by their shape.
+"""Redacts secrets in texts: in URLs, beside names of secrets, or known by their shape.
 
-Every pattern has bounds, so that a text of others takes linear time.
+Every pattern is bounded, so that any text takes linear time.
 """
 
 import re
@@ -8,9 +8,9 @@ import re
 from pqkit.redaction.secret_words import PAIRS, as_seen, is_secret
 
 STARS = "***"
-"""A part of a text that is hidden."""
+"""Replaces a hidden part of a text."""
 MAX_VALUE = 4_000
-"""Characters of one secret in a text that are looked through for its end."""
+"""Characters within which the end of one secret is searched."""
 
 _NAMED = re.compile(
     r"""(?<![\w.%-]) (?P<name>[\w.%-]++)
@@ -53,7 +53,7 @@ _COMMANDS = re.compile(
           | (?m:^)[ \t]{0,20}\|[ ]{0,40}(?:password|passwd|passphrase|secret|token|api[ _-]?key)[ ]{0,40}\|[ ]{0,40} )
         [^\s"'|@/]{1,400}"""
 )
-"""Secrets of which only the place is known: in commands, .netrc, connection strings, tables of two columns."""
+"""Secrets known by place only: in commands, .netrc, connection strings, two-column tables."""
 _CARD = re.compile(r"(?<![\w.-])(?:3[47]|4\d|5[1-5]|2[2-7]|6[05])\d{2}(?:[ -]?\d{4}){2}[ -]?\d{3,4}(?![\w.-])")
 _IDENTIFIED = re.compile(r"""(?i)(\bidentified[ ]{1,8}by[ ]{1,8}["'])[^"'\n]{1,400}""")
 _INPUT = re.compile(r"(\binput_value=)(?!\*\*\*,).{1,4000}?(?=, input_type=)", re.DOTALL)
@@ -102,7 +102,7 @@ _BASIC = re.compile(r"(?i)\b(basic[ \t]{1,8}+)(?=[A-Za-z+/]{0,60}[\d=]|\w{20})[A
 
 
 def starred(text: str) -> str:
-    """``text`` with stars for the secrets in it, also for those that only one who reads it sees."""
+    """``text`` with stars for its secrets, including those that only its displayed form shows."""
     shown, seen = _starred(text), as_seen(text)
     if seen == text:
         return shown
@@ -138,7 +138,7 @@ def _beside_names(text: str) -> str:
 
 
 def without_passwords(text: str) -> str:
-    """``text`` with stars for the password, or the token, of every URL in it."""
+    """``text`` with stars for the password or token of every URL in it."""
     return _URL.sub(_in_url, text) if "://" in text else text
 
 
@@ -147,13 +147,13 @@ def _in_url(found: re.Match[str]) -> str:
     web = scheme.lower() in {"http", "https", "ws", "wss"}
     if password is None:
         return f"{scheme}://{STARS if user and (web or _is_token(user)) else user}"
-    if web and re.match(r"\d{1,5}[/?#]", password):  # it is a port, and the sign is part of a path
+    if web and re.match(r"\d{1,5}[/?#]", password):  # the number is a port, and the sign belongs to a path
         return f"{scheme}://{user}:{without_passwords(password)}"
     return f"{scheme}://{STARS if _is_token(user) or password in NO_PASSWORD else user}:{STARS}"
 
 
 NO_PASSWORD = frozenset({"x", "x-oauth-basic"})
-"""What stands for a password where the user's name is the secret."""
+"""Placeholder passwords: with these the user name is the secret."""
 
 
 def _is_token(user: str) -> bool:
@@ -161,7 +161,7 @@ def _is_token(user: str) -> bool:
 
 
 def _unless_no_card(found: re.Match[str]) -> str:
-    """Stars for a number whose check digit is that of a card."""
+    """Replace a number by stars if its check digit is valid for a card."""
     digits = [int(char) for char in reversed(found[0]) if char.isdigit()]
     doubled = (sum(divmod(2 * digit, 10)) for digit in digits[1::2])
     return found[0] if (sum(digits[::2]) + sum(doubled)) % 10 else STARS
@@ -172,7 +172,7 @@ def _before_its_name(found: re.Match[str]) -> str:
 
 
 def _elements(text: str) -> str:
-    """Stars for the content of elements such as ``<password>x</password>``."""
+    """Replace the content of elements such as ``<password>x</password>`` by stars."""
     parts, begun = list[str](), 0
     for found in _ELEMENT.finditer(text):
         if found.start() >= begun and is_secret(found["name"]):
@@ -184,7 +184,7 @@ def _elements(text: str) -> str:
 
 
 def _blocks(text: str) -> str:
-    """Stars for the lines below a secret's name that belong to it, as in YAML."""
+    """Replace the lines of a block below a secret's name by stars, as in YAML."""
     parts, begun = list[str](), 0
     for found in _BLOCK.finditer(text):
         if found.start() >= begun and is_secret(found["name"]):
@@ -207,7 +207,7 @@ def _end_of_block(text: str, end: int, indent: str) -> int:
 
 
 def _beside(names: re.Pattern[str], text: str) -> str:
-    """Stars for what stands beside each name that is a secret's."""
+    """Replace what stands beside each secret's name by stars."""
     parts, begun, place = list[str](), 0, 0
     while found := names.search(text, place):
         place = found.end("name")
@@ -239,7 +239,7 @@ def _announces(text: str, found: re.Match[str]) -> bool:
 
 
 def _is_prose(text: str, found: re.Match[str]) -> bool:
-    """Whether the name is a path, or a module in a sentence, and a message about it follows."""
+    """True if the name is a path, or a module in a sentence, and a message about it follows."""
     if found["sign"] != ": ":
         return False
     name, before = found["name"], text[max(0, found.start() - 2) : found.start()]
@@ -250,7 +250,7 @@ def _is_prose(text: str, found: re.Match[str]) -> bool:
 
 
 def _value(text: str, found: re.Match[str]) -> tuple[int, int]:
-    """From where to where a secret stands that begins there: what is quoted or in brackets, one word, or a header."""
+    """Start and end of the secret that begins here: quoted, in brackets, one word, or a header."""
     start, name = found.end(), found["name"].lower()
     opens = _OPENS.match(text, start)
     if opens is not None:
@@ -276,7 +276,7 @@ def _quoted(text: str, opens: re.Match[str]) -> tuple[int, int]:
 
 
 def _end_of_brackets(text: str, start: int) -> int:
-    """Where the bracket that opens there is closed. One that is left open ends with the line, or the long text."""
+    """End of the bracket that opens here; an unclosed one ends with the line, or the long text."""
     depth = 0
     for token in _IN_BRACKETS.finditer(text, start):
         depth += (token["open"] is not None) - (token["close"] is not None)

@@ -1,4 +1,4 @@
-"""The one list of words by which a name is known to be a secret's, however it is written."""
+"""The one list of words that mark a name as a secret's, in any spelling."""
 
 import re
 import unicodedata
@@ -21,12 +21,12 @@ SECRETS = _these(
     "passwort passwörter passwoerter kennwort geheimnis пароль пароли паролі секрет токен contraseña contrasena "
     "senha passe motdepasse wachtwoord hasło haslo heslo parola salasana lösenord losenord adgangskode şifre sifre"
 )
-"""A name with one of these words is secret, unless its last word is one of ``FACTS``."""
+"""A name with one of these words is secret, unless its last word is in ``FACTS``."""
 SOFT = _these(
     "pass auth oauth authorization authorisation authentication token tokens session cookie cookies "
     "card pin signature sig key keys salt"
 )
-"""The same, but a last word of ``ABOUT``, or a word of ``HARMLESS`` beside it, makes the name harmless as well."""
+"""Like ``SECRETS``; a last word of ``ABOUT`` or a ``HARMLESS`` neighbour exempts as well."""
 PAIRS = _these(
     "connection string|conn string|conn str|database url|database uri|db url|db uri|postgres url|postgresql url|"
     "mysql url|redis url|mongo url|mongodb uri|mongo uri|broker url|amqp url|sqlalchemy url|session id|"
@@ -37,7 +37,7 @@ PAIRS = _these(
     "account json",
     "|",
 )
-"""Two words that are secret side by side."""
+"""Pairs of adjacent words that are secret together."""
 FACTS = _these(
     "count counts length len size limit max min total num type kind ttl expires expiry expired expiration expire age "
     "at policy required enabled valid verified field column rotation file path dir attempts "
@@ -51,7 +51,7 @@ OF_KEYS = ABOUT | _these(
     "count max min total num type kind column file path dir point points result results metrics phrase phrases code "
     "press stroke issue jira project answer finding findings insight insights takeaways facts performance indicator"
 )
-"""With one of these a key is no secret, nor is one that says no more than ``key``."""
+"""With one of these words a key is no secret; nor is a name that is only ``key``."""
 OF_TOKENS = _these(
     "prompt completion input output cached reasoning used usage remaining per budget window max min total num count "
     "limit stop bos eos pad unk sep cls mask special start end ids next page continuation vocab"
@@ -73,9 +73,9 @@ HARMLESS: dict[str, frozenset[str]] = {
     "cookies": _these("consent banner notice"),
     "salt": _these("ratio water content level concentration"),
 }
-"""Words that tell that the one they stand beside is no secret."""
+"""For each soft word, the words beside it that make it harmless."""
 ALONE = frozenset({"key", "keys", "tokens"})
-"""These alone are no secrets."""
+"""Words that are no secret when they are the whole name."""
 _JOINED = re.compile(
     r"password(?!less)|passwd|passphrase|passwort|kennwort|credential|secret(?!ar|ion|e(?!s$)|iv)|"
     r"(?:api|private|access|secret|ssh|auth|signing|encryption|master)keys?$|(?:auth|access|refresh|session|csrf|xsrf|"
@@ -90,7 +90,10 @@ _COLOUR = re.compile(r"\x1b\[[0-9;:?]{0,40}+[@-~]")
 
 
 class _Plain(dict[int, str]):
-    """What each character looks like: spaces, quotes and signs as in ASCII, and nothing for those that nobody sees."""
+    """Maps each character to its ASCII look-alike; invisible characters become empty.
+
+    Covers spaces, quotes and signs.
+    """
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
@@ -114,8 +117,10 @@ _ESCAPED = re.compile(r"\\u00(?P<hex>[2-7][0-9A-Fa-f])|&(?P<name>quot|apos|lt|gt
 
 
 def as_seen(text: str) -> str:
-    """``text`` as one who reads it sees it: without colours and unseen characters, with the signs of ASCII, and with
-    those that JSON and HTML have written out."""
+    """``text`` as a reader sees it: without colours and invisible characters, in ASCII signs.
+
+    Characters escaped by JSON or HTML are unescaped.
+    """
     text = _COLOUR.sub("", text) if "\x1b" in text else text
     text = _ESCAPED.sub(_written_in, text) if "\\u00" in text or "&" in text else text
     return text if text.isascii() else text.translate(_PLAIN)
@@ -127,7 +132,7 @@ def _written_in(found: re.Match[str]) -> str:
 
 @lru_cache(maxsize=4096)
 def is_secret(name: str) -> bool:
-    """Whether a value of that name is one to hide, by the words of the name."""
+    """True if a value of that name must be hidden, judged by the words of the name."""
     words = words_of(name if len(name) <= MAX_NAME else name[: MAX_NAME // 2] + " " + name[-MAX_NAME // 2 :])
     pairs = list(_pairs(words))
     if not words or (words[-1] in FACTS and pairs[-1:] != ["card num"] and pairs[-1:] != ["account num"]):
@@ -149,7 +154,7 @@ def _is_joined(word: str) -> bool:
 
 
 def _runs(words: list[str]) -> list[str]:
-    """Each word, and all of them as one."""
+    """Each word, and all of them joined."""
     return [*words, "".join(words)]
 
 
@@ -158,7 +163,10 @@ def _pairs(words: list[str]) -> Iterator[str]:
 
 
 def words_of(name: str) -> list[str]:
-    """The words of a name in small letters: at signs, digits and capitals, as in ``dbPassword2`` and ``API_KEY``."""
+    """The words of a name in lower case, split at signs, digits and capitals.
+
+    Examples: ``dbPassword2`` and ``API_KEY``.
+    """
     found: list[str] = []
     for run in _LETTERS.findall(unicodedata.normalize("NFKC", as_seen(name))):
         start = 0

@@ -1,4 +1,4 @@
-"""Supervisor as `pqkit up` runs it: its processes, and starting and stopping single ones, over its private socket."""
+"""Client of the private Supervisor of `pqkit up`: lists, starts and stops its processes."""
 
 import socket
 import time
@@ -21,10 +21,10 @@ class NoSupervisor(PqkitError):
 
 
 class Process(NamedTuple):
-    """One process as Supervisor sees it.
+    """One process as Supervisor reports it.
 
-    ``state`` is Supervisor's word in lower case (``running``, ``stopping``, ``fatal`` …), ``uptime`` seconds;
-    ``pid`` is None and ``uptime`` 0 for one that does not run.
+    ``state`` is Supervisor's state in lower case (``running``, ``stopping``, ``fatal`` …), ``uptime`` is in seconds;
+    if the process does not run, ``pid`` is None and ``uptime`` 0.
     """
 
     name: str
@@ -35,14 +35,17 @@ class Process(NamedTuple):
 
 
 class Supervisor:
-    """The Supervisor behind a socket. Its methods raise NoSupervisor when it is gone."""
+    """The Supervisor behind a socket. Every method raises NoSupervisor when it is gone."""
 
     def __init__(self, socket_path: Path) -> None:
         self._path = socket_path
 
     @classmethod
     def connect(cls, socket_path: Path | None = None) -> "Supervisor":
-        """The Supervisor of the working folder, or behind ``socket_path``; NoSupervisor when none answers."""
+        """Connect to the working folder's Supervisor, or the one behind ``socket_path``.
+
+        Raises NoSupervisor when none answers.
+        """
         path = socket_path or own_socket(RUN.absolute() / SOCKET)
         if path is None:
             raise NoSupervisor(f"{RUN / SOCKET} is a link that `pqkit up` has not made: remove it")
@@ -54,7 +57,7 @@ class Supervisor:
         return int(self._call("getPID"))
 
     def processes(self) -> list[Process]:
-        """Every process that Supervisor knows, by name; members of the pool that do not run as well."""
+        """Every process that Supervisor knows, by name, including idle members of the pool."""
         return sorted(_process(info) for info in self._call("getAllProcessInfo"))
 
     def pool(self) -> list[Process]:
@@ -62,9 +65,10 @@ class Supervisor:
         return [process for process in self.processes() if process.group == POOL]
 
     def scale(self, count: int) -> tuple[list[str], list[str]]:
-        """Start or stop single workers until ``count`` of them run; the others keep theirs. (started, stopped) names.
+        """Start or stop workers until ``count`` of them run; return the names (started, stopped).
 
-        A stopped worker drains first, so its process may be there for a while. Refused when the pool is too small.
+        The other workers keep running. A stopped worker drains first, so its process may stay for a while. Raises
+        Refused if the pool is too small, or too many of its workers are still stopping.
         """
         pool = self.pool()
         if not 0 <= count <= len(pool):
@@ -79,11 +83,11 @@ class Supervisor:
         return started, stopped
 
     def start(self, name: str) -> None:
-        """Start one process; Refused when it runs already."""
+        """Start one process; raises Refused if it is running."""
         self._call("startProcess", self._full(name), False)
 
     def stop(self, name: str) -> None:
-        """Tell one process to stop: a worker drains first. Refused when it does not run."""
+        """Tell one process to stop: a worker drains first. Raises Refused if it is not running."""
         self._call("stopProcess", self._full(name), False)
 
     def stop_all(self) -> None:
@@ -91,7 +95,7 @@ class Supervisor:
         self._call("stopAllProcesses", False)
 
     def restart(self, name: str) -> None:
-        """Stop one process, wait until it has drained, start it again."""
+        """Stop one process, wait until it has drained, then start it again."""
         if self._find(name).state in UP:
             self.stop(name)
         while self._find(name).state == "stopping":
@@ -99,7 +103,7 @@ class Supervisor:
         self.start(name)
 
     def shutdown(self) -> None:
-        """End Supervisor itself; it stops first what still runs."""
+        """Shut down Supervisor itself, which first stops all running processes."""
         self._call("shutdown")
 
     def _each(self, method: str, processes: Iterable[Process]) -> list[str]:

@@ -1,4 +1,7 @@
-"""supervisord as a child that never outlives its parent, in a session of its own, and the end of what it leaves."""
+"""Runs supervisord as a child in its own session that never outlives its parent.
+
+Also ends the processes that it leaves behind.
+"""
 
 import importlib
 import os
@@ -16,11 +19,14 @@ import psutil
 from pqkit.process.linux import die_with_parent
 
 INSIST_AFTER = 1.2
-"""Seconds after which a second signal to a worker is a second wish."""
+"""Seconds after which a worker counts a second signal as a second request."""
 
 
 def start(config: Path, environment: Mapping[str, str], output: IO[bytes]) -> "subprocess.Popen[bytes]":
-    """Start supervisord; what it says before its log is open goes to ``output``. Its files are private to the user."""
+    """Start supervisord; ``output`` gets what it prints before its log is open.
+
+    Its files are private to the user.
+    """
     return subprocess.Popen(
         [sys.executable, "-P", "-m", __name__, str(os.getpid()), str(config)],
         env=dict(environment),
@@ -33,7 +39,7 @@ def start(config: Path, environment: Mapping[str, str], output: IO[bytes]) -> "s
 
 
 def members(session: int) -> list[psutil.Process]:
-    """The living processes of a session, without its leader."""
+    """Living processes of a session, without its leader."""
     found = []
     for pid in psutil.pids():
         with suppress(OSError, psutil.Error):
@@ -45,10 +51,13 @@ def members(session: int) -> list[psutil.Process]:
 
 
 def end_members(session: int, patience: float) -> list[int]:
-    """Tell what is left of a session to stop and kill what has not after ``patience`` seconds; the pids ended."""
+    """Stop a session's remaining processes, and kill those alive after ``patience`` seconds.
+
+    Returns the pids that were ended.
+    """
     left = members(session)
     begun = time.monotonic()
-    # A worker under Supervisor takes any number of SIGTERM for one, and a SIGINT after it for the wish to end at once.
+    # A worker under Supervisor counts repeated SIGTERMs as one, and a SIGINT after them as a request to end at once.
     for number, until in ((signal.SIGTERM, begun + min(INSIST_AFTER, patience / 2)), (signal.SIGINT, begun + patience)):
         _signal(members(session), number)
         while members(session) and time.monotonic() < until:

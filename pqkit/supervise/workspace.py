@@ -1,4 +1,4 @@
-"""The working folder of `pqkit up`: its folders, the lock that only one holds, Supervisor's socket, the ports."""
+"""The working folder of `pqkit up`: folders, an exclusive lock, Supervisor's socket, ports."""
 
 import errno
 import fcntl
@@ -17,18 +17,18 @@ from pqkit.files import UnsafePath, open_own, private_folder
 
 RUN = Path("data")
 SOCKET, SHORT = "supervisor.sock", "pqkit-up-"
-# A Unix socket's path has 108 bytes on Linux, 104 elsewhere; supervisord adds its pid to it for a moment.
+# A Unix socket's path has 108 bytes on Linux, 104 elsewhere; supervisord briefly appends its pid to it.
 MAX_SOCKET_PATH = 90
 
 Say = Callable[[str], object]
 
 
 class NotWritable(PqkitError):
-    """A folder that cannot be made or written."""
+    """A folder that cannot be created or written."""
 
 
 def make_folders(folders: Iterable[Path]) -> None:
-    """Make each folder, private to its owner, and prove that a file can be written there."""
+    """Make each folder, private to its owner, and verify that it is writable."""
     for folder in folders:
         try:
             private_folder(folder)
@@ -41,7 +41,10 @@ def make_folders(folders: Iterable[Path]) -> None:
 
 
 def refuse_links(logs: Path) -> None:
-    """Raise Refused where a log file is another file too, by a link of either kind: Supervisor would append to it."""
+    """Raise Refused if a log file is a symlink (except to /dev) or has a second hard link.
+
+    Supervisor appends to its logs, and would change the other file too.
+    """
     for path in logs.glob("*.log*"):
         if path.is_file() and not path.is_symlink() and path.stat().st_nlink > 1:
             raise Refused(f"{path} has another name as well: move it away, for logs are appended to it")
@@ -50,7 +53,7 @@ def refuse_links(logs: Path) -> None:
 
 
 def check_ports(host: str, ports: Mapping[str, int]) -> None:
-    """Raise Refused, naming the setting, when one of ``ports`` (setting -> port) cannot be listened on."""
+    """Raise Refused, naming the setting, if one of ``ports`` (setting -> port) cannot be bound."""
     with ExitStack() as held:
         for setting, port in ports.items():
             listener = held.enter_context(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET))
@@ -67,7 +70,7 @@ def check_ports(host: str, ports: Mapping[str, int]) -> None:
 
 
 def listens(host: str, port: int) -> bool:
-    """True when somebody accepts connections there."""
+    """True if a server accepts connections there."""
     with suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True
     return False
@@ -75,7 +78,10 @@ def listens(host: str, port: int) -> bool:
 
 @contextmanager
 def only_one() -> Iterator[None]:
-    """Hold the folder's lock; Refused when another `pqkit up` holds it. The lock ends with its process, however."""
+    """Hold the folder's lock; raises Refused when another `pqkit up` holds it.
+
+    The lock ends with its process, however the process ends.
+    """
     try:
         handle = open_own(RUN / "up.lock", os.O_RDWR)
     except UnsafePath as error:
@@ -95,7 +101,10 @@ def only_one() -> Iterator[None]:
 
 @contextmanager
 def fresh_socket(patience: float, say: Say) -> Iterator[Path]:
-    """A path for Supervisor's socket that nobody uses. An earlier Supervisor that drains gets ``patience`` seconds."""
+    """Yield a free path for Supervisor's socket.
+
+    An earlier Supervisor that still drains gets ``patience`` seconds to end.
+    """
     near = RUN.absolute() / SOCKET
     earlier = own_socket(near)
     if earlier is not None:
@@ -108,14 +117,14 @@ def fresh_socket(patience: float, say: Say) -> Iterator[Path]:
     try:
         yield path
     finally:
-        with suppress(OSError):  # others may have put anything there meanwhile
+        with suppress(OSError):  # another process may have replaced it
             near.unlink()
         if path != near:
             _remove_short(path.parent)
 
 
 def own_socket(near: Path) -> Path | None:
-    """Where Supervisor's socket is that the working folder names; None where that is a link of somebody else's."""
+    """The path of Supervisor's socket in this folder; None for a link that pqkit did not make."""
     if not near.is_symlink():
         return near
     there = near.readlink()
@@ -123,7 +132,7 @@ def own_socket(near: Path) -> Path | None:
 
 
 def _is_short(folder: Path) -> bool:
-    """A folder as ``fresh_socket`` makes it: named so, a private folder of this user, and no link."""
+    """True for a folder as ``fresh_socket`` makes it: its name, private to this user, no link."""
     try:
         found = folder.lstat()
     except OSError:
@@ -133,7 +142,7 @@ def _is_short(folder: Path) -> bool:
 
 
 def answers(path: Path) -> bool:
-    """True when somebody listens on the socket."""
+    """True if a process listens on the socket."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(path))
@@ -165,8 +174,10 @@ def _remove_stale(near: Path, say: Say) -> None:
 
 
 def _remove(near: Path) -> None:
-    """Remove a socket, a pid file, or a link of that name. Of a link's target only our own short folder goes with it:
-    a link that somebody planted may name any place."""
+    """Remove a socket, a pid file, or a link of that name.
+
+    Of a link's target, remove only pqkit's own short folder: a planted link may name any place.
+    """
     there = own_socket(near) if near.is_symlink() else None
     near.unlink(missing_ok=True)
     if there is not None and there.parent.parent == Path(tempfile.gettempdir()).absolute():
@@ -174,12 +185,12 @@ def _remove(near: Path) -> None:
 
 
 def _remove_short(folder: Path) -> None:
-    """Remove a short folder that holds nothing but Supervisor's socket, or the one that it was about to rename."""
+    """Remove a short folder that holds only Supervisor's socket, or its temporary name."""
     if not _is_short(folder):
         return
     left = list(folder.iterdir())
     if all(path.name.startswith(SOCKET) and stat.S_ISSOCK(path.lstat().st_mode) for path in left):
-        with suppress(OSError):  # it goes meanwhile, or something comes
+        with suppress(OSError):  # it may vanish, or get new files, during the removal
             for path in left:
                 path.unlink()
             folder.rmdir()

@@ -1,4 +1,4 @@
-"""``pqkit doctor``: everything that is known to go wrong, looked at once, each with what mends it."""
+"""``pqkit doctor``: checks for known problems, each with the command or step that fixes it."""
 
 import json
 import re
@@ -26,8 +26,9 @@ STYLES: dict[Level, str] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
 def doctor(json_: AsJson = False) -> None:
-    """Check driver, schema, disk, clock, jobs, workers, files, keys, backups and settings; exit code 1 if a check
-    fails."""
+    """Check driver, schema, disk, clock, jobs, workers, files, keys, backups and settings; exit
+    code 1 if a check fails.
+    """
     findings = list(examine())
     if json_:
         typer.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
@@ -39,7 +40,7 @@ def doctor(json_: AsJson = False) -> None:
 
 
 def examine() -> Iterator[Finding]:
-    """Every check in turn; those on the database's content only where its schema is right."""
+    """Run every check; those on the database's content only if its schema is right."""
     wanted = settings()
     database = connect(wanted.url, wanted.durability)
     yield Finding("settings", "ok", f"url {database.name}, durability {wanted.durability}")
@@ -67,7 +68,7 @@ def examine() -> Iterator[Finding]:
 
 
 def _checks_of(database: Database) -> tuple[Check, Check]:
-    """The checks that only a database of this kind needs: before it is opened, and within."""
+    """The checks for this kind of database: before it is opened, and after."""
     if isinstance(database, SqliteDatabase):
         return partial(sqlite_checks.before, database), partial(sqlite_checks.within, database)
     from pqkit.cli.doctor import postgresql_checks  # noqa: PLC0415 - its driver is an extra
@@ -78,7 +79,7 @@ def _checks_of(database: Database) -> tuple[Check, Check]:
 
 
 def _grace() -> Finding:
-    """Supervisor must not kill a worker that still drains."""
+    """Check that Supervisor does not kill a worker that still drains."""
     conf, wait = project_template.folder("supervisor", settings().supervisor) / "supervisord.conf", None
     reader = RawConfigParser(strict=False, inline_comment_prefixes=(" ;",))
     try:

@@ -1,4 +1,4 @@
-"""What the doctor's checks say, and those that every database needs."""
+"""Findings of the doctor's checks, and the checks that every database needs."""
 
 import stat
 from collections.abc import Iterator
@@ -12,7 +12,10 @@ Level = Literal["ok", "warn", "fail"]
 
 
 class Finding(NamedTuple):
-    """What one check found; ``mend`` is the command or step that mends it, empty where nothing is to be done."""
+    """The finding of one check.
+
+    ``mend`` is the command or step that fixes it, empty if nothing needs fixing.
+    """
 
     check: str
     level: Level
@@ -21,14 +24,16 @@ class Finding(NamedTuple):
 
 
 def modes(paths: list[Path], most: int) -> Iterator[Finding]:
-    """A warning for each path that others than its owner may use."""
+    """A warning for each path with a mode that lets other users in."""
     for path in paths:
         if path.exists() and (mode := stat.S_IMODE(path.stat().st_mode)) & ~most:
             yield Finding("modes", "warn", f"{path} has mode {mode:04o}", f"chmod {most:o} {path}")
 
 
 def exposure() -> Iterator[Finding]:
-    """A warning for each file of code or settings that others than this user and root may change."""
+    """A warning for each file of code or settings that users other than this one and root may
+    change.
+    """
     found = exposed()
     for each in found[:MOST]:
         yield Finding("exposed", "warn", f"{each.found}: others may change what runs here", each.mend)

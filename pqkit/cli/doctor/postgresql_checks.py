@@ -1,4 +1,4 @@
-"""What is known to go wrong with a PostgreSQL server: durability switched off, dead rows that stay, clocks, poolers."""
+"""Checks of a PostgreSQL server: durability, standbys, connections, clock, dead rows."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ CLOCK_OFF = 5.0
 
 
 def before(database: PostgresDatabase) -> Iterator[Finding]:
-    """What can be said before the schema is looked at."""
+    """Checks that need no schema."""
     found = database.health()
     yield _server(found)
     yield _connection(database)
@@ -27,7 +27,7 @@ def before(database: PostgresDatabase) -> Iterator[Finding]:
 
 
 def within(database: PostgresDatabase) -> Iterator[Finding]:
-    """What the open database shows."""
+    """Checks on the open database."""
     obstacle = database.obstacle()
     if obstacle is None:
         yield Finding("horizon", "ok", "no transaction has been open for a minute")

@@ -1,4 +1,4 @@
-"""What is known to go wrong with a queue, wherever it lives: jobs that stay, files without jobs, old backups."""
+"""Checks of a queue on any database: stuck jobs, files without jobs, old backups."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,7 +22,7 @@ HOUR = 3_600.0
 
 
 def look(database: Database) -> Iterator[Finding]:
-    """Every check in turn."""
+    """Run every check."""
     for check in CHECKS:
         yield from check(database)
 
@@ -58,7 +58,7 @@ def _served(database: Database) -> Iterator[Finding]:
 
 
 def _queues(database: Database) -> Iterator[Finding]:
-    """Queues of which nothing runs although jobs wait and workers live."""
+    """Queues with waiting jobs of which none runs, although workers live."""
     now, living = (
         database.now(),
         [w for w in queries.workers(database) if (w.heartbeat_age or STUCK_AFTER) < STUCK_AFTER],
@@ -82,7 +82,7 @@ def _queues(database: Database) -> Iterator[Finding]:
 
 
 def _maintenance(database: Database) -> Iterator[Finding]:
-    """Duties that fail on a living worker again and again."""
+    """Maintenance duties that fail repeatedly on a living worker."""
     failing = queries.failing_duties(database)
     for one in failing:
         left = ", and it has left maintenance to others" if one.resigned else ""
@@ -103,7 +103,7 @@ def _due(database: Database) -> Iterator[Finding]:
 
 
 def _files(database: Database) -> Iterator[Finding]:
-    """The demo's files, where there are any."""
+    """The demo's files, if there are any."""
     folder = settings().files
     if not folder.is_dir() or folder.is_symlink():
         return
@@ -112,7 +112,7 @@ def _files(database: Database) -> Iterator[Finding]:
         left = [file for file in useless(queue, folder, YOUNG) if file.name.startswith(".")]
         lost = orphans(queue, folder, YOUNG)
     except encryption.KeyMissing:
-        return  # which key is said below
+        return  # the check of keys names the key
     if lost:
         said = f"{out.many(len(lost), 'file')} in {folder} without a job, such as {lost[0].name}"
         yield Finding("files", "warn", said, "pqkit producer --once (a producer adopts them)")
@@ -154,7 +154,7 @@ def _backups(_database: Database) -> Iterator[Finding]:
 
 
 def _retention(database: Database) -> Iterator[Finding]:
-    """Jobs that should have been pruned more than an hour ago."""
+    """Jobs that are more than an hour overdue for pruning."""
     keeps = Keeps(settings().keep_completed, settings().keep_dead)
     chosen = Pruner(database, "doctor").expired(keeps, database.now() - round(HOUR * SECOND))
     late = sum(queries.ended(database, one.state, one.before, one.queues, but=one.but) for one in chosen)

@@ -1,4 +1,4 @@
-"""What is known to go wrong with who reaches the consoles and the REST interface."""
+"""Checks of access to the consoles and the REST interface."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from pqkit.version import VERSION
 
 
 def look(wanted: Settings) -> Iterator[Finding]:
-    """Every check in turn."""
+    """Run every check."""
     yield _ops(wanted)
     yield _plain(wanted)
     if wanted.dashboards is not None:
@@ -20,7 +20,7 @@ def look(wanted: Settings) -> Iterator[Finding]:
 
 
 def _pages(own: Path) -> Finding:
-    """A copy of the consoles keeps the faults of the day on which it was made, those of security too."""
+    """Check for a copy of the consoles: it lacks later fixes, including security fixes."""
     found = project_template.outdated("dashboards", own)
     if not found:
         return Finding("pages", "ok", f"{own} is as pqkit's own")

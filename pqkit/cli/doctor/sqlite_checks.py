@@ -1,4 +1,4 @@
-"""What is known to go wrong with a SQLite file: its library, its disk, its modes, a writer that stopped."""
+"""Checks of a SQLite file: its driver, its disk, its modes, its write lock."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ CLOCK_OFF = 5.0
 
 
 def before(database: SqliteDatabase) -> Iterator[Finding]:
-    """What can be said before the database is opened."""
+    """Checks before the database is opened."""
     yield _driver()
     yield from _disk(database.path.parent)
     yield _writable(database.path)
@@ -30,7 +30,7 @@ def before(database: SqliteDatabase) -> Iterator[Finding]:
 
 
 def within(database: SqliteDatabase) -> Iterator[Finding]:
-    """What the open database shows."""
+    """Checks on the open database."""
     yield _lock(database)
     yield _clock(database)
 
@@ -66,7 +66,7 @@ def _writable(path: Path) -> Finding:
 
 
 def _lock(database: SqliteDatabase) -> Finding:
-    """Every writer waits for the one that holds the lock: a stopped one makes them wait for ever."""
+    """Check the write lock: if the process that holds it is stopped, every writer waits forever."""
     holders = []
     for _ in range(LOOKS):
         holders.append(write_lock_holder(database.path))
@@ -82,7 +82,7 @@ def _lock(database: SqliteDatabase) -> Finding:
 
 
 def _clock(database: SqliteDatabase) -> Finding:
-    """What is on record cannot be of the future; leases do not depend on it, due times do."""
+    """Check that no record is from the future; due times depend on the clock, leases do not."""
     ahead = ((queries.latest(database) or 0) - database.now()) / SECOND
     if ahead > CLOCK_OFF:
         said = f"the last thing on record is of {out.span(ahead)} from now: the clock was set back, or was ahead"

@@ -1,1 +1,4 @@
-"""``pqkit lab``: the commands of the experiments. ``worker_experiments`` holds the group that the others join."""
+"""``pqkit lab``: the commands of the experiments.
+
+``worker_experiments`` holds the group that the other modules' commands join.
+"""

@@ -16,7 +16,9 @@ def limits(
     seed: Seed = 1,
     json: AsJson = False,
 ) -> None:
-    """Kill workers that hold limited jobs: limits are never exceeded, and ended leases free them again."""
+    """Kill workers that hold limited jobs: limits are never exceeded, and ended leases free
+    them again.
+    """
     from pqkit.lab.experiments.concurrency_limits import limits as experiment  # noqa: PLC0415 - a command loads its own needs
 
     run_experiment(
@@ -49,7 +51,7 @@ def rates(
     workers: Annotated[int, typer.Option(min=1, help="Workers at once.")] = 4,
     json: AsJson = False,
 ) -> None:
-    """Let several workers share a rate limit: jobs start at that rate within 2 %, and never above it."""
+    """Let several workers share a rate limit: jobs start at that rate within 2 %, never faster."""
     from pqkit.lab.experiments.rate_limits import rates as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, rate, seconds, workers, progress=progress), as_json=json)

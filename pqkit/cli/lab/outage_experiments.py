@@ -1,4 +1,4 @@
-"""``pqkit lab cuts|restart|failover|partition``: what goes wrong between workers and a PostgreSQL server."""
+"""``pqkit lab cuts|restart|failover|partition``: failures between workers and PostgreSQL."""
 
 from typing import Annotated
 
@@ -14,7 +14,9 @@ def cuts(
     seed: Seed = 1,
     json: AsJson = False,
 ) -> None:
-    """Cut connections before and after COMMIT, so that its result is unknown: each effect happens once."""
+    """Cut connections before and after COMMIT, so that its outcome is unknown: each effect
+    happens once.
+    """
     from pqkit.lab.experiments.lost_commits import cuts as experiment  # noqa: PLC0415 - a command loads its own needs
 
     run_experiment(lambda place, progress: experiment(place, commits, seed=seed, progress=progress), as_json=json)
@@ -26,7 +28,7 @@ def restart(
     jobs: Annotated[int, typer.Option(min=1, help="Jobs to queue, at least.")] = 2_000,
     json: AsJson = False,
 ) -> None:
-    """Kill a scratch PostgreSQL server under load and start it again: no acknowledged job is lost."""
+    """Kill and restart a scratch PostgreSQL server under load: no acknowledged job is lost."""
     from pqkit.lab.experiments.server_outage import restart as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, times, jobs, progress=progress), as_json=json)
@@ -40,7 +42,7 @@ def failover(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Kill a scratch PostgreSQL server for good and promote its standby: no acknowledged job is lost."""
+    """Kill a scratch PostgreSQL server and promote its standby: no acknowledged job is lost."""
     from pqkit.lab.experiments.server_outage import failover as experiment  # noqa: PLC0415
 
     run_experiment(
@@ -53,7 +55,9 @@ def partition(
     lease: Annotated[float, typer.Option(min=6, help="Seconds without a heartbeat after which a worker is dead.")] = 10,
     json: AsJson = False,
 ) -> None:
-    """Cut one worker off for twice its lease: it stops its handlers before their jobs run elsewhere."""
+    """Cut one worker off for twice its lease: it stops its handlers before their jobs run
+    elsewhere.
+    """
     from pqkit.lab.experiments.partition import partition as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, lease, progress=progress), as_json=json)
@@ -65,7 +69,9 @@ def horizon(
     rate: Annotated[float, typer.Option(min=1, help="Jobs per second.")] = 100,
     json: AsJson = False,
 ) -> None:
-    """Keep another program's transaction open beside a busy queue: dead rows stay few, claims stay fast."""
+    """Keep another program's transaction open beside a busy queue: dead rows stay few, and
+    claims stay fast.
+    """
     from pqkit.lab.experiments.long_transaction import horizon as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, seconds, rate, progress=progress), as_json=json)

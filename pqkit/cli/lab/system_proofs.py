@@ -1,4 +1,4 @@
-"""``pqkit lab powercut|syscalls|simulate|mutants``: the proofs that take a disk, a clock or the queue itself apart."""
+"""``pqkit lab powercut|syscalls|simulate|mutants``: disk, clock and code faults."""
 
 from typing import Annotated
 
@@ -19,7 +19,9 @@ def powercut(
     seed: Annotated[int, typer.Option(help="Where to cut, and what survives.")] = 1,
     json: AsJson = False,
 ) -> None:
-    """Replay power cuts on the recorded writes of a real producer and worker: nothing is corrupt or lost."""
+    """Replay power cuts on the recorded writes of a real producer and worker: nothing is
+    corrupt or lost.
+    """
     from pqkit.lab.experiments.powercut import powercut as experiment  # noqa: PLC0415 - a command loads its own needs
 
     _about_files("powercut")
@@ -34,7 +36,9 @@ def consoles(
     rounds: Annotated[int, typer.Option(min=1, help="How often to compare the workers without and with them.")] = 5,
     json: AsJson = False,
 ) -> None:
-    """Measure the cost of open consoles: processor, memory, throughput of workers, first page and refresh."""
+    """Measure the cost of open consoles: processor, memory, throughput of workers, first page
+    and refresh.
+    """
     from pqkit.lab.experiments.console_load import Plan  # noqa: PLC0415
     from pqkit.lab.experiments.console_load import consoles as experiment  # noqa: PLC0415
 
@@ -47,7 +51,9 @@ def filters(
     jobs: Annotated[int, typer.Option(min=1_000, help="Jobs, some in every state.")] = 1_000_000,
     json: AsJson = False,
 ) -> None:
-    """Load pages of jobs by every filter, as the manager console does: none may take long, however many jobs."""
+    """Load pages of jobs by every filter, as the manager console does: each is fast with any
+    number of jobs.
+    """
     from pqkit.lab.experiments.filter_latency import filters as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, jobs, progress), as_json=json)
@@ -70,7 +76,9 @@ def simulate(
     replay: Annotated[int | None, typer.Option(min=0, help="Play this seed alone and print what happens.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Simulate random histories of crashes, freezes, sleeps and clock steps; a seed replays one exactly."""
+    """Simulate random histories of crashes, freezes, sleeps and clock steps; a seed replays
+    one exactly.
+    """
     from pqkit.lab.simulation.simulator import simulate as experiment  # noqa: PLC0415
     from pqkit.lab.simulation.simulator import simulator  # noqa: PLC0415
 
@@ -97,14 +105,18 @@ def crippled(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Cripple the worker that does maintenance (memory, threads, files, disk, clock, stop): rescues go on."""
+    """Cripple the worker that does maintenance (memory, threads, files, disk, clock, stop):
+    rescues go on.
+    """
     from pqkit.lab.experiments.crippled_leader import crippled as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, clinging=clinging, progress=progress), as_json=json)
 
 
 def mutants(*, json: AsJson = False) -> None:
-    """Break the queue on purpose in one way after another: the simulation must find each and name the right rule."""
+    """Break the queue on purpose, one fault at a time: the simulation must find each fault and
+    name the right rule.
+    """
     from pqkit.lab.simulation.mutants import mutants as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(beside=place.beside, progress=progress), as_json=json)

@@ -1,4 +1,4 @@
-"""``pqkit lab``: experiments that do harm to real processes and prove, or refute, what pqkit promises."""
+"""``pqkit lab``: experiments that harm real processes and prove or refute pqkit's promises."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
@@ -40,7 +40,7 @@ def crash(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Kill and freeze workers and producers at random: no job is lost, no finish is accepted twice."""
+    """Kill and freeze workers and producers at random: no job is lost, no finish accepted twice."""
     from pqkit.lab.experiments.crash import Plan  # noqa: PLC0415 - a command loads its own needs, so that all start fast
     from pqkit.lab.experiments.crash import crash as experiment  # noqa: PLC0415
 
@@ -77,7 +77,9 @@ def poison(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Run jobs that kill their workers beside good ones: the former are set aside, the latter are not charged."""
+    """Run jobs that kill their workers beside good ones: the former are quarantined, the latter
+    are not charged.
+    """
     from pqkit.lab.experiments.poison import poison as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, good, workers, oom=oom, progress=progress), as_json=json)
@@ -103,7 +105,9 @@ def retry(
     workers: Annotated[int, typer.Option(min=1, help="Workers at once.")] = 2,
     json: AsJson = False,
 ) -> None:
-    """Run jobs that fail in several ways: each attempt starts when the retry policy says, and not before."""
+    """Run jobs that fail in several ways: each attempt starts when the retry policy says, and
+    not before.
+    """
     from pqkit.lab.experiments.retry_storm import retry as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, jobs, workers, progress), as_json=json)
@@ -120,7 +124,9 @@ def load(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Raise the load until the workers no longer keep up; measure the cost of a job as backlogs grow."""
+    """Raise the load until the workers no longer keep up; measure the cost of a job as backlogs
+    grow.
+    """
     from pqkit.lab.experiments.load import load as experiment  # noqa: PLC0415
 
     backlogs = backlog or [1_000, 10_000]
@@ -140,7 +146,7 @@ def system(
     seed: Seed = 1,
     json: AsJson = False,
 ) -> None:
-    """Kill `pqkit up`, its Supervisor and all workers at once, then start it again with one command."""
+    """Kill `pqkit up`, its Supervisor and all workers at once; restart all with one command."""
     from pqkit.lab.experiments.whole_system import system as experiment  # noqa: PLC0415
 
     run_experiment(
@@ -170,7 +176,7 @@ def forks(
 
 @app.command()
 def backups(*, times: Annotated[int, typer.Option(min=1, help="How many backups.")] = 50, json: AsJson = False) -> None:
-    """Back up and restore repeatedly while workers and producers work: each backup is complete."""
+    """Back up and restore repeatedly while workers and producers run: each backup is complete."""
     from pqkit.lab.experiments.backup_restore import backups as experiment  # noqa: PLC0415
 
     run_experiment(lambda place, progress: experiment(place, times, progress=progress), as_json=json)
@@ -195,7 +201,9 @@ def schedules(
     seed: Seed = 1,
     json: AsJson = False,
 ) -> None:
-    """Kill schedulers while they tick through clock changes in three zones: each slot gets one job."""
+    """Kill schedulers while they tick through clock changes in three zones: each slot gets one
+    job.
+    """
     from pqkit.lab.experiments.schedule_ticks import schedules as experiment  # noqa: PLC0415
 
     run_experiment(
@@ -218,9 +226,9 @@ def _check_task(name: str) -> None:
 
 
 def run_experiment(experiment: "Callable[[Scratch, Watch], Result]", *, as_json: bool) -> None:
-    """Run it in a scratch place, show how it went, and exit with 1 when it fell short; then the place is kept.
+    """Run an experiment in a scratch place, show its result, and exit with code 1 if it failed.
 
-    The place is a new database on the server of the queue, where that is on one.
+    After a failure the place is kept. If the queue is on a server, the place is a new database there.
     """
     from pqkit import lab  # noqa: PLC0415
 
@@ -237,7 +245,7 @@ def run_experiment(experiment: "Callable[[Scratch, Watch], Result]", *, as_json:
 
 
 def _result_of(experiment: "Callable[[Scratch, Watch], Result]", place: "Scratch", progress: "Watch") -> "Result":
-    """What it came to; an experiment that could not go on fell short."""
+    """The experiment's result; one that timed out has failed."""
     from pqkit.lab.harness.result import Result  # noqa: PLC0415
     from pqkit.lab.harness.verdict import Finding  # noqa: PLC0415
 
@@ -250,7 +258,7 @@ def _result_of(experiment: "Callable[[Scratch, Watch], Result]", place: "Scratch
 def _show(place: "Scratch", result: "Result", *, as_json: bool) -> None:
     kept = None if result.passed else str(place.folder)
     there = connect(place.url)
-    database = there.name if kept is not None and there.exists() else None  # some bring a server of their own
+    database = there.name if kept is not None and there.exists() else None  # some experiments start their own server
     findings = [found._asdict() for found in result.findings]
     if as_json:
         story = {"findings": findings, "smallest": result.smallest, "kept": kept, "database": database}
