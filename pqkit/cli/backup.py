@@ -36,7 +36,9 @@ def backup(
     *,
     keep: Annotated[
         int | None,
-        typer.Option(min=1, help="Delete all but the newest so many backups of the folder.", show_default=False),
+        typer.Option(
+            min=1, help="Number of newest backups to keep in the folder; older ones are deleted.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Copy the queue into a file while it is in use, then check, count and audit the copy."""

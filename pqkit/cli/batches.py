@@ -15,7 +15,9 @@ app = typer.Typer(no_args_is_help=True, help="List and show batches.")
 
 
 @app.command("list")
-def list_batches(limit: Annotated[int, typer.Option(min=1, help="Show so many.")] = 20, json: AsJson = False) -> None:
+def list_batches(
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number to show.")] = 20, json: AsJson = False
+) -> None:
     """List the newest batches with their members' progress and their completion job's state."""
     database = get_queue(create=False).database
     found = queries.batches(database, limit)

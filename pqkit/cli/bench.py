@@ -31,16 +31,16 @@ def bench(
     ] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="Rounds of each. Default: 5, quick 1.")] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A short form that shows that all works; judges nothing.")
+        bool, typer.Option("--quick", help="A short run that shows that everything works; it judges nothing.")
     ] = False,
-    durability: Annotated[Literal["full", "normal", "both"], typer.Option(help="At which durability.")] = "both",
+    durability: Annotated[Literal["full", "normal", "both"], typer.Option(help="Durability to measure at.")] = "both",
     url: Annotated[
         str | None,
         typer.Option(
             help="Measure beside this empty queue, on its disk or its server. Default: yours.", show_default=False
         ),
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="Exit with code 1 where a bar is missed.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with code 1 if a target is missed.")] = False,
     json: AsJson = False,
 ) -> None:
     """Measure speed on scratch queues beside yours, relative to the bare driver in the same run."""

@@ -40,7 +40,7 @@ OWN_NAMES = {f"{name}.localhost" for name in Console}
 
 
 def dashboards(
-    console: Annotated[Console | None, typer.Argument(help="Which console; both where none is named.")] = None,
+    console: Annotated[Console | None, typer.Argument(help="The console to serve; default: both.")] = None,
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Its port, where not the one in the settings.")
     ] = None,

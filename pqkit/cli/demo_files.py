@@ -24,7 +24,8 @@ def about() -> None:
 @app.command()
 def clean(
     older_than: Annotated[
-        float, typer.Option(parser=with_unit, metavar="AGE", help="Last written at least so long ago: 30s, 5m, 2h, 7d.")
+        float,
+        typer.Option(parser=with_unit, metavar="AGE", help="Last written at least this long ago: 30s, 5m, 2h, 7d."),
     ],
     reason: Reason = None,
     yes: Yes = False,

@@ -46,16 +46,19 @@ def enqueue(
         bool, typer.Option("--replace", help="Give a waiting job with the key these arguments.")
     ] = False,
     debounce: Annotated[
-        float | None, typer.Option(parser=seconds, metavar="TIME", help="Replace, and due so long after the last call.")
+        float | None,
+        typer.Option(
+            parser=seconds, metavar="TIME", help="Replace, and make the job due this long after the last call."
+        ),
     ] = None,
     limit_key: Annotated[
-        str | None, typer.Option(help="Of the jobs with this key the queue runs its key concurrency at once.")
+        str | None, typer.Option(help="Jobs with the same key share the queue's key concurrency.")
     ] = None,
     depends_on: Annotated[
-        list[int] | None, typer.Option(metavar="JOB", help="Not before this job has ended; repeatable.")
+        list[int] | None, typer.Option(metavar="JOB", help="Wait until this job has ended; repeatable.")
     ] = None,
     if_failed: Annotated[
-        str | None, typer.Option(metavar="hold|continue|cancel", help="Where such a job has not completed.")
+        str | None, typer.Option(metavar="hold|continue|cancel", help="What to do if such a job has not completed.")
     ] = None,
     max_retries: Annotated[int | None, typer.Option(min=0, help="Retries after the first run.")] = None,
     timeout: Annotated[

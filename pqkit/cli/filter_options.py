@@ -20,12 +20,17 @@ def make_filter(
     older_than: Annotated[
         float | None,
         typer.Option(
-            parser=seconds, metavar="AGE", help="Created at least so long ago: 30s, 5m, 2h, 7d.", show_default=False
+            parser=seconds,
+            metavar="AGE",
+            help="Only jobs created at least this long ago: 30s, 5m, 2h, 7d.",
+            show_default=False,
         ),
     ] = None,
     newer_than: Annotated[
         float | None,
-        typer.Option(parser=seconds, metavar="AGE", help="Created less than so long ago.", show_default=False),
+        typer.Option(
+            parser=seconds, metavar="AGE", help="Only jobs created less than this long ago.", show_default=False
+        ),
     ] = None,
     text: Annotated[
         str | None, typer.Option(help="Only jobs with this text in their arguments.", show_default=False)

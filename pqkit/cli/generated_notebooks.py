@@ -26,7 +26,7 @@ def regression(
     ] = None,
     queue: Annotated[list[str] | None, typer.Option(help="Only this queue; repeatable.")] = None,
     out_file: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Where to; default: in the folder of notebooks.")
+        Path | None, typer.Option("--out", metavar="FILE", help="File to write; default: in the folder of notebooks.")
     ] = None,
 ) -> None:
     """Write a notebook that replays a span of the record, with its failures and crashes, and
@@ -51,7 +51,7 @@ def notebook(
     job: Annotated[int, typer.Argument(max=INT_MAX, help="The job's id.")],
     *,
     out_file: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Where to; default: in the folder of notebooks.")
+        Path | None, typer.Option("--out", metavar="FILE", help="File to write; default: in the folder of notebooks.")
     ] = None,
 ) -> None:
     """Write a notebook that opens a job: arguments, settings, log, and a dry run of its handler

@@ -30,9 +30,11 @@ def rehearse_handler(
     ] = None,
     folder: Annotated[
         list[Path] | None,
-        typer.Option(help="A folder that it works in: each run gets a copy; repeatable.", show_default=False),
+        typer.Option(help="A folder that the handler works in: each run gets a copy; repeatable.", show_default=False),
     ] = None,
-    most: Annotated[int, typer.Option(min=2, help="Steps to kill it at, at most, spread over all.")] = 60,
+    most: Annotated[
+        int, typer.Option(min=2, help="Maximum number of steps to kill the handler at, spread over all steps.")
+    ] = 60,
     json: AsJson = False,
 ) -> None:
     """Kill a handler before each of its steps, run it again, and show differences; exit code 1

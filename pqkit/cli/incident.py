@@ -18,7 +18,11 @@ def incident(
     queue: Annotated[list[str] | None, typer.Option(help="Only this queue; repeatable.")] = None,
     baseline: Annotated[
         float | None,
-        typer.Option(parser=seconds, metavar="TIME", help="How long before it to compare with; default: as long."),
+        typer.Option(
+            parser=seconds,
+            metavar="TIME",
+            help="Length of the time before it to compare with; default: the same length.",
+        ),
     ] = None,
     json: AsJson = False,
 ) -> None:

@@ -133,9 +133,9 @@ def _why(error: Exception) -> str:
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without a preview and a question.")]
-Reason = Annotated[str | None, typer.Option(help="Why; goes on record with your name.", show_default=False)]
-All = Annotated[bool, typer.Option("--all", help="All jobs, in the place of a filter.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not preview and ask.")]
+Reason = Annotated[str | None, typer.Option(help="Reason; it goes on record with your name.", show_default=False)]
+All = Annotated[bool, typer.Option("--all", help="All jobs, instead of a filter.")]
 Queue = Annotated[str | None, typer.Option(help="Only jobs of this queue.", show_default=False)]
 State = typer.Option(
     "--state", metavar="STATE", help=f"Only jobs in this state ({', '.join(JobState)}); repeatable.", show_default=False

@@ -195,7 +195,9 @@ def _choose(
         list[int] | None, typer.Argument(max=INT_MAX, metavar="JOB", help="Job ids.", show_default=False)
     ] = None,
     everything: All = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Change so many at most.", show_default=False)] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of jobs to change.", show_default=False)
+    ] = None,
     reason: Reason = None,
     yes: Yes = False,
     json: AsJson = False,
@@ -236,8 +238,8 @@ def delete(chosen: Chosen) -> None:
 def assign(
     chosen: Chosen,
     *,
-    worker: Annotated[str | None, typer.Option(help="The worker that alone may take them.", show_default=False)] = None,
-    anyone: Annotated[bool, typer.Option("--anyone", help="Give them back to all workers.")] = False,
+    worker: Annotated[str | None, typer.Option(help="The only worker that may take them.", show_default=False)] = None,
+    anyone: Annotated[bool, typer.Option("--anyone", help="Let all workers take them again.")] = False,
 ) -> None:
     """Assign pending jobs to one worker: pqkit jobs assign 12 13 --worker worker_03."""
     if (worker is None) is not anyone:

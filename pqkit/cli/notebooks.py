@@ -18,7 +18,7 @@ from pqkit.queue import get_queue
 from pqkit.settings import settings
 
 SAMPLE = 10
-app = typer.Typer(help="Look at past runs of notebooks, and run one notebook in many ways.", no_args_is_help=True)
+app = typer.Typer(help="List and prune runs of notebooks, and run one notebook for many values.", no_args_is_help=True)
 Parameters = Annotated[
     list[str] | None,
     typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="A parameter of the notebook; repeatable."),
@@ -84,11 +84,13 @@ def prune(
         typer.Option(
             parser=with_unit,
             metavar="AGE",
-            help="Ended at least so long ago: 2h, 7d. Without it, what the settings keep_runs and max_runs let go.",
+            help="Ended at least this long ago: 2h, 7d. Default: as the settings keep_runs and max_runs say.",
             show_default=False,
         ),
     ] = None,
-    by_hand: Annotated[bool, typer.Option("--by-hand", help="Those too that a person made by `pqkit run`.")] = False,
+    by_hand: Annotated[
+        bool, typer.Option("--by-hand", help="Also delete runs that a person made by `pqkit run`.")
+    ] = False,
     reason: Reason = None,
     yes: Yes = False,
 ) -> None:

@@ -17,7 +17,9 @@ def retries(
     backoff: Annotated[
         str, typer.Option(metavar="1,2,4", help="Another policy to try on the record: seconds before each retry.")
     ] = "1,2,4",
-    max_retries: Annotated[int, typer.Option(min=0, help="And how many retries it allows.")] = DEFAULT_MAX_RETRIES,
+    max_retries: Annotated[
+        int, typer.Option(min=0, help="Maximum number of retries of that policy.")
+    ] = DEFAULT_MAX_RETRIES,
     queue: Annotated[list[str] | None, typer.Option(help="Only runs of this queue; repeatable.")] = None,
     since: Annotated[
         int | None, typer.Option(parser=back_to, metavar="TIME", help="Only runs since: 2h, 7d, or an ISO time.")
@@ -50,16 +52,16 @@ def _delays(text: str) -> list[float]:
 
 def capacity(
     *,
-    workers: Annotated[float, typer.Option(min=0.01, help="So many times the workers.")] = 1.0,
-    arrivals: Annotated[float, typer.Option(min=0.01, help="So many times the jobs.")] = 1.0,
-    lease: Annotated[float | None, typer.Option(parser=seconds, metavar="TIME", help="Another lease.")] = None,
+    workers: Annotated[float, typer.Option(min=0.01, help="Multiple of the recorded workers.")] = 1.0,
+    arrivals: Annotated[float, typer.Option(min=0.01, help="Multiple of the recorded jobs.")] = 1.0,
+    lease: Annotated[float | None, typer.Option(parser=seconds, metavar="TIME", help="Another lease time.")] = None,
     concurrency: Annotated[
         list[str] | None, typer.Option(metavar="QUEUE=N", help="At most N jobs of a queue at once; repeatable.")
     ] = None,
     since: Annotated[
         int | None, typer.Option(parser=back_to, metavar="TIME", help="The record to learn from: since 2h, or ISO.")
     ] = None,
-    until: Annotated[int | None, typer.Option(parser=back_to, metavar="TIME", help="And its end.")] = None,
+    until: Annotated[int | None, typer.Option(parser=back_to, metavar="TIME", help="End of the span.")] = None,
     json: AsJson = False,
 ) -> None:
     """Estimate how long jobs would wait with other workers, loads or limits; exit code 1 if the

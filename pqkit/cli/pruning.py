@@ -31,7 +31,7 @@ Age = Annotated[
     typer.Option(
         parser=with_unit,
         metavar="AGE",
-        help="Ended at least so long ago: 2h, 7d. Without it, what the settings keep_completed and keep_dead let go.",
+        help="Ended at least this long ago: 2h, 7d. Default: as the settings keep_completed and keep_dead say.",
         show_default=False,
     ),
 ]
@@ -48,7 +48,9 @@ def archive(
     folder: Annotated[
         Path,
         typer.Argument(
-            parser=inputs.folder, metavar="FOLDER", help="Where to; a file of gzipped JSON lines for each day."
+            parser=inputs.folder,
+            metavar="FOLDER",
+            help="Folder for the archive; it gets a file of gzipped JSON lines for each day.",
         ),
     ],
     *,

@@ -13,9 +13,7 @@ from pqkit.domain.durations import SECOND
 from pqkit.domain.schedule_times import Missed, Overlap, Schedule, moment_in
 from pqkit.queue import Schedules, get_queue
 
-app = typer.Typer(
-    no_args_is_help=True, help="Jobs that come again: add, list, show, edit, pause, backfill, run, delete."
-)
+app = typer.Typer(no_args_is_help=True, help="Add, list, show, edit, pause, backfill, run and delete schedules.")
 Name = Annotated[str, typer.Argument(help="The schedule's name.")]
 At = Annotated[datetime | None, typer.Option(parser=moment, metavar="ISO", help="Once, at 2030-01-31T08:00+01:00.")]
 Span = typer.Option(parser=seconds, metavar="TIME", help="Every 5s, 10m, 1h … counted from now.")
@@ -42,10 +40,13 @@ def _options(
         float | None, typer.Option(parser=seconds, metavar="TIME", help="How long one run may take.")
     ] = None,
     missed: Annotated[
-        str | None, typer.Option(metavar="skip|latest|all[:N]", help="Slots nobody ticked in time. Default: latest.")
+        str | None,
+        typer.Option(
+            metavar="skip|latest|all[:N]", help="What to do with slots that no worker ticked in time. Default: latest."
+        ),
     ] = None,
     overlap: Annotated[
-        Overlap | None, typer.Option(help="A slot while the job before is unfinished. Default: skip.")
+        Overlap | None, typer.Option(help="What to do with a slot while the job before is unfinished. Default: skip.")
     ] = None,
 ) -> dict[str, Any]:
     """The options of a schedule that were given, as ``add`` and ``edit`` have them."""
@@ -123,7 +124,7 @@ def list_schedules(json: AsJson = False) -> None:
 @app.command()
 def show(
     name: Name,
-    slots: Annotated[int, typer.Option(min=1, max=1000, help="So many past slots.")] = 10,
+    slots: Annotated[int, typer.Option(min=1, max=1000, help="Number of past slots to show.")] = 10,
     json: AsJson = False,
 ) -> None:
     """Show one schedule: settings, coming slots, and the last slots with their outcomes and

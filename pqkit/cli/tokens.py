@@ -38,8 +38,8 @@ def _row(token: TokenView, now: int) -> tuple[str, ...]:
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(help="What it is for, such as the program that will hold it.")],
-    scope: Annotated[list[Scope], typer.Option(help="What it may do; repeatable.")],
+    name: Annotated[str, typer.Argument(help="Purpose of the token, such as the program that will hold it.")],
+    scope: Annotated[list[Scope], typer.Option(help="A scope of the token; repeatable.")],
     expires: Annotated[
         int | None, typer.Option(parser=until, metavar="TIME", help="30d … from now, or 2030-01-31T08:00Z.")
     ] = None,

@@ -20,12 +20,12 @@ KINDS = (*JobState, "action")
 
 def watch(
     *,
-    since: Annotated[str | None, typer.Option(metavar="CURSOR", help="Go on behind this event.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="CURSOR", help="Continue after this event.")] = None,
     from_start: Annotated[bool, typer.Option("--from-start", help="Begin with the oldest event that is kept.")] = False,
     event: Annotated[list[str] | None, typer.Option(help=f"Only these ({', '.join(KINDS)}); repeatable.")] = None,
     queue: Annotated[str | None, typer.Option(help="Only jobs of this queue.")] = None,
     once: Annotated[bool, typer.Option("--once", help="Print what there is and end.")] = False,
-    off: Annotated[bool, typer.Option("--off", help="Record no more events, for nobody.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Stop recording events, for all readers.")] = False,
 ) -> None:
     """Print a line of JSON for each change of a job's state and each action, as any program
     commits it.

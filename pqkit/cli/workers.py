@@ -21,7 +21,7 @@ Name = Annotated[str, typer.Argument(help="The process's name, such as worker_03
 
 @app.command("list")
 def list_workers(
-    everyone: Annotated[bool, typer.Option("--all", help="Also the last ones that have ended.")] = False,
+    everyone: Annotated[bool, typer.Option("--all", help="Also show workers that ended recently.")] = False,
     json: AsJson = False,
 ) -> None:
     """List workers of all hosts."""

@@ -12,7 +12,7 @@ def limits(
     *,
     jobs: Annotated[int, typer.Option(min=10, help="Jobs with limited keys; half as many have a limited queue.")] = 300,
     workers: Annotated[int, typer.Option(min=1, help="Workers at once.")] = 10,
-    kills: Annotated[int, typer.Option(min=0, help="Workers to kill in the midst of a job.")] = 12,
+    kills: Annotated[int, typer.Option(min=0, help="Workers to kill during a job.")] = 12,
     seed: Seed = 1,
     json: AsJson = False,
 ) -> None:
@@ -28,10 +28,10 @@ def limits(
 
 def batches(
     *,
-    number: Annotated[int, typer.Option(min=6, help="Batches, of each mode as many.")] = 60,
+    number: Annotated[int, typer.Option(min=6, help="Number of batches of each mode.")] = 60,
     members: Annotated[int, typer.Option(min=2, help="Members of each.")] = 10,
     workers: Annotated[int, typer.Option(min=1, help="Workers at once.")] = 6,
-    kills: Annotated[int, typer.Option(min=0, help="Workers to kill in the midst of a job.")] = 20,
+    kills: Annotated[int, typer.Option(min=0, help="Workers to kill during a job.")] = 20,
     seed: Seed = 1,
     json: AsJson = False,
 ) -> None:

@@ -25,7 +25,7 @@ def cuts(
 def restart(
     *,
     times: Annotated[int, typer.Option(min=1, help="How often to end the server.")] = 10,
-    jobs: Annotated[int, typer.Option(min=1, help="Jobs to queue, at least.")] = 2_000,
+    jobs: Annotated[int, typer.Option(min=1, help="Minimum number of jobs to queue.")] = 2_000,
     json: AsJson = False,
 ) -> None:
     """Kill and restart a scratch PostgreSQL server under load: no acknowledged job is lost."""
@@ -36,9 +36,9 @@ def restart(
 
 def failover(
     *,
-    jobs: Annotated[int, typer.Option(min=1, help="Jobs to queue, at least.")] = 1_000,
+    jobs: Annotated[int, typer.Option(min=1, help="Minimum number of jobs to queue.")] = 1_000,
     asynchronous: Annotated[
-        bool, typer.Option("--asynchronous", help="No commit waits for the standby: shows what is lost then.")
+        bool, typer.Option("--asynchronous", help="Let no commit wait for the standby: shows what is lost then.")
     ] = False,
     json: AsJson = False,
 ) -> None:

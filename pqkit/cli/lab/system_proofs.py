@@ -16,7 +16,7 @@ def powercut(
     *,
     cuts: Annotated[int, typer.Option(min=1, help="Power cuts to replay.")] = 300,
     jobs: Annotated[int, typer.Option(min=1, help="Jobs of the recorded workload.")] = 60,
-    seed: Annotated[int, typer.Option(help="Where to cut, and what survives.")] = 1,
+    seed: Annotated[int, typer.Option(help="Point at which to cut, and what survives.")] = 1,
     json: AsJson = False,
 ) -> None:
     """Replay power cuts on the recorded writes of a real producer and worker: nothing is

@@ -27,7 +27,7 @@ Seed = Annotated[int, typer.Option(help="Repeats an experiment, as far as proces
 @app.command()
 def crash(
     *,
-    jobs: Annotated[int, typer.Option(min=1, help="Jobs to queue, at least.")] = 1_000,
+    jobs: Annotated[int, typer.Option(min=1, help="Minimum number of jobs to queue.")] = 1_000,
     workers: Annotated[int, typer.Option(min=2, help="Workers at once.")] = 4,
     producers: Annotated[int, typer.Option(min=1, help="Producers at once.")] = 2,
     kills: Annotated[int, typer.Option(min=0, help="Workers to kill with SIGKILL.")] = 60,
@@ -55,7 +55,7 @@ def recovery(
     *,
     kills: Annotated[int, typer.Option(min=1, help="Workers to kill.")] = 20,
     without_pid: Annotated[
-        bool, typer.Option("--without-pid", help="As if nobody could see the workers' processes.")
+        bool, typer.Option("--without-pid", help="Pretend that no process can see the workers' processes.")
     ] = False,
     json: AsJson = False,
 ) -> None:
@@ -73,7 +73,7 @@ def poison(
     good: Annotated[int, typer.Option(min=1, help="Good jobs beside the poison.")] = 500,
     workers: Annotated[int, typer.Option(min=1, help="Workers at once.")] = 3,
     oom: Annotated[
-        bool, typer.Option("--oom", help="One kind more, which the kernel itself kills for its memory: root only.")
+        bool, typer.Option("--oom", help="Also run jobs that the kernel kills for their memory; root only.")
     ] = False,
     json: AsJson = False,
 ) -> None:
@@ -116,7 +116,7 @@ def retry(
 @app.command()
 def load(
     *,
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long each load is offered.")] = 5,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Duration of each load.")] = 5,
     workers: Annotated[int, typer.Option(min=1, help="Workers at once, with four slots each.")] = 2,
     nap: Annotated[float, typer.Option(min=0.001, help="Seconds that each job of the ramp takes.")] = 0.05,
     backlog: Annotated[
@@ -157,7 +157,7 @@ def system(
 @app.command()
 def forks(
     *,
-    jobs: Annotated[int, typer.Option(min=1, help="Jobs that producers are told of, at least.")] = 20_000,
+    jobs: Annotated[int, typer.Option(min=1, help="Minimum number of acknowledged jobs.")] = 20_000,
     each: Annotated[int, typer.Option(min=4, help="Jobs of each family of producers.")] = 100,
     kills: Annotated[int, typer.Option(min=0, help="Parents, children and workers to kill with SIGKILL.")] = 40,
     seed: Seed = 1,
@@ -195,7 +195,7 @@ def moving(
 @app.command()
 def schedules(
     *,
-    ticks: Annotated[int, typer.Option(min=60, help="Slots to tick, at least.")] = 10_000,
+    ticks: Annotated[int, typer.Option(min=60, help="Minimum number of slots to tick.")] = 10_000,
     schedulers: Annotated[int, typer.Option(min=1, help="Schedulers at once.")] = 5,
     kills: Annotated[int, typer.Option(min=0, help="Schedulers to kill.")] = 60,
     seed: Seed = 1,
