@@ -75,7 +75,7 @@ def contradictions(connection: Connection) -> Mapping[int, str]:
 def passed_over(connection: Connection, now: int, unset_for: int) -> Mapping[int, str]:
     """Jobs due for more than a minute that an idle worker could have taken.
 
-    A worker is idle if it has run nothing for that minute. Jobs in queues with limits or pauses, and assigned or
+    A worker is idle if it has run nothing for a minute. Jobs in queues with limits or pauses, and assigned or
     suspect jobs, are left out: they may have reasons to wait.
     """
     if unset_for < PATIENCE:

@@ -17,8 +17,9 @@ BUCKETS = 12
 class FailureGroup(NamedTuple):
     """Number of ``failures`` of a task with one error pattern, since the moment asked for.
 
-    ``first`` and ``last`` are the seconds of the first one on record and of the last. ``example`` is the last error in
-    full, of job ``job_id``. ``trend`` counts the failures in twelve parts of the time, oldest first.
+    ``first`` and ``last`` are the roll-up times of the first one on record and of the last (microseconds UTC).
+    ``example`` is the last error in full, of job ``job_id``. ``trend`` counts the failures in twelve parts of the time,
+    oldest first.
     """
 
     task: str

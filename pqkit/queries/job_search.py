@@ -90,7 +90,7 @@ def search(
 def _found(connection: Connection, wanted: Filter, now: int, page: Page) -> tuple[Reach, Matching]:
     whole = page._replace(limit=MOST, before=None)
     if wanted.by_words and page.before is None:
-        # Counting texts means finding them all: the page is the first of those found.
+        # Counting the matches means finding them all: the page is the first of them.
         all_found = find(connection, wanted, now, whole)
         return _first(all_found, page.limit), Matching(len(all_found.found), all_found.next is None)
     reach = find(connection, wanted, now, page)

@@ -212,8 +212,8 @@ _ENDED_BY_RUNNING = (*_WELL, *_BADLY)
 def misplaced(database: Database) -> list[int]:
     """Check the conservation law: return the ids that break it (empty is good).
 
-    They are ids of jobs that do not stand in exactly one of the four places, and of places that hold no job. It reads
-    every job.
+    They are ids of jobs that do not stand in exactly one of the four places, and of rows in a place whose job does not
+    exist. It reads every job.
     """
     jobs, places = (
         select(JOB.c.id, literal(1).label("jobs"), literal(0).label("places")),
