@@ -1,4 +1,4 @@
-"""A folder of backups: their names say when each was begun."""
+"""A folder of backups; each file name says when that backup was begun."""
 
 import re
 import stat
@@ -13,17 +13,17 @@ HALF_IS_OLD = 86_400.0
 
 
 def name_for(moment: float) -> str:
-    """The file name of a backup in a folder of backups; ``moment`` in seconds since 1970."""
+    """Return the file name of a backup in a folder; ``moment`` is seconds since 1970."""
     return f"pqkit-{datetime.fromtimestamp(moment, UTC):%Y%m%dT%H%M%S}Z.db"
 
 
 def in_folder(folder: Path) -> list[Path]:
-    """The backups in a folder, oldest first; a link or a folder of such a name is none."""
+    """Return the backups in a folder, oldest first, without links and folders of such a name."""
     return sorted(path for path in folder.glob("pqkit-*.db") if NAME.fullmatch(path.name) and _is_regular(path))
 
 
 class Kept(NamedTuple):
-    """A verified backup of a folder: seconds since it was begun, and its bytes."""
+    """A verified backup in a folder: ``age`` is seconds since it was begun, ``size`` is bytes."""
 
     path: Path
     age: float
@@ -31,20 +31,20 @@ class Kept(NamedTuple):
 
 
 def newest(folder: Path) -> Kept | None:
-    """The last backup in a folder, None where there is none."""
+    """Return the last backup in a folder, or None."""
     known = in_folder(folder)
     return Kept(known[-1], age(known[-1]), known[-1].stat().st_size) if known else None
 
 
 def age(backup: Path) -> float:
-    """Seconds since a backup of such a name was begun."""
+    """Return the seconds since a backup of such a name was begun."""
     found = NAME.fullmatch(backup.name)
     assert found
     return time.time() - datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp()
 
 
 def prune(folder: Path, keep: int) -> list[Path]:
-    """Delete all but the newest ``keep`` backups of a folder, and half-written ones."""
+    """Delete all but the newest ``keep`` backups of a folder, and old half-written ones."""
     dropped = in_folder(folder)[:-keep]
     halves = [part for part in folder.glob(f".pqkit-*{PART}*") if _is_regular(part) and _is_old(part)]
     for path in (*dropped, *halves):

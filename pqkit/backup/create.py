@@ -1,4 +1,4 @@
-"""Backups: a SQLite file for both databases, made while the queue is in use, and verified."""
+"""Verified backups: a SQLite file for both databases, made while the queue is in use."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from pqkit.queries.audit_history import audit
 
 
 class BackupError(PqkitError):
-    """A backup that cannot be made, or that is not whole."""
+    """A backup cannot be made, or is not whole."""
 
 
 class Backup(NamedTuple):
@@ -42,7 +42,7 @@ def back_up(source: Database, target: Path) -> Backup:
             _copy_rows(source, part)
         found = verify(part)
         sync_file(part)
-        os.link(part, target)  # unlike a rename it never replaces what came meanwhile
+        os.link(part, target)  # unlike a rename, a link never replaces a file that another process made
     sync_folder(target.absolute().parent)
     return found._replace(path=target)
 
@@ -52,12 +52,12 @@ def _copy_rows(source: Database, part: Path) -> None:
     try:
         copy(source, there)
     finally:
-        there.close()  # which brings all of it into the one file
+        there.close()  # closing merges the log into the one file
 
 
 @contextmanager
 def part_of(target: Path) -> Iterator[Path]:
-    """A place to write beside ``target``, gone afterwards with all that SQLite made beside it."""
+    """A path beside ``target`` to write to; afterwards it is deleted with SQLite's side files."""
     part = target.with_name(f".{target.name}{PART}")
     try:
         _remove(part)

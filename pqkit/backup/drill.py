@@ -1,4 +1,4 @@
-"""The drill: does the last backup come back, how long does it take, and what would be lost?"""
+"""The drill: restores the last backup, and reports the duration and the work at risk."""
 
 import shutil
 import tempfile
@@ -30,9 +30,9 @@ class Drilled(NamedTuple):
 
 
 def drill(database: Database, backup: Path | None, folder: Path | None) -> Drilled:
-    """Restore a backup into a scratch folder, and compare it with the living queue.
+    """Restore a backup into a scratch folder, and compare it with the live queue.
 
-    The backup is the given one, the newest of the folder, or one made now. Raises BackupError when it is not whole.
+    The backup is the given one, the newest of the folder, or one made now. Raises BackupError if it is not whole.
     """
     scratch = Path(tempfile.mkdtemp(prefix="pqkit-drill-"))
     try:

@@ -1,4 +1,4 @@
-"""Restoring a backup, and moving a queue: never over one that is alive."""
+"""Restores a backup and moves a queue, but never over a live one."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +17,11 @@ from pqkit.sql import compiled as sql
 
 
 def restore(file: Path, target: Database, *, rescue_after: float, replace: bool = False) -> Backup:
-    """Bring a backup back to where ``target`` is, and put that on record there.
+    """Restore a backup to the place of ``target``, and record that there.
 
-    What stands there must be empty or nothing; with ``replace`` a file that is there is moved aside, never deleted.
-    Sessions and known browsers of the backup end: they may have been ended since it was made.
-    Raises Refused while workers live or other programs have it open, BackupError for a file that is not whole.
+    ``target`` must be missing or empty; with ``replace``, an existing file is moved aside, never deleted. Sessions and
+    known browsers of the backup end: they may have been ended since it was made. Raises Refused while workers live or
+    other programs have the file open, BackupError for a file that is not whole.
     """
     refuse_living(target, rescue_after)
     place = target.place
@@ -48,18 +48,18 @@ def refuse_living(there: Database, rescue_after: float) -> None:
             return
         living = [w.name for w in queries.workers(there) if (w.heartbeat_age or rescue_after) < rescue_after]
     except (DatabaseUnavailable, SchemaError):
-        return  # whatever is there is no queue that works
+        return  # there is no working queue
     if living:
         raise Refused(f"{there.name} is alive: stop its workers first ({', '.join(living)})")
 
 
 def _fresh(file: Path, part: Path) -> Backup:
-    """A verified copy of the backup in ``part``, at this program's schema."""
+    """Write a verified copy of the backup to ``part``, at this program's schema."""
     if not file.is_file():
         raise BackupError(f"{file} is not a file: name a backup")
     original, copied = (connect(f"sqlite:///{path.absolute()}") for path in (file, part))
     try:
-        original.backup(part)  # no mere copy of the file: there may be a log beside it
+        original.backup(part)  # not a plain file copy: a log may lie beside it
         if schema.version(copied) is None:
             raise BackupError(f"{file} is not a backup: it holds no queue")
         schema.ensure(copied)
@@ -101,11 +101,11 @@ def _holds_jobs(target: Database) -> bool:
     try:
         return schema.version(target) is not None and sum(queries.counts(target).values()) > 0
     except PqkitError:
-        return True  # what cannot be read may be worth something
+        return True  # unreadable data may be worth something
 
 
 def open_elsewhere(place: Path) -> list[str]:
-    """The other processes that have the file open, as far as they can be seen."""
+    """Return the other processes that have the file open, as far as this user can see them."""
     found = []
     for process in psutil.process_iter(["pid", "name"]):
         try:
@@ -121,7 +121,7 @@ def open_elsewhere(place: Path) -> list[str]:
 def move(source: Database, target: Database, progress: Progress, *, rescue_after: float) -> Copied:
     """Copy a whole queue into another database.
 
-    Raises Refused while workers live on either. Where a job was queued during the copy, it copies nothing and raises
+    Raises Refused while workers live on either. If a job was queued during the copy, it copies nothing and raises
     Refused.
     """
     for there in (source, target):

@@ -1,4 +1,4 @@
-"""Scheduled backups: a child process of the maintenance process, which does not wait for it."""
+"""Scheduled backups: each is a child process that maintenance does not wait for."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ HOUR = 3_600.0
 
 
 class Schedule:
-    """Backs up into the folder of the setting ``backups``, where that is set."""
+    """Backs up into the folder of the setting ``backups``, if it is set."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -27,7 +27,7 @@ class Schedule:
         self._log = get_logger("maintenance")
 
     def step(self, now: float) -> None:
-        """Begin a backup when one is due, and say how it ended. ``now`` is in monotonic seconds."""
+        """Begin a backup when one is due, and log how it ended; ``now`` is monotonic seconds."""
         if self._child is not None:
             self._look_at(self._child)
         elif self._settings.backups is not None and now >= self._next:
@@ -36,7 +36,7 @@ class Schedule:
                 self._begin(self._settings.backups)
 
     def stop(self) -> None:
-        """End a backup that is under way: it leaves nothing that counts."""
+        """Kill a running backup; its half-written file does not count as a backup."""
         if self._child is not None:
             self._child.kill()
             self._child.wait()
@@ -60,7 +60,7 @@ class Schedule:
                 "--keep",
                 str(self._settings.backup_keep),
             ],
-            env={**os.environ, "PQKIT_URL": self._settings.url},  # a password in it is nobody's business who lists
+            env={**os.environ, "PQKIT_URL": self._settings.url},  # process lists must not show its password
             stdout=self._said,
             stderr=self._said,
         )

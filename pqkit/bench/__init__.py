@@ -1,6 +1,7 @@
-"""How fast pqkit is, as ratios to the bare driver measured beside it, by real workers on scratch databases.
+"""Measures pqkit's speed as ratios to the bare driver, which is measured beside it.
 
-``run`` measures, ``figures`` sums up what was measured, ``rows`` makes a table of it for notebooks and programs.
+Real workers run on scratch databases. ``run`` measures, ``figures`` sums up the samples, ``rows`` makes a table of them
+for notebooks and programs.
 """
 
 from pqkit.bench.figures import Figure, Sample, figures, rows

@@ -1,4 +1,4 @@
-"""The bare driver by itself, at several sizes of its transactions."""
+"""The bare driver alone, with several transaction sizes."""
 
 from functools import partial
 
@@ -10,7 +10,7 @@ BATCHES = (1, 100, 1_000)
 
 
 def bare(ground: Ground) -> Rounds:
-    """Inserts one by one and in bulk, and exchanges of 1, 100 and 1,000 jobs."""
+    """Measure single and bulk inserts, drains by ones, and exchanges of 1, 100 and 1,000 jobs."""
     sizes = {f"raw exchange of {batch:,}": batch for batch in BATCHES}
     while True:
         found = {name: ground.raw(name) for name in ("raw insert one", "raw bulk insert", "raw drain by ones")}

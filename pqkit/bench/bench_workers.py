@@ -1,4 +1,4 @@
-"""Real worker processes on a queue of their own, and the gate before it: jobs gather while the queue is paused."""
+"""Real worker processes on their own queue, behind a gate: jobs gather while it is paused."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -20,11 +20,11 @@ LOOK_EVERY = 0.005
 
 
 class WorkerDied(PqkitError):
-    """A worker ended that was to be measured."""
+    """A worker ended while it was measured."""
 
 
 class Drained(NamedTuple):
-    """So many jobs in so many seconds."""
+    """A number of jobs, and the seconds that they took."""
 
     jobs: int
     seconds: float
@@ -35,7 +35,7 @@ class Drained(NamedTuple):
 
 
 class Crew:
-    """A fleet of workers behind a gate. ``drain`` opens it and measures."""
+    """A fleet of workers behind a gate; ``drain`` opens the gate and measures."""
 
     def __init__(self, fleet: Fleet, queue: Queue) -> None:
         self.fleet, self.queue = fleet, queue
@@ -44,8 +44,10 @@ class Crew:
 
     @contextmanager
     def working(self, count: int, *options: str, without: str = "") -> Iterator[Sequence[Member]]:
-        """Have so many workers with these options, all of them ready; ``without`` takes something away for a control
-        (``pqkit.lab.harness.faults``)."""
+        """Run ``count`` workers with these options, all of them ready.
+
+        ``without`` takes something away for a control measurement (``pqkit.lab.harness.faults``).
+        """
         tasks = f"{TASKS},pqkit.lab.harness.fault_plugin" if without else TASKS
         members = [self.fleet.worker(*options, fault=without, tasks=tasks) for _ in range(count)]
         self.fleet.wait_ready(members)
@@ -56,7 +58,7 @@ class Crew:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Let the workers claim; afterwards, what they have claimed has ended."""
+        """Let the workers claim; afterwards, wait for the end of all claimed jobs."""
         self._gate.resume("default")
         try:
             yield
@@ -65,8 +67,11 @@ class Crew:
         wait_until(lambda: not counts(self.queue.database)[JobState.PROCESSING], what="the end of what was claimed")
 
     def drain(self, jobs: int, seconds: float, size: int = 0) -> Drained:
-        """Have so many pending jobs, with texts of ``size`` characters; then let the workers complete them all, or as
-        many as they can in that time, but at least one. WorkerDied when one of them does not live to the end."""
+        """Measure how fast the workers complete ``jobs`` pending jobs with texts of ``size``.
+
+        ``size`` is in characters. The measurement ends when all jobs are completed, or after ``seconds`` if at least
+        one is. Raises WorkerDied if a worker ends before.
+        """
         self.fill(jobs, size)
         before = self._completed()
         with self.opened():
@@ -86,7 +91,7 @@ class Crew:
             raise WorkerDied(f"worker {member.name} ended while it was measured: {' '.join(last)}")
 
     def fill(self, jobs: int, size: int = 0) -> None:
-        """Add what is missing to so many pending jobs."""
+        """Enqueue the jobs that are missing to ``jobs`` pending ones."""
         missing, step = jobs - counts(self.queue.database)[JobState.PENDING], BATCH_BYTES // (1_000 + size)
         text = {"text": "x" * size} if size else {}
         for first in range(0, missing, step):
@@ -99,7 +104,7 @@ class Crew:
 
 @contextmanager
 def crew(ground: Ground, **settings: object) -> Iterator[Crew]:
-    """A crew on a new queue, whose workers have these settings. The queue is gone afterwards."""
+    """Run a crew on a new queue, whose workers have these settings; then delete the queue."""
     with (
         ground.scratch() as place,
         Fleet(place, (), durability=ground.durability, **settings) as fleet,

@@ -1,4 +1,4 @@
-"""How fast real workers run jobs that do nothing, with everything that pqkit keeps of them."""
+"""How fast real workers run jobs that do nothing, with all records that pqkit keeps."""
 
 from itertools import count
 
@@ -8,7 +8,7 @@ from pqkit.bench.scale import Ground, Rounds
 
 
 def drain(ground: Ground) -> Rounds:
-    """One and two worker processes, each with 1, 8 and 100 slots."""
+    """Measure one and two worker processes, each with 1, 8 and 100 slots."""
     with crew(ground) as workers:
         for turn in count():
             yield [_drain(ground, workers, turn, number, slots) for number in (1, 2) for slots in (1, 8, 100)]
@@ -24,7 +24,7 @@ RECORDS = {"attempt history": "no_history", "roll-ups": "no_rollups", "history a
 
 
 def records(ground: Ground) -> Rounds:
-    """What it costs to keep records: one worker with all of them, beside one that keeps some not."""
+    """Measure the cost of records: one worker with all of them, beside one without some."""
     with crew(ground) as workers:
         for turn in count():
             yield [_with_records(ground, workers, turn, name) for name in RECORDS]
@@ -40,7 +40,7 @@ def _with_records(ground: Ground, workers: Crew, turn: int, name: str) -> Sample
 
 
 def alone(ground: Ground) -> Rounds:
-    """One slot, and nothing claimed ahead: a transaction for each job."""
+    """Measure one slot without prefetch: a transaction for each job."""
     scale = ground.scale
     with crew(ground, prefetch=False) as workers, workers.working(1, "--slots", "1"):
         for turn in count():

@@ -1,4 +1,4 @@
-"""How fast jobs are queued."""
+"""How fast jobs are enqueued."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ from pqkit.queue import Queue
 
 
 def enqueue(ground: Ground) -> Rounds:
-    """One call after the other, each on disk when it returns; and one call for many jobs."""
+    """Measure single enqueues, each on disk when it returns, and one call for many jobs."""
     scale = ground.scale
     with ground.queue() as queue:
         for turn in count():
@@ -23,7 +23,7 @@ def enqueue(ground: Ground) -> Rounds:
 
 
 def threads(ground: Ground) -> Rounds:
-    """Many threads of one process, each queueing one job after the other, beside one thread that does."""
+    """Measure many threads of one process that enqueue one by one, beside a single thread."""
     seconds, many = ground.scale.seconds / 2, ground.scale.threads
     with ground.queue() as queue, ThreadPoolExecutor(many) as pool:
         while True:

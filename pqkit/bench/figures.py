@@ -1,4 +1,4 @@
-"""What was measured, summed up and held against the bars."""
+"""Sums up the samples and compares them with the bars."""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from pqkit.bench.targets import Bar
 
 @dataclass(frozen=True)
 class Sample:
-    """One measurement; ``base`` is what it is held against, measured right beside it, where there is such a thing."""
+    """One measurement; ``base`` is its yardstick, measured right beside it, if there is one."""
 
     figure: str
     durability: str
@@ -26,7 +26,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Spread:
-    """Median, least and greatest over the rounds."""
+    """Median, lowest and highest value over the rounds."""
 
     median: float
     low: float
@@ -35,7 +35,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table: value, yardstick and ratio over all rounds, and the bar where one is set."""
+    """One line of the table: value, yardstick and ratio over all rounds, and the bar, if any."""
 
     name: str
     durability: str
@@ -49,7 +49,7 @@ class Figure:
 
     @property
     def verdict(self) -> Literal["met", "missed", ""]:
-        """Judged by the median; empty where no bar is set."""
+        """Judge by the median; empty if there is no bar."""
         if self.bar is None:
             return ""
         judged = self.value if self.bar.of == "value" else self.ratio
@@ -57,7 +57,7 @@ class Figure:
 
 
 def figures(samples: Iterable[Sample], bars: Sequence[Bar] = ()) -> list[Figure]:
-    """The samples of each figure as one, in the order in which the figures were first measured."""
+    """Combine the samples of each figure, in the order of their first measurement."""
     groups: dict[tuple[str, str], list[Sample]] = {}
     for sample in samples:
         groups.setdefault((sample.figure, sample.durability), []).append(sample)
@@ -65,7 +65,10 @@ def figures(samples: Iterable[Sample], bars: Sequence[Bar] = ()) -> list[Figure]
 
 
 def rows(found: Iterable[Figure]) -> list[dict[str, Any]]:
-    """The figures as flat rows: name, durability, unit, rounds, value, value_low, …, bar, aim, verdict."""
+    """Return the figures as flat rows.
+
+    The columns are figure, durability, unit, rounds, against, value, value_low, …, bar, aim, source, verdict.
+    """
     return [_row(figure) for figure in found]
 
 

@@ -1,4 +1,4 @@
-"""Producers and workers at once."""
+"""Producers and workers at the same time."""
 
 import json
 import tempfile
@@ -17,7 +17,7 @@ PATIENCE = 60.0
 
 
 def mixed(ground: Ground) -> Rounds:
-    """Jobs that are queued one by one by two processes, and completed by two others in the same time."""
+    """Measure two processes that enqueue one by one while two workers complete the jobs."""
     name, seconds = f"mixed, {PRODUCERS} producers and {WORKERS} workers", ground.scale.seconds
     with crew(ground) as workers, workers.working(WORKERS), workers.opened():
         for turn in count():
@@ -25,7 +25,7 @@ def mixed(ground: Ground) -> Rounds:
 
 
 def _completed(workers: Crew, seconds: float) -> float:
-    """Jobs per second from the producers' start until all that they queued are completed."""
+    """Jobs per second from the producers' start until all of their jobs are completed."""
     fleet = workers.fleet
     folder = Path(tempfile.mkdtemp(dir=fleet.place.folder))
     go, reports = folder / "go", [folder / f"producer-{number}" for number in range(PRODUCERS)]

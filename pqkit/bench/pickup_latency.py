@@ -1,4 +1,4 @@
-"""An idle worker: how soon it runs a job that comes, and what its waiting costs."""
+"""An idle worker: how soon it runs a new job, and the cost of waiting."""
 
 import random
 import time
@@ -21,8 +21,10 @@ LOST_AFTER = 30_000_000_000
 
 
 def latency(ground: Ground) -> Rounds:
-    """Milliseconds from the call of ``enqueue`` to the handler's first line, beside a raw hand-over: one process
-    commits an insert, another that waits for it commits its claim."""
+    """Measure milliseconds from the call of ``enqueue`` to the handler's first line.
+
+    The yardstick is a raw hand-over: one process commits an insert, another that waits for it commits its claim.
+    """
     scale = ground.scale
     with crew(ground) as workers, workers.working(1) as (worker,), workers.opened():
         folder = workers.fleet.place.folder
@@ -65,7 +67,7 @@ def _hand_overs(ground: Ground, fleet: Fleet, many: int) -> list[float]:
 
 
 def _waits(stamps: Stamps, many: int, send: Callable[[int], None]) -> list[float]:
-    """Milliseconds from the sending of each to its stamp; the receiver has been idle for a moment each time."""
+    """Milliseconds from each send to its stamp; before each, the receiver idles for a moment."""
     found = []
     for n in range(many):
         time.sleep(random.uniform(0.02, 0.07))  # noqa: S311 - not a secret
@@ -84,7 +86,7 @@ def _rank(values: Sequence[float], part: float) -> float:
 
 
 def _processor_share(pid: int, seconds: float) -> float:
-    """Per cent of one processor that the process uses."""
+    """Percent of one processor that the process uses."""
     process = psutil.Process(pid)
     before, begun = sum(process.cpu_times()[:2]), time.perf_counter()
     time.sleep(seconds)

@@ -1,5 +1,7 @@
-"""``python -m pqkit.bench.pickup_receiver STAMPS MANY``: claims so many jobs of a raw queue as they come, and stamps
-each."""
+"""``python -m pqkit.bench.pickup_receiver STAMPS MANY``: claims and stamps MANY jobs.
+
+It claims the jobs of a raw queue one by one as they arrive.
+"""
 
 import sys
 

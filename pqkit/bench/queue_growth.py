@@ -1,4 +1,4 @@
-"""Whether a drain gets slower as a queue grows, or its jobs do."""
+"""The drain rate as a queue grows, and as its jobs grow."""
 
 import math
 from contextlib import ExitStack
@@ -9,7 +9,7 @@ from pqkit.bench.scale import Ground, Rounds
 
 
 def payload(ground: Ground) -> Rounds:
-    """Arguments of 20 B, 2 kB and 64 kB, on a queue each."""
+    """Measure arguments of 20 B, 2 kB and 64 kB, each on a queue of its own."""
     scale = ground.scale
     sizes = {"2 kB": (2_000, scale.jobs), "64 kB": (64_000, max(scale.jobs // 20, 1))}
     with ExitStack() as stack:
@@ -31,7 +31,7 @@ def payload(ground: Ground) -> Rounds:
 
 
 def backlog(ground: Ground) -> Rounds:
-    """As many jobs as ever drained from small and large backlogs, and beside many finished jobs."""
+    """Measure equal drains from small and large backlogs, and beside many finished jobs."""
     scale = ground.scale
     with ExitStack() as stack:
         fresh, old = stack.enter_context(crew(ground)), stack.enter_context(crew(ground))
@@ -50,7 +50,7 @@ def backlog(ground: Ground) -> Rounds:
 
 
 def _rate(workers: Crew, jobs: int, seconds: float, size: int = 0) -> float:
-    """Drain so many jobs, small numbers again and again, for about so many seconds."""
+    """Return the rate of draining ``jobs`` jobs, repeated for about ``seconds`` seconds."""
     done, taken = 0, 0.0
     with workers.working(1):
         while taken < seconds * 0.9:

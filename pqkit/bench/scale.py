@@ -1,4 +1,4 @@
-"""Where a benchmark works, and how much of it there is."""
+"""The place of a benchmark, and its size."""
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
@@ -15,9 +15,12 @@ Rounds = Generator[list[Sample], None, None]
 
 
 class Scale(NamedTuple):
-    """How much: jobs of a drain and of a bulk insert, seconds that one measurement may take, threads that queue at
-    once, pings of an idle worker after so many idle seconds, backlogs and finished jobs around a drain, jobs of one
-    worker's life."""
+    """Sizes of the measurements.
+
+    ``jobs`` of a drain, ``bulk`` jobs of a bulk insert, ``seconds`` that one measurement may take, ``threads`` that
+    enqueue at once, ``pings`` of an idle worker after ``idle`` seconds, ``backlogs`` and ``finished`` jobs around a
+    drain, jobs of one worker's ``life``.
+    """
 
     jobs: int
     bulk: int
@@ -50,12 +53,12 @@ class Ground(NamedTuple):
     scale: Scale
 
     def place(self) -> Scratch:
-        """A new folder with the URL of a new database."""
+        """Return a new folder with the URL of a new database."""
         return Scratch(*self.site.new(), self.site.beside.url)
 
     @contextmanager
     def scratch(self) -> Iterator[Scratch]:
-        """A new place that is gone afterwards."""
+        """A new place that is removed afterwards."""
         place = self.place()
         try:
             yield place
@@ -64,7 +67,7 @@ class Ground(NamedTuple):
 
     @contextmanager
     def queue(self, place: Scratch | None = None) -> Iterator[Queue]:
-        """A new queue, in a place of its own or in this one."""
+        """A new queue, in this place or in one of its own."""
         with nullcontext(place) if place else self.scratch() as here:
             queue = get_queue(here.url, durability=self.durability)
             try:
@@ -73,16 +76,16 @@ class Ground(NamedTuple):
                 queue.close()
 
     def raw(self, name: str) -> float:
-        """A measurement of the bare driver on a new database."""
+        """Measure the bare driver on a new database; ``name`` is a key of ``RAW``."""
         return self.bare(RAW[name])
 
     def bare(self, measure: Callable[[Raw, Scale], float]) -> float:
-        """Measure something of a new raw queue."""
+        """Measure something on a new raw queue."""
         with self.scratch() as place, yardstick(place.url, self.durability) as raw:
             return measure(raw, self.scale)
 
     def sample(self, turn: int, figure: str, against: str, measure: Callable[[], float]) -> Sample:
-        """Measure beside the yardstick, which goes first in every other turn: what drifts, drifts for both."""
+        """Measure beside the yardstick; the order alternates, so that drift affects both."""
         if turn % 2:
             value, base = measure(), self.raw(against)
         else:

@@ -1,4 +1,4 @@
-"""Every scenario in turn, round after round."""
+"""Runs every scenario in turn, round after round."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -17,7 +17,7 @@ from pqkit.db import Durability
 from pqkit.db.scratch import Site
 from pqkit.lab.harness.result import Progress, silent
 
-# Yields the samples of one round, as often as it is asked.
+# Each ``next`` measures one round and yields its samples.
 Scenario = Callable[[Ground], Rounds]
 SCENARIOS: dict[str, Scenario] = {
     "bare": bare,
@@ -36,7 +36,7 @@ SCENARIOS: dict[str, Scenario] = {
 
 
 class Plan(NamedTuple):
-    """What to measure, how often, and at which durabilities."""
+    """The scenarios to measure, the number of rounds, the durabilities and the scale."""
 
     scenarios: tuple[str, ...] = tuple(SCENARIOS)
     rounds: int = 5
@@ -45,7 +45,7 @@ class Plan(NamedTuple):
 
 
 def run(site: Site, plan: Plan, progress: Progress = silent) -> list[Sample]:
-    """Measure by plan on new databases of ``site``; takes minutes at full scale."""
+    """Measure by plan on new databases of ``site``; this takes minutes at full scale."""
     steps = [(name, durability) for name in plan.scenarios for durability in plan.durabilities]
     samples: list[Sample] = []
     for number, (name, durability) in enumerate(steps):

@@ -1,12 +1,12 @@
-"""The bars that pqkit's speed is held against, all in one table."""
+"""The bars for pqkit's speed, all in one table."""
 
 from typing import Literal, NamedTuple
 
 
 class Bar(NamedTuple):
-    """``of`` a figure, its ratio to the yardstick or its value, is to be at least (``most``: at most) ``limit``.
+    """A limit for a figure: at least ``limit``, or at most with ``most``.
 
-    ``aim`` is where it is to get to, ``source`` says why the bar stands where it does.
+    ``of`` selects the ratio to the yardstick or the value. ``aim`` is the goal, ``source`` the reason for the limit.
     """
 
     figure: str
@@ -61,5 +61,5 @@ SERVER = (
 
 
 def bars(*, on_a_server: bool) -> tuple[Bar, ...]:
-    """The bars of a queue in a file, or on a server."""
+    """Return the bars of a queue in a file, or on a server."""
     return SERVER if on_a_server else FILE

@@ -1,4 +1,4 @@
-"""A worker as its user starts it: how soon it works, and how much memory it takes over a long life."""
+"""A worker as its user starts it: time to the first job, and memory over a long life."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ LOOK_EVERY, LONG, GRACE = 0.02, 600.0, 20.0
 
 
 def start(ground: Ground) -> Rounds:
-    """Seconds from the start of a worker process until its first job runs, and those that importing pqkit takes."""
+    """Measure seconds from the start of a worker to its first job, and of importing pqkit."""
     with ground.scratch() as place, ground.queue(place) as queue:
         while True:
             found = {
@@ -43,7 +43,10 @@ def _first_job(ground: Ground, place: Scratch, queue: Queue) -> float:
 
 
 def memory(ground: Ground) -> Rounds:
-    """Resident megabytes of a worker over a long life, and in its last quarter beside its second."""
+    """Measure a worker's resident megabytes over a long life.
+
+    Also measure its last quarter beside its second one.
+    """
     while True:
         with ground.scratch() as place, ground.queue(place) as queue:
             queue.enqueue_many(noop, ({"n": n} for n in range(ground.scale.life)))
@@ -59,7 +62,10 @@ def memory(ground: Ground) -> Rounds:
 
 @contextmanager
 def _worker(ground: Ground, place: Scratch, *module: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A worker process of its own: one that is forked by the nursery starts sooner and shares its memory."""
+    """Start a worker process of its own.
+
+    A worker forked by the nursery would start sooner and share memory with it.
+    """
     own = variables({"url": place.url, "durability": ground.durability})
     with (place.folder / "worker.log").open("ab") as log:
         process = subprocess.Popen(
@@ -77,7 +83,7 @@ def _worker(ground: Ground, place: Scratch, *module: str) -> Iterator["subproces
 
 
 def _megabytes(pid: int, queue: Queue) -> Iterator[float]:
-    """What the process holds now, looked at until all jobs are done."""
+    """Yield the megabytes that the process holds, until all jobs are done."""
     process, end = psutil.Process(pid), time.monotonic() + LONG
     while not at_rest(queue.database):
         if time.monotonic() > end:
@@ -88,7 +94,7 @@ def _megabytes(pid: int, queue: Queue) -> Iterator[float]:
 
 
 def _run(code: str) -> float:
-    """Seconds that a Python process takes to run this."""
+    """Seconds that a Python process takes to run this code."""
     begun = time.perf_counter()
     subprocess.run([sys.executable, "-P", "-c", code], check=True, process_group=0)
     return time.perf_counter() - begun

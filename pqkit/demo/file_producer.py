@@ -25,7 +25,7 @@ log = get_logger("producer")
 
 
 def produce(queue: Queue, root: Path, *, every: float, count: int | None, stop: threading.Event) -> int:
-    """Put a file into ``root`` each ``every`` seconds, and return the number of files.
+    """Put a file into ``root`` every ``every`` seconds, and return the number of files.
 
     It ends after ``count`` files, or when ``stop`` is set.
     """

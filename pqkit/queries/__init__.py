@@ -1,10 +1,10 @@
-"""All reads of a queue: consoles, command line, REST and notebooks ask these and write no SQL of their own.
+"""All reads of a queue: consoles, CLI, REST and notebooks call these and write no SQL.
 
-Times are integers, microseconds since 1970 UTC, as they are stored. Every function takes a ``Database`` first.
+Times are integers: microseconds since 1970 UTC, as they are stored. Every function takes a ``Database`` first.
 
 Entry points: ``job_views`` and ``job_search`` (lists and single jobs, with secrets hidden), ``job_filter`` (one filter
-from a widget to the WHERE clause, in pages by key), ``overview`` and ``current_counts`` (the whole in numbers),
-``time_series`` and ``latency`` (what charts show), ``why``, ``audit_history``.
+from a widget to the WHERE clause, in pages by key), ``overview`` and ``current_counts`` (counts of the whole queue),
+``time_series`` and ``latency`` (data of charts), ``why``, ``audit_history``.
 
 Who may import it: every package above it. It writes nothing.
 

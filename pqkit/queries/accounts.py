@@ -1,4 +1,4 @@
-"""Who may log in, and which tokens there are."""
+"""Users who may log in, and API tokens."""
 
 import json
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from pqkit.sql.definitions.tables import ACCOUNT, LOGIN, TOKEN
 
 
 class UserView(NamedTuple):
-    """A person. ``used_at`` is the last use of a session that is still kept."""
+    """A user; ``used_at`` is the last use among the sessions that are still kept."""
 
     name: str
     role: str
@@ -33,7 +33,7 @@ class TokenView(NamedTuple):
 
 
 def users(database: Database) -> list[UserView]:
-    """By name."""
+    """Return all users, by name."""
     used = select(func.max(LOGIN.c.used_at)).where(LOGIN.c.account == ACCOUNT.c.name).scalar_subquery()
     wanted = (ACCOUNT.c.name, ACCOUNT.c.role, ACCOUNT.c.created_at, ACCOUNT.c.changed_at, used)
     with database.look() as connection:
@@ -41,7 +41,7 @@ def users(database: Database) -> list[UserView]:
 
 
 def tokens(database: Database) -> list[TokenView]:
-    """The oldest first."""
+    """Return all tokens, oldest first."""
     wanted = (*(TOKEN.c[name] for name in TokenView._fields),)
     with database.look() as connection:
         rows = connection.execute(select(*wanted).order_by(TOKEN.c.created_at, TOKEN.c.id))

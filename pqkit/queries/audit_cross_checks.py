@@ -1,5 +1,8 @@
-"""What an audit asks about jobs beside others and beside their own rows: a unique key that two have or nobody holds,
-idle workers that pass a job over, rows of one job that contradict each other."""
+"""Audit checks that compare a job with other jobs and with its own rows.
+
+They find unique keys that two jobs share or that no row holds, idle workers that pass a job over, and rows of one job
+that contradict each other.
+"""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +22,10 @@ MOST = 1_000
 
 
 def twins(connection: Connection) -> Mapping[int, str]:
-    """Jobs that never ran and have the same unique key in one queue. One that runs may have a successor that waits."""
+    """Jobs that never ran and share a unique key within one queue.
+
+    A running job is not one of them: its successor may wait beside it.
+    """
     waiting = [
         select(JOB.c.queue, JOB.c.unique_key, JOB.c.id)
         .join_from(JOB, place, place.c.job_id == JOB.c.id)
@@ -39,7 +45,7 @@ def twins(connection: Connection) -> Mapping[int, str]:
 
 
 def keyless(connection: Connection) -> Mapping[int, str]:
-    """Jobs that never ran and do not hold the unique key that they have: another could be queued beside them."""
+    """Jobs that never ran and do not hold their unique key: a duplicate could be queued."""
     held = exists().where(HOLD.c.queue == JOB.c.queue, HOLD.c.unique_key == JOB.c.unique_key)
     waiting = [
         select(JOB.c.id)
@@ -52,7 +58,7 @@ def keyless(connection: Connection) -> Mapping[int, str]:
 
 
 def contradictions(connection: Connection) -> Mapping[int, str]:
-    """Jobs of which one row says what another, or another column, denies."""
+    """Jobs whose rows, or columns of one row, contradict each other."""
     place = [(READY.c[name], JOB.c[name]) for name in ("queue", "priority", "limit_key")]
     elsewhere = or_(*(one.is_not(None) & (one != other) for one, other in place))
     misplaced = select(READY.c.job_id).join(JOB, JOB.c.id == READY.c.job_id).where(elsewhere)
@@ -67,9 +73,10 @@ def contradictions(connection: Connection) -> Mapping[int, str]:
 
 
 def passed_over(connection: Connection, now: int, unset_for: int) -> Mapping[int, str]:
-    """Jobs that have been due for more than a minute, while a worker that may take them has done nothing for as long.
+    """Jobs due for more than a minute that an idle worker could have taken.
 
-    Not those of queues with limits or pauses, nor what is assigned or suspected, which may have reasons to wait.
+    A worker is idle if it has run nothing for a minute. Jobs in queues with limits or pauses, and assigned or
+    suspect jobs, are left out: they may have reasons to wait.
     """
     if unset_for < PATIENCE:
         return {}
@@ -93,7 +100,7 @@ def passed_over(connection: Connection, now: int, unset_for: int) -> Mapping[int
 
 
 def _idle(connection: Connection, now: int, before: int) -> list[tuple[str, list[str], set[str]]]:
-    """(name, queues, tasks) of workers that have lived and held nothing for a minute."""
+    """Return (name, queues, tasks) of workers that have lived and been idle for a minute."""
     busy = exists().where(LEASE.c.worker_id == WORKER.c.id)
     did = exists().where(ATTEMPT.c.worker_id == WORKER.c.id, ATTEMPT.c.ended_at >= before)
     asked = select(WORKER.c.id, WORKER.c.name, WORKER.c.queues).where(
@@ -113,7 +120,7 @@ def _tasks(connection: Connection, worker_id: int) -> set[str]:
 
 
 def beside(connection: Connection, around: Surroundings) -> dict[str, Any]:
-    """All of it, as ``Surroundings`` takes it."""
+    """Run all of these checks; the keys are fields of ``Surroundings``."""
     unset_for = around.clock.unset_for(around.now)
     return {
         "twins": {**keyless(connection), **twins(connection)},

@@ -1,4 +1,4 @@
-"""The record that an audit judges, read job by job in one consistent look."""
+"""Reads the record that an audit judges, job by job, in one consistent snapshot."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,8 +46,11 @@ BATCH = 1_000
 def audit(
     database: Database, *, since: int | None = None, until: int | None = None, archives: Path | None = None
 ) -> Certificate:
-    """Judge the jobs queued from ``since`` to ``until`` (microseconds UTC; None for open ends), and what was pruned by
-    its seals; with the folder of ``archives`` also by what is archived. Only reads."""
+    """Judge the jobs queued from ``since`` to ``until``, and pruned jobs by their seals.
+
+    Both moments are microseconds UTC; None leaves that end open. With the folder of ``archives``, pruned jobs are also
+    judged by what is archived. It only reads.
+    """
     with database.look() as connection:
         clock = _clock(database, connection)
         around = Surroundings(
@@ -66,7 +69,7 @@ def audit(
 
 
 def _trail_whole(connection: Connection) -> Iterator[Finding]:
-    """What is wrong with the record of what operators did, as its seals tell."""
+    """Yield the faults of the audit trail, as its seals show them."""
     head = connection.execute(select(TRAIL_HEAD.c.actions, TRAIL_HEAD.c.checksum)).first()
     columns = (*(ACTION.c[name] for name in Entry._fields), ACTION.c.checksum)
     sealed = select(*columns).where(ACTION.c.place.is_not(None)).order_by(ACTION.c.place)
@@ -77,7 +80,7 @@ def _trail_whole(connection: Connection) -> Iterator[Finding]:
 
 
 def _clock(database: Database, connection: Connection) -> WallClock:
-    """When the wall clock was set; it may have been set just now, and nobody has written since."""
+    """Return when the wall clock was set, including a change that no process has recorded yet."""
     columns = select(*(CLOCK_STEP.c[name] for name in Step._fields)).order_by(CLOCK_STEP.c.id)
     steps = [Step(*row) for row in connection.execute(columns)]
     if not steps:
@@ -90,7 +93,7 @@ def _clock(database: Database, connection: Connection) -> WallClock:
 
 
 def _crowded(connection: Connection, clock: WallClock) -> Mapping[int, str]:
-    """Jobs that were claimed against a limit of their queue, by the record of settings and runs."""
+    """Jobs claimed against a limit of their queue, by the record of settings and runs."""
     said = select(ACTION.c.at, ACTION.c.verb, ACTION.c.detail).where(ACTION.c.verb.in_(("set_queue", "delete_queue")))
     changes = job_history.changes(row for row in connection.execute(said.order_by(ACTION.c.id)))
     found: dict[int, str] = {}
@@ -102,7 +105,7 @@ def _crowded(connection: Connection, clock: WallClock) -> Mapping[int, str]:
 
 
 def _started(queue: str) -> Executable:
-    """What ran or runs in the queue, in the order of claims."""
+    """Select the ended and running attempts of the queue, in the order of claims."""
     job, of_queue = (JOB.c.id, JOB.c.limit_key), JOB.c.queue == queue
     ended = select(*job, ATTEMPT.c.claimed_at, ATTEMPT.c.ended_at).join(ATTEMPT, ATTEMPT.c.job_id == JOB.c.id)
     held = select(*job, LEASE.c.claimed_at, null()).join(LEASE, LEASE.c.job_id == JOB.c.id)
@@ -119,7 +122,7 @@ def _pauses(connection: Connection) -> list[Pause]:
 
 
 def _pruned(database: Database, connection: Connection, there: list[Span]) -> Past:
-    """What became of the jobs that are not there any more."""
+    """Return what is on record about jobs that no longer exist."""
     columns = (SEAL.c[name] for name in Seal._fields)
     seals = [Seal(*row) for row in connection.execute(select(*columns).order_by(SEAL.c.id))]
     deleted = connection.scalars(select(ACTION.c.job_id).where(ACTION.c.verb == "delete").order_by(ACTION.c.job_id))
@@ -128,7 +131,7 @@ def _pruned(database: Database, connection: Connection, there: list[Span]) -> Pa
 
 
 def _named(connection: Connection) -> Sequence[int]:
-    """The ids of jobs that other records name and that are not there."""
+    """Return the ids of jobs that other records name and that no longer exist."""
     there = exists().where
     gone = (select(named.label("id")).where(named.is_not(None), ~there(JOB.c.id == named)) for named in NAMING)
     return connection.scalars(union(*gone).order_by("id")).all()
@@ -137,7 +140,10 @@ def _named(connection: Connection) -> Sequence[int]:
 def _histories(
     connection: Connection, since: int | None, until: int | None, there: list[Span], contents: "hashlib._Hash"
 ) -> Iterator[History]:
-    """The histories of the jobs queued in that time; ``there`` gets the ids of all, ``contents`` every column."""
+    """Yield the histories of the jobs queued in that time.
+
+    ``there`` receives the ids of all jobs; ``contents`` hashes every column of the yielded ones.
+    """
     after = 0
     while True:
         wanted = select(JOB).where(JOB.c.id > after).order_by(JOB.c.id).limit(BATCH)
@@ -159,7 +165,7 @@ def _histories(
 
 
 def _rows(wanted: Any, first: int, last: int) -> Any:
-    """All columns of a table about those jobs."""
+    """Select all columns of a table for these jobs."""
     return select(wanted).where(wanted.c.job_id.between(first, last)).order_by(*wanted.primary_key, wanted.c.job_id)
 
 

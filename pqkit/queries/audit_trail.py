@@ -1,4 +1,4 @@
-"""The audit trail: what operators did, when, to what, and why."""
+"""The audit trail: the operators' actions with their times, targets and reasons."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,7 +11,10 @@ from pqkit.sql.definitions.tables import ACTION
 
 
 class Entry(NamedTuple):
-    """One action, without secrets; ``detail`` is a JSON object, ``job_id`` None for what was done to no single job."""
+    """One action without secrets; ``detail`` is a JSON object.
+
+    ``job_id`` is None for an action on no single job.
+    """
 
     id: int
     at: int
@@ -24,7 +27,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Trace:
-    """Which actions: of whom, which verb, about which job."""
+    """A filter of actions by operator, verb and job."""
 
     who: str | None = None
     verb: str | None = None
@@ -35,7 +38,7 @@ EVERYTHING = Trace()
 
 
 def trail(database: Database, wanted: Trace = EVERYTHING, *, limit: int = 50, before: int | None = None) -> list[Entry]:
-    """A page of actions, the newest first; ``before`` is the id of the last one of the page before it."""
+    """Return a page of actions, newest first; ``before`` is the last id of the page before."""
     with database.look() as connection:
         return [_public(Entry._make(row)) for row in connection.execute(trail_statement(wanted, limit, before))]
 

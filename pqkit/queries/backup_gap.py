@@ -1,4 +1,4 @@
-"""What was written last and since when, and what is gone."""
+"""Time of the last record, records since a moment, and pruned jobs."""
 
 import json
 from typing import NamedTuple
@@ -12,7 +12,10 @@ from pqkit.sql.definitions.tables import ACTION, ATTEMPT, JOB, SEAL, WORKER
 
 
 class Since(NamedTuple):
-    """What happened since a moment: jobs queued, runs ended, things that operators did; not what was pruned since."""
+    """Counts since a moment: jobs queued, runs ended, operators' actions.
+
+    Rows pruned since that moment are not counted.
+    """
 
     queued: int
     ended: int
@@ -20,7 +23,7 @@ class Since(NamedTuple):
 
 
 def latest(database: Database) -> int | None:
-    """The moment of the last thing on record (microseconds UTC); None where nothing is."""
+    """Return the time of the last record (microseconds UTC), or None if there is none."""
     times = (JOB.c.created_at, ATTEMPT.c.ended_at, ACTION.c.at, WORKER.c.heartbeat_at)
     last = union_all(*(select(func.max(time).label("at")) for time in times)).subquery()
     with database.look() as connection:
@@ -28,14 +31,14 @@ def latest(database: Database) -> int | None:
 
 
 def pruned(database: Database, state: JobState) -> list[Span]:
-    """The ids of the jobs that were pruned in that state, by their seals."""
+    """Return the ids of the jobs pruned in that state, by their seals."""
     with database.look() as connection:
         seals = connection.execute(select(SEAL.c.ids, SEAL.c.states).order_by(SEAL.c.id)).all()
     return [span for ids, states in seals if list(json.loads(states)) == [state] for span in from_text(ids)]
 
 
 def since(database: Database, moment: int) -> Since:
-    """What a queue that goes back to that moment would lose."""
+    """Count the records that a queue would lose by going back to that moment."""
     times = (JOB.c.created_at, ATTEMPT.c.ended_at, ACTION.c.at)
     with database.look() as connection:
         return Since(*(connection.execute(select(func.count()).where(time > moment)).scalar_one() for time in times))

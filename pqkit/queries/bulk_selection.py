@@ -1,4 +1,4 @@
-"""Which jobs a verb is to change: a filter has to say something, and "all" has to be said."""
+"""Selects the jobs of a bulk action, which needs a filter or an explicit "all"."""
 
 from pqkit.db import Database
 from pqkit.queries.job_filter import ALL, BadFilter, Filter
@@ -6,9 +6,10 @@ from pqkit.queries.job_views import ids
 
 
 def select_jobs(database: Database, wanted: Filter, limit: int, *, everything: bool = False) -> list[int]:
-    """The ids of the jobs that fit, up to ``limit``; with ``everything`` and no filter, of all jobs.
+    """Return the ids of at most ``limit`` jobs that match the filter.
 
-    Raises BadFilter for no filter, and for one that every job fits or that no job can fit.
+    With ``everything`` and no filter, it selects among all jobs. Raises BadFilter for no filter, and for one that every
+    job or no job can match.
     """
     _check(wanted, everything=everything)
     return ids(database, wanted, limit)
@@ -27,7 +28,7 @@ def _check(wanted: Filter, *, everything: bool) -> None:
 
 
 def why_none(database: Database, wanted: Filter) -> str:
-    """Why no job fits, in one line: mostly a name that is none."""
+    """Explain in one line why no job matches: usually a name that does not exist."""
     for name in ("queue", "task"):
         value = getattr(wanted, name)
         if value is not None and not ids(database, Filter(**{name: value}), 1):

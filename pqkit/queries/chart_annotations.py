@@ -1,4 +1,4 @@
-"""What happened around the lines of a chart: operators' actions, restarts, pauses, the last attempts of each worker."""
+"""Events to draw on charts: operators' actions, worker starts and ends, pauses, attempts."""
 
 import json
 from itertools import groupby
@@ -19,7 +19,10 @@ MOST = 60
 
 
 class Mark(NamedTuple):
-    """Something that happened at ``at``: ``action`` by an operator, ``start`` or ``end`` of workers; in words."""
+    """An event at ``at``, in words.
+
+    ``kind`` is ``action`` (by an operator), or ``start`` or ``end`` (of workers).
+    """
 
     at: int
     kind: str
@@ -27,7 +30,10 @@ class Mark(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """An attempt on a worker's line of time; ``ended`` is None, and the outcome ``running``, while it runs."""
+    """An attempt on a worker's timeline.
+
+    While it runs, ``ended`` is None and the outcome is ``running``.
+    """
 
     worker: str
     job: int
@@ -39,8 +45,11 @@ class Bar(NamedTuple):
 
 
 def marks(database: Database, since: int, until: int) -> list[Mark]:
-    """The latest actions and worker lives that began or ended from ``since`` to ``until``, oldest first; a bulk of one
-    verb is one mark, workers that started in one second too."""
+    """Return the latest actions, worker starts and worker ends in the span, oldest first.
+
+    The span includes ``since`` and excludes ``until``. A bulk action is one mark, and so are workers that started or
+    ended in the same second.
+    """
     with database.look() as connection:
         asked = (
             select(ACTION.c.at, ACTION.c.verb, ACTION.c.who, ACTION.c.reason, func.count(), func.min(ACTION.c.detail))
@@ -72,16 +81,17 @@ def _lives(kind: str, verb: str, rows: list[Any]) -> Mark:
 
 
 def pauses(database: Database, since: int, until: int, *, queue: str | None = None) -> list[Pause]:
-    """The pauses that reach into this span, of one queue or of all."""
+    """Return the pauses that overlap this span, of one queue or of all."""
     with database.look() as connection:
         found = job_history.pauses((at, verb, detail) for at, verb, detail in connection.execute(deeds_of_pausing))
     return [p for p in found if p.since < until and (p.until or until) > since and queue in {None, p.queue}]
 
 
 def bars(database: Database, since: int, *, queue: str | None = None, most: int = 400) -> list[Bar]:
-    """The latest attempts that ended since that moment, and those that run now; at most ``most`` of each kind of end.
+    """Return the latest attempts that ended since that moment, and those that run now.
 
-    What ended longer ago than the latest ``most`` is left out: history in full is what ``attempt`` holds.
+    It returns at most ``most`` of each kind of end and leaves out older ones: the table ``attempt`` holds the full
+    history.
     """
     with database.look() as connection:
         now = database.now()
@@ -106,7 +116,7 @@ def bars(database: Database, since: int, *, queue: str | None = None, most: int 
 
 
 def _ended(place: Any, order: Any, where: tuple[ColumnElement[bool], ...], most: int, since: int = 0) -> Any:
-    """The last attempts of the jobs that stand last in a place."""
+    """Select the last attempt of each of the latest jobs in a place."""
     latest = select(place.c.job_id, place.c.attempt).where(*where).order_by(order.desc()).limit(most).subquery()
     began = func.coalesce(ATTEMPT.c.started_at, ATTEMPT.c.claimed_at)
     return (

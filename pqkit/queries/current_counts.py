@@ -1,4 +1,4 @@
-"""How things stand: the last sample, which costs the same for any number of jobs."""
+"""Current counts from the last sample, at a cost that does not grow with the jobs."""
 
 from typing import NamedTuple
 
@@ -13,8 +13,10 @@ from pqkit.sql.definitions.tables import DEPTH, DUTY, PULSE, QUEUE
 
 
 class Standing(NamedTuple):
-    """Jobs by state, and the queues, as of ``at``; ``pulse`` is the sample that says so, None where there is none and
-    it was counted just now."""
+    """Jobs by state, and the queues, as of ``at``.
+
+    ``pulse`` is the sample used; None if there was none and the jobs were counted just now.
+    """
 
     at: int
     counts: dict[JobState, int]
@@ -23,7 +25,10 @@ class Standing(NamedTuple):
 
 
 def standing(database: Database) -> Standing | None:
-    """By the last sample; None where nobody takes samples now, for no worker does maintenance."""
+    """Return the counts of the last sample.
+
+    None if no worker does maintenance, which takes the samples, or if there is no sample yet.
+    """
     with database.look() as connection:
         boot, now = database.lease_clock()
         duty = select(DUTY.c.until).where(DUTY.c.name == "maintenance", DUTY.c.boot_id == boot, DUTY.c.until > now)
@@ -42,7 +47,7 @@ def standing(database: Database) -> Standing | None:
 
 
 def count_now(database: Database) -> Standing:
-    """By counting every job: for when nobody takes samples."""
+    """Count every job, for when no worker takes samples."""
     return Standing(database.now(), counts(database), queues(database), None)
 
 

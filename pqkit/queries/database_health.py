@@ -1,4 +1,4 @@
-"""How the database itself is doing: its software, sizes, commits, and when its disk is full."""
+"""Health of the database: software, sizes, commit times, and when its disk is full."""
 
 from statistics import linear_regression
 from typing import NamedTuple
@@ -14,9 +14,12 @@ FOR_EVER = 365 * DAY
 
 
 class Health(NamedTuple):
-    """``software`` and ``schema`` as they name themselves; bytes of the database, its log and its free disk, seconds
-    that commits took in the last ten minutes (mean and most), and seconds until the disk is full at the pace of the
-    last day. None for what is not known; ``full_in`` also where the disk does not fill."""
+    """Health figures of the database; a figure is None if it is unknown.
+
+    ``software`` and ``schema`` are as they name themselves. ``database_size``, ``log_size`` and ``disk_free`` are
+    bytes. ``commit`` and ``commit_most`` are seconds: the mean and the longest commit of the last ten minutes.
+    ``full_in`` is seconds until the disk is full at the pace of the last day; None also if the disk does not fill.
+    """
 
     software: str
     schema: str | None
@@ -29,7 +32,7 @@ class Health(NamedTuple):
 
 
 def health(database: Database) -> Health:
-    """From the samples of the last day, and what the database says of itself."""
+    """Return the health, from the samples of the last day and the database itself."""
     span = Span.last(DAY, BINS, database.now())
     known = [level for level in levels(database, span) if level.pending is not None]
     last = known[-1] if known else Level(span.until)
@@ -38,7 +41,7 @@ def health(database: Database) -> Health:
 
 
 def full_in(known: list[Level]) -> float | None:
-    """Seconds until nothing is free, on the line that fits what was free best; None where it leads nowhere soon."""
+    """Seconds until the disk is full, by linear regression; None if not within a year."""
     points = [(level.at / SECOND, level.disk_free) for level in known if level.disk_free is not None]
     if len(points) < FEWEST:
         return None

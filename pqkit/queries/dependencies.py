@@ -1,4 +1,4 @@
-"""Questions about jobs that wait for others, and about batches."""
+"""Reads the dependencies between jobs, and batches."""
 
 from typing import NamedTuple
 
@@ -13,8 +13,11 @@ from pqkit.sql.definitions.tables import DEPENDENCY, DEPENDENT
 
 
 class WaitView(NamedTuple):
-    """What a job waits for: ``on_fail`` says what a failure does, ``blocker`` is the first that stands in the way with
-    its state (None for a job that was deleted), ``members`` counts all by state."""
+    """The jobs that a job waits for; ``members`` counts them by state.
+
+    ``on_fail`` is the effect of a failure. ``blocker`` is the first job in the way, with its state (None if it was
+    deleted).
+    """
 
     batch: str | None
     on_fail: str
@@ -27,7 +30,10 @@ class WaitView(NamedTuple):
 
 
 class BatchView(NamedTuple):
-    """A batch. ``id`` and ``state`` are those of its completion job, ``members`` counts the others by state."""
+    """A batch; ``id`` and ``state`` are those of its completion job.
+
+    ``members`` counts the other jobs by state.
+    """
 
     id: int
     name: str
@@ -39,7 +45,7 @@ class BatchView(NamedTuple):
 
 
 def waits(database: Database, job_id: int) -> WaitView | None:
-    """What a job still waits for; None where it waits for no other job."""
+    """Return the jobs that a job still waits for; None if it waits for no other job."""
     with database.look() as connection:
         row = connection.execute(
             select(DEPENDENT.c.batch, DEPENDENT.c.on_fail, DEPENDENT.c.passed).where(
@@ -53,13 +59,13 @@ def waits(database: Database, job_id: int) -> WaitView | None:
 
 
 def batches(database: Database, limit: int = 50) -> list[BatchView]:
-    """The newest batches, newest first."""
+    """Return the newest batches, newest first."""
     with database.look() as connection:
         return _views(connection, _BATCHES.order_by(DEPENDENT.c.job_id.desc()).limit(limit))
 
 
 def batch(database: Database, batch_id: int) -> BatchView:
-    """The batch of that completion job. Raises NotFound."""
+    """Return the batch of that completion job. Raises NotFound."""
     with database.look() as connection:
         found = _views(connection, _BATCHES.where(DEPENDENT.c.job_id == batch_id))
     if not found:
@@ -68,7 +74,7 @@ def batch(database: Database, batch_id: int) -> BatchView:
 
 
 def members(database: Database, batch_id: int, limit: int = 100) -> list[int]:
-    """The ids of a batch's members, the first ones."""
+    """Return the ids of the first members of a batch."""
     asked = select(DEPENDENCY.c.on_job_id).where(DEPENDENCY.c.job_id == batch_id).order_by(DEPENDENCY.c.on_job_id)
     with database.look() as connection:
         return list(connection.scalars(asked.limit(limit)))

@@ -1,4 +1,4 @@
-"""Which keys a queue's jobs are encrypted with."""
+"""Encryption keys that a queue's jobs use."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from pqkit.sql.definitions.tables import CLOSED, JOB
 
 
 class KeyUse(NamedTuple):
-    """How many jobs are encrypted with a key, and how many of them have not ended."""
+    """Number of jobs encrypted with a key, and how many of them have not ended."""
 
     key: str
     jobs: int
@@ -19,7 +19,7 @@ class KeyUse(NamedTuple):
 
 
 def keys_in_use(database: Database) -> list[KeyUse]:
-    """A row for each key of the jobs' arguments. It reads every job."""
+    """Count the jobs by the key of their arguments. It reads every job."""
     text = cast(JOB.c.args, AnyText)
     key = func.substr(text, len(encryption.JSON_MARK) + 1, encryption.ID_LENGTH)
     open_ = func.sum(case((CLOSED.c.job_id.is_(None), 1), else_=0))

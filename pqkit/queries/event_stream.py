@@ -1,4 +1,4 @@
-"""What happened to jobs, in the order of its commits, from a cursor on: see ``pqkit watch``."""
+"""Job events in commit order, from a cursor on: see ``pqkit watch``."""
 
 import re
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from pqkit.sql.definitions.tables import EVENT, JOB
 
 
 class Cursor(NamedTuple):
-    """Where a reader stands: behind this event."""
+    """A reader's position: behind this event."""
 
     tx: int
     id: int
@@ -26,13 +26,14 @@ BEGINNING = Cursor(-1, -1)
 
 
 class BadCursor(PqkitError, ValueError):
-    """What is no cursor of an event."""
+    """The text is no cursor of an event."""
 
 
 class EventView(NamedTuple):
-    """A job entered the state ``event``, or an operator did something (``event`` is ``action``, ``note`` says what).
+    """A job's change to the state ``event``, or an operator's action.
 
-    ``queue`` and ``task`` are None when the job has been deleted; ``note`` is the error in one line, where one was.
+    For an action, ``event`` is ``action`` and ``note`` describes it; otherwise ``note`` is the error in one line, if
+    there was one. ``queue`` and ``task`` are None if the job was deleted.
     """
 
     cursor: Cursor
@@ -46,7 +47,7 @@ class EventView(NamedTuple):
 
 
 def cursor_of(text: str) -> Cursor:
-    """Raises BadCursor."""
+    """Parse a cursor. Raises BadCursor."""
     found = re.fullmatch(r"([0-9a-f]{1,15})-([0-9a-f]{1,15})", text)
     if found is None:
         raise BadCursor(f"{text!r} is no cursor: take the one of the last line that was read")
@@ -54,7 +55,7 @@ def cursor_of(text: str) -> Cursor:
 
 
 def newest(database: Database) -> Cursor:
-    """Behind the last event that is on record."""
+    """Return the cursor behind the last recorded event."""
     asked = select(EVENT.c.tx, EVENT.c.id).order_by(EVENT.c.tx.desc(), EVENT.c.id.desc()).limit(1)
     with database.look() as connection:
         row = connection.execute(asked.where(EVENT.c.tx < database.settled(connection))).first()
@@ -62,7 +63,7 @@ def newest(database: Database) -> Cursor:
 
 
 def stream(database: Database, after: Cursor, most: int = 500) -> list[EventView]:
-    """The next events after a cursor, at most so many."""
+    """Return at most ``most`` events after a cursor."""
     columns = (EVENT.c.tx, EVENT.c.id, EVENT.c.at, EVENT.c.what, EVENT.c.job_id, JOB.c.queue, JOB.c.task)
     asked = (
         select(*columns, EVENT.c.attempt, EVENT.c.note)

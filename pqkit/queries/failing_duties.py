@@ -1,4 +1,4 @@
-"""Which maintenance fails, and where."""
+"""Maintenance duties that fail, by worker."""
 
 from typing import NamedTuple
 
@@ -10,8 +10,10 @@ from pqkit.sql.definitions.tables import DUTY_FAILURE, WORKER
 
 
 class FailingDuty(NamedTuple):
-    """A duty that fails again and again on a living worker, since ``at`` (microseconds UTC). ``resigned``: the worker
-    has left maintenance to others for it."""
+    """A duty that fails repeatedly on a living worker, since ``at`` (microseconds UTC).
+
+    ``resigned``: the worker has left maintenance to others because of it.
+    """
 
     worker: str
     duty: str
@@ -21,7 +23,10 @@ class FailingDuty(NamedTuple):
 
 
 def failing_duties(database: Database) -> list[FailingDuty]:
-    """What has failed several times in a row on workers that live, and has not succeeded there since."""
+    """Return duties that failed several times in a row on living workers.
+
+    They have not succeeded there since.
+    """
     asked = (
         select(WORKER.c.name, DUTY_FAILURE.c.duty, DUTY_FAILURE.c.at, DUTY_FAILURE.c.error, DUTY_FAILURE.c.resigned)
         .join_from(DUTY_FAILURE, WORKER, WORKER.c.id == DUTY_FAILURE.c.worker_id)

@@ -1,4 +1,4 @@
-"""Errors in groups: those of one task that are the same but for their particulars."""
+"""Errors of one task, grouped by pattern: equal except for their particulars."""
 
 from collections import Counter, defaultdict
 from typing import NamedTuple
@@ -15,9 +15,12 @@ BUCKETS = 12
 
 
 class FailureGroup(NamedTuple):
-    """``failures`` of a task that were alike, since the moment asked for; ``first`` and ``last`` are the seconds
-    of the first one on record and of the last, ``example`` the last error in full, of job ``job_id``. ``trend`` counts
-    them in twelve parts of the time, oldest first."""
+    """Number of ``failures`` of a task with one error pattern, since the moment asked for.
+
+    ``first`` and ``last`` are the roll-up times of the first one on record and of the last (microseconds UTC).
+    ``example`` is the last error in full, of job ``job_id``. ``trend`` counts the failures in twelve parts of the time,
+    oldest first.
+    """
 
     task: str
     pattern: str
@@ -32,8 +35,10 @@ class FailureGroup(NamedTuple):
 def failure_groups(
     database: Database, since: int, *, queue: str | None = None, task: str | None = None, most: int = 10
 ) -> list[FailureGroup]:
-    """The groups with the most failures since that moment (microseconds UTC), from the roll-ups; they are as old as the
-    roll-ups are kept."""
+    """Return the groups with the most failures since that moment (microseconds UTC).
+
+    It reads the roll-ups, so it reaches back only as far as they are kept.
+    """
     part = max(SECOND, -(-(database.now() - since) // BUCKETS))
     with database.look() as connection:
         counted = _counted(connection, since, part, queue, task)
@@ -60,7 +65,7 @@ def failure_groups(
 def _counted(
     connection: Connection, since: int, part: int, queue: str | None, task: str | None
 ) -> dict[tuple[str, str], Counter[int]]:
-    """For each (task, pattern) how many failed in which part of the time."""
+    """Count the failures of each (task, pattern) in each part of the time."""
     bucket = ((ROLLUP.c.at - since) // literal_column(str(part), Integer)).label("part")
     asked = select(ROLLUP.c.task, ROLLUP.c.error, bucket, func.sum(ROLLUP.c["count"]))
     asked = asked.where(ROLLUP.c.error != literal_column("''"), ROLLUP.c.at >= since)

@@ -1,4 +1,4 @@
-"""What was forecast of the queues, and how often it came so."""
+"""Forecasts of when queues drain, and their hit rate."""
 
 from typing import NamedTuple
 
@@ -12,9 +12,9 @@ COLUMNS = ("queue", "at", "pending", "earliest", "likely", "latest")
 
 
 class Forecast(NamedTuple):
-    """Made for a queue with so many ``pending`` jobs: when it drains, at the earliest, likely, at the latest.
+    """When a queue with ``pending`` jobs will drain: at the earliest, likely, at the latest.
 
-    No ``likely_at``: it will not drain at this rate; no ``latest_at``: it may not.
+    ``likely_at`` is None if it will not drain at this rate, ``latest_at`` is None if it may not.
     """
 
     queue: str
@@ -26,8 +26,10 @@ class Forecast(NamedTuple):
 
 
 class Outlook(NamedTuple):
-    """The newest forecast of each queue that is not decided yet, by name; and of the ``judged`` latest ones that are,
-    the share that came so (None while there is none)."""
+    """The newest undecided forecast of each queue, by name, and the hit rate.
+
+    ``hit_rate`` is the share of hits among the latest ``judged`` decided forecasts; None if there are none.
+    """
 
     forecasts: list[Forecast]
     judged: int
@@ -35,7 +37,7 @@ class Outlook(NamedTuple):
 
 
 def outlook(database: Database, *, queue: str | None = None) -> Outlook:
-    """What is expected of the queues, or of one."""
+    """Return the outlook of all queues, or of one."""
     columns = [FORECAST.c[name] for name in COLUMNS]
     newest = select(func.max(FORECAST.c.id)).where(FORECAST.c.decided_at.is_(None)).group_by(FORECAST.c.queue)
     asked = select(*columns).where(FORECAST.c.id.in_(newest)).order_by(FORECAST.c.queue)

@@ -1,4 +1,4 @@
-"""Which jobs are meant: a filter says something that some job can fit, or is refused."""
+"""Filters of jobs; a filter that is empty or that no job can match is refused."""
 
 from dataclasses import dataclass
 from math import inf
@@ -8,16 +8,18 @@ from pqkit.errors import PqkitError
 
 
 class BadFilter(PqkitError, ValueError):
-    """A filter that says nothing, or that no job can fit."""
+    """The filter says nothing, or no job can match it."""
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which jobs. Ages are seconds since the job was created; ``text`` is looked for in the arguments, ``error`` in
-    the last error, both as they are shown, in any case of letters; ``group`` is a pattern of errors.
+    """Conditions on jobs; ages are seconds since the job was created.
 
-    What is encrypted is not searched, nor are secrets: what a console hides, nobody can guess. Raises BadFilter for a
-    text without a letter or digit, which could fit every job, for an unknown state, and for an age that is none.
+    ``text`` is searched for in the arguments and ``error`` in the last error, both as they are shown, ignoring case;
+    ``group`` is an error pattern.
+
+    Encrypted values and secrets are not searched: a search must not reveal what a console hides. Raises BadFilter for a
+    text without a letter or digit, which could match every job, for an unknown state, and for an invalid age.
     """
 
     states: tuple[JobState, ...] = ()
@@ -45,12 +47,12 @@ class Filter:
 
     @property
     def by_words(self) -> bool:
-        """Whether texts are searched: which of them fit is known when they are redacted."""
+        """True if texts are searched: only after redaction is it known which of them match."""
         return self.text is not None or self.in_errors
 
     @property
     def in_errors(self) -> bool:
-        """Whether errors are searched: only jobs that have one can fit."""
+        """True if errors are searched: only jobs that have one can match."""
         return (self.error, self.group) != (None, None)
 
 

@@ -1,4 +1,4 @@
-"""A page of jobs, and how many there are, in a time that does not grow with the jobs that do not fit."""
+"""Pages of jobs and their number, in a time that does not grow with jobs that do not match."""
 
 from collections.abc import Sequence
 from itertools import accumulate, takewhile
@@ -15,25 +15,28 @@ from pqkit.sql.definitions.tables import JOB
 AMONG = 10_000
 MOST = 10_000
 MOST_SHOWN = 1_000_000
-"""Characters of arguments after which a page ends: of each the first 2,000 are shown."""
+"""Characters of arguments after which a page ends; the first 2,000 of each job are shown."""
 
 
 class Matching(NamedTuple):
-    """So many jobs fit; ``whole`` where that is all of them, and not as far as was counted."""
+    """Number of matching jobs; ``whole`` is False if counting stopped before the end."""
 
     jobs: int
     whole: bool
 
 
 class Paged(NamedTuple):
-    """A page of jobs, and the ``before`` of the next one (None: there is none)."""
+    """A page of jobs, and the ``before`` of the next page (None: there is none)."""
 
     jobs: list[JobView]
     next: Key | None
 
 
 class Searched(NamedTuple):
-    """A page of jobs, the ``before`` of the next one (None: there is none), and how many jobs fit on all pages."""
+    """A page of jobs, the ``before`` of the next page, and the matches on all pages.
+
+    ``next`` is None if there is no next page.
+    """
 
     jobs: list[JobView]
     next: Key | None
@@ -43,8 +46,10 @@ class Searched(NamedTuple):
 def page(
     database: Database, wanted: Filter = ALL, *, limit: int = 50, before: Key | None = None, told: Told = LISTED
 ) -> Paged:
-    """A page of ``jobs`` that takes bounded time and memory: it ends before ``limit`` where its arguments are long, and
-    where texts are searched, when enough of them were read."""
+    """Return a page of ``jobs`` in bounded time and memory.
+
+    It ends before ``limit`` jobs if their arguments are long, or if a search has read enough texts.
+    """
     among = AMONG if wanted.by_words else None
     with database.look() as connection:
         reach = find(connection, wanted, database.now(), Page(limit, before, among=among))
@@ -54,7 +59,7 @@ def page(
 
 
 def _fit(connection: Connection, found: Sequence[Found]) -> int:
-    """How many of these jobs, and at least one, have no more characters of arguments than a page may show."""
+    """Number of these jobs, at least one, whose arguments fit on one page."""
     ids = [job.id for job in found]
     asked = select(JOB.c.id, func.length(cast(JOB.c.args, Text))).where(JOB.c.id.in_(ids))
     lengths: dict[int, int] = dict(connection.execute(asked).all())
@@ -71,8 +76,11 @@ def search(
     oldest: bool = False,
     among: int = AMONG,
 ) -> Searched:
-    """A page of ``jobs`` that takes no longer where few jobs fit: it looks at ``among`` jobs, from ``before`` on, and
-    says where the next one goes on. They are counted as far, from the list's beginning, and up to 10,000."""
+    """Return a page of ``jobs`` in bounded time, even if few jobs match.
+
+    It looks at ``among`` jobs, from ``before`` on, and says where the next page begins. It counts the matches equally
+    far, from the beginning of the list, up to 10,000.
+    """
     page = Page(limit, before, oldest, among)
     with database.look() as connection:
         reach, counted = _found(connection, wanted, database.now(), page)
@@ -82,7 +90,7 @@ def search(
 def _found(connection: Connection, wanted: Filter, now: int, page: Page) -> tuple[Reach, Matching]:
     whole = page._replace(limit=MOST, before=None)
     if wanted.by_words and page.before is None:
-        # To count them is to find them, and those of the page are the first.
+        # Counting the matches means finding them all: the page is the first of them.
         all_found = find(connection, wanted, now, whole)
         return _first(all_found, page.limit), Matching(len(all_found.found), all_found.next is None)
     reach = find(connection, wanted, now, page)

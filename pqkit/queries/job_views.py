@@ -1,4 +1,4 @@
-"""Questions about jobs: a page of them, their ids, one of them with all that is known."""
+"""Reads jobs: a page of them, their ids, all details of one."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,7 +22,10 @@ CHUNK = 500  # bound parameters in one statement
 
 
 class JobView(NamedTuple):
-    """One job in a list. ``worker`` is the one that holds it or ran it last; ``error`` its last error in one line."""
+    """One job in a list.
+
+    ``worker`` is the one that holds it or ran it last; ``error`` is its last error in one line.
+    """
 
     id: int
     queue: str
@@ -46,7 +49,7 @@ class JobView(NamedTuple):
 
 
 class AttemptView(NamedTuple):
-    """One run that has ended; ``outcome`` is the word of its history, ``error`` the traceback or None."""
+    """An ended run; ``outcome`` is the word of its history, ``error`` the traceback or None."""
 
     attempt: int
     worker: str | None
@@ -58,7 +61,7 @@ class AttemptView(NamedTuple):
 
 
 class LineView(NamedTuple):
-    """A line that the handler kept with the job."""
+    """A line that the handler logged with the job."""
 
     attempt: int
     at: int
@@ -75,7 +78,7 @@ class ProgressView(NamedTuple):
 
 
 class ActionView(NamedTuple):
-    """What an operator did to the job; ``detail`` is a JSON object."""
+    """An operator's action on the job; ``detail`` is a JSON object."""
 
     at: int
     who: str
@@ -85,7 +88,7 @@ class ActionView(NamedTuple):
 
 
 class RefusedFinish(NamedTuple):
-    """A finish that came after its worker had lost the job, and that changed nothing."""
+    """A finish that arrived after its worker had lost the job, and that changed nothing."""
 
     at: int
     attempt: int
@@ -94,7 +97,10 @@ class RefusedFinish(NamedTuple):
 
 
 class JobDetail(NamedTuple):
-    """Everything about one job, oldest first. ``result`` and ``backoff`` are JSON, ``timeout`` is in seconds."""
+    """All details of one job, oldest first.
+
+    ``result`` and ``backoff`` are JSON, ``timeout`` is in seconds.
+    """
 
     job: JobView
     backoff: str | None
@@ -109,7 +115,7 @@ class JobDetail(NamedTuple):
 
     @property
     def late_cancel(self) -> bool:
-        """Whether its last run was asked to cancel and ended by itself before it heard of it."""
+        """True if the last run was asked to cancel, but ended by itself before it noticed."""
         if not self.job.state.final or self.job.state is JobState.CANCELED or not self.attempts:
             return False
         began, ended = self.attempts[-1].claimed_at, self.attempts[-1].ended_at
@@ -117,20 +123,20 @@ class JobDetail(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What is told of a stored text, and of stored JSON."""
+    """Functions that prepare stored text and stored JSON for display."""
 
     text: Callable[[str], str]
     json: Callable[[str], str]
 
 
 PUBLIC = Told(lambda text: redact(encryption.shown(text)), lambda text: redacted(encryption.shown_json(text)))
-"""Without what is encrypted and without secrets: for everybody who may look."""
+"""Hides encrypted values and secrets: for every user who may look."""
 LISTED = Told(PUBLIC.text, lambda text: excerpt(encryption.shown_json(text)))
-"""The same with the beginning of long JSON only: for lists, whose cost the length of arguments must not set."""
+"""The same, but cuts long JSON: the cost of a list must not depend on argument length."""
 RAW = Told(encryption.shown, encryption.shown_json)
-"""Without what is encrypted: for who has the right ``read_secrets``."""
+"""Hides encrypted values only: for users with the right ``read_secrets``."""
 REVEALED = Told(encryption.reveal, encryption.reveal)
-"""All of it, with the keys that are here."""
+"""Shows everything, with the keys at hand."""
 
 
 def jobs(
@@ -142,31 +148,32 @@ def jobs(
     oldest: bool = False,
     told: Told = PUBLIC,
 ) -> list[JobView]:
-    """A page of jobs, the newest first, or the ``oldest``; ``before`` is the ``key`` of the last job of the page
-    before it. Secrets are hidden unless ``told`` says otherwise.
+    """Return a page of jobs, newest first, or ``oldest`` first.
 
-    Without states that is the order of ids. With states the page goes place by place (processing, pending, delayed,
-    ended), down the index of each: pending jobs by queue and priority, delayed ones by when they are due, ended ones by
-    when they ended. Only so is the first page as fast with a million jobs as with ten.
+    ``before`` is the ``key`` of the last job of the page before. Secrets are hidden unless ``told`` says otherwise.
+
+    Without states, the order is that of ids. With states, the page goes place by place (processing, pending, delayed,
+    ended), down the index of each: pending jobs by queue and priority, delayed ones by due time, ended ones by end
+    time. Only this order makes the first page as fast with a million jobs as with ten.
     """
     with database.look() as connection:
         return views_of(connection, find(connection, filter, database.now(), Page(limit, before, oldest)).found, told)
 
 
 def ids(database: Database, filter: Filter, limit: int) -> list[int]:  # noqa: A002 - see jobs
-    """The ids of up to ``limit`` jobs, in the order of ``jobs``."""
+    """Return the ids of at most ``limit`` jobs, in the order of ``jobs``."""
     with database.look() as connection:
         return [found.id for found in find(connection, filter, database.now(), Page(limit)).found]
 
 
 def listed(database: Database, job_ids: Sequence[int]) -> list[JobView]:
-    """These jobs, in this order, without those that are not there, with the beginning of their arguments."""
+    """Return these jobs, in this order; missing jobs are left out, long arguments are cut."""
     with database.look() as connection:
         return views_of(connection, [Found(job_id, Key(None, (job_id,))) for job_id in job_ids], LISTED)
 
 
 def ids_among(database: Database, job_ids: Sequence[int]) -> list[int]:
-    """Those of these ids that jobs have."""
+    """Return those of these ids that belong to a job."""
     found: list[int] = []
     with database.look() as connection:
         for start in range(0, len(job_ids), CHUNK):
@@ -176,7 +183,7 @@ def ids_among(database: Database, job_ids: Sequence[int]) -> list[int]:
 
 
 def tally(database: Database, job_ids: Sequence[int]) -> dict[JobState, int]:
-    """How many of these jobs are in which state; states with none, and jobs that are not there, are left out."""
+    """Count these jobs by state; states without jobs and missing jobs are left out."""
     found: Counter[JobState] = Counter()
     with database.look() as connection:
         for start in range(0, len(job_ids), CHUNK):
@@ -189,28 +196,31 @@ def tally(database: Database, job_ids: Sequence[int]) -> dict[JobState, int]:
 
 
 def arguments_of(database: Database, task: str) -> list[str]:
-    """The arguments as they are, secrets too, of every job of a task, for its own program: JSON texts. It reads every
-    job. Raises KeyMissing."""
+    """Return the stored arguments of every job of a task, secrets included, as JSON texts.
+
+    It is for the task's own program, and reads every job. Raises KeyMissing.
+    """
     with database.look() as connection:
         found = connection.scalars(select(JOB.c.args).where(JOB.c.task == task))
         return [encryption.reveal(text) for text in found]
 
 
 def as_stored(database: Database, job_id: int) -> str:
-    """A job's arguments as its worker gets them, for who runs its handler and shows them to nobody."""
+    """Return a job's arguments as its worker gets them: to run its handler, never to show."""
     with database.look() as connection:
         return str(connection.scalars(select(job_state.c.args).where(job_state.c.id == job_id)).one())
 
 
 def is_encrypted(view: JobView) -> bool:
-    """Whether the arguments of that job are stored under a key."""
+    """True if the arguments of that job are stored encrypted."""
     return view.args.startswith(encryption.SHOWN)
 
 
 def job(database: Database, job_id: int, *, decrypt: bool = False, told: Told = PUBLIC) -> JobDetail:
-    """Everything about one job, without secrets, and of what is encrypted only the key's id; ``decrypt`` is for all.
+    """Return all details of one job, without secrets; ``decrypt`` shows everything.
 
-    Raises NotFound when there is none of that id, KeyMissing for a key that is not here.
+    Of encrypted values it shows only the key's id. Raises NotFound if no job has that id, KeyMissing for a key that is
+    not at hand.
     """
     told = REVEALED if decrypt else told
     said, said_json = told
@@ -249,7 +259,7 @@ def _attempt(row: Sequence[Any], said: Callable[[str], str]) -> AttemptView:
 
 
 def views_of(connection: Connection, found: Sequence[Found], told: Told = PUBLIC) -> list[JobView]:
-    """These jobs, in this order, without those that are not there."""
+    """Return these jobs, in this order, without missing ones."""
     rows = {row.id: row for row in connection.execute(view_statement([job.id for job in found]))}
     return [_view(tuple(rows[job.id]), job.key, told) for job in found if job.id in rows]
 
@@ -259,7 +269,7 @@ _worker_place = JobView._fields.index("worker")
 
 
 def view_statement(job_ids: Sequence[int]) -> Executable:
-    """The columns of ``JobView``, in its order, of these jobs."""
+    """Select the columns of ``JobView`` for these jobs, in its order."""
     last_run = and_(ATTEMPT.c.job_id == job_state.c.id, ATTEMPT.c.attempt == job_state.c.attempt)
     holder = func.coalesce(job_state.c.worker_id, ATTEMPT.c.worker_id)
     columns = [*_stated[:_worker_place], WORKER.c.name, *_stated[_worker_place:]]
@@ -282,7 +292,7 @@ def _view(row: tuple[object, ...], key: Key, told: Told) -> JobView:
     view = JobView._make((*row, key))
     if view.due_at == NEVER:  # it waits for other jobs
         view = view._replace(due_at=None)
-    # The last failure, for which no retry was left, is counted as well.
+    # The count includes the last failure, for which no retry was left.
     view = view._replace(retries=min(view.retries, view.max_retries))
     return view._replace(state=JobState(view.state), error=_short(view.error, told), args=told.json(view.args))
 

@@ -1,12 +1,12 @@
-"""Finding the jobs of one page: a walk down an index that ends at the page's limit, however many jobs there are.
+"""Finds the jobs of one page: an index walk that ends at the page's limit.
 
-Where few jobs fit, that could be a walk past all of them; so a walk may be told how many it may pass, and says where it
-ended, for another to go on from there.
+Where few jobs match, the walk could read every row. So a walk may have a limit of rows to pass; it returns where it
+ended, and another walk goes on from there.
 
-Texts are searched as they are shown. The database compares no stored text with the one that is searched for: it reads
-the rows that the other conditions leave, and each text is redacted before it is compared. So the jobs of a page, its
-end and the work for it depend on what may be shown alone. The time depends on the length of what is stored as well,
-secrets too, but not on the text that is searched for.
+Texts are searched as they are shown. The database never compares a stored text with the searched text: it reads the
+rows that the other conditions leave, and each text is redacted before it is compared. So the jobs of a page, its end
+and its work depend only on what may be shown. The time also depends on the length of what is stored, secrets included,
+but not on the searched text.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -26,28 +26,34 @@ from pqkit.security import encryption
 from pqkit.sql.definitions.tables import CLOSED, DELAYED, JOB, LEASE, READY
 
 AT_ONCE = 500
-"""Rows whose texts are read by one statement."""
+"""Rows whose texts one statement reads."""
 MOST_CHARACTERS = 1_000_000
-"""Shown texts that a walk which may not pass all rows compares: they take about 0.1 s to redact."""
+"""Shown characters that a walk with a row limit compares: redacting them takes about 0.1 s."""
 Values = tuple[Any, ...]
 
 
 class Key(NamedTuple):
-    """Where a page ended, for ``before`` of the next one: the place it walked (None: ``job``) and the row's key."""
+    """Where a page ended: the ``before`` of the next page.
+
+    ``place`` is the place that was walked (None: ``job``), ``values`` the key of the last row.
+    """
 
     place: Place | None
     values: Values
 
 
 class Found(NamedTuple):
-    """One job on a walk."""
+    """One job found by a walk."""
 
     id: int
     key: Key
 
 
 class Walk(NamedTuple):
-    """The index to walk backwards: its columns in order, of which the last is the job's id, and what it starts with."""
+    """An index to walk backwards, and the condition with which it starts.
+
+    ``order`` is the index's columns in order, the last of which is the job's id.
+    """
 
     place: Place | None
     table: Table
@@ -56,8 +62,11 @@ class Walk(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Which part of the list: so many jobs after ``before``, from its end where ``oldest`` first, among so many rows
-    of each place (None: all); ``end`` is the last of those."""
+    """The part of the list to read: at most ``limit`` jobs after ``before``.
+
+    With ``oldest``, it starts from the end of the list. It passes at most ``among`` rows of each place (None: all);
+    ``end`` is the last of those.
+    """
 
     limit: int
     before: Key | None = None
@@ -67,14 +76,14 @@ class Page(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """What a walk found, and from where to go on: None where it came to the end."""
+    """The jobs that a walk found, and where to go on (None: it reached the end)."""
 
     found: list[Found]
     next: Key | None
 
 
 def find(connection: Connection, wanted: Filter, now: int, page: Page) -> Reach:
-    """The jobs of that page, in the order that ``jobs`` documents."""
+    """Return the jobs of that page, in the order that ``jobs`` documents."""
     found: list[Found] = []
     before, oldest = page.before, page.oldest
     for group in _in_order(wanted, oldest=oldest):
@@ -96,7 +105,10 @@ def find(connection: Connection, wanted: Filter, now: int, page: Page) -> Reach:
 
 
 def count(connection: Connection, wanted: Filter, now: int, page: Page) -> tuple[int, bool]:
-    """How many jobs such a walk would find, up to ``page.limit``, and whether that is all that there are."""
+    """Count the jobs that such a walk would find, up to ``page.limit``.
+
+    The second value is True if those are all.
+    """
     if wanted.by_words:
         reach = find(connection, wanted, now, page)
         return len(reach.found), reach.next is None
@@ -114,8 +126,10 @@ def count(connection: Connection, wanted: Filter, now: int, page: Page) -> tuple
 
 
 def _end(connection: Connection, group: list[Walk], wanted: Filter, now: int, page: Page) -> Values | None:
-    """Where the first of these walks has passed as many rows as it may; None where all come to their end before, or
-    where every row that is passed fits."""
+    """Return the key at which the first of these walks has passed as many rows as it may.
+
+    None if all walks end before that, or if every row that they pass matches.
+    """
     narrowed = wanted.by_words or any(True for walk in group for _ in _conditions(walk, wanted, now))
     if page.among is None or not narrowed:
         return None
@@ -137,7 +151,10 @@ def _reached(row: Values, end: Values, *, oldest: bool) -> bool:
 def _fitting(
     connection: Connection, walk: Walk, wanted: Filter, now: int, page: Page
 ) -> tuple[list[Values], Values | None]:
-    """The keys of up to ``page.limit`` rows; where it compared all the text that it may, also the last key it saw."""
+    """Return the keys of at most ``page.limit`` rows.
+
+    If it compared as much text as it may, it also returns the last key that it saw.
+    """
     if not wanted.by_words:
         return [tuple(row) for row in connection.execute(statement(walk, wanted, now, page))], None
     rows: list[Values] = []
@@ -154,14 +171,14 @@ def _fitting(
 
 
 class Texts(NamedTuple):
-    """What may be shown of a job, of what is searched; nothing of what is encrypted."""
+    """The searched texts of a job as they may be shown, without encrypted ones."""
 
     args: str
     error: str
 
 
 def _shown(connection: Connection, walk: Walk, wanted: Filter, now: int, page: Page) -> Iterator[tuple[Values, Texts]]:
-    """Every row of the walk with its texts, whatever is searched in them."""
+    """Yield every row of the walk with its texts, matching or not."""
     page = page._replace(limit=AT_ONCE)
     while True:
         rows = connection.execute(statement(walk, wanted, now, page).add_columns(*_stored(walk, wanted))).all()
@@ -173,7 +190,7 @@ def _shown(connection: Connection, walk: Walk, wanted: Filter, now: int, page: P
 
 
 def _stored(walk: Walk, wanted: Filter) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """The arguments and the error of a row, as they are stored, where they are searched."""
+    """Select the stored arguments and error of a row, if they are searched."""
     args: ColumnElement[Any] = null() if wanted.text is None else cast(JOB.c.args, Text)
     if walk.table is not JOB and wanted.text is not None:
         args = select(args).where(JOB.c.id == walk.order[-1]).scalar_subquery()
@@ -185,7 +202,7 @@ def _open(text: str | None, told: Callable[[str], str]) -> str:
 
 
 def _tells(shown: Texts, wanted: Filter) -> bool:
-    """Whether what may be shown of a job is what is looked for."""
+    """True if the shown texts of a job match the filter."""
     if wanted.text is not None and comparable(wanted.text) not in comparable(shown.args):
         return False
     if wanted.group is not None and not fits(shown.error, wanted.group.replace(STARS, GAP)):
@@ -201,14 +218,16 @@ def _rank(place: Place | None) -> int:
 
 
 def walks(wanted: Filter) -> Iterator[list[Walk]]:
-    """The walks of each place that can hold such jobs; where any state will do that of ``job`` itself, or those of the
-    places where errors are, by the job's id too."""
+    """Yield the walks of each place that can hold such jobs.
+
+    Without states that is ``job`` itself, or, by job id, the places that hold errors.
+    """
     failed = wanted.in_errors
     if not wanted.states:
-        # Not down ``job``: PostgreSQL would first read all errors that there are, and then begin.
+        # Not down ``job``: PostgreSQL would read all errors before its first row.
         yield [Walk(None, at, (at.c.job_id,)) for at in (DELAYED, CLOSED)] if failed else [Walk(None, JOB, (JOB.c.id,))]
     for place in {state.place: None for state in wanted.states}:
-        if not failed or place in {Place.DELAYED, Place.CLOSED}:  # where errors are
+        if not failed or place in {Place.DELAYED, Place.CLOSED}:  # only these hold errors
             yield [_walk(state) for state in dict.fromkeys(wanted.states) if state.place is place]
 
 
@@ -229,7 +248,7 @@ def _walk(state: JobState) -> Walk:
 
 
 def statement(walk: Walk, wanted: Filter, now: int, page: Page) -> Select[Any]:
-    """The walk as a query; its plan may use no sorter, for then the limit would not end it."""
+    """Build the walk's query; its plan must not sort, or the limit would not end it."""
     conditions = [*walk.start, *_conditions(walk, wanted, now)]
     if walk.place is Place.READY and wanted.queue is not None:
         conditions.append(READY.c.queue == wanted.queue)
@@ -250,14 +269,14 @@ def _conditions(walk: Walk, wanted: Filter, now: int) -> Iterator[ColumnElement[
     if walk.table is JOB:
         yield from asked
     elif asked:
-        # Not a join: SQLite would sometimes begin with ``job``, read all of it and sort.
+        # Not a join: SQLite would sometimes start with ``job``, read all of it and sort.
         yield exists().where(JOB.c.id == walk.order[-1], *asked)
     if wanted.in_errors:
         yield walk.table.c.error.is_not(None)
 
 
 def _asked(wanted: Filter, now: int) -> Iterator[ColumnElement[bool]]:
-    """What the filter says about the columns of ``job``."""
+    """Conditions of the filter on the columns of ``job``."""
     if wanted.queue is not None:
         yield JOB.c.queue == wanted.queue
     if wanted.task is not None:

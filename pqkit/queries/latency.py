@@ -1,4 +1,4 @@
-"""How long jobs wait and run, from the roll-ups that workers keep: no job is counted."""
+"""Wait and run times of jobs, from the roll-ups that workers keep; it counts no jobs."""
 
 import json
 from collections import Counter
@@ -13,8 +13,11 @@ from pqkit.sql.definitions.tables import ROLLUP
 
 
 class Times(NamedTuple):
-    """Runs that ended, and in seconds: how long half of them and 95 % of them waited at most, from when they were due,
-    and how long they ran. None where none ended."""
+    """Number of ended runs, and their wait and run times in seconds.
+
+    p50 and p95 are the longest times of 50 % and 95 % of the runs. The wait starts when the job is due. None if no run
+    ended.
+    """
 
     runs: int
     wait_p50: float | None
@@ -24,7 +27,10 @@ class Times(NamedTuple):
 
 
 def times(database: Database, seconds: float = 60) -> Times:
-    """Of the runs that ended in the last ``seconds``, up to the last heartbeats; crashes are not among them."""
+    """Return the times of the runs that ended in the last ``seconds``.
+
+    It covers runs up to the last heartbeats, without crashes.
+    """
     since = database.now() - round(seconds * SECOND)
     recent = select(ROLLUP.c.waits, ROLLUP.c.runs).where(ROLLUP.c.width.in_((1, 60, 600, 3_600)), ROLLUP.c.at >= since)
     waits: Counter[int] = Counter()
@@ -37,5 +43,5 @@ def times(database: Database, seconds: float = 60) -> Times:
 
 
 def histogram_of(histogram: str) -> dict[int, int]:
-    """A stored histogram, as ``pqkit.domain.histogram`` takes it."""
+    """Decode a stored histogram, as ``pqkit.domain.histogram`` takes it."""
     return {int(index): count for index, count in json.loads(histogram).items()}

@@ -1,4 +1,4 @@
-"""What a queue's limits say now."""
+"""The current status of a queue's limits."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from pqkit.sql.definitions.tables import JOB, LEASE, QUEUE
 
 
 class Held(NamedTuple):
-    """A running job of the queue, its limit key, and since when it is claimed."""
+    """A running job of the queue, its limit key, and when it was claimed."""
 
     job_id: int
     key: str | None
@@ -18,7 +18,10 @@ class Held(NamedTuple):
 
 
 class LimitsView(NamedTuple):
-    """A queue's settings, what runs, the longest first, and the moment from which its rate lets the next job start."""
+    """A queue's settings, its running jobs, and when its rate lets the next job start.
+
+    ``held`` begins with the longest run; ``next_at`` is None if the rate holds nothing back now.
+    """
 
     settings: QueueSettings
     held: list[Held]
@@ -29,7 +32,7 @@ class LimitsView(NamedTuple):
 
 
 def limits(database: Database, name: str) -> LimitsView | None:
-    """What limits a queue; None where nothing does."""
+    """Return the limits of a queue, or None if it has none."""
     now = database.now()
     with database.look() as connection:
         columns = [QUEUE.c[field] for field in QueueSettings._fields]
@@ -45,7 +48,7 @@ def limits(database: Database, name: str) -> LimitsView | None:
 
 
 def key_of(database: Database, job_id: int) -> str | None:
-    """The limit key of a job."""
+    """Return the limit key of a job."""
     with database.look() as connection:
         return connection.execute(select(JOB.c.limit_key).where(JOB.c.id == job_id)).scalar()
 

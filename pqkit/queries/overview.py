@@ -1,4 +1,4 @@
-"""Questions about the whole: how many jobs are where, what queues and workers do, whether the law holds."""
+"""Overview of a queue: jobs by state, queues, workers, and the conservation law."""
 
 import json
 from collections import defaultdict
@@ -19,10 +19,10 @@ AHEAD = 500
 
 
 class QueueView(NamedTuple):
-    """A queue: its jobs by state, the age in seconds of the longest-waiting pending one, its pause if it has one, and
-    its settings.
+    """A queue with its jobs by state, its pause, if any, and its settings.
 
-    A pause whose ``paused_until`` has passed is over; its columns stay until somebody resumes or pauses again.
+    ``oldest_pending_age`` is the age in seconds of the longest-waiting pending job. A pause whose ``paused_until`` has
+    passed is over; its columns stay until an operator resumes or pauses the queue again.
     """
 
     name: str
@@ -39,8 +39,11 @@ class QueueView(NamedTuple):
 
 
 class WorkerView(NamedTuple):
-    """A worker's life. ``heartbeat_age`` is in seconds of the lease clock, None for a life before the machine's last
-    start; ``memory`` in bytes; no ``queues`` means all of them."""
+    """A worker's life; no ``queues`` means all of them.
+
+    ``heartbeat_age`` is in seconds of the lease clock, None for a life before the machine's last start. ``memory`` is
+    in bytes.
+    """
 
     id: int
     name: str
@@ -59,14 +62,17 @@ class WorkerView(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """Jobs per minute that ended ``completed``, and those that ended ``failed`` or ``unprocessable``."""
+    """Jobs per minute that ended ``completed``, and ``failed`` or ``unprocessable``."""
 
     finished: float
     failed: float
 
 
 class Unserved(NamedTuple):
-    """Pending jobs of one task that no living worker may take; ``assigned_to`` names the missing one where one is."""
+    """Pending jobs of one task that no living worker may take.
+
+    ``assigned_to`` names the missing worker, if the jobs are assigned.
+    """
 
     queue: str
     task: str
@@ -75,7 +81,7 @@ class Unserved(NamedTuple):
 
 
 def counts(database: Database) -> dict[JobState, int]:
-    """How many jobs are in each of the eight states."""
+    """Count the jobs in each of the eight states."""
     places = union_all(
         select(literal(str(JobState.PENDING)), func.count()).select_from(READY),
         select(literal(str(JobState.PROCESSING)), func.count()).select_from(LEASE),
@@ -87,7 +93,10 @@ def counts(database: Database) -> dict[JobState, int]:
 
 
 def ended(database: Database, state: JobState, before: int, queues: Sequence[str] = (), *, but: bool = True) -> int:
-    """How many jobs ended in ``state`` before that moment, in these queues; with ``but`` in all others."""
+    """Count the jobs that ended in ``state`` before that moment.
+
+    It counts the jobs outside these queues; with ``but=False``, those in them.
+    """
     names = JOB.c.queue.not_in(queues) if but else JOB.c.queue.in_(queues)
     counted = select(func.count()).join_from(CLOSED, JOB, JOB.c.id == CLOSED.c.job_id)
     with database.look() as connection:
@@ -97,14 +106,14 @@ def ended(database: Database, state: JobState, before: int, queues: Sequence[str
 
 
 def at_rest(database: Database) -> bool:
-    """Whether no job is pending or processing; it looks at one row of each place, however many there are."""
+    """True if no job is pending or processing; it reads at most one row of each place."""
     anything = select(exists(select(READY.c.job_id)) | exists(select(LEASE.c.job_id)))
     with database.look() as connection:
         return not connection.execute(anything).scalar()
 
 
 def queues(database: Database) -> list[QueueView]:
-    """Every queue that has a row or unfinished jobs, by name."""
+    """Return every queue that has a row or unfinished jobs, by name."""
     now = database.now()
     with database.look() as connection:
         found = _unfinished(connection)
@@ -118,7 +127,10 @@ def queues(database: Database) -> list[QueueView]:
 
 
 def view_of(name: str, row: Row[Any] | None, numbers: Sequence[int], age: float | None) -> QueueView:
-    """A queue with its row, where it has one, and its pending, scheduled, retrying and processing jobs."""
+    """Build a queue's view from its row, if any, and its job counts.
+
+    ``numbers`` are its pending, scheduled, retrying and processing jobs.
+    """
     pause = (
         (row.paused_at, row.paused_until, row.paused_by, row.pause_reason and redact(row.pause_reason))
         if row
@@ -148,7 +160,10 @@ def _oldest_pending(connection: Connection) -> dict[str, int]:
 
 
 def workers(database: Database, *, living: bool = True) -> list[WorkerView]:
-    """The workers that have not ended, by name; with ``living=False`` also the 200 that ended last, latest first."""
+    """Return the workers that have not ended, by name.
+
+    With ``living=False``, it adds the 200 that ended last, latest first.
+    """
     alive = select(WORKER).where(WORKER.c.ended_at.is_(None)).order_by(WORKER.c.name, WORKER.c.started_at)
     ended = select(WORKER).where(WORKER.c.ended_at.is_not(None)).order_by(WORKER.c.ended_at.desc()).limit(ENDED_WORKERS)
     with database.look() as connection:
@@ -181,7 +196,7 @@ def workers(database: Database, *, living: bool = True) -> list[WorkerView]:
 
 
 def rates(database: Database, seconds: float = 60) -> Rates:
-    """How many jobs ended well and badly in the last ``seconds``, per minute."""
+    """Return the jobs per minute that ended well and badly in the last ``seconds``."""
     since = database.now() - round(seconds * SECOND)
     ended = select(CLOSED.c.state, func.count()).where(CLOSED.c.finished_at >= since).group_by(CLOSED.c.state)
     ended = ended.where(CLOSED.c.state.in_(_ENDED_BY_RUNNING))
@@ -195,8 +210,11 @@ _ENDED_BY_RUNNING = (*_WELL, *_BADLY)
 
 
 def misplaced(database: Database) -> list[int]:
-    """The conservation law: the ids of jobs that do not stand in exactly one of the four places, and of places that
-    hold no job. Empty is good. It reads every job."""
+    """Check the conservation law: return the ids that break it (empty is good).
+
+    They are ids of jobs that do not stand in exactly one of the four places, and of rows in a place whose job does not
+    exist. It reads every job.
+    """
     jobs, places = (
         select(JOB.c.id, literal(1).label("jobs"), literal(0).label("places")),
         (READY, DELAYED, LEASE, CLOSED),
@@ -213,16 +231,20 @@ def misplaced(database: Database) -> list[int]:
 
 
 def obstacle(database: Database) -> Obstacle | None:
-    """Who holds everybody else up: a process that was stopped while it held SQLite's write lock, or a transaction that
-    has kept PostgreSQL from removing dead rows for a minute."""
+    """Return the process or transaction that holds up all others, or None.
+
+    It is a process that was stopped while it held SQLite's write lock, or a transaction that has kept PostgreSQL from
+    removing dead rows for a minute.
+    """
     return database.obstacle()
 
 
 def unserved(database: Database, *, ahead_in: Sequence[str] | None = None) -> list[Unserved]:
-    """Pending jobs that wait for nobody: no living worker knows their task, serves their queue and may take them.
+    """Return pending jobs without a living worker that knows, serves and may take them.
 
-    It reads every pending job; with names of queues ``ahead_in`` which to look, only the first 500 of each: there such
-    jobs gather, because the others are taken."""
+    It reads every pending job. With ``ahead_in`` (names of queues), it reads only the first 500 jobs of each: such jobs
+    gather there, because workers take the others.
+    """
     with database.look() as connection:
         if ahead_in is None:
             waiting = [Unserved._make(row) for row in connection.execute(_waiting())]

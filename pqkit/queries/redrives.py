@@ -1,4 +1,4 @@
-"""Questions about redrives."""
+"""Reads redrives and their jobs."""
 
 from collections import defaultdict
 from typing import Any, NamedTuple
@@ -15,8 +15,10 @@ LATEST = 50
 
 
 class RedriveView(NamedTuple):
-    """A redrive. ``step`` is the size of its last step, ``jobs`` how many were frozen, ``wanted`` the filter in words,
-    ``note`` why it ended."""
+    """A redrive; ``note`` says why it ended.
+
+    ``step`` is the size of its last step, ``jobs`` the number of frozen jobs, ``wanted`` the filter in words.
+    """
 
     id: int
     at: int
@@ -35,7 +37,7 @@ class RedriveView(NamedTuple):
 
 
 class RedrivenJob(NamedTuple):
-    """A job of a redrive: what became of it, and why it was left alone."""
+    """A job of a redrive: its fate, and why it was left alone."""
 
     job_id: int
     frozen_as: str
@@ -44,14 +46,14 @@ class RedrivenJob(NamedTuple):
 
 
 def redrives(database: Database, limit: int = LATEST) -> list[RedriveView]:
-    """The latest redrives, newest first, those that run before all others."""
+    """Return the latest redrives, running ones first, then newest first."""
     running = REDRIVE.c.state != RedriveState.RUNNING
     with database.look() as connection:
         return _views(connection, select(REDRIVE).order_by(running, REDRIVE.c.id.desc()).limit(limit))
 
 
 def redrive(database: Database, redrive_id: int) -> RedriveView:
-    """One redrive. Raises NotFound."""
+    """Return one redrive. Raises NotFound."""
     with database.look() as connection:
         found = _views(connection, select(REDRIVE).where(REDRIVE.c.id == redrive_id))
     if not found:
@@ -60,7 +62,7 @@ def redrive(database: Database, redrive_id: int) -> RedriveView:
 
 
 def redriven(database: Database, redrive_id: int, fate: Fate, limit: int = LATEST) -> list[RedrivenJob]:
-    """Jobs of a redrive with this fate, by id."""
+    """Return the jobs of a redrive with this fate, by id."""
     columns = (REDRIVE_JOB.c.job_id, REDRIVE_JOB.c.frozen_as, REDRIVE_JOB.c.note)
     asked = select(*columns).where(REDRIVE_JOB.c.redrive_id == redrive_id, REDRIVE_JOB.c.state == fate)
     with database.look() as connection:

@@ -1,4 +1,4 @@
-"""What was counted since a moment, by queue: what meters add up."""
+"""Counters since a moment, by queue, as meters add them up."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -11,12 +11,15 @@ from pqkit.queries.latency import histogram_of
 from pqkit.sql.definitions.tables import ROLLUP
 
 WIDEST = 3_600 * SECOND
-"""Microseconds that the widest roll-up holds; a span of whole ones cuts none in two."""
+"""Microseconds of the widest roll-up; a span of whole multiples splits no roll-up."""
 
 
 @dataclass
 class Metered:
-    """Counts by outcome (``enqueued`` among them), waits and runs as histograms, and microseconds in all."""
+    """Counts by outcome, including ``enqueued``, and wait and run times.
+
+    ``waits`` and ``runs`` are histograms, ``waited`` and ``ran`` are microseconds in total.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     waits: Counter[int] = field(default_factory=Counter)
@@ -33,7 +36,10 @@ class Metered:
 
 
 def metered(database: Database, since: int, until: int | None = None) -> dict[str, Metered]:
-    """By queue, from the roll-ups of ``since`` up to ``until``; both microseconds, multiples of ``WIDEST``."""
+    """Sum up the roll-ups from ``since`` up to ``until``, by queue.
+
+    Both are microseconds, multiples of ``WIDEST``.
+    """
     columns = ("queue", "outcome", "count", "waited", "ran", "waits", "runs")
     asked = select(*(ROLLUP.c[name] for name in columns)).where(ROLLUP.c.width.in_((1, 60, 600, 3_600)))
     asked = asked.where(ROLLUP.c.at >= since, *([ROLLUP.c.at < until] if until is not None else []))

@@ -1,4 +1,4 @@
-"""Questions about schedules: what there is, when it comes next, what became of its slots."""
+"""Reads schedules: all of them, their next slots, and the outcome of past slots."""
 
 from itertools import islice
 from typing import NamedTuple
@@ -16,9 +16,10 @@ from pqkit.sql.definitions.tables import SCHEDULE, SLOT
 
 
 class SlotView(NamedTuple):
-    """A slot that was decided about: its job and that job's state now (None when it is deleted), or why there is none.
+    """A decided slot: its job and that job's current state, or why there is none.
 
-    Slots passed over in a row share one view: from ``at`` to ``until_at``, ``slots`` of them.
+    ``state`` is None if the job was deleted. Slots skipped in a row share one view: ``slots`` of them, from ``at`` to
+    ``until_at``.
     """
 
     at: int
@@ -31,7 +32,7 @@ class SlotView(NamedTuple):
 
 
 def schedules(database: Database, *, told: Told = PUBLIC) -> list[Schedule]:
-    """Every schedule, by name; secrets are hidden unless ``told`` says otherwise."""
+    """Return every schedule, by name; secrets are hidden unless ``told`` says otherwise."""
     columns = [SCHEDULE.c[name] for name in Schedule._fields]
     with database.look() as connection:
         found = [Schedule._make(row) for row in connection.execute(select(*columns).order_by(SCHEDULE.c.name))]
@@ -42,7 +43,7 @@ def schedules(database: Database, *, told: Told = PUBLIC) -> list[Schedule]:
 
 
 def schedule(database: Database, name: str, *, told: Told = PUBLIC) -> Schedule:
-    """The schedule of that name. Raises NotFound."""
+    """Return the schedule of that name. Raises NotFound."""
     found = schedules(database, told=told)
     for one in found:
         if one.name == name:
@@ -51,7 +52,7 @@ def schedule(database: Database, name: str, *, told: Told = PUBLIC) -> Schedule:
 
 
 def slots(database: Database, name: str, limit: int = 20) -> list[SlotView]:
-    """The last slots of a schedule that were decided about, the latest first."""
+    """Return the last decided slots of a schedule, latest first."""
     asked = (
         select(
             SLOT.c.at, SLOT.c.until, SLOT.c["count"], SLOT.c.job_id, job_state.c.state, SLOT.c.reason, SLOT.c.made_at
@@ -70,7 +71,7 @@ def slots(database: Database, name: str, limit: int = 20) -> list[SlotView]:
 
 
 def coming(schedule: Schedule, count: int = 5) -> list[int]:
-    """Its next slots; none for one that is over."""
+    """Return the next slots of a schedule; none if it is over."""
     if schedule.next_at is None:
         return []
     return list(islice(schedule.timetable.after(schedule.next_at - 1), count))

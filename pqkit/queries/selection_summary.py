@@ -1,4 +1,4 @@
-"""What a chosen set of jobs is made of, so that a person sees what an action on all of them would touch."""
+"""Summary of selected jobs, to show what an action on all of them would touch."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ SHOWN_GROUPS = 12
 
 
 class Alike(NamedTuple):
-    """Jobs whose last errors have one pattern; ``example`` is the id of one of them."""
+    """Jobs whose last errors share one pattern; ``example`` is the id of one of them."""
 
     pattern: str
     jobs: int
@@ -26,8 +26,11 @@ class Alike(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """Chosen jobs. ``frozen`` is the state of each as it was looked at, in the order in which they were chosen;
-    ``oldest`` and ``newest`` are when the first and the last of them were queued."""
+    """A summary of selected jobs.
+
+    ``frozen`` is the state of each when it was read, in the order of selection; ``oldest`` and ``newest`` are when the
+    first and the last of them were queued.
+    """
 
     frozen: dict[int, JobState]
     states: dict[JobState, int]
@@ -39,7 +42,7 @@ class Survey(NamedTuple):
 
 
 def survey(database: Database, job_ids: Sequence[int]) -> Survey:
-    """What these jobs are, without those that are not there."""
+    """Summarize these jobs, without missing ones."""
     with database.look() as connection:
         rows = {row.id: row for row in _rows(connection, job_ids)}
     found = [rows[job_id] for job_id in dict.fromkeys(job_ids) if job_id in rows]
@@ -67,7 +70,7 @@ def survey_statement(job_ids: Sequence[int]) -> Executable:
 
 
 def last_line(error: str) -> str:
-    """What an error says at its end, where a traceback says what it was."""
+    """Return the last line of an error, in which a traceback names the exception."""
     return error.strip().rpartition("\n")[2].strip()
 
 

@@ -1,4 +1,4 @@
-"""What is on record of a span of time: the runs that ended in it, the workers that lived in it, what was refused."""
+"""Records of a time span: ended runs, worker lives, refusals, actions, enqueue times."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,10 +13,12 @@ from pqkit.sql.definitions.tables import ACTION, ATTEMPT, JOB, REFUSAL, WORKER
 
 
 class RunView(NamedTuple):
-    """A run that has ended. ``due_at`` is when it could have begun: when its job was queued, or, of a later attempt,
-    the moment that was set for it; ``outcome`` is the word of its history, ``error`` the traceback or None.
+    """A run that has ended.
 
-    When a job that was queued for later was due the first time is not on record.
+    ``due_at`` is when it could have begun: when its job was queued, or, for a later attempt, the time set for it.
+    ``outcome`` is the word of its history, ``error`` the traceback or None.
+
+    The first due time of a job that was queued for later is not on record.
     """
 
     job: int
@@ -58,7 +60,10 @@ class RefusalView(NamedTuple):
 
 
 class ActionView(NamedTuple):
-    """What an operator did; ``detail`` is a JSON object, ``job`` None for what was done to no single job."""
+    """An operator's action; ``detail`` is a JSON object.
+
+    ``job`` is None for an action on no single job.
+    """
 
     at: int
     who: str
@@ -69,7 +74,10 @@ class ActionView(NamedTuple):
 
 
 class Span(NamedTuple):
-    """From ``since`` to before ``until``, microseconds UTC; None for an open end. No ``queues`` means all."""
+    """A span from ``since`` to before ``until``, microseconds UTC; None is an open end.
+
+    No ``queues`` means all.
+    """
 
     since: int | None = None
     until: int | None = None
@@ -80,7 +88,7 @@ EVER = Span()
 
 
 def runs(database: Database, span: Span = EVER) -> list[RunView]:
-    """The runs that ended in the span, in the order of their ends. It reads every attempt."""
+    """Return the runs that ended in the span, by end time. It reads every attempt."""
     with database.look() as connection:
         return [_public_run(RunView._make(row)) for row in connection.execute(runs_statement(span))]
 
@@ -94,7 +102,7 @@ def _public_action(action: ActionView) -> ActionView:
 
 
 def lives(database: Database, span: Span = EVER) -> list[LifeView]:
-    """The workers' lives that were not over when the span began and began before it was over; of any queue."""
+    """Return the worker lives that overlap the span, of any queue."""
     begun = [] if span.until is None else [WORKER.c.started_at < span.until]
     lasted = [] if span.since is None else [or_(WORKER.c.ended_at.is_(None), WORKER.c.ended_at >= span.since)]
     columns = [WORKER.c.name, *(WORKER.c[name] for name in LifeView._fields[1:])]
@@ -105,7 +113,7 @@ def lives(database: Database, span: Span = EVER) -> list[LifeView]:
 
 
 def refusals(database: Database, span: Span = EVER) -> list[RefusalView]:
-    """The finishes that were refused in the span, oldest first."""
+    """Return the finishes that were refused in the span, oldest first."""
     columns = (REFUSAL.c.at, REFUSAL.c.job_id, REFUSAL.c.attempt, WORKER.c.name, REFUSAL.c.outcome)
     source = REFUSAL.outerjoin(JOB, JOB.c.id == REFUSAL.c.job_id)
     source = source.outerjoin(WORKER, WORKER.c.id == REFUSAL.c.worker_id)
@@ -115,7 +123,7 @@ def refusals(database: Database, span: Span = EVER) -> list[RefusalView]:
 
 
 def actions(database: Database, span: Span = EVER) -> list[ActionView]:
-    """What operators did in the span to any queue, oldest first."""
+    """Return the operators' actions in the span on any queue, oldest first."""
     columns = (ACTION.c.at, ACTION.c.who, ACTION.c.verb, ACTION.c.job_id, ACTION.c.reason, ACTION.c.detail)
     asked = select(*columns).where(*_within(ACTION.c.at, span)).order_by(ACTION.c.id)
     with database.look() as connection:
@@ -123,7 +131,7 @@ def actions(database: Database, span: Span = EVER) -> list[ActionView]:
 
 
 def arrivals(database: Database, span: Span = EVER) -> list[int]:
-    """When the jobs were queued that were queued in the span, in order. It reads every job."""
+    """Return when the jobs of the span were queued, in order. It reads every job."""
     asked = select(JOB.c.created_at).where(*_within(JOB.c.created_at, span), *_in_queues(span))
     with database.look() as connection:
         return list(connection.scalars(asked.order_by(JOB.c.created_at)))

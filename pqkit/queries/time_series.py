@@ -1,4 +1,4 @@
-"""What changed with time, from roll-ups and samples: a query costs what its bins cost, however many jobs there are."""
+"""Time series from roll-ups and samples; the cost depends on the bins, not on the jobs."""
 
 from collections import Counter, defaultdict
 from statistics import fmean
@@ -17,7 +17,10 @@ ENDED = ("completed", "failed", "timed_out", "crashed", "canceled")
 
 
 class Span(NamedTuple):
-    """From ``since`` up to ``until``, in bins of ``step``; all in microseconds, the moments UTC and multiples of it."""
+    """A span from ``since`` up to ``until``, in bins of ``step``.
+
+    All are microseconds; the moments are UTC and multiples of ``step``.
+    """
 
     since: int
     until: int
@@ -25,7 +28,7 @@ class Span(NamedTuple):
 
     @classmethod
     def last(cls, seconds: float, step: float, now: int) -> "Span":
-        """The last ``seconds`` in bins of ``step`` seconds, the one of ``now`` included."""
+        """Return the last ``seconds`` in bins of ``step`` seconds, including the one of ``now``."""
         wide = round(step * SECOND)
         until = now // wide * wide + wide
         return cls(until - -(-round(seconds * SECOND) // wide) * wide, until, wide)
@@ -35,8 +38,11 @@ class Span(NamedTuple):
 
 
 class Flow(NamedTuple):
-    """A bin that begins at ``at``: jobs that came and attempts that ended, per second, and for how many seconds 50, 95
-    and 99 % of the attempts that ended had waited and run at most (None where none ended)."""
+    """Rates and times of a bin that begins at ``at``.
+
+    Rates are enqueued jobs and ended attempts per second. Times are the longest waits and runs, in seconds, of 50, 95
+    and 99 % of the attempts that ended; None if none ended.
+    """
 
     at: int
     enqueued: float
@@ -54,8 +60,11 @@ class Flow(NamedTuple):
 
 
 class Level(NamedTuple):
-    """A bin that begins at ``at``: unfinished jobs by state and the age of the oldest pending one in seconds, then of
-    the whole: slots busy and there, workers, bytes, and seconds that a commit took. None where nothing was sampled."""
+    """Sampled levels of a bin that begins at ``at``; None if nothing was sampled.
+
+    The first are unfinished jobs by state, and the age of the oldest pending one in seconds. The others are of the
+    whole: busy and existing slots, workers, bytes, and seconds of a commit.
+    """
 
     at: int
     pending: float | None = None
@@ -75,7 +84,7 @@ class Level(NamedTuple):
 
 
 def flow(database: Database, span: Span, *, queue: str | None = None, task: str | None = None) -> list[Flow]:
-    """Every bin of the span, from the roll-ups."""
+    """Return every bin of the span, from the roll-ups."""
     asked = select(ROLLUP.c.at, ROLLUP.c.outcome, ROLLUP.c["count"], ROLLUP.c.waits, ROLLUP.c.runs)
     asked = asked.where(ROLLUP.c.width.in_(_widths(span)), ROLLUP.c.at >= span.since, ROLLUP.c.at < span.until)
     for column, wanted in ((ROLLUP.c.queue, queue), (ROLLUP.c.task, task)):
@@ -98,7 +107,7 @@ def _flow(at: int, seconds: float, counts: Counter[str], waits: Counter[int], ru
 
 
 def levels(database: Database, span: Span, *, queue: str | None = None) -> list[Level]:
-    """Every bin of the span, from the samples."""
+    """Return every bin of the span, from the samples."""
     with database.look() as connection:
         pulses = [dict(row) for row in connection.execute(_samples(PULSE, span)).mappings()]
         asked = _samples(DEPTH, span)
@@ -122,7 +131,7 @@ def _samples(samples: Any, span: Span) -> Any:
 
 
 def _widths(span: Span) -> list[int]:
-    """Rows of all widths that a bin can hold."""
+    """Widths of the rows that fit into a bin."""
     return [width for width in (1, 60, 600, 3_600) if width == 1 or width * SECOND <= span.step]
 
 

@@ -1,4 +1,7 @@
-"""Why a job is not running, in words; asked with the claim's own conditions, so that the two cannot drift apart."""
+"""Explains why a job is not running, with the claim's own conditions.
+
+Sharing the conditions keeps the two from drifting apart.
+"""
 
 from typing import NamedTuple
 
@@ -19,7 +22,7 @@ MOST_AHEAD = 100_000
 
 
 class _Taker(NamedTuple):
-    """A living worker, and what the claim's conditions say of this job for it."""
+    """A living worker, and the results of the claim's conditions for it and this job."""
 
     name: str
     queues: list[str]
@@ -28,7 +31,10 @@ class _Taker(NamedTuple):
 
 
 def why(database: Database, job_id: int) -> str:
-    """One line: what the job waits for, who runs it, or how it ended. Raises NotFound."""
+    """Say in one line why the job waits, which worker runs it, or how it ended.
+
+    Raises NotFound.
+    """
     view = job(database, job_id).job
     now = database.now()
     match view.state:
@@ -97,7 +103,7 @@ def _takers(connection: Connection, database: Database, view: JobView) -> list[_
 
 
 def _nobody(view: JobView, takers: list[_Taker]) -> str | None:
-    """The first condition that no living worker meets."""
+    """Return the first condition that no living worker meets."""
     if not takers:
         return "no worker is running"
     if not any(taker.may for taker in takers):
@@ -111,7 +117,7 @@ def _nobody(view: JobView, takers: list[_Taker]) -> str | None:
 
 
 def _limited(database: Database, view: JobView, now: int) -> str | None:
-    """Which of the queue's limits is reached."""
+    """Describe the queue's limit that is reached, if any."""
     found = limits(database, view.queue)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""For tests of your own: a queue that lives as long as a test, whose clock you move and whose jobs run when you say."""
+"""For your tests: a queue for one test, whose clock you move and whose jobs you run."""
 
 import json
 import shutil
@@ -28,9 +28,9 @@ EVERY = 100_000
 
 
 class Ran(NamedTuple):
-    """One run: of which job, how it ended (``outcome``, the word of its history) and where the job went.
+    """One run: its job, how it ended, and the job's state after it.
 
-    ``result`` is what the handler returned, ``error`` its traceback.
+    ``outcome`` is the word of its history, ``result`` is what the handler returned, ``error`` its traceback.
     """
 
     job_id: int
@@ -43,7 +43,7 @@ class Ran(NamedTuple):
 
 
 class RehearsalQueue(Queue):
-    """A queue for one test, in memory where the system has a place for that. No worker runs its jobs but you."""
+    """A queue for one test, in memory where the system allows it; only you run its jobs."""
 
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
@@ -52,9 +52,10 @@ class RehearsalQueue(Queue):
         ensure(self.database)
 
     def run_until_empty(self, *, wait: bool = True, most: int = 10_000) -> list[Ran]:
-        """Run what is due, in this thread, until nothing is; with ``wait`` the clock goes on to whatever is due later.
+        """Run all due jobs in this thread, until none is due.
 
-        Timeouts are not enforced, and ``isolation="process"`` is not. Raises AssertionError after ``most`` runs.
+        With ``wait``, the clock advances to the jobs that are due later. Timeouts and ``isolation="process"`` are not
+        enforced. Raises AssertionError after ``most`` runs.
         """
         done: list[Ran] = []
         with self._worker() as leases:
@@ -65,7 +66,7 @@ class RehearsalQueue(Queue):
         return done
 
     def run_next(self) -> Ran | None:
-        """Run the job that is due first, after waiting for it; None where there is none."""
+        """Run the job that is due first, after waiting for it; None if there is none."""
         with self._worker() as leases:
             claim = self._next(leases, wait=True)
             return None if claim is None else self._run(leases, claim)
@@ -78,8 +79,11 @@ class RehearsalQueue(Queue):
         queue: str | None = None,
         count: int | None = None,
     ) -> list[JobView]:
-        """The jobs of that task, whatever became of them, with at least these arguments: ``count`` of them, or one or
-        more. Raises AssertionError that says what was queued instead."""
+        """Return the jobs of that task, in any state, that have at least these arguments.
+
+        Raises AssertionError, which lists the queued jobs, unless it finds ``count`` jobs (at least one if ``count`` is
+        None).
+        """
         name = task.name if isinstance(task, Task) else task
         everything = [queries.job(self.database, one, decrypt=True).job for one in self._ids()]
         wanted = dict(args or {})
@@ -142,7 +146,10 @@ def _has(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 @contextmanager
 def rehearsal_queue() -> Iterator[RehearsalQueue]:
-    """A queue that ``get_queue()`` and ``task.enqueue`` use within the ``with`` block, and that is gone afterwards."""
+    """A queue that ``get_queue()`` and ``task.enqueue`` use within the ``with`` block.
+
+    It is deleted afterwards.
+    """
     folder = Path(tempfile.mkdtemp(prefix="pqkit-test-", dir=MEMORY if MEMORY.is_dir() else None))
     queue = RehearsalQueue(folder)
     try:

@@ -1,5 +1,8 @@
-"""``python -m pqkit.testing.check_process`` with a plan on standard input: one handler, run again and again in scratch
-places, and killed at one step after the other. Each case is a fork: a killed one takes nothing with it."""
+"""Runs one handler repeatedly in scratch places, killed at one step after another.
+
+``python -m pqkit.testing.check_process`` reads its plan from standard input. Each case is a fork: a kill affects
+nothing else.
+"""
 
 import json
 import os
@@ -30,12 +33,15 @@ from pqkit.worker.task_import import import_tasks
 JOB = 1
 LONGEST = 600
 SHOWN = 64 * 1024
-STAGED = re.compile(r"\..+\.\d+-\d+\.staged")  # a left-over of pqkit's own, which `pqkit files clean` knows
+STAGED = re.compile(r"\..+\.\d+-\d+\.staged")  # pqkit's own left-over, known to `pqkit files clean`
 
 
 @dataclass
 class Plan:
-    """``folders`` are copied into each scratch place, from (absolute) to (relative); ``files`` is the setting there."""
+    """The handler to check; ``folders`` are copied into each scratch place.
+
+    Each is a pair: from (absolute) and to (relative). ``files`` is the setting of that name in the place.
+    """
 
     task: str
     args: dict[str, Any]
@@ -46,7 +52,7 @@ class Plan:
 
 
 Snapshot = dict[str, str]
-"""What a case left: the name of a thing, and what is in it."""
+"""The things that a case left: their names and contents."""
 
 
 class Cases:
@@ -61,8 +67,10 @@ class Cases:
         queue.close()
 
     def run(self, kill_at: int | None) -> tuple[Snapshot, list[str]]:
-        """Run the job, killed before step ``kill_at`` (None: not at all), until it has ended; what is left, and the
-        labels of the steps of the first run."""
+        """Run the job until it has ended; return what is left, and the first run's step labels.
+
+        The first run is killed before step ``kill_at`` (None: not at all).
+        """
         place = Path(tempfile.mkdtemp(dir=self._root))
         try:
             work = place / "work"
@@ -95,7 +103,7 @@ class Cases:
             queue.before_finish = steps.end
             steps.trace()
         with stand_in(queue):
-            while not queue.state(JOB).final:  # and nothing of what it may have queued
+            while not queue.state(JOB).final:  # but none of the jobs that it may have queued
                 queue.run_next()
 
 
@@ -140,7 +148,7 @@ def _look(place: Path) -> Snapshot:
 
 
 def evenly(steps: int, most: int) -> list[int]:
-    """At most so many of the steps 1 to ``steps``, spread over all of them."""
+    """Return at most ``most`` of the steps 1 to ``steps``, evenly spread."""
     if steps <= most:
         return list(range(1, steps + 1))
     return sorted({1 + round(n * (steps - 1) / (most - 1)) for n in range(most)})

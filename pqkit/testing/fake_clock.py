@@ -1,4 +1,4 @@
-"""A database for tests: a file that nobody waits for, and clocks that go on when they are told."""
+"""A test database: commits wait for no disk, and clocks advance only on request."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from pqkit.domain.durations import SECOND
 
 
 class FakeClock:
-    """Stands still until somebody advances it."""
+    """A clock that stands still until a test advances it."""
 
     def __init__(self) -> None:
         self._now, self._steady = system_clock.wall(), system_clock.steady()
@@ -20,17 +20,17 @@ class FakeClock:
 
     @property
     def steady(self) -> int:
-        """Microseconds of the clock that leases are judged by."""
+        """Microseconds of the lease clock."""
         return self._steady
 
     def advance(self, seconds: float) -> None:
-        """Let so many seconds pass."""
+        """Advance the clock by ``seconds``."""
         self._now += round(seconds * SECOND)
         self._steady += round(seconds * SECOND)
 
 
 class RehearsedDatabase(SqliteDatabase):
-    """SQLite in every other way."""
+    """SQLite with a fake clock."""
 
     def __init__(self, path: Path, clock: FakeClock) -> None:
         super().__init__(path, "normal")

@@ -1,4 +1,4 @@
-"""The steps of a handler: its own lines, and what it does to the file system; and the kill before one of them."""
+"""The steps of a handler (its own lines and file changes), and a kill before one of them."""
 
 import json
 import os
@@ -17,7 +17,7 @@ END = "its end, before its finish was written"
 
 
 class Steps:
-    """Counts the steps of the handler that ``function`` is, and kills this process before step ``kill_at``."""
+    """Counts the steps of the handler ``function``, and kills this process before ``kill_at``."""
 
     def __init__(self, kill_at: int | None, labels: Path, function: Callable[..., Any]) -> None:
         self._kill_at, self._file = kill_at, labels
@@ -27,12 +27,12 @@ class Steps:
         self._inside = 0
 
     def trace(self) -> None:
-        """From now on."""
+        """Start counting."""
         sys.addaudithook(self._audit)
         sys.settrace(self._enter)
 
     def end(self) -> None:
-        """The handler has ended, and the queue does not know it yet: the last step."""
+        """Count the last step: the handler has ended, and the queue does not know it yet."""
         self._step(END)
         self._file.write_text(json.dumps(self._labels))
 
@@ -46,7 +46,7 @@ class Steps:
         if event == "line":
             self._step(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}")
         elif event == "return" and frame.f_code is self._code:
-            self._inside -= 1  # a coroutine does so at each await
+            self._inside -= 1  # a coroutine also returns at each await
         return self._line
 
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
@@ -61,7 +61,7 @@ class Steps:
         return file == self._home or not file.startswith((*LIBRARIES, PQKIT, "<"))
 
     def _step(self, label: str) -> None:
-        inside, self._inside = self._inside, 0  # what is done here is no step
+        inside, self._inside = self._inside, 0  # this method's own effects are no steps
         self._labels.append(label)
         if len(self._labels) == self._kill_at:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Is a handler idempotent? It is run, killed before each of its steps, run again, and what is left is compared."""
+"""Checks that a handler is idempotent: kill it before each step, run it again, compare."""
 
 import difflib
 import json
@@ -25,11 +25,11 @@ LEVELS = (
 
 
 class HandlerFails(PqkitError):
-    """A handler that does not complete even when nobody kills it."""
+    """The handler does not complete even without a kill."""
 
 
 class Difference(NamedTuple):
-    """What is otherwise when the handler was killed before that step and run again; ``diff`` in unified form."""
+    """A difference after a kill before that step and another run; ``diff`` is unified."""
 
     step: str
     what: str
@@ -37,7 +37,7 @@ class Difference(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """How many steps the handler has, before how many of them it was killed, what was compared, and what differs."""
+    """Number of steps and of kills, what was compared, and the differences."""
 
     steps: int
     killed: int
@@ -48,8 +48,10 @@ class Verdict(NamedTuple):
 def rehearse(
     task: str, args: dict[str, Any], *, modules: Sequence[str], folders: Sequence[Path], files: Path, most: int
 ) -> Verdict:
-    """Run the task again and again in scratch places. ``folders`` are copied there; ``files`` is the setting of that
-    name. Raises HandlerFails."""
+    """Run the task repeatedly in scratch places, and compare what each run leaves.
+
+    ``folders`` are copied there; ``files`` is the setting of that name. Raises HandlerFails.
+    """
     plan = {
         "task": task,
         "args": args,
@@ -72,7 +74,7 @@ def rehearse(
 
 
 def _inside(folder: Path) -> Path:
-    """Where a folder stands in a scratch place: as it stands in the working folder."""
+    """Return a folder's path in a scratch place: the same as in the working folder."""
     try:
         return folder.absolute().relative_to(Path.cwd())
     except ValueError:
@@ -80,7 +82,7 @@ def _inside(folder: Path) -> Path:
 
 
 def judge(found: dict[str, Any]) -> Verdict:
-    """Compare what each case left with what two runs left that nothing happened to."""
+    """Compare what each case left with what two undisturbed runs left. Raises HandlerFails."""
     once, again = found["once"], found["again"]
     state, _, why = once["the job"].partition("\n")
     if state != "completed":
@@ -100,7 +102,10 @@ def _compare(step: str, expected: Snapshot, left: Snapshot) -> Iterator[Differen
 
 
 def _plain(left: Snapshot, level: int) -> Snapshot:
-    """What is left, without what differs by itself: at level 1 without numbers, at level 2 names and counts alone."""
+    """Return what is left, without what differs between any two runs.
+
+    Level 1 leaves out numbers; level 2 keeps only names and line counts.
+    """
     if level == 0:
         return left
     found: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""The fixture ``pqkit_queue``: pytest finds it by itself where pqkit is installed."""
+"""The fixture ``pqkit_queue``; pytest finds it where pqkit is installed."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def pqkit_queue() -> "Iterator[RehearsalQueue]":
-    """A queue for this test, which ``get_queue()`` and ``task.enqueue`` use; see ``pqkit.testing``."""
+    """A queue for this test, which ``get_queue()`` and ``task.enqueue`` use.
+
+    See ``pqkit.testing``.
+    """
     from pqkit.testing import rehearsal_queue  # noqa: PLC0415 - for tests that ask for it
 
     with rehearsal_queue() as queue:

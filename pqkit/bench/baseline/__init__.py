@@ -1,6 +1,6 @@
-"""The yardstick for speed: what the bare driver reaches with the least SQL that a queue needs.
+"""The yardstick for speed: the bare driver with the least SQL that a queue needs.
 
-One table and one partial index, on one kept connection with the settings of pqkit's own.
+One table and one partial index, on one kept connection with pqkit's own settings.
 """
 
 from pqkit.bench.baseline.raw_queue import Raw, rate
@@ -12,7 +12,7 @@ __all__ = ["Raw", "rate", "yardstick"]
 
 
 def yardstick(url: str, durability: Durability, *, made: bool = False) -> Raw:
-    """A raw queue in an empty database, or in one where another process has ``made`` it."""
+    """Open a raw queue in an empty database, or in one where another process has ``made`` it."""
     database = connect(url, durability)
     if isinstance(database, SqliteDatabase):
         from pqkit.bench.baseline.sqlite_queue import RawSqlite  # noqa: PLC0415 - the driver of one database is enough

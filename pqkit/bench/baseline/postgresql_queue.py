@@ -64,7 +64,7 @@ class RawPostgres(Raw):
         if not self._listening:
             self._connection.execute(f"LISTEN {_NEWS}")
             self._listening = True
-            return  # for a look at what came before
+            return  # so that the caller looks for earlier jobs
         for _ in self._connection.notifies(timeout=_PATIENCE, stop_after=1):
             pass
 

@@ -1,4 +1,4 @@
-"""What is measured of a raw queue, whichever database it is in."""
+"""The measurements of a raw queue, the same for every database."""
 
 import json
 import time
@@ -10,22 +10,25 @@ ARGS = '{"n":123}'
 
 
 class Raw(ABC):
-    """A raw queue. Every rate is in jobs per second. ``batch`` is how many jobs an exchange moves at its best."""
+    """A raw queue; every rate is in jobs per second.
+
+    ``batch`` is the number of jobs at which an exchange is fastest.
+    """
 
     batch: ClassVar[int]
 
     def insert_one(self, seconds: float) -> float:
-        """One insert after the other, each its own commit."""
+        """Insert jobs one by one, each in its own commit."""
         return rate(self.insert, seconds)
 
     def insert_many(self, jobs: int) -> float:
-        """So many inserts in one transaction, their arguments encoded on the way."""
+        """Insert ``jobs`` jobs in one transaction, encoding their arguments on the way."""
         begun = time.perf_counter()
         self.fill(json.dumps({"n": n}) for n in range(jobs))
         return jobs / (time.perf_counter() - begun)
 
     def drain_one(self, jobs: int, seconds: float) -> float:
-        """Claim one job in a transaction, finish it in the next."""
+        """Claim one job in a transaction, and finish it in the next."""
         self.fill(ARGS for _ in range(jobs))
         return _rate_of(self._claims_one_by_one(), seconds)
 
@@ -35,7 +38,7 @@ class Raw(ABC):
         return _rate_of(self._exchanges(batch), seconds)
 
     def mixed(self, batch: int, seconds: float) -> float:
-        """Insert a batch one by one, then drain it by one exchange, over and over."""
+        """Insert a batch one by one, then drain it in one exchange, repeatedly."""
         exchanges = self._exchanges(batch)
 
         def turn() -> int:
@@ -46,43 +49,46 @@ class Raw(ABC):
         return _rate_of(iter(turn, -1), seconds)
 
     def receive(self, many: int, received: Callable[[int], None]) -> None:
-        """Claim so many jobs, one by one as another process inserts them, and say which is claimed and on disk."""
+        """Claim ``many`` jobs, one by one as another process inserts them.
+
+        It calls ``received`` when each claim is on disk.
+        """
         for n in range(many):
             while not self.claim():
                 self.wait()
             received(n)
 
     def send(self) -> None:
-        """One job, committed, and word of it to who waits."""
+        """Insert one job, commit, and notify the process that waits."""
         self.insert()
 
     @abstractmethod
     def insert(self) -> None:
-        """One job, committed."""
+        """Insert one job and commit."""
 
     @abstractmethod
     def fill(self, texts: Iterator[str]) -> None:
-        """Many jobs in one transaction."""
+        """Insert many jobs in one transaction."""
 
     @abstractmethod
     def claim(self) -> list[Any]:
-        """The next job as a row (id, arguments), committed; nothing when there is none."""
+        """Claim the next job and commit; return its row (id, arguments), or no row."""
 
     @abstractmethod
     def finish(self, job_id: int) -> None:
-        """End a claimed job, committed."""
+        """Finish a claimed job and commit."""
 
     @abstractmethod
     def exchange(self, done: Sequence[int], batch: int) -> list[Any]:
-        """End claimed jobs and claim the next, in one transaction."""
+        """Finish claimed jobs and claim the next, in one transaction."""
 
     @abstractmethod
     def wait(self) -> None:
-        """Wait for another process to insert something, as briefly as that can be done."""
+        """Wait for another process to insert a job, and return as soon as possible."""
 
     @abstractmethod
     def close(self) -> None:
-        """Close it and take away what it has made."""
+        """Close the queue and delete what it has made."""
 
     def __enter__(self) -> Self:
         return self
@@ -98,7 +104,7 @@ class Raw(ABC):
             yield 1
 
     def _exchanges(self, batch: int) -> Iterator[int]:
-        """How many jobs each exchange has claimed; it ends where nothing is left."""
+        """Yield the number of jobs that each exchange claimed, until none is left."""
         found: list[Any] = []
         while found := self.exchange([job_id for job_id, _ in found], batch):
             for _, args in found:
@@ -107,12 +113,12 @@ class Raw(ABC):
 
 
 def _read(args: Any) -> object:
-    """The arguments as Python has them; a driver may have read them already."""
+    """Decode the arguments; a driver may have decoded them already."""
     return json.loads(args) if isinstance(args, str) else args
 
 
 def rate(step: Callable[[], object], seconds: float) -> float:
-    """How often a second ``step`` is done, one after the other for so many seconds."""
+    """Repeat ``step`` for ``seconds`` seconds; return how often it ran per second."""
     begun, done = time.perf_counter(), 0
     while (taken := time.perf_counter() - begun) < seconds:
         step()
@@ -121,7 +127,7 @@ def rate(step: Callable[[], object], seconds: float) -> float:
 
 
 def _rate_of(steps: Iterator[int], seconds: float) -> float:
-    """Jobs per second of steps that say how many they did, until they end or the time is over."""
+    """Jobs per second of steps that yield their job counts, until they end or time is up."""
     begun, done = time.perf_counter(), 0
     for jobs in steps:
         done += jobs

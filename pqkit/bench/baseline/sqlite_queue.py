@@ -24,7 +24,7 @@ _SHORT = 0.00005
 
 
 class RawSqlite(Raw):
-    """A raw queue in a file of its own, which goes when it is closed."""
+    """A raw queue in a file of its own, which is deleted on close."""
 
     batch = 100
 
@@ -79,7 +79,7 @@ class RawSqlite(Raw):
             except sqlite.OperationalError as error:
                 if not is_busy(error):
                     raise
-                time.sleep(_SHORT)  # the other process of a hand-over has not let go of the lock yet
+                time.sleep(_SHORT)  # the other process of a hand-over still holds the lock
             else:
                 return found
 
