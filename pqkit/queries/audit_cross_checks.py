@@ -54,7 +54,7 @@ def keyless(connection: Connection) -> Mapping[int, str]:
         for place in (READY, DELAYED)
     ]
     found = connection.scalars(waiting[0].union_all(waiting[1]))
-    return dict.fromkeys(found, "it waits, and nobody holds its unique key")
+    return dict.fromkeys(found, "it waits, and no row holds its unique key")
 
 
 def contradictions(connection: Connection) -> Mapping[int, str]:
