@@ -47,7 +47,8 @@ def list_jobs(  # noqa: PLR0917 - FastAPI reads the query from the signature
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     before: Annotated[str | None, Query(max_length=1_000, description="`next` of the page before.")] = None,
 ) -> JobPage:
-    """A page of jobs, newest first; with states ordered processing, pending, delayed, ended.
+    """A page of jobs, newest first; with a state filter, place by place: processing, pending,
+    delayed, ended.
 
     Follow `next` until it is null: a page may have fewer jobs than `limit`, or none, if arguments are long or texts are
     searched. Of arguments longer than 2,000 characters only the beginning is shown, with `…` for what is left out:

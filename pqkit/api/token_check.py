@@ -14,7 +14,7 @@ READING = {"GET", "HEAD", "OPTIONS"}
 
 
 class TokenFirst:
-    """Answers 401 to a request with a possible body but no valid token, and closes it."""
+    """Answers 401 and closes the connection if a request may have a body but no valid token."""
 
     def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
         self._app, self._tokens = app, tokens

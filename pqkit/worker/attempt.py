@@ -60,7 +60,7 @@ def conclude(database: Database, run: Run, ctx: Context, outcome: Outcome) -> tu
         completed = outcome.state is JobState.COMPLETED
     except _errors(ctx) as error:
         outcome = run.outcome_of(error)
-    finally:  # whatever a listener of the session raises: an open one would keep the write lock
+    finally:  # even if a session listener raises: an open session would keep the write lock
         if not completed:
             drop_staged(ctx.staged)
         if ctx.opened is not None:

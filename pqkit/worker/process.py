@@ -25,8 +25,8 @@ from pqkit.worker.task_import import import_tasks
 
 LONGEST_WAIT = 5.0
 LOOK_FOR_PLACE = 0.25
-# A batch of jobs is thousands of objects that live until its exchange and have no cycles. Python's default, a search
-# for cycles after each 700, costs a tenth of the throughput. A task module may change it.
+# A batch of jobs is thousands of objects that live until its exchange and have no cycles. A search for cycles
+# after each 700 objects, Python's default, costs a tenth of the work. A task module may change the threshold.
 LOOSE_OBJECTS = 20_000
 
 
