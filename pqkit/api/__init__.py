@@ -1,4 +1,7 @@
-"""The REST interface: the queue for programs in any language. Serve it by ``pqkit api``, or mount ``create_app``."""
+"""The REST interface: the queue for programs in any language.
+
+Serve it with ``pqkit api``, or mount ``create_app``.
+"""
 
 from pqkit.api.app import create_app
 

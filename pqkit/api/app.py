@@ -1,4 +1,4 @@
-"""Putting the application together."""
+"""Assembles the FastAPI application."""
 
 import secrets
 from collections.abc import AsyncIterator
@@ -20,15 +20,18 @@ from pqkit.worker.hook_runner import Hooked
 
 ROUTERS = tuple(room.router for room in (enqueue, jobs, workers, schedules, queues, health_endpoints, metrics))
 GRACE, HOLD = 5.0, 10_000_000
-"""Seconds that hooks have at the end, and microseconds for which others leave to this process what it wrote."""
+"""Seconds for hooks at shutdown, and microseconds for which other processes leave this one's hook calls to it."""
 THREADS = 16
-"""Requests that use the database at once; more wait their turn."""
+"""Maximum number of requests that use the database at once; others wait."""
 ABOUT = """The queue for programs in any language. Every request but the two of health shows a token
 (`pqkit tokens add`) in the header `Authorization: Bearer …`; what goes wrong is an `application/problem+json`."""
 
 
 def create_app(queue: Queue, *, get_dequeue: bool = False) -> FastAPI:
-    """The application on one queue. ``get_dequeue`` also answers ``GET /dequeue``, which changes state by a GET."""
+    """Create the application for one queue.
+
+    ``get_dequeue`` adds ``GET /dequeue``, which changes state with a GET.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -52,5 +55,5 @@ def create_app(queue: Queue, *, get_dequeue: bool = False) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(AnswerLimit)
     app.add_middleware(TokenFirst, tokens=app.state.tokens)
-    app.add_middleware(VisitorLimit)  # the last that is added comes first
+    app.add_middleware(VisitorLimit)  # the middleware added last runs first
     return app

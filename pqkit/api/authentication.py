@@ -1,4 +1,4 @@
-"""Who asks, and whether they may: a bearer token, and the table of what each verb needs."""
+"""Authenticates requests by bearer token, and checks the scope that each verb needs."""
 
 from collections.abc import Callable
 from typing import Annotated, cast
@@ -18,7 +18,7 @@ bearer = HTTPBearer(auto_error=False, description="A token that `pqkit tokens ad
 
 
 def needs(verb: str) -> Callable[..., Principal]:
-    """A dependency: the principal, who may do that verb."""
+    """Return a FastAPI dependency that yields a principal with permission for the verb."""
 
     def let_in(
         request: Request, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)] = None
@@ -37,12 +37,15 @@ def needs(verb: str) -> Callable[..., Principal]:
 
 
 def told_to(who: Principal) -> Told:
-    """How much of stored texts that principal is told."""
+    """Return how much of stored texts the principal may see."""
     return RAW if who.may("read_secrets") else PUBLIC
 
 
 def listed_to(who: Principal) -> Told:
-    """The same in lists, where secrets are looked for in the beginning of long arguments, and no more is told."""
+    """Return how much the principal may see in lists.
+
+    Of long arguments, only the beginning is searched for secrets and shown.
+    """
     return RAW if who.may("read_secrets") else LISTED
 
 

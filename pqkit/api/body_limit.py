@@ -1,4 +1,4 @@
-"""Bounds on what requests may send, one and all together, before any of it is read into memory."""
+"""Limits request bodies, each and all together, before they are read into memory."""
 
 from contextlib import suppress
 
@@ -8,17 +8,19 @@ from pqkit.api.memory_limits import BODIES, BODIES_OF_ONE, PATIENCE, SMALL, NoRo
 from pqkit.api.problems import problem
 
 MOST_BYTES, MOST_OF_ONE = 4 * 1024 * 1024, 320 * 1024
-"""Of a body with many calls or a result, which is replaced where it is too long; and of any other."""
+"""Bytes of a body with many calls or a result (a result that is too long is replaced), and of any other body."""
 LONG = ("/jobs/bulk", "/finish")
 
 
 class TooLong(Exception):
-    """More has come than may."""
+    """The body is longer than its limit."""
 
 
 class BodyLimit:
-    """Answers 413 to a body that is longer than its path may have, whether it says its length or not; one that is not
-    small waits until there is room for it, or gets 503."""
+    """Answers 413 to a body over its path's limit, with or without a declared length.
+
+    A body that is not small waits for room, or gets 503.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app, self._room = app, Room(BODIES, BODIES_OF_ONE)
@@ -57,12 +59,12 @@ class BodyLimit:
 
         with suppress(TooLong):
             await self._app(scope, bounded, unless_too_long)
-        if come > most:  # whatever the application has made of it
+        if come > most:  # regardless of the application's answer
             await _refuse(most, scope, receive, send)
 
 
 def _said(scope: Scope, most: int) -> int:
-    """The length of the body; the longest there may be where it says none."""
+    """Return the declared length of the body, or ``most`` for a chunked one."""
     headers = dict(scope["headers"])
     if b"transfer-encoding" in headers:
         return most

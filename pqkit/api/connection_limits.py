@@ -1,4 +1,4 @@
-"""Bounds on connections of the REST interface: how many there are, and how long one may take over a request."""
+"""Limits the number of connections, and the time that one may take for a request."""
 
 import asyncio
 from collections import Counter
@@ -13,9 +13,9 @@ from pqkit.auth.login_throttle import network_of
 from pqkit.security.forwarded_headers import Network, trusted
 
 PER_ADDRESS, AT_ONCE = 400, 800
-"""Connections that one address may hold, and all together: fewer than the files that a process may open by default."""
+"""Maximum connections of one address, and in total: below the default limit of open files of a process."""
 PATIENCE, LOOK_EVERY = 20.0, 2.0
-"""Seconds that the head of a request may take, and its body; uvicorn itself would wait for ever."""
+"""Seconds for the head of a request, and for its body; uvicorn itself would wait forever. Seconds between checks."""
 HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -24,14 +24,14 @@ HEADERS = [
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Cache-Control", "no-store"),
 ]
-"""Of every answer."""
+"""Headers of every response."""
 
 
 class BoundedProtocol(H11Protocol):
-    """A connection that is closed when it is one too many, or when its client does not go on."""
+    """A connection that is closed if it exceeds the limits, or if its client stalls."""
 
     proxies: ClassVar[Sequence[Network]] = ()
-    """Each of these may hold all the connections that there are: it speaks for many."""
+    """Each trusted proxy may hold all connections, because it serves many clients."""
     _held: ClassVar[Counter[str]] = Counter()
     _address = ""
     _watch: asyncio.TimerHandle | None = None
@@ -57,7 +57,7 @@ class BoundedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """As uvicorn does, with the headers and the form of every answer."""
+        """Answer 400 as uvicorn does, but as a problem with the usual headers."""
         body = problem(400, msg)
         headers = [(name.encode(), value.encode()) for name, value in HEADERS]
         start = h11.Response(
@@ -68,25 +68,24 @@ class BoundedProtocol(H11Protocol):
         self.transport.close()
 
     def _look(self) -> None:
-        """Close the connection where the same request, or none, has been on its way for too long, or where nobody has
-        read what was sent for as long."""
+        """Close the connection if its client takes too long to send a request or to read the answer."""
         now, state = self.loop.time(), (self.cycle, self.conn.their_state)
         if state != self._seen or self.conn.their_state not in {h11.IDLE, h11.SEND_BODY}:
             self._seen, self._since = state, now
         if not self._is_unread():
             self._unread_since = now
         if now - self._unread_since > PATIENCE:
-            self.transport.abort()  # to close it would be to wait until all is read
+            self.transport.abort()  # a close would wait until everything is read
         elif now - self._since > PATIENCE:
             self.transport.close()
         self._watch = self.loop.call_later(LOOK_EVERY, self._look)
 
     def _is_unread(self) -> bool:
-        """Whether an answer waits for its client to read on, or all that is left is to be read."""
+        """Return true if the client must read before the connection can go on or close."""
         over = self.cycle is None or self.cycle.response_complete or self.transport.is_closing()
         return self.flow.write_paused or (over and self.transport.get_write_buffer_size() > 0)
 
 
 def protocol_for(proxies: Sequence[Network]) -> type[BoundedProtocol]:
-    """Such connections, some of which come from those trusted proxies."""
+    """Return the protocol class for a server behind these trusted proxies."""
     return type("BoundedProtocol", (BoundedProtocol,), {"proxies": proxies})

@@ -1,4 +1,4 @@
-"""Queueing."""
+"""The endpoints that enqueue jobs."""
 
 from typing import Annotated, Any
 
@@ -17,13 +17,13 @@ router = APIRouter(route_class=StrictRoute, tags=["enqueue"])
 Producer = Annotated[Principal, Depends(needs("enqueue"))]
 Key = Annotated[Name | None, Header(alias="Idempotency-Key", description="Sent again within a day, it queues nothing.")]
 MOST_WAITS = 10_000
-"""Of the jobs of one request, for others: they take about 0.3 s, in which nobody else writes."""
+"""Maximum dependencies of all jobs in one request: they take about 0.3 s, which blocks other writers."""
 
 
 @router.post("/jobs", status_code=201, operation_id="enqueue")
 @router.post("/enqueue", status_code=201, operation_id="enqueue_by_its_old_name")
 async def enqueue(new: NewJob, queue: OnQueue, who: Producer, key: Key = None) -> Queued:
-    """Queue one call. When this answers, the job is on disk; calls at the same moment share a commit."""
+    """Queue one call. The job is on disk before the answer; concurrent calls share a commit."""
     options = {**new.options(), "actor": who.name}
     if key is None:
         job = await queue.enqueue_async(new.task, new.args, **options)
@@ -49,5 +49,5 @@ def _named(
 
 
 def _key(who: Principal, key: str) -> str:
-    """Nobody finds the jobs of another by guessing a key."""
+    """Prefix the key with the principal, so that no other one finds the jobs by guessing it."""
     return f"{who.name.partition(' (')[0]}: {key}"

@@ -1,4 +1,4 @@
-"""What a supervisor of services asks: whether this lives, and whether it can do its work. No token, and no detail."""
+"""Liveness and readiness endpoints, without a token and without details."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -22,6 +22,6 @@ async def healthz() -> Health:
 
 @router.get("/readyz", operation_id="readyz")
 def readyz(queue: OnQueue) -> Health:
-    """The database is there, at this program's schema; 503 otherwise."""
+    """The database is available and has this program's schema; 503 otherwise."""
     check(queue.database)
     return Health()

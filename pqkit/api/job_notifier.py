@@ -1,4 +1,4 @@
-"""Waking requests that wait for work: one thread listens to the database for all of them."""
+"""Wakes requests that wait for work: one thread listens to the database for all of them."""
 
 import asyncio
 import threading
@@ -10,11 +10,11 @@ from pqkit.errors import DatabaseUnavailable
 from pqkit.queue import Queue
 
 QUIET = 0.02
-"""Seconds between two rings, however many commits there are."""
+"""Minimum seconds between two rings."""
 
 
 class Bell:
-    """Rings after commits while somebody waits for it; used as a context inside a running event loop."""
+    """Rings after commits while a request waits; a context manager in a running event loop."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
@@ -35,7 +35,7 @@ class Bell:
         self._thread.join()
 
     async def heard(self, seconds: float) -> None:
-        """Wait for the next ring, or so many seconds."""
+        """Wait for the next ring, at most ``seconds``."""
         mine = asyncio.Event()
         self._waiting.add(mine)
         self._wanted.set()
@@ -51,7 +51,7 @@ class Bell:
             with suppress(DatabaseUnavailable), self._queue.listen() as wait:
                 while not self._done.is_set():
                     wait(0.5)
-                    with suppress(RuntimeError):  # the loop has ended meanwhile
+                    with suppress(RuntimeError):  # the loop has ended
                         self._loop.call_soon_threadsafe(self._ring)
                     self._done.wait(QUIET)
                     self._wanted.wait()

@@ -1,4 +1,4 @@
-"""Looking at jobs, and acting on them."""
+"""The endpoints that show jobs and act on them."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ WIDTHS: dict[Place | None, tuple[type, ...]] = {
 
 
 class BadCursor(PqkitError, ValueError):
-    """What is no ``next`` of an earlier page."""
+    """The cursor is not the ``next`` of an earlier page."""
 
 
 @router.get("/jobs", operation_id="list_jobs")
@@ -47,11 +47,12 @@ def list_jobs(  # noqa: PLR0917 - FastAPI reads the query from the signature
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     before: Annotated[str | None, Query(max_length=1_000, description="`next` of the page before.")] = None,
 ) -> JobPage:
-    """A page of jobs, the newest first; with states place by place: processing, pending, delayed, ended.
+    """A page of jobs, newest first; with a state filter, place by place: processing, pending,
+    delayed, ended.
 
-    Read on by `next` until it is null: a page may have fewer jobs than `limit`, and even none, where their arguments
-    are long or texts are searched. Of arguments longer than 2,000 characters only the beginning is shown, and `…` where
-    something is left out: `GET /jobs/ID` has them whole. Secrets are hidden unless the token has the scope admin too.
+    Follow `next` until it is null: a page may have fewer jobs than `limit`, or none, if arguments are long or texts are
+    searched. Of arguments longer than 2,000 characters only the beginning is shown, with `…` for what is left out:
+    `GET /jobs/ID` shows them whole. Secrets are hidden unless the token also has the scope admin.
     """
     wanted = Filter(tuple(state or ()), in_queue, task, older_than, newer_than, text, error)
     found = queries.page(
@@ -63,7 +64,7 @@ def list_jobs(  # noqa: PLR0917 - FastAPI reads the query from the signature
 
 @router.get("/jobs/{job_id}", operation_id="get_job")
 def get_job(queue: OnQueue, who: Looker, job_id: ThisJob) -> JobWhole:
-    """Everything about one job. Secrets are hidden unless the token has the scope admin too."""
+    """Everything about one job. Secrets are hidden unless the token also has the scope admin."""
     return JobWhole.model_validate(_plain(queries.job(queue.database, job_id, told=told_to(who))))
 
 
@@ -79,12 +80,13 @@ def resubmit(
 def cancel(
     queue: OnQueue, who: Annotated[Principal, Depends(needs("cancel"))], job_id: ThisJob, asked: Asked = UNSAID
 ) -> StateOut:
-    """Call the job off: at once while it waits; one that runs is asked to stop, and stays `processing` until it has."""
+    """Cancel the job: at once while it waits; a running job is asked to stop, and stays
+    `processing` until it has."""
     return _answer(queue, job_id, who.operator().cancel([job_id], reason=asked.reason))
 
 
 def _answer(queue: Queue, job_id: int, done: Done) -> StateOut:
-    state = queue.state(job_id)  # NotFound, where there is no such job
+    state = queue.state(job_id)  # raises NotFound if there is no such job
     if job_id in done.refused:
         raise Refused(f"job {job_id}: {done.refused[job_id]}")
     return StateOut(id=job_id, state=state)
@@ -103,7 +105,7 @@ def _cursor(key: Key) -> str:
 
 
 def _key(cursor: str) -> Key:
-    """Raises BadCursor unless it is one that a page of jobs may have given."""
+    """Parse a cursor. Raises BadCursor unless a page of jobs may have returned it."""
     try:
         place, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         place = None if place is None else Place(place)

@@ -1,5 +1,7 @@
-"""Bounds on what requests under way hold in memory together, and on how many one visitor has: a token of its own, or
-many connections, shall take no more than a share."""
+"""Limits the memory that running requests hold, and the number of requests of one client.
+
+No token or client can use more than its share.
+"""
 
 import asyncio
 from collections import Counter
@@ -14,24 +16,24 @@ from pqkit.auth.login_throttle import network_of
 
 MEGABYTE = 1024 * 1024
 BODIES, BODIES_OF_ONE = 16 * MEGABYTE, 8 * MEGABYTE
-"""Bytes of bodies that are read, parsed and worked on at once; Python's objects take many times as much."""
+"""Bytes of bodies in work at once, in total and of one client; Python's objects take many times as much."""
 ANSWERS, ANSWERS_OF_ONE = 64 * MEGABYTE, 16 * MEGABYTE
-"""Bytes of answers that wait for clients to read them."""
+"""Bytes of answers that wait for clients to read them, in total and of one client."""
 SMALL = 16 * 1024
-"""Bytes that need no room: the number of connections bounds them."""
+"""Bytes up to which a body or answer reserves no room: the number of connections bounds these."""
 PIECE = 64 * 1024
 PATIENCE = 5.0
-"""Seconds that a body waits for room."""
+"""Maximum seconds for which a body waits for room."""
 REQUESTS_OF_ONE = 400
 BUSY = "too much is under way: try again"
 
 
 class NoRoom(Exception):
-    """So much is under way that this would be too much."""
+    """The request would exceed the memory limits."""
 
 
 class Room:
-    """Bytes that are held now, by whom."""
+    """A budget of bytes, in total and for each client, and the bytes held now."""
 
     def __init__(self, most: int, of_one: int) -> None:
         self._most, self._of_one = most, of_one
@@ -43,7 +45,7 @@ class Room:
 
     @asynccontextmanager
     async def hold(self, who: str, size: int, patience: float) -> AsyncIterator[None]:
-        """Room for so many bytes. Raises NoRoom where there is none within so many seconds."""
+        """Hold ``size`` bytes. Raises NoRoom if they are not free within ``patience`` seconds."""
         if not self.fits(who, size):
             await self._wait(who, size, patience)
         self._held[who] += size
@@ -51,7 +53,7 @@ class Room:
             yield
         finally:
             self._held[who] -= size
-            self._held += Counter()  # who holds nothing is forgotten
+            self._held += Counter()  # drops clients that hold nothing
             async with self._given:
                 self._given.notify_all()
 
@@ -64,7 +66,7 @@ class Room:
 
 
 def asker(scope: Scope) -> str:
-    """The token that a request has shown, else where it comes from."""
+    """Return the request's token name, or else its network."""
     known = scope.get(PRINCIPAL)
     return str(known.name) if known else _network(scope)
 
@@ -74,13 +76,16 @@ def _network(scope: Scope) -> str:
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer that there is no room just now."""
+    """Answer 503: there is no room at the moment."""
     answer = problem(503, BUSY, {"Retry-After": "1", "Connection": "close"})
     await answer(scope, receive, send)
 
 
 class VisitorLimit:
-    """Answers 503 to a visitor who has too many requests under way. Behind a trusted proxy connections tell nothing."""
+    """Answers 503 to a client with too many running requests.
+
+    It counts requests, because a trusted proxy's connections say nothing about its clients.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app, self._under_way = app, Counter[str]()
@@ -102,7 +107,7 @@ class VisitorLimit:
 
 
 class AnswerLimit:
-    """Sends long answers in pieces, as the client reads them, and answers 503 to who reads when too many wait."""
+    """Sends long answers in pieces, as the client reads them; 503 to a read if too many wait."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app, self._room = app, Room(ANSWERS, ANSWERS_OF_ONE)
@@ -124,7 +129,7 @@ class AnswerLimit:
         await self._app(scope, receive, bounded if scope["type"] == "http" else send)
 
     async def _send_long(self, start: list[Message], body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        # What was changed was changed: its answer is never withheld.
+        # The answer to a request that changed something is never withheld.
         patience = 0.0 if scope["method"] in READING else PATIENCE
         try:
             async with self._room.hold(asker(scope), len(body), patience):

@@ -1,5 +1,8 @@
-"""`/metrics`, as Prometheus reads it. What is asked costs the same however many jobs there are: the last sample and the
-roll-ups. Labels are bounded: states, outcomes, and the names of so many queues."""
+"""The `/metrics` endpoint for Prometheus.
+
+Its cost does not grow with the number of jobs: it reads the last sample and the roll-ups. Labels are bounded: states,
+outcomes, and the names of at most 50 queues.
+"""
 
 import threading
 from collections import Counter, defaultdict
@@ -29,10 +32,10 @@ MOST_QUEUES = 50
 OTHERS = "(others)"
 ENQUEUED = "enqueued"
 BOUNDS = [2**power for power in range(10, 33, 2)]
-"""Microseconds, from a millisecond to over an hour, where buckets of ``pqkit.domain.histogram`` end, so that none is
-cut."""
+"""Bucket bounds in microseconds, from 1 ms to over an hour; buckets of ``pqkit.domain.histogram`` end at them, so that
+none is split."""
 SETTLED = 2 * WIDEST
-"""After so long no worker hands in a roll-up any more."""
+"""Microseconds after which no worker adds to a roll-up."""
 
 
 @router.get("/metrics", operation_id="metrics", response_class=PlainTextResponse)
@@ -43,8 +46,10 @@ def metrics(request: Request, _who: Annotated[Principal, Depends(needs("look"))]
 
 
 class Meter(Collector):
-    """Counts from its own beginning on, as counters do: roll-ups are forgotten in the end, and what is counted only
-    grows."""
+    """Counts from its own start, as Prometheus counters do.
+
+    Old roll-ups are pruned, but the counters only grow.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -55,7 +60,7 @@ class Meter(Collector):
         self.registry.register(self)
 
     def describe(self) -> list[Metric]:
-        """Nothing is asked of the database before somebody asks for the metrics."""
+        """Return nothing, so that a registration does not query the database."""
         return []
 
     def collect(self) -> Iterator[Metric]:
@@ -81,7 +86,7 @@ class Meter(Collector):
 
 
 def _add(to: dict[str, Metered], found: dict[str, Metered]) -> None:
-    """By queue, as long as there are not too many."""
+    """Add counts by queue; beyond 50 queues, to ``(others)``."""
     for queue, each in sorted(found.items()):
         to[queue if queue in to or len(to) < MOST_QUEUES else OTHERS].add(each)
 

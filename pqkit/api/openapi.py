@@ -1,4 +1,4 @@
-"""The description of the interface: each operation with the problems that it may answer."""
+"""The OpenAPI document: each operation with the problems that it may answer."""
 
 import json
 from functools import cache
@@ -29,7 +29,7 @@ def install(app: FastAPI) -> None:
         return json.dumps(described() | servers, ensure_ascii=False, separators=(",", ":")).encode()
 
     async def openapi(request: Request) -> Response:
-        """A stranger may ask for it as often as he likes, so it is ready."""
+        """Serve the document, cached: it needs no token, so any client may ask for it often."""
         return Response(written(request.scope.get("root_path", "")), media_type="application/json")
 
     app.openapi = described  # type: ignore[method-assign] # as FastAPI documents it

@@ -1,4 +1,4 @@
-"""What goes wrong, as problem+json (RFC 9457): one line for whoever caused it, and nothing of the inside."""
+"""Errors as problem+json (RFC 9457): one line for the caller, and no internals."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -36,7 +36,7 @@ MOST_ERRORS = 20
 
 
 class Problem(BaseModel):
-    """What went wrong."""
+    """The error of a request."""
 
     type: str = "about:blank"
     title: str = Field(description="The status in words.", examples=["Not Found"])
@@ -45,7 +45,7 @@ class Problem(BaseModel):
 
 
 class ProblemAnswer(JSONResponse):
-    """An answer that says of itself what it is."""
+    """A response with the media type of a problem."""
 
     media_type = "application/problem+json"
 
@@ -56,7 +56,7 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of the application as a problem."""
+    """Install handlers that answer every error of the application as a problem."""
     app.add_exception_handler(PqkitError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -68,7 +68,7 @@ async def _ours(_request: Request, error: Exception) -> ProblemAnswer:
 
 
 def answer_to(error: Exception) -> ProblemAnswer:
-    """One of our own errors as an answer."""
+    """Turn one of pqkit's own errors into an answer."""
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 422)
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}.get(status)
     if status == 503:

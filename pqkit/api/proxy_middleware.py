@@ -1,4 +1,7 @@
-"""Requests that come through a proxy: the application sees its visitor's address and scheme instead of the proxy's."""
+"""Middleware for proxies: the application sees the client's address and scheme.
+
+Without it, the application would see those of the proxy.
+"""
 
 from collections.abc import Sequence
 
@@ -9,7 +12,7 @@ from pqkit.security.forwarded_headers import Network, Visitor, visitor
 
 
 class BehindProxies:
-    """Stands before an application, so that everything in it sees the same."""
+    """Wraps a whole application, so that all its parts see the same client."""
 
     def __init__(self, app: ASGIApp, proxies: Sequence[Network]) -> None:
         self._app, self._proxies = app, proxies

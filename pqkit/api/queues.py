@@ -1,4 +1,4 @@
-"""Queues, workers, and the whole in numbers."""
+"""The endpoints for queues, workers and statistics."""
 
 from typing import Annotated
 
@@ -20,13 +20,13 @@ FOR_GOOD = Pause()
 
 @router.get("/queues", operation_id="list_queues")
 def list_queues(queue: OnQueue, _who: Looker) -> list[QueueOut]:
-    """Every queue: its unfinished jobs, how long the oldest waits, whether it is paused."""
+    """Every queue: its unfinished jobs, the age of the oldest pending one, and its pause."""
     return [QueueOut.model_validate(view._asdict()) for view in queries.queues(queue.database)]
 
 
 @router.post("/queues", status_code=201, operation_id="create_queue")
 def create(queue: OnQueue, who: Annotated[Principal, Depends(needs("create_queue"))], new: NewQueue) -> QueueOut:
-    """Enter a queue before its first job comes."""
+    """Create a queue before its first job arrives."""
     if not who.operator().create_queue(new.name):
         raise Refused(f"there is a queue {new.name} already")
     return _view(queue, new.name)
@@ -34,7 +34,7 @@ def create(queue: OnQueue, who: Annotated[Principal, Depends(needs("create_queue
 
 @router.delete("/queues/{name}", status_code=204, operation_id="delete_queue")
 def delete(queue: OnQueue, who: Annotated[Principal, Depends(needs("delete_queue"))], name: ThisQueue) -> None:
-    """Forget a queue that has no waiting or running jobs; finished jobs keep its name."""
+    """Delete a queue that has no waiting or running jobs; finished jobs keep its name."""
     _view(queue, name)
     who.operator().delete_queue(name)
 
@@ -43,7 +43,7 @@ def delete(queue: OnQueue, who: Annotated[Principal, Depends(needs("delete_queue
 def pause(
     queue: OnQueue, who: Annotated[Principal, Depends(needs("pause"))], name: ThisQueue, wish: Pause = FOR_GOOD
 ) -> QueueOut:
-    """Let no worker take jobs from a queue; what runs, runs on, and jobs may still come in."""
+    """Stop workers from taking jobs of a queue; running jobs go on, and jobs can be queued."""
     _view(queue, name)
     until = None if wish.seconds is None else queue.database.now() + round(wish.seconds * SECOND)
     who.operator().pause(name, reason=wish.reason, until=until)
@@ -54,7 +54,7 @@ def pause(
 def resume(
     queue: OnQueue, who: Annotated[Principal, Depends(needs("resume"))], name: ThisQueue, asked: Asked = UNSAID
 ) -> QueueOut:
-    """Let workers take jobs from a paused queue again."""
+    """Let workers take jobs of a paused queue again."""
     _view(queue, name)
     who.operator().resume(name, reason=asked.reason)
     return _view(queue, name)
@@ -64,13 +64,13 @@ def resume(
 def list_workers(
     queue: OnQueue, _who: Looker, ended: Annotated[bool, Query(description="Also those that ended last.")] = False
 ) -> list[WorkerOut]:
-    """The workers that the registry knows, wherever they run."""
+    """The workers in the registry, on every host."""
     return [WorkerOut.model_validate(view._asdict()) for view in queries.workers(queue.database, living=not ended)]
 
 
 @router.get("/stats", operation_id="stats")
 def stats(queue: OnQueue, _who: Looker) -> Stats:
-    """Jobs by state, and the last minute: rates, and how long jobs waited and ran."""
+    """Jobs by state, and of the last minute the rates, wait times and run times."""
     rates, times = queries.rates(queue.database), queries.times(queue.database)
     return Stats(
         jobs=queries.counts(queue.database),

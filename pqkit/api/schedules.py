@@ -1,4 +1,4 @@
-"""Jobs that come again."""
+"""The endpoints for schedules."""
 
 from datetime import datetime
 from typing import Annotated
@@ -36,14 +36,14 @@ def list_schedules(queue: OnQueue, who: Looker) -> list[ScheduleOut]:
 
 @router.post("/schedules", status_code=201, operation_id="add_schedule")
 def add(queue: OnQueue, who: Annotated[Principal, Depends(needs("add_schedule"))], new: NewSchedule) -> ScheduleOut:
-    """Enter a schedule: cron, an interval, or one moment."""
+    """Add a schedule: cron, an interval, or one moment."""
     Schedules(who.operator()).add(new.name, reason=new.reason, **new.options())
     return _shown(queue, who, new.name)
 
 
 @router.get("/schedules/{name}", operation_id="get_schedule")
 def get(queue: OnQueue, who: Looker, name: This) -> ScheduleWhole:
-    """One schedule, the slots to come, and what became of the last ones."""
+    """One schedule, its next slots, and the results of its last slots."""
     found = queries.schedule(queue.database, name, told=told_to(who))
     slots = [SlotOut.model_validate(each._asdict()) for each in queries.slots(queue.database, name, SLOTS)]
     shown = ScheduleOut.model_validate(found._asdict())
@@ -57,14 +57,14 @@ def edit(
     name: This,
     change: ScheduleChange,
 ) -> ScheduleOut:
-    """Change what is said; the rest stays. It holds at once, for whoever ticks."""
+    """Change the given fields; the others stay. It takes effect at once, in every process."""
     Schedules(who.operator()).edit(name, reason=change.reason, **change.options())
     return _shown(queue, who, name)
 
 
 @router.delete("/schedules/{name}", status_code=204, operation_id="delete_schedule")
 def delete(who: Annotated[Principal, Depends(needs("delete_schedule"))], name: This) -> None:
-    """Forget a schedule and its slots; the jobs that it has queued stay."""
+    """Delete a schedule and its slots; the jobs that it has queued stay."""
     Schedules(who.operator()).delete(name)
 
 
@@ -72,7 +72,7 @@ def delete(who: Annotated[Principal, Depends(needs("delete_schedule"))], name: T
 def pause(
     queue: OnQueue, who: Annotated[Principal, Depends(needs("pause_schedule"))], name: This, asked: Asked = UNSAID
 ) -> ScheduleOut:
-    """Queue nothing for it until it is resumed."""
+    """Pause the schedule: queue nothing until it is resumed."""
     Schedules(who.operator()).pause(name, reason=asked.reason)
     return _shown(queue, who, name)
 
@@ -81,14 +81,14 @@ def pause(
 def resume(
     queue: OnQueue, who: Annotated[Principal, Depends(needs("resume_schedule"))], name: This, asked: Asked = UNSAID
 ) -> ScheduleOut:
-    """Go on with the next slot; those of the pause are passed over."""
+    """Resume with the next slot; the slots of the pause are skipped."""
     Schedules(who.operator()).resume(name, reason=asked.reason)
     return _shown(queue, who, name)
 
 
 @router.post("/schedules/{name}/run", status_code=201, operation_id="run_schedule")
 def run(who: Annotated[Principal, Depends(needs("run_schedule"))], name: This, asked: Asked = UNSAID) -> Queued:
-    """Queue its job now, whatever its times say."""
+    """Queue the schedule's job now, regardless of its times."""
     return Queued(id=Schedules(who.operator()).run(name, reason=asked.reason))
 
 
@@ -96,7 +96,7 @@ def run(who: Annotated[Principal, Depends(needs("run_schedule"))], name: This, a
 def backfill(
     queue: OnQueue, who: Annotated[Principal, Depends(needs("backfill_schedule"))], name: This, wish: Backfill
 ) -> BackfilledOut:
-    """Queue a job for each slot of the past that has none."""
+    """Queue a job for each past slot that has none."""
     end = queue.database.now() if wish.end is None else _micro(wish.end)
     done = Schedules(who.operator()).backfill(name, _micro(wish.start), end, reason=wish.reason)
     return BackfilledOut(jobs=done.jobs, there=done.there)

@@ -1,4 +1,7 @@
-"""`pqkit api` as a process: the application, and maintenance beside it, so that a queue may have no other worker."""
+"""The process of `pqkit api`: the application and a maintainer.
+
+With its maintenance, a queue needs no other worker process.
+"""
 
 import secrets
 import signal
@@ -22,7 +25,7 @@ GRACE = 5
 
 
 class _Server(uvicorn.Server):
-    """Ends gracefully on a signal, and lets what stands around it end as well: uvicorn would raise the signal anew."""
+    """Ends gracefully on a signal, so that its caller can end too: uvicorn would raise it again."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -32,7 +35,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(queue: Queue, settings: Settings, port: int) -> None:
-    """Serve until SIGTERM or Ctrl+C. Raises PqkitError for a port that cannot be listened on."""
+    """Serve until SIGTERM or Ctrl+C. Raises PqkitError if it cannot listen on the port."""
     app = create_app(queue, get_dequeue=settings.api_get_dequeue)
     config = uvicorn.Config(
         BehindProxies(app, settings.proxies),
@@ -46,7 +49,7 @@ def serve(queue: Queue, settings: Settings, port: int) -> None:
         ws="none",
         limit_concurrency=AT_ONCE,
         timeout_graceful_shutdown=GRACE,
-        proxy_headers=False,  # a header says whose address goes on record only where its proxy is trusted
+        proxy_headers=False,  # BehindProxies reads them, and only from trusted proxies
         root_path=service_addresses.prefix(settings, Service.API),
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,

@@ -1,4 +1,4 @@
-"""Requests, read so that nothing in them is dropped: neither in a body nor in an address."""
+"""Strict requests: nothing in a body or a URL is silently ignored."""
 
 import json
 from collections import Counter
@@ -16,19 +16,19 @@ from pqkit.domain.payload import read_json
 from pqkit.errors import PqkitError
 
 VERB = "verb"
-"""The attribute of a dependency that says what its token must be good for."""
+"""The attribute of a dependency that names the verb that its token must allow."""
 LARGE = 64 * 1024
-"""Bytes from which on a body is parsed beside the event loop."""
+"""Bytes from which a body is parsed in a thread, outside the event loop."""
 MOST_MEMBERS = 100
 
 
 class UnknownParameter(PqkitError, ValueError):
-    """A parameter of an address that would be ignored."""
+    """A query parameter is unknown and would be ignored."""
 
 
 class _Strict(Request):
     async def json(self) -> Any:
-        """The body; JSONDecodeError, which the caller is told of, also where something would be dropped or rounded."""
+        """Parse the body. Raises JSONDecodeError also if a value would be dropped or rounded."""
         text = await self.body()
         read = partial(_read, text)
         try:
@@ -41,15 +41,15 @@ class _Strict(Request):
 
 def _read(text: bytes) -> Any:
     found = read_json(text)
-    if isinstance(found, dict) and len(found) > MOST_MEMBERS:  # each that is unknown would be an error of its own
+    if isinstance(found, dict) and len(found) > MOST_MEMBERS:  # each unknown member would be a separate error
         raise ValueError(f"it has {len(found)} members, and nothing that is asked here has so many")
     return found
 
 
 class StrictRoute(APIRoute):
-    """A route that refuses what it would ignore: an unknown parameter of its address, or one that is given twice.
+    """A route that refuses query parameters that are unknown or given twice.
 
-    Where a token is needed, the gate calls ``check_query``, after it has looked at the token.
+    On a route with a token, the authentication calls ``check_query`` after it has checked the token.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -64,7 +64,7 @@ class StrictRoute(APIRoute):
         return strictly
 
     def check_query(self, given: QueryParams) -> None:
-        """Raise UnknownParameter unless each parameter is known, and those that take no list are there once."""
+        """Raise UnknownParameter if a parameter is unknown, or repeated without taking a list."""
         known = {each.alias: _is_list(each.field_info.annotation) for each in self.dependant.query_params}
         for name, count in Counter(name for name, _ in given.multi_items()).items():
             if name not in known:

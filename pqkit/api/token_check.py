@@ -1,4 +1,4 @@
-"""The token before the body: a stranger's body is not read, let alone parsed."""
+"""Checks the token before the body, so that the body of a stranger is never read."""
 
 import anyio
 from starlette.datastructures import Headers
@@ -14,7 +14,7 @@ READING = {"GET", "HEAD", "OPTIONS"}
 
 
 class TokenFirst:
-    """Answers 401 to a request that may have a body and shows no token that counts, and closes its connection."""
+    """Answers 401 and closes the connection if a request may have a body but no valid token."""
 
     def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
         self._app, self._tokens = app, tokens

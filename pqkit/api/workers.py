@@ -1,4 +1,7 @@
-"""Working: registered workers, and single jobs for who only wants one. Each request of a worker is a heartbeat."""
+"""The endpoints for registered workers, and for clients that take a single job.
+
+Each request of a worker is a heartbeat.
+"""
 
 import time
 from collections.abc import Callable
@@ -39,12 +42,12 @@ ThisLease = Annotated[str, Path(max_length=80, description="The job's lease, as 
 ThisWorker = Annotated[str, Path(max_length=20, description="The worker's id, as its registration gave it.")]
 Claimer = Annotated[Principal, Depends(needs("claim"))]
 LOOK_EVERY = 1.0
-"""Seconds between two heartbeats of a worker whose request waits."""
+"""Seconds between two heartbeats while a worker's request waits."""
 
 
 @router.post("/workers", status_code=201, operation_id="register_worker")
 def register(new: NewWorker, remotes: WithRemotes, who: Claimer, request: Request) -> Registered:
-    """Begin a worker's life. It is heard of by every request that it makes, and must be within `rescue_after`."""
+    """Register a worker. Each of its requests is a heartbeat; one is due within `rescue_after`."""
     wanted = Wanted(new.name, new.slots, new.tasks, new.queues)
     remote = remotes.register(who.name, _host(request), wanted)
     return Registered(worker=f"{remote.id:x}", rescue_after=settings().rescue_after)
@@ -52,7 +55,7 @@ def register(new: NewWorker, remotes: WithRemotes, who: Claimer, request: Reques
 
 @router.post("/workers/{worker}/claim", operation_id="claim")
 async def claim(worker: ThisWorker, wish: Claiming, remotes: WithRemotes, who: Claimer, request: Request) -> Claims:
-    """Take jobs under a lease, waiting for them if there are none. One claim at a time for each worker."""
+    """Claim jobs under a lease, waiting if there are none. One claim at a time for each worker."""
     holding = [Handle.parse(lease) for lease in wish.holding]
     remote = await run_in_threadpool(_worker, remotes, who, worker)
     found = await _patiently(request, wish.wait, who, lambda: remote.claim(wish.count, holding))
@@ -61,19 +64,19 @@ async def claim(worker: ThisWorker, wish: Claiming, remotes: WithRemotes, who: C
 
 @router.post("/workers/{worker}/beat", operation_id="beat")
 def beat(worker: ThisWorker, remotes: WithRemotes, who: Annotated[Principal, Depends(needs("beat"))]) -> BeatOut:
-    """Say that the worker lives, and learn what was asked to cancel. 404: it counts as dead; register anew."""
+    """Send a heartbeat and get the jobs to cancel. 404: the worker is dead, so register again."""
     return BeatOut(cancel=sorted(_worker(remotes, who, worker).beat_now().cancel))
 
 
 @router.post("/workers/{worker}/end", status_code=204, operation_id="end_worker")
 def end(worker: ThisWorker, remotes: WithRemotes, who: Claimer) -> None:
-    """End a worker's life; what it holds goes back to its place, uncharged."""
+    """End a worker's life; its jobs go back to their place, uncharged."""
     _worker(remotes, who, worker).leave()
 
 
 @router.post("/leases/{lease}/beat", operation_id="beat_lease")
 def beat_lease(lease: ThisLease, remotes: WithRemotes, who: Annotated[Principal, Depends(needs("beat"))]) -> BeatOut:
-    """The same for who has dequeued one job."""
+    """Send a heartbeat for one dequeued job; the answer has its id if it is to be canceled."""
     return BeatOut(cancel=sorted(remotes.find(who.name, Handle.parse(lease).worker_id).beat_now().cancel))
 
 
@@ -81,7 +84,7 @@ def beat_lease(lease: ThisLease, remotes: WithRemotes, who: Annotated[Principal,
 def finish(
     lease: ThisLease, done: Finish, remotes: WithRemotes, who: Annotated[Principal, Depends(needs("finish"))]
 ) -> StateOut:
-    """The job is done. 409: the lease is lost, and the result is thrown away."""
+    """Finish the job. 409: the lease is lost, and the result is discarded."""
     return _conclude(remotes, who, lease, lambda _claim, _asked: completed(done.result))
 
 
@@ -89,13 +92,13 @@ def finish(
 def fail(
     lease: ThisLease, run: FailedRun, remotes: WithRemotes, who: Annotated[Principal, Depends(needs("fail"))]
 ) -> StateOut:
-    """The attempt failed: another follows by the job's policy, or `unprocessable`, or `failed` without a retry. A job
-    whose cancel was asked for ends `canceled`."""
+    """Report a failed attempt: the job is retried by its policy, or ends `unprocessable` if its
+    retries are used up, or `failed` without a retry. A job whose cancel was requested ends `canceled`."""
     error = Retry(run.error, after=run.after) if run.retry else Fail(run.error)
 
     def decide(claim: Claim, asked: bool) -> Outcome:
         outcome = ended_by(claim, error, cancel_asked=asked)._replace(error=clean_text(run.error))
-        # Of an encrypted job the error's kind may stay in clear, and a worker over REST tells of no kind.
+        # An encrypted job's error may only keep its kind in clear, and a worker over REST sends no kind.
         plain = not (asked or is_private(claim))
         return outcome._replace(summary=" ".join(run.error.split())[:200]) if plain else outcome
 
@@ -106,7 +109,7 @@ def fail(
 def snooze(
     lease: ThisLease, wish: Snoozing, remotes: WithRemotes, who: Annotated[Principal, Depends(needs("snooze"))]
 ) -> StateOut:
-    """Not now, but in so many seconds; no retry is used up."""
+    """Snooze the job for some seconds; no retry is used up."""
     later = Snooze(wish.seconds, wish.reason)
     return _conclude(remotes, who, lease, lambda claim, asked: ended_by(claim, later, cancel_asked=asked))
 
@@ -119,7 +122,7 @@ def release(lease: ThisLease, remotes: WithRemotes, who: Annotated[Principal, De
 
 @router.post("/dequeue", operation_id="dequeue")
 async def dequeue(wish: Dequeue, remotes: WithRemotes, who: Claimer, request: Request) -> Dequeued:
-    """Take the first job of a queue, under a lease of its own that lives while it beats."""
+    """Take the first job of a queue, under its own lease, which its heartbeats keep."""
     found = await _patiently(request, wish.wait, who, lambda: _one(remotes, who, wish.queue, _host(request)))
     return Dequeued(job=_leased(found[0]) if found else None)
 
@@ -132,15 +135,16 @@ async def dequeue_by_get(
     response: Response,
     queue: Annotated[Name, Query()] = "default",
 ) -> Dequeued:
-    """`POST /dequeue` for who can only GET. It takes a job each time that it is asked, so nothing may repeat it."""
+    """`POST /dequeue` for clients that can only GET. Each request takes a job, so nothing may
+    repeat it."""
     response.headers["cache-control"] = "no-store"
     return await dequeue(Dequeue(queue=queue), remotes, who, request)
 
 
 async def _patiently(request: Request, seconds: float, who: Principal, take: Callable[[], list[Claim]]) -> list[Claim]:
-    """Take what there is; where there is nothing, again after each commit until the time is over.
+    """Take jobs; if there are none, try again after each commit until the time is over.
 
-    The token is asked for anew each time: it may be revoked meanwhile.
+    Each try checks the token again: it may be revoked while the request waits.
     """
 
     def take_if_allowed() -> list[Claim]:
@@ -198,7 +202,7 @@ def _leased(claim: Claim) -> Leased:
 
 
 def _revealed(args: str) -> str:
-    """What the task was called with. Where this process lacks the key, it names the one that is needed."""
+    """Return the decrypted arguments, or the id of the key if this process lacks it."""
     try:
         return encryption.reveal(args)
     except encryption.KeyMissing:

@@ -1,7 +1,7 @@
-"""Who is let in, and as whom: people with roles who log in, and tokens with scopes for programs.
+"""Authentication: logins for people with roles, and tokens for programs with scopes.
 
-``Sessions`` and ``Tokens`` turn a secret into a ``Principal``. ``Principal.operator()`` acts in its name; whether it
-still may, is read from the database in the transaction of each action. ``Users`` keeps the people.
+``Sessions`` and ``Tokens`` turn a secret into a ``Principal``. ``Principal.operator()`` acts in its name; each action
+checks its permission again, in the action's own transaction. ``Users`` manages the accounts.
 """
 
 from pqkit.auth.api_tokens import Tokens

@@ -1,4 +1,4 @@
-"""Tokens for programs: ``pq_<id>_<secret>``, sent in a header and never in an address."""
+"""API tokens for programs: ``pq_<id>_<secret>``, sent in a header and never in a URL."""
 
 import hmac
 import json
@@ -26,7 +26,7 @@ class Tokens:
         self._database = database
 
     def add(self, operator: Operator, name: str, scopes: Collection[Scope], expires_at: int | None = None) -> str:
-        """Make a token; its text is shown this once and kept nowhere. ``expires_at`` is microseconds UTC."""
+        """Create a token; its text is returned, not stored. ``expires_at``: microseconds UTC."""
         if expires_at is not None:
             check_moment("the end of a token", expires_at)
         check_name("a token's name", name)
@@ -43,7 +43,7 @@ class Tokens:
         return f"pq_{token_id}_{text}"
 
     def revoke(self, operator: Operator, token_id: str) -> None:
-        """Let nobody in by that token any more."""
+        """Revoke a token. Raises NotFound if it does not exist or is revoked already."""
         with operator.writing("revoke_token") as tx:
             now = self._database.now()
             if not tx.run(sql.REVOKE_TOKEN, now, token_id):
@@ -51,7 +51,7 @@ class Tokens:
             operator.record(tx, now, Deed("revoke_token", detail={"token": token_id}))
 
     def check(self, text: str) -> Principal:
-        """Whose token that is; NotLoggedIn for one that does not count."""
+        """Return the token's principal. Raises NotLoggedIn if it is unknown, expired or revoked."""
         prefix, _, rest = text.partition("_")
         token_id, _, secret_text = rest.partition("_")
         if prefix != "pq" or not (token_id.isascii() and token_id.isalnum()):
@@ -60,7 +60,7 @@ class Tokens:
             principal, used_at = self._read(tx, token_id, secret_text)
         now = self._database.now()
         if used_at is None or now - used_at > MINUTE:
-            with suppress(DatabaseUnavailable), self._database.write() as tx:  # who only reads may go on
+            with suppress(DatabaseUnavailable), self._database.write() as tx:  # a read-only request still works
                 tx.run(sql.USE_TOKEN, now, token_id)
         return principal
 

@@ -1,6 +1,6 @@
-"""Devices from which people have logged in before: a random cookie, of which the database keeps a digest.
+"""Known devices: each has a random cookie from a login; the database keeps its digest.
 
-A known device is no login: it only gets past the waits that guessers cause. It is known for one name.
+A known device is no login: it only bypasses the waits that password guessing causes. It is known for one user name.
 """
 
 from pqkit.auth import secrets
@@ -11,7 +11,7 @@ from pqkit.sql import compiled as sql
 DAY = 86_400 * SECOND
 KEPT_FOR = 90 * DAY
 MOST = 20
-"""Devices of one person that are remembered."""
+"""Maximum number of devices remembered for one user."""
 
 
 def digest(text: str, name: str) -> str:
@@ -19,14 +19,16 @@ def digest(text: str, name: str) -> str:
 
 
 def is_known(tx: Transaction, text: str, name: str, now: int) -> bool:
-    """Whether that person has logged in from there of late."""
+    """Return true if the user has logged in from this device within the last 90 days."""
     row = tx.row(sql.DEVICE_OF, digest(text, name))
     return row is not None and row[0] > now - KEPT_FOR
 
 
 def remember(tx: Transaction, text: str, name: str, now: int) -> str:
-    """The person is there: what the device shows next time. A text that is not known yet is replaced, because somebody
-    else may have put it there."""
+    """Remember the device of a successful login, and return the cookie that it shows next time.
+
+    An unknown cookie is replaced, because another person may have planted it.
+    """
     tx.run(sql.DELETE_OLD_DEVICES, now - KEPT_FOR)
     if tx.run(sql.USE_DEVICE, now, digest(text, name)):
         return text

@@ -1,12 +1,12 @@
-"""Guessing made slow, in the database so that all processes and hosts count together.
+"""Slows password guessing. Failures count in the database, across all processes and hosts.
 
-A login counts as a failure from before its password is looked at until it is found right, so that many at once get no
-more guesses than one after the other. It counts for its name and network together, for its network, and, more mildly,
-for its name, so that a guesser keeps nobody out who comes from elsewhere. A device from which that person has logged in
-before counts by itself alone: no guesser keeps it out.
+A login counts as a failure before its password is checked, until the password proves right. Parallel logins therefore
+get no more guesses than sequential ones. A failure counts for the pair of name and network, for the network, and, more
+mildly, for the name, so that a guesser does not lock out the user on another network. A known device is counted only by
+itself: no guesser can lock it out.
 
-Each kind has a fixed number of rows, and a keyed hash says which of them counts. So invented names cannot fill the
-disk, nothing has to go before its time, and nobody without the key can choose whose row to share.
+Each kind has a fixed number of rows, and a keyed hash selects the row. So invented names cannot fill the disk, no row
+is evicted early, and an attacker without the key cannot choose which row to share.
 """
 
 import hashlib
@@ -23,12 +23,12 @@ from pqkit.sql import compiled as sql
 FIRST_WAIT = 10
 FORGETS_AFTER = 3_600 * SECOND
 ROWS = 16_384
-"""Of each kind; more names and networks than these share rows."""
+"""Rows of each kind; beyond that number, names and networks share rows."""
 SALT = "throttle"
 
 
 class Kind(StrEnum):
-    """Something whose failures count together."""
+    """The kinds of failure counters."""
 
     PAIR = "pair"
     NETWORK = "network"
@@ -38,36 +38,38 @@ class Kind(StrEnum):
 
 
 FREE = {Kind.PAIR: 5, Kind.NETWORK: 20, Kind.NAME: 30, Kind.DEVICE: 5, Kind.SESSION: 5}
-"""Failures before others have to wait; many people may share a network."""
+"""Failures before the next login must wait; many people may share a network."""
 LONGEST_WAIT = {Kind.PAIR: 900, Kind.NETWORK: 900, Kind.NAME: 60, Kind.DEVICE: 900, Kind.SESSION: 900}
-"""Seconds. A name's own wait is short, because it keeps out the person as well, wherever that person is."""
+"""Seconds. The wait for a name is short, because it also locks out its user, on every network."""
 ONE_EACH = {Kind.NAME: 600 * SECOND}
-"""After each such time one failure is forgotten. One network alone, which has to wait longer between its guesses, never
+"""Microseconds after which one failure is forgotten. A single network must wait longer between its guesses, so it never
 makes others wait for a name."""
 
 
 def of_login(tx: Transaction, name: str, address: str) -> list[str]:
-    """The rows that count a login from a device that is not known; in the order in which they are locked."""
+    """Return the rows that count a login from an unknown device, in lock order."""
     key, network = _key(tx), network_of(address)
     parts = {Kind.PAIR: f"{name} {network}", Kind.NETWORK: network, Kind.NAME: name}
     return [_row(key, kind, part) for kind, part in parts.items()]
 
 
 def of_one(tx: Transaction, kind: Kind, digest: str) -> list[str]:
-    """The row that counts the failures of a known device, or of a session whose person gives the password again."""
+    """Return the row that counts a known device, or a session's password confirmation."""
     return [_row(_key(tx), kind, digest)]
 
 
 def count(tx: Transaction, rows: Sequence[str], now: int) -> None:
-    """Count one more failure in each row. LoginRefused where it is too soon for one of them: then roll back, and
-    nothing is counted."""
+    """Count a failure in each row. Raises LoginRefused if a row must wait: roll back then."""
     tx.run(sql.DELETE_OLD_THROTTLES, now - FORGETS_AFTER, now)
     for row in rows:
         _count_one(tx, row, now)
 
 
 def forgive(tx: Transaction, rows: Sequence[str]) -> None:
-    """The password was right. Who is sure to be its person starts anew; what others share gets this one back."""
+    """Undo the count after a right password.
+
+    Rows that others share lose one failure; the user's own rows are deleted.
+    """
     for row in rows:
         if _kind_of(row) in {Kind.NETWORK, Kind.NAME}:
             tx.run(sql.FORGIVE, row)
@@ -76,12 +78,12 @@ def forgive(tx: Transaction, rows: Sequence[str]) -> None:
 
 
 def forget_all(tx: Transaction) -> None:
-    """End every wait: an administrator's way out for a person who is kept out."""
+    """End every wait: an administrator's remedy for a locked-out user."""
     tx.run(sql.DELETE_THROTTLES)
 
 
 def network_of(address: str) -> str:
-    """A person has one address of IPv4, but all those of a /64 of IPv6, and all that mean this machine."""
+    """Return the network of one client: an IPv4 address, an IPv6 /64, or all of loopback."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -115,7 +117,7 @@ def _row(key: str, kind: Kind, text: str) -> str:
 
 
 def _key(tx: Transaction) -> str:
-    """This queue's own, made when it is first needed."""
+    """Return this queue's own hash key, creating it on first use."""
     found = tx.row(sql.SALT_OF, SALT)
     if found is None:
         tx.run(sql.INSERT_SALT, SALT, secrets.token_hex(16))

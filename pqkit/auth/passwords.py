@@ -1,4 +1,4 @@
-"""Passwords: which are too easy, and their argon2id hashes at the strength that OWASP asks for."""
+"""Password rules, and argon2id hashes at the strength that OWASP recommends."""
 
 import re
 import secrets
@@ -21,11 +21,11 @@ _at_once = threading.BoundedSemaphore(2)  # each takes 19 MiB: many logins at on
 
 
 class WeakPassword(PqkitError, ValueError):
-    """A password that somebody would guess."""
+    """The password is too easy to guess."""
 
 
 def check_strength(password: str, name: str) -> None:
-    """Raise WeakPassword, with the rule in words, for what is short or easily guessed."""
+    """Raise WeakPassword, with the rule, if the password is short, long or easily guessed."""
     if not SHORTEST <= len(password) <= LONGEST:
         raise WeakPassword(f"a password has {SHORTEST} to {LONGEST} characters")
     low = password.lower()
@@ -35,12 +35,12 @@ def check_strength(password: str, name: str) -> None:
 
 
 def _once(word: str) -> str:
-    """The part of which a word is the repetition; else all of it."""
+    """Return the unit that the word repeats, or the whole word."""
     return word[: (word + word).find(word, 1)]
 
 
 def random() -> str:
-    """A password that nobody guesses: 144 bits."""
+    """Return a random password of 144 bits."""
     return secrets.token_urlsafe(18)
 
 
@@ -50,7 +50,7 @@ def hashed(password: str) -> str:
 
 
 def fits(password: str, kept: str | None) -> bool:
-    """Whether the password is the one that was hashed. None takes the same time and is never right."""
+    """Return true if the password matches the hash. None takes as long and never matches."""
     from argon2.exceptions import InvalidHashError, VerificationError  # noqa: PLC0415 - see _hasher
 
     try:
@@ -62,7 +62,7 @@ def fits(password: str, kept: str | None) -> bool:
 
 
 def is_outdated(kept: str) -> bool:
-    """Whether the hash was made with other parameters than today's."""
+    """Return true if the hash was made with other parameters than the current ones."""
     return _hasher().check_needs_rehash(kept)
 
 
@@ -74,7 +74,7 @@ def _nobodys() -> str:
 @cache
 def _hasher() -> "PasswordHasher":
     try:
-        from argon2 import PasswordHasher  # noqa: PLC0415 - in the extras of who has people to log in
+        from argon2 import PasswordHasher  # noqa: PLC0415 - an extra, needed only where people log in
     except ModuleNotFoundError:
         raise PqkitError(f"logins need argon2-cffi, which is not installed: {extras.hint('console')}") from None
     return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)

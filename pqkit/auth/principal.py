@@ -1,4 +1,4 @@
-"""Somebody who was let in."""
+"""The authenticated principal: a person or a token."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ MINUTE = 60_000_000
 
 
 class Grant(NamedTuple):
-    """The scopes of somebody, and whether a person has given the password again a moment ago; a program has none."""
+    """Scopes; ``confirmed``: the password was given again recently, or is not needed (tokens)."""
 
     scopes: frozenset[Scope]
     confirmed: bool
 
 
 Reread = Callable[[Transaction], Grant]
-"""The grant as the database has it now; raises NotLoggedIn for who is not let in any more."""
+"""Reads the current grant from the database; raises NotLoggedIn if the principal is no longer valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A person (``role`` is set) or a token, with the grant that was read when it was let in."""
+    """A person (``role`` is set) or a token, with the grant that was read at authentication."""
 
     database: Database
     name: str
@@ -39,24 +39,24 @@ class Principal:
         return self.grant.scopes
 
     def may(self, verb: str) -> bool:
-        """For buttons that are shown or not; the verb itself asks again."""
+        """Return true if the cached grant allows the verb; for buttons: the verb checks again."""
         return permissions.allows(self.scopes, verb)
 
     def must_confirm(self, verb: str) -> bool:
-        """Whether that destroys something, and the person has to give the password again first."""
+        """Return true if the verb is destructive and the person must confirm the password first."""
         return verb in permissions.DESTROYS and not self.grant.confirmed
 
     def require(self, verb: str) -> None:
-        """Raise Forbidden unless it may do that."""
+        """Raise Forbidden unless the grant allows the verb."""
         permissions.check(self.scopes, verb, self.name)
 
     def require_still(self, verb: str) -> None:
-        """The same of what the database says now; NotLoggedIn where it knows the principal no more."""
+        """Check the current grant. Raises Forbidden, or NotLoggedIn if it is no longer valid."""
         with self.database.read() as tx:
             permissions.check(self.reread(tx).scopes, verb, self.name)
 
     def operator(self) -> Operator:
-        """The operators' verbs in its name; each asks the database anew whether it may."""
+        """Return an Operator that acts in its name; each verb checks the current grant again."""
         return Operator(self.database, self.name, self._guard)
 
     def _guard(self, tx: Transaction, verb: str) -> None:

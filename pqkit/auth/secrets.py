@@ -1,11 +1,11 @@
-"""Secrets that are handed out once and kept as a digest. They are random, so a fast hash is enough."""
+"""Secrets, handed out once and stored as a digest: a fast hash, because they are random."""
 
 import hashlib
 import secrets
 
 
 def new() -> str:
-    """256 random bits as text that fits into a header and a cookie."""
+    """Return 256 random bits as text that fits into a header and a cookie."""
     return secrets.token_urlsafe(32)
 
 

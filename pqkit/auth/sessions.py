@@ -1,4 +1,4 @@
-"""Logging in, and the sessions that come of it."""
+"""Logins and their sessions."""
 
 from typing import NamedTuple
 
@@ -12,16 +12,15 @@ from pqkit.security.permissions import Role
 from pqkit.sql import compiled as sql
 
 IDLE, ABSOLUTE = 30 * MINUTE, 12 * 60 * MINUTE
-"""Microseconds after which a session ends: unused, and at the latest."""
+"""Microseconds after which a session ends: the idle timeout, and the maximum lifetime."""
 CONFIRMED = 5 * MINUTE
-"""Microseconds for which a password that was given again lets its session destroy things."""
+"""Microseconds for which a confirmed password allows destructive verbs."""
 OVER = "the session has ended: log in again"
 WRONG, WRONG_PASSWORD = "this name and password do not fit", "this is not your password"
 
 
 class Session(NamedTuple):
-    """A login that succeeded. ``secret`` and ``device`` are known to their owner alone: each goes into a cookie, and
-    nowhere else."""
+    """A successful login. ``secret`` and ``device`` go into one cookie each, and nowhere else."""
 
     secret: str
     principal: Principal
@@ -29,7 +28,7 @@ class Session(NamedTuple):
 
 
 class _Login(NamedTuple):
-    """A session's row and its person's."""
+    """A session's row joined with its user's."""
 
     name: str
     role: str
@@ -39,16 +38,16 @@ class _Login(NamedTuple):
 
 
 class Sessions:
-    """The sessions of people. A change of password or role and a removal end theirs, whatever process holds them."""
+    """The sessions of users. A new password, a new role or a removal ends them everywhere."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def login(self, name: str, password: str, address: str, *, device: str = "", instead_of: str = "") -> Session:
-        """Let somebody in. Raises LoginRefused, in the same words whether the name or the password is wrong.
+        """Log a user in. Raises LoginRefused, alike for a wrong name and a wrong password.
 
-        ``address`` is that of the other end of the connection; one that a header claims only where its proxy is
-        trusted. ``device`` and the secret of the session that this one replaces are what the browser has shown.
+        ``address`` is the peer's address, or the forwarded one if the proxy is trusted. ``device`` and ``instead_of``,
+        the secret of the session that this one replaces, are the browser's cookies.
         """
         known_name = name if is_name(name) else "?"
         with self._database.write() as tx:
@@ -69,8 +68,10 @@ class Sessions:
             return self._begin(tx, name, device)
 
     def confirm(self, secret_text: str, password: str) -> None:
-        """The person gives the password again, and may destroy things for a while. Raises LoginRefused and
-        NotLoggedIn; guessing is slowed down here as well."""
+        """Confirm the password: allows destructive verbs for 5 minutes. Throttled like a login.
+
+        Raises LoginRefused and NotLoggedIn.
+        """
         digest = secrets.digest(secret_text)
         with self._database.write() as tx:
             name = self._read(tx, secret_text)[1].name
@@ -85,8 +86,10 @@ class Sessions:
             login_throttle.forgive(tx, rows)
 
     def check(self, secret_text: str, *, used: bool = True) -> Principal:
-        """Whose session that is; NotLoggedIn when it is over. A look that nobody asked for (a page that refreshes
-        itself) is no use of it: ``used=False``."""
+        """Return the session's principal. Raises NotLoggedIn if the session is over.
+
+        ``used=False`` is for a page that refreshes itself: it does not extend the session.
+        """
         with self._database.read() as tx:
             principal, login = self._read(tx, secret_text)
         if used and self._database.now() - login.used_at > MINUTE:
@@ -123,7 +126,7 @@ class Sessions:
 
 
 def _rows(tx: Transaction, name: str, address: str, known_device: str) -> list[str]:
-    """What counts this login."""
+    """Return the throttle rows that count this login."""
     if known_device:
         return login_throttle.of_one(tx, Kind.DEVICE, devices.digest(known_device, name))
     return login_throttle.of_login(tx, name, address)

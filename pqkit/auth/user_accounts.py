@@ -1,4 +1,4 @@
-"""The people who may log in."""
+"""User accounts: the people who may log in."""
 
 import re
 
@@ -14,17 +14,17 @@ FIRST = "admin"
 
 
 class BadAccount(PqkitError, ValueError):
-    """A name that no user can have."""
+    """The user name is not valid."""
 
 
 class Users:
-    """Adding, changing and removing people, in the name of an operator, on record. A change ends their sessions."""
+    """Adds, changes and removes users, on record. A change ends the user's sessions."""
 
     def __init__(self, operator: Operator) -> None:
         self._operator, self._database = operator, operator.database
 
     def add(self, name: str, password: str, role: Role) -> None:
-        """Enter a user. Raises BadAccount, WeakPassword, and Refused where the name is taken."""
+        """Add a user. Raises BadAccount, WeakPassword, and Refused if the name is taken."""
         if not is_name(name):
             raise BadAccount(
                 f"{name!r} is no user name: 1 to 64 small letters, digits and . _ @ + -, a letter or digit first"
@@ -38,14 +38,14 @@ class Users:
             self._record(tx, now, "add_user", name, role)
 
     def remove(self, name: str) -> None:
-        """Let a user in no more; what they did stays on record. Refused for the last administrator."""
+        """Remove a user; their actions stay on record. Refused for the last administrator."""
         with self._operator.writing("remove_user") as tx:
             self._refuse_last_admin(tx, name)
             self._must(tx.run(sql.DELETE_ACCOUNT, name), name)
             self._record(tx, self._database.now(), "remove_user", name)
 
     def set_password(self, name: str, password: str) -> None:
-        """Set a new password, and end every wait that guessing has caused. Raises WeakPassword."""
+        """Set a new password, and end every wait of the login throttle. Raises WeakPassword."""
         passwords.check_strength(password, name)
         kept = passwords.hashed(password)
         with self._operator.writing("set_password") as tx:
@@ -57,7 +57,7 @@ class Users:
             self._record(tx, now, "set_password", name)
 
     def set_role(self, name: str, role: Role) -> None:
-        """Refused where nobody would be administrator any more."""
+        """Change a user's role. Raises Refused for the last administrator."""
         with self._operator.writing("set_role") as tx:
             now = self._database.now()
             if role is not Role.ADMIN:
@@ -67,19 +67,19 @@ class Users:
             self._record(tx, now, "set_role", name, role)
 
     def add_first(self) -> str | None:
-        """Where there is nobody yet, enter the administrator ``admin``; the random password, which is kept nowhere."""
+        """Add the administrator ``admin`` if there is no user, and return its random password."""
         with self._database.read() as tx:
             if tx.row(sql.ACCOUNTS)[0]:
                 return None
         password = passwords.random()
         try:
             self.add(FIRST, password, Role.ADMIN)
-        except Refused:  # somebody else was quicker
+        except Refused:  # another process was faster
             return None
         return password
 
     def _refuse_last_admin(self, tx: Transaction, name: str) -> None:
-        """Locks all administrators, so that two of them are not removed at the same moment."""
+        """Lock all administrators, so that two of them are not removed at the same moment."""
         if [admin for (admin,) in tx.rows(sql.LOCK_ACCOUNTS, Role.ADMIN.value)] == [name]:
             raise Refused(f"{name} is the last administrator: make another one first (pqkit users role NAME admin)")
 

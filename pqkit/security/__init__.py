@@ -1,8 +1,8 @@
-"""Security rules that are not about logging in: permissions, encryption at rest, addresses and file modes.
+"""Security rules besides login: permissions, encryption at rest, addresses and file modes.
 
-Entry points: ``permissions`` (roles of people, scopes of tokens, and the table of what each verb needs), ``encryption``
+Entry points: ``permissions`` (roles of people, scopes of tokens, and the scope that each verb needs), ``encryption``
 (arguments, results and errors under a key), ``service_addresses`` (where the consoles and the REST interface may be
-served), ``forwarded_headers`` (the visitor behind a trusted proxy) and ``file_permissions`` (files that others may
+served), ``forwarded_headers`` (the client behind a trusted proxy) and ``file_permissions`` (files that others may
 change).
 
 Who may import it: everything above the settings. Logging in, sessions and tokens are in ``pqkit.auth``; hiding secrets

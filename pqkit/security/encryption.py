@@ -1,7 +1,8 @@
-"""Arguments, results and errors at rest under a key: Fernet (AES-128-CBC with HMAC-SHA-256) of ``cryptography``.
+"""Encryption at rest of arguments, results and errors, with Fernet from ``cryptography``.
 
-What is encrypted stands as the text ``encrypted:KEY:TOKEN``, in JSON as a string of it; arguments are otherwise always
-an object. KEY is eight hex digits of the key's SHA-256, so whoever lacks a key can say which one.
+Fernet is AES-128-CBC with HMAC-SHA-256. Encrypted text is stored as ``encrypted:KEY:TOKEN``, and in JSON as that
+string; plain arguments are always an object. KEY is eight hex digits of the key's SHA-256, so that a process without
+the key can name it.
 """
 
 import hashlib
@@ -23,35 +24,35 @@ MARK = "encrypted:"
 JSON_MARK = f'"{MARK}'
 ID_LENGTH = 8
 _SEALED = re.compile(rf'(?P<sign>"?){MARK}[0-9a-f]{{{ID_LENGTH}}}:[A-Za-z0-9_-]{{96,}}+={{0,2}}(?P=sign)')
-"""A whole text: others only begin like it. Fernet's shortest token has 100 signs."""
+"""Matches a whole text: plain text may begin alike. Fernet's shortest token has 100 characters."""
 SHOWN = '{"encrypted":'
 
 
 class KeyMissing(PqkitError):
-    """This process has no key, or not the one that is needed."""
+    """This process has no key, or lacks the one that is needed."""
 
 
 class Tampered(PqkitError):
-    """What was encrypted is not what it was when it was written."""
+    """An encrypted text was changed after it was written."""
 
 
 def is_sealed(text: str | None) -> bool:
-    """Whether a stored text, JSON or not, is encrypted."""
+    """Return true if a stored text, JSON or not, is encrypted."""
     return text is not None and text.startswith((MARK, JSON_MARK)) and _SEALED.fullmatch(text) is not None
 
 
 def key_of(text: str) -> str:
-    """The id of the key that an encrypted text needs."""
+    """Return the id of the key that an encrypted text needs."""
     return text.removeprefix('"').removeprefix(MARK)[:ID_LENGTH]
 
 
 def has_keys() -> bool:
-    """Whether this process can encrypt. Raises KeyMissing for a key file that cannot be used."""
+    """Return true if this process can encrypt. Raises KeyMissing if its key file cannot be used."""
     return bool(_keys())
 
 
 def close(text: str) -> str:
-    """Encrypt with the first key. Raises KeyMissing where there is none."""
+    """Encrypt a text with the first key. Raises KeyMissing if there is none."""
     keys = _keys()
     if not keys:
         raise KeyMissing(
@@ -62,16 +63,16 @@ def close(text: str) -> str:
 
 
 def close_json(text: str) -> str:
-    """The same as a JSON string."""
+    """Encrypt a text as ``close`` does, and return a JSON string."""
     return f'"{close(text)}"'
 
 
 _KIND = re.compile(r"[A-Za-z_][\w.]{0,80}(?=: |$)")
-"""How a summary begins that was made of an exception: by its class."""
+"""The exception's class, with which its summary begins."""
 
 
 def close_outcome(outcome: Outcome) -> Outcome:
-    """The outcome without what its handler said in clear: of an error only the kind is left. Raises KeyMissing."""
+    """Encrypt an outcome's result and error; the summary keeps only the kind. Raises KeyMissing."""
     result = None if outcome.result is None else close_json(outcome.result)
     error = None if outcome.error is None else close(outcome.error)
     kind = _KIND.match(outcome.summary or "")
@@ -80,12 +81,12 @@ def close_outcome(outcome: Outcome) -> Outcome:
 
 
 def keep_plain(text: str) -> str:
-    """Put a space before a text that only looks encrypted: a handler may be given one, and return, log or raise it."""
+    """Prepend a space to a handler's plain text that looks encrypted."""
     return f" {text}" if is_sealed(text) else text
 
 
 def keep_outcome_plain(outcome: Outcome) -> Outcome:
-    """Do the same to what a handler said in clear; a result stays the same JSON."""
+    """Apply ``keep_plain`` to an outcome's texts; a result stays the same JSON."""
     result, error, summary = outcome.result, outcome.error, outcome.summary
     if not (is_sealed(result) or is_sealed(error) or is_sealed(summary)):
         return outcome
@@ -95,7 +96,7 @@ def keep_outcome_plain(outcome: Outcome) -> Outcome:
 
 
 def reveal(text: str) -> str:
-    """What was encrypted; other text as it is. Raises KeyMissing or Tampered."""
+    """Decrypt a text; plain text is returned unchanged. Raises KeyMissing or Tampered."""
     if not is_sealed(text):
         return text
     from cryptography.fernet import InvalidToken  # noqa: PLC0415 - see _keys
@@ -111,33 +112,33 @@ def reveal(text: str) -> str:
 
 
 def renew(text: str) -> str:
-    """Encrypt under the first key what was encrypted under another. Raises KeyMissing or Tampered."""
+    """Encrypt a text again under the first key. Raises KeyMissing or Tampered."""
     plain = reveal(text)
     return close_json(plain) if text.startswith(JSON_MARK) else close(plain)
 
 
 def shown(text: str) -> str:
-    """A stored text for people without the key: what is encrypted is named, and anything else as it is."""
+    """Return a stored text for display: an encrypted one is replaced by its key's id."""
     return f"encrypted (key {key_of(text)})" if is_sealed(text) else text
 
 
 def shown_json(text: str) -> str:
-    """The same for stored JSON."""
+    """Return stored JSON for display: an encrypted value is replaced by its key's id."""
     return f'{SHOWN}"{key_of(text)}"}}' if is_sealed(text) else text
 
 
 def current() -> str | None:
-    """The id of the key that encrypts; None where there is none."""
+    """Return the id of the key that encrypts, or None."""
     return next(iter(_keys()), None)
 
 
 def known() -> list[str]:
-    """The ids of this process's keys, the one that encrypts first."""
+    """Return the ids of this process's keys; the first one encrypts."""
     return list(_keys())
 
 
 def new_key(file: Path) -> str:
-    """Make a key, put it first into the key file, and return its id; those that were there stay for reading."""
+    """Create a key, put it first in the key file and return its id; older keys stay."""
     fernet = _library()
     old = _read(file) if file.exists() else []
     key = fernet.generate_key().decode()
@@ -160,7 +161,7 @@ def _keys() -> "dict[str, Fernet]":
 
 
 def forget() -> None:
-    """Read the keys anew when they are needed next."""
+    """Drop the cached keys; the next use reads them again."""
     _keys.cache_clear()
 
 
@@ -180,7 +181,7 @@ def _id(key: str) -> str:
 
 def _library() -> Any:
     try:
-        from cryptography.fernet import Fernet  # noqa: PLC0415 - an extra, loaded by those who encrypt
+        from cryptography.fernet import Fernet  # noqa: PLC0415 - an extra, loaded only for encryption
     except ImportError:
         raise KeyMissing(f"encryption needs its library: {extras.hint('encryption')}") from None
     return Fernet

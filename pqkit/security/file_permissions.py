@@ -1,4 +1,7 @@
-"""Code and settings that others than this user and root may change: whoever changes them has this user's rights."""
+"""Finds code and settings that others may change, which would give them this user's rights.
+
+Only this user and root are trusted.
+"""
 
 import os
 import stat
@@ -15,23 +18,23 @@ FEW = 3
 
 
 class Exposed(NamedTuple):
-    """A path that others may change, in words, and the command that mends it."""
+    """A path that other users may change, in words, and the command that fixes it."""
 
     found: str
     mend: str
 
 
 def exposed() -> list[Exposed]:
-    """Every file and folder of the working folder from which processes take code or settings, where others may write.
+    """Return the files and folders with code or settings of this project that others may write.
 
-    It looks at modes and owners as git does for ``safe.directory``. What belongs to root is trusted.
+    It checks modes and owners as git does for ``safe.directory``. Files that belong to root are trusted.
     """
     found = [Exposed(*problem) for path in dict.fromkeys(_sources()) if (problem := _writers(path)) is not None]
     return [*found, *_open_parents()]
 
 
 def in_words(found: list[Exposed]) -> str:
-    """The first few of them on one line."""
+    """Return the first three on one line, and the number of the others."""
     more = f" and {len(found) - FEW} more" if len(found) > FEW else ""
     return "; ".join(each.found for each in found[:FEW]) + more
 
@@ -51,7 +54,7 @@ def _sources() -> Iterator[Path]:
 
 
 def _module(here: Path, steps: list[str]) -> Iterator[Path]:
-    """The files and folders that an import of that module reads, without the import."""
+    """List the files and folders that an import of the module reads, without importing it."""
     for number in range(1, len(steps) + 1):
         path = here.joinpath(*steps[:number])
         yield from (path, path / "__init__.py", path.with_name(f"{path.name}.py"))
@@ -69,12 +72,12 @@ def _tree(folder: Path) -> Iterator[Path]:
 def _writers(path: Path) -> tuple[str, str] | None:
     try:
         return writers(path)
-    except OSError:  # it is not there, or leads nowhere
+    except OSError:  # it does not exist, or is a broken link
         return None
 
 
 def _open_parents() -> Iterator[Exposed]:
-    """Folders above in which anybody may put another folder in the place of this one."""
+    """Find parent folders in which any user may replace the working folder."""
     for parent in Path.cwd().parents:
         mode = stat.S_IMODE(parent.stat().st_mode)
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:

@@ -1,8 +1,8 @@
-"""Who asks, where a proxy stands between: what its headers say, as far as somebody trusted has said it.
+"""Finds the client behind proxies from forwarded headers, as far as the proxies are trusted.
 
-A header is believed from a trusted proxy only, and of the addresses in it, read from the right, the first that is no
-trusted proxy counts: what stands to the left of it may have been made up. Where ``X-Forwarded-For`` and ``Forwarded``
-(RFC 7239) disagree, one of the two came from the visitor and passed the proxy untouched: then neither is believed.
+A header counts only from a trusted proxy. Its addresses are read from the right, and the first that is no trusted proxy
+is the client: the addresses to its left may be forged. If ``X-Forwarded-For`` and ``Forwarded`` (RFC 7239) disagree,
+one of them came from the client and passed the proxy untouched: then neither counts.
 """
 
 import re
@@ -12,28 +12,28 @@ from typing import NamedTuple
 
 Network = IPv4Network | IPv6Network
 Values = Callable[[str], Sequence[str]]
-"""The values of all headers of that name, in their order."""
+"""Returns the values of all headers of a name, in order."""
 MOST = 50
-"""Hops that are looked at."""
+"""Maximum number of hops that are read."""
 _PAIR = re.compile(r'\s*([A-Za-z]{1,20})=("[^"\\]{0,200}"|[^\s;,"]{0,200})\s*')
 
 
 class Visitor(NamedTuple):
-    """The other end as far as it is known: its address, and ``http`` or ``https``."""
+    """The client as far as it is known: its address, and ``http`` or ``https``."""
 
     address: str
     scheme: str
 
 
 class _Hop(NamedTuple):
-    """What a proxy says of the one that asked it; empty where it does not say."""
+    """The client that a proxy reports; a field is empty if the proxy does not report it."""
 
     address: str
     scheme: str
 
 
 def visitor(peer: Visitor, values: Values, proxies: Sequence[Network]) -> Visitor:
-    """Who asks behind ``peer``, the other end of the connection, where that is one of ``proxies``."""
+    """Return the client behind ``peer`` if that is one of ``proxies``; otherwise ``peer``."""
     if not proxies or not trusted(peer.address, proxies):
         return peer
     told = [found for hops in (_by_x(values), _by_forwarded(values)) if hops and (found := _last(peer, hops, proxies))]
@@ -43,7 +43,7 @@ def visitor(peer: Visitor, values: Values, proxies: Sequence[Network]) -> Visito
 
 
 def _last(peer: Visitor, hops: Sequence[_Hop], proxies: Sequence[Network]) -> Visitor:
-    """The rightmost that is no trusted proxy; the last that is known where the next is hidden."""
+    """Return the rightmost hop that is no trusted proxy, or the last before a hidden hop."""
     known = peer
     for hop in reversed(hops):
         found = _address(hop.address)
@@ -54,7 +54,7 @@ def _last(peer: Visitor, hops: Sequence[_Hop], proxies: Sequence[Network]) -> Vi
 
 
 def _by_x(values: Values) -> list[_Hop]:
-    """The schemes stand beside the addresses where there are as many; otherwise the nearest proxy's counts for all."""
+    """Pair addresses with schemes if equally many; else the nearest proxy's scheme holds."""
     addresses, schemes = _listed(values("X-Forwarded-For")), _listed(values("X-Forwarded-Proto"))
     addresses = addresses or [""] * bool(schemes)
     if len(schemes) != len(addresses):
@@ -77,13 +77,13 @@ def _scheme(text: str) -> str:
 
 
 def trusted(address: str, proxies: Sequence[Network]) -> bool:
-    """Whether that address is one of a trusted proxy's."""
+    """Return true if the address belongs to a trusted proxy."""
     found = _address(address)
     return found is not None and any(found in network for network in proxies)
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """Of an address with or without a port; None for what is none, such as ``unknown``."""
+    """Parse an address with or without a port; None if it is no address, such as ``unknown``."""
     bracketed = re.fullmatch(r"\[([^\]]*)\](:\d+)?", text)
     bare = bracketed[1] if bracketed else text.partition(":")[0] if text.count(":") == 1 else text
     try:

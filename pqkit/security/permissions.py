@@ -1,4 +1,4 @@
-"""Who may do what: roles of people, scopes of tokens, and the one table of what each verb needs."""
+"""Permissions: roles of people, scopes of tokens, and the scope that each verb needs."""
 
 from collections.abc import Collection
 from enum import StrEnum
@@ -7,7 +7,7 @@ from pqkit.errors import Forbidden
 
 
 class Scope(StrEnum):
-    """A part of what can be done. A token has some of them, a person those of the role; none includes another."""
+    """A group of verbs. Tokens have scopes, people those of their role; none includes another."""
 
     READ = "read"
     ENQUEUE = "enqueue"
@@ -17,7 +17,7 @@ class Scope(StrEnum):
 
 
 class Role(StrEnum):
-    """What a person is, from the least to the most."""
+    """A person's role, from the fewest rights to the most."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -50,22 +50,22 @@ NEEDS: dict[str, Scope] = {
     **dict.fromkeys(("add_user", "remove_user", "set_role", "set_password"), Scope.ADMIN),
     **dict.fromkeys(("add_token", "revoke_token", "record_events", "read_secrets"), Scope.ADMIN),
 }
-"""What a verb needs; one that is not named here needs ``admin``."""
+"""The scope that each verb needs; a verb that is not listed needs ``admin``."""
 DESTROYS = frozenset(
     {"delete", "delete_queue", "delete_schedule", "prune", "prune_runs", "shorten_retention", "clean_files"}
     | {"add_user", "remove_user", "set_role", "set_password", "add_token", "revoke_token"}
 )
-"""Verbs that cannot be undone, or that change who is let in: a person's session alone, which somebody may have stolen,
-is not enough for them."""
+"""Verbs that cannot be undone or that change access. They need a confirmed password, because a session may have been
+stolen."""
 
 
 def allows(scopes: Collection[Scope], verb: str) -> bool:
-    """Whether somebody with these scopes may do that."""
+    """Return true if these scopes allow the verb."""
     return NEEDS.get(verb, Scope.ADMIN) in scopes
 
 
 def check(scopes: Collection[Scope], verb: str, who: str) -> None:
-    """Raise Forbidden, which names what is missing, unless these scopes allow the verb."""
+    """Raise Forbidden, which names the missing scope, unless these scopes allow the verb."""
     if not allows(scopes, verb):
         needed = NEEDS.get(verb, Scope.ADMIN)
         roles = ", ".join(role for role in Role if needed in role.scopes)

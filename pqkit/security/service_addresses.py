@@ -1,4 +1,4 @@
-"""The addresses by which people and programs reach a service, and whether it may be served there."""
+"""The addresses of each service, and the checks that it may be served there."""
 
 import socket
 import ssl
@@ -12,7 +12,7 @@ from pqkit.settings import Settings
 
 
 class Service(StrEnum):
-    """Something that listens on a port of its own."""
+    """A service that listens on its own port."""
 
     MANAGER = "manager"
     OPS = "ops"
@@ -25,11 +25,11 @@ EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
 
 
 class Exposed(PqkitError):
-    """A service that would be open to others than the operator may have meant."""
+    """The service would be open to more clients than the operator may have intended."""
 
 
 def public_url(wanted: Settings, service: Service) -> str | None:
-    """The address before a proxy, where the settings name one: without a slash at its end."""
+    """Return the public URL that the settings name, without a final slash, or None."""
     given = {Service.MANAGER: wanted.public_url, Service.OPS: wanted.ops_public_url}.get(service)
     if given is None:
         return None
@@ -37,24 +37,24 @@ def public_url(wanted: Settings, service: Service) -> str | None:
 
 
 def prefix(wanted: Settings, service: Service) -> str:
-    """The path that a proxy takes off: begins with a slash and does not end in one; empty where there is none."""
+    """Return the path that a proxy strips: with a slash first and none last, or empty."""
     url = public_url(wanted, service)
     return wanted.prefix if url is None else urlsplit(url).path
 
 
 def is_https(wanted: Settings, service: Service) -> bool:
-    """Whether browsers reach the service by TLS, as far as the settings say."""
+    """Return true if browsers reach the service over TLS, as far as the settings say."""
     return wanted.tls_certificate is not None or (public_url(wanted, service) or "").startswith(HTTPS)
 
 
 def local_url(wanted: Settings, port: int) -> str:
-    """Where a service listens, as its own machine reaches it."""
+    """Return the URL at which the service's own machine reaches it."""
     host = "127.0.0.1" if wanted.host in EVERYWHERE else wanted.host
     return f"{'https' if wanted.tls_certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches that address; a name is looked up."""
+    """Return true if only this machine reaches the host; a name is looked up."""
     if not host:
         return False
     try:
@@ -70,13 +70,16 @@ def _is_loopback(address: str) -> bool:
 
 
 def is_open(wanted: Settings, service: Service) -> bool:
-    """Whether others than this machine's people see the ops console without a login."""
+    """Return true if other machines reach the ops console without a login."""
     away = wanted.ops_public_url is not None or not is_loopback(wanted.host)
     return service is Service.OPS and not wanted.ops_login and away
 
 
 def is_plain(wanted: Settings, service: Service) -> bool:
-    """Whether passwords or tokens would go over a network in clear. A proxy with TLS is one that the settings name."""
+    """Return true if passwords or tokens would cross a network in clear text.
+
+    A TLS proxy counts only if the settings name it.
+    """
     urls = (wanted.public_url or "", wanted.ops_public_url or "")
     proxied = bool(wanted.proxies) and any(url.startswith(HTTPS) for url in urls)
     secret = service is not Service.OPS or wanted.ops_login
@@ -84,7 +87,7 @@ def is_plain(wanted: Settings, service: Service) -> bool:
 
 
 def check(wanted: Settings, service: Service) -> None:
-    """Raise Exposed, with the ways out, unless that service may be served as the settings say."""
+    """Raise Exposed, with the remedies, unless the service may be served as the settings say."""
     where = wanted.ops_public_url if service is Service.OPS and is_loopback(wanted.host) else wanted.host
     if is_open(wanted, service) and not wanted.ops_open:
         raise Exposed(
@@ -109,13 +112,13 @@ def _check_certificate(wanted: Settings) -> None:
     for path in filter(None, (wanted.tls_certificate, wanted.tls_key)):
         if not path.exists():
             raise PqkitError(f"there is no file {path}, which PQKIT_TLS_CERTIFICATE or PQKIT_TLS_KEY names")
-        if not path.is_file():  # a pipe would be waited for without end
+        if not path.is_file():  # reading a pipe would block forever
             raise PqkitError(f"{path} is not a regular file, and PQKIT_TLS_CERTIFICATE or PQKIT_TLS_KEY names it")
     key = wanted.tls_key or wanted.tls_certificate
     if key.stat().st_mode & stat.S_IRWXO:
         raise PqkitError(f"others may read the key of the certificate in {key}: chmod 600 {key}")
     try:
-        # Without a password of ours the library would ask for one on the terminal.
+        # Without a password callback the library would prompt on the terminal.
         context.load_cert_chain(wanted.tls_certificate, wanted.tls_key, password=lambda: "")
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error

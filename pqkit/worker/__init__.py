@@ -1,4 +1,4 @@
-"""A worker process: it claims jobs, runs them in its slots, and reports how they ended.
+"""A worker process: it claims jobs, runs them in its slots, and reports their outcomes.
 
 Entry points: ``process`` (start, signals, restart), ``loop`` (one turn: claim and finish in one transaction),
 ``slots`` (threads, the event loop and child processes), ``attempt`` and ``executor`` (one run of a handler, decided

@@ -1,4 +1,4 @@
-"""One attempt with all that belongs to it: context, handler, and the commit of the handler's own session."""
+"""One attempt: its context, its handler, and the commit of the handler's own session."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -44,14 +44,14 @@ def _closed(line: str) -> str:
 
 
 def attempt(database: Database, run: Run, execute: Execute, report: Report) -> tuple[Outcome, bool]:
-    """Run the handler; (outcome, whether it is committed already, with the handler's session)."""
+    """Run the handler; return the outcome, and true if the handler's session committed it."""
     ctx = make_context(database, run, report) if run.wants_context else None
     outcome = execute(run, ctx)
     return (outcome, False) if ctx is None else conclude(database, run, ctx, outcome)
 
 
 def conclude(database: Database, run: Run, ctx: Context, outcome: Outcome) -> tuple[Outcome, bool]:
-    """Make the handler's effects ready: staged files on disk, its session committed together with the finish."""
+    """Sync the staged files to disk, and commit the handler's session together with the finish."""
     written, completed = False, False
     try:
         outcome = outcome._replace(files=_kept(ctx)) if ctx.staged else outcome
@@ -60,7 +60,7 @@ def conclude(database: Database, run: Run, ctx: Context, outcome: Outcome) -> tu
         completed = outcome.state is JobState.COMPLETED
     except _errors(ctx) as error:
         outcome = run.outcome_of(error)
-    finally:  # whatever a listener of the session raises: an open one would keep the write lock
+    finally:  # even if a session listener raises: an open session would keep the write lock
         if not completed:
             drop_staged(ctx.staged)
         if ctx.opened is not None:
@@ -71,7 +71,7 @@ def conclude(database: Database, run: Run, ctx: Context, outcome: Outcome) -> tu
 def _errors(ctx: Context) -> tuple[type[Exception], ...]:
     if ctx.opened is None:
         return OSError, LeaseLost
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - there already, where a session is open
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - loaded already where a session is open
 
     return OSError, LeaseLost, DatabaseUnavailable, SQLAlchemyError
 
@@ -79,18 +79,18 @@ def _errors(ctx: Context) -> tuple[type[Exception], ...]:
 def _close(session: "Session") -> None:
     try:
         session.close()
-    except BaseException:  # noqa: BLE001 - its connection broke, which has undone whatever was open, or a listener failed
+    except BaseException:  # noqa: BLE001 - the connection broke, which rolls back, or a listener failed
         session.invalidate()
 
 
 def drop_staged(files: Sequence[tuple[str, str]]) -> None:
-    """Remove what an attempt staged and will not be put in place."""
+    """Remove an attempt's staged files, which will not be put in place."""
     for staged, _ in files:
         Path(staged).unlink(missing_ok=True)
 
 
 def _kept(ctx: Context) -> tuple[tuple[str, str], ...]:
-    """The staged files that the handler did write, on disk."""
+    """Return the staged files that the handler has written, synced to disk."""
     kept = tuple(pair for pair in ctx.staged if os.path.lexists(pair[0]))
     for staged, _ in kept:
         sync_file(Path(staged))
@@ -104,7 +104,7 @@ def _commit(database: Database, run: Run, ctx: Context, outcome: Outcome) -> boo
         return False
     ctx.opened.flush()
     finish_in(database, ctx.opened, Finished(run.claim, outcome, run.started_at, run.moment))
-    files, ctx.staged[:] = list(ctx.staged), []  # a commit that is not answered may stand, and then they are needed
+    files, ctx.staged[:] = list(ctx.staged), []  # an unanswered commit may have succeeded and need them
     ctx.opened.commit()
     ctx.staged += files
     return True

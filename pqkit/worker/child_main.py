@@ -1,4 +1,4 @@
-"""The inside of a child process: ``python -m pqkit.worker.child_main FD PARENT MODULE…``."""
+"""Main of a child process: ``python -m pqkit.worker.child_main FD PARENT MODULE…``."""
 
 import json
 import os
@@ -20,14 +20,14 @@ from pqkit.worker.task_import import import_tasks
 
 
 class Inside:
-    """Runs the claims that come down the socket, one after the other; a thread listens for the wish to stop."""
+    """Runs the claims from the socket one at a time; a thread listens for wishes to stop."""
 
     def __init__(self, connection: socket.socket, url: str) -> None:
         self._connection, self._url = connection, url
         self._claims: queue.SimpleQueue[Claim | None] = queue.SimpleQueue()
         self._run: Run | None = None
         self._early: list[Wish] = []
-        """What was asked of a claim whose run has not begun here."""
+        """Wishes about a claim whose run has not begun here."""
         self._asking = threading.Lock()
         self._sending = threading.Lock()
 
@@ -37,17 +37,17 @@ class Inside:
             self._serve_one(claim)
 
     def start(self, modules: Sequence[str]) -> bool:
-        """Import the tasks and say whether there is trouble."""
+        """Import the tasks and report a failure to the worker."""
         trouble = None
         try:
             import_tasks(modules)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the worker is to say it
+        except BaseException as error:  # noqa: BLE001 - the worker reports every failure
             trouble = summarize(error)
         self._send({"trouble": trouble})
         return trouble is None
 
     def stop(self, _number: int) -> None:
-        """A stop that a whole group was told: the handler learns of it, and the worker decides when it ends."""
+        """Pass a stop signal of the whole group on to the handler; the worker decides when to end."""
         run = self._run
         if run is not None:
             run.ask("stop_asked", 0.0)
@@ -78,7 +78,7 @@ class Inside:
             message: dict[str, Any] = json.loads(line)
             with self._asking:
                 if "claim" in message:
-                    self._early = []  # a wish before the claim was about the run before
+                    self._early = []  # a wish before the claim was about the previous run
                     self._claims.put(Claim(*message["claim"]))
                 elif self._run is not None:
                     self._run.ask(message["wish"], 0.0)

@@ -1,6 +1,7 @@
-"""Child processes for tasks with ``isolation="process"``: one job at a time each, killed at a deadline, replaced after.
+"""Child processes for tasks with ``isolation="process"``: one job at a time for each child.
 
-Parent and child talk in JSON lines over a socket pair: claims and wishes go down, reports and outcomes come up.
+A child is killed at its job's deadline and replaced. Parent and child exchange JSON lines over a socket pair: the
+parent sends claims and wishes, the child sends reports and outcomes.
 """
 
 import json
@@ -27,7 +28,7 @@ INSIDE = "pqkit.worker.child_main"
 
 
 class CannotStart(Exception):
-    """This worker cannot start a child process; why, in words."""
+    """The worker cannot start a child process, with the reason in words."""
 
 
 class Child:
@@ -59,16 +60,19 @@ class Child:
             return subprocess.Popen(
                 [PYTHON, "-P", "-m", INSIDE, str(theirs.fileno()), str(os.getpid()), *modules],
                 pass_fds=[theirs.fileno()],
-                # A password in the URL is nobody's business who lists processes, so it is no argument.
+                # The URL may hold a password, and arguments are visible in the process list.
                 env={**around.variables, "PQKIT_URL": url, **({orphans.MARK: self._mark} if self._mark else {})},
                 cwd=around.folder,
                 umask=around.umask,
-                stdin=subprocess.DEVNULL,  # a handler that reads it must neither wait for it nor take it from others
-                start_new_session=True,  # a Ctrl+C is for the worker, and what the handler leaves is ended with it
+                stdin=subprocess.DEVNULL,  # a handler that reads it must neither block nor take input from others
+                start_new_session=True,  # Ctrl+C goes to the worker only, and a kill ends the whole group
             )
 
     def execute(self, run: Run, report: Report) -> tuple[Outcome, bool]:
-        """Run one attempt; (outcome, whether the child has committed it already). The child may be dead afterwards."""
+        """Run one attempt; return the outcome, and true if the child has committed it already.
+
+        The child may be dead afterwards.
+        """
         early = None if self._is_ready else self._start_for(run)
         if early is not None:
             return early, False
@@ -76,10 +80,10 @@ class Child:
         try:
             self._send({"claim": list(run.claim)})
             run.hear, run.force = lambda wish: self._send({"wish": wish}), self.kill
-            for wish in run.wishes():  # what was asked right before it could be heard
+            for wish in run.wishes():  # wishes from before ``hear`` was set
                 self._send({"wish": wish})
             return self._listen(report, run.deadline)
-        except Exception as error:  # noqa: BLE001 - after whatever it has sent that is no message, it is of no use
+        except Exception as error:  # noqa: BLE001 - after an invalid message the child is useless
             if isinstance(error, TimeoutError):
                 run.timed_out = True
             return run.outcome_of(ChildDied(self._end_words())), False
@@ -87,7 +91,10 @@ class Child:
             run.hear = run.force = None
 
     def _start_for(self, run: Run) -> Outcome | None:
-        """Wait until the child is ready; the outcome of a run that does not begin. A wish ends the start at once."""
+        """Wait until the child is ready, or return the outcome of a run that cannot begin.
+
+        A wish ends the start at once.
+        """
         run.hear, run.force = lambda _wish: self._end_group(), self._end_group
         if run.wishes():
             self._end_group()
@@ -104,11 +111,11 @@ class Child:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End the child and everything that its handlers left, and wait for it."""
+        """Kill the child and every process that its handlers left, and wait for the child."""
         self._end_group()
         self._process.wait()
         if self._mark:
-            orphans.end(self._mark)  # what has left the process group
+            orphans.end(self._mark)  # processes that have left the process group
 
     def _end_group(self) -> None:
         with suppress(ProcessLookupError):
@@ -120,7 +127,7 @@ class Child:
         self._socket.close()
 
     def _started(self) -> str | None:
-        """Wait until it is ready; why it is not."""
+        """Wait until the child is ready; return the reason if it is not."""
         try:
             ready: dict[str, Any] = json.loads(self._lines.readline())
             trouble: str | None = ready["trouble"]
@@ -129,7 +136,7 @@ class Child:
         return trouble
 
     def _await_end(self) -> None:
-        """Let its end be seen also where a fork that its handler has left holds its end of the connection."""
+        """Shut the connection when the child ends, even if a fork of its handler keeps it open."""
         self._process.wait()
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RD)
@@ -150,7 +157,7 @@ class Child:
             self._socket.sendall(json.dumps(message).encode() + b"\n")
 
     def _end_words(self) -> str:
-        self.kill()  # with what a dead child has left in its process group
+        self.kill()  # including what a dead child has left in its process group
         return f"the child process ended by {exit_words(self._process.wait())}"
 
 

@@ -1,4 +1,4 @@
-"""The event loop of a worker's async handlers: it outlives what they raise, and knows the one that blocks it."""
+"""The event loop of async handlers: survives their exceptions and detects a blocking one."""
 
 import asyncio
 import contextvars
@@ -16,18 +16,18 @@ from pqkit.log import get_logger
 from pqkit.worker.executor import Run, Wish
 
 LOOK = 0.1
-"""Seconds for which the loop may be busy before others are granted the time."""
+"""Seconds for which the loop may be busy before the other runs' deadlines move."""
 LOUD_AFTER = 1.0
 
 _RUN: contextvars.ContextVar[Run] = contextvars.ContextVar("run")
-_STEP = events.Handle._run.__code__  # noqa: SLF001 - each step of a task passes through it
+_STEP = events.Handle._run.__code__  # noqa: SLF001 - every step of a task runs through it
 
 Handler = Callable[[], Coroutine[Any, Any, Outcome]]
 Done = Callable[[Run, Outcome], None]
 
 
 class _Threads(ThreadPoolExecutor):
-    """The loop's own threads, as ``asyncio.to_thread`` uses them, and for which run each works."""
+    """The loop's default threads, as ``asyncio.to_thread`` uses them, with the run of each."""
 
     def __init__(self) -> None:
         super().__init__(thread_name_prefix="event-loop")
@@ -48,13 +48,15 @@ class _Threads(ThreadPoolExecutor):
             self._work.pop(run, None)
 
     def left(self, run: Run) -> "set[Future[Any]]":
-        """What still works for that run, which has ended."""
+        """Return the unfinished work of a run that has ended."""
         return {future for future in self._work.pop(run, ()) if not future.done()}
 
 
 class EventLoop:
-    """Runs handlers in a thread of its own; ``expect`` is called there before each begins, ``done`` at the end of each,
-    whatever it ends by."""
+    """Runs handlers in its own thread, where it calls ``expect`` before and ``done`` after each.
+
+    ``done`` is called however the handler ends.
+    """
 
     def __init__(self, done: Done, expect: Callable[[Run], None]) -> None:
         self._done, self._expect = done, expect
@@ -74,7 +76,7 @@ class EventLoop:
         return self._thread.is_alive()
 
     def start(self, run: Run, handler: Handler) -> None:
-        """Run a handler; its clock starts with its first step. From any thread."""
+        """Run a handler; its timeout counts from its first step. Callable from any thread."""
         run.deadline = None
         self._runs[run] = None
         self._busy.set()
@@ -89,7 +91,7 @@ class EventLoop:
         while not self._closed and not self._loop.is_closed():
             try:
                 self._loop.run_forever()
-            except BaseException as error:  # noqa: BLE001 - a SystemExit in a handler's own task comes through
+            except BaseException as error:  # noqa: BLE001 - a SystemExit in a handler's own task arrives here
                 self._log.error("something in the event loop raised what ends programs", error=summarize(error))
 
     def _begin(self, run: Run, handler: Handler) -> None:
@@ -116,7 +118,7 @@ class EventLoop:
         self._limit(run, task)
 
     def _limit(self, run: Run, task: "asyncio.Task[Outcome]") -> None:
-        """Time the handler out at its deadline, which moves while others block the loop."""
+        """Time the handler out at its deadline, which moves while another handler blocks the loop."""
         if task.done() or run.deadline is None:
             return
         left = run.deadline - time.monotonic()
@@ -126,12 +128,12 @@ class EventLoop:
             self._loop.call_later(left, self._limit, run, task)
 
     def _has_ended(self, run: Run, outcome: Outcome) -> None:
-        """Where it was asked to, its job is not free before the threads that still work for it have ended as well."""
+        """End a run; one that was asked to stop first waits for the threads that still work for it."""
         left = self._threads.left(run)
         if not left or not run.should_stop():
             self._end(run, outcome)
             return
-        run.force = None  # nobody ends a thread but with its process
+        run.force = None  # only the end of the process ends a thread
         waiting = set(left)
 
         def ended(future: Future[Any]) -> None:
@@ -158,7 +160,7 @@ class EventLoop:
             time.sleep(LOOK)
 
     def _look(self) -> None:
-        """Wait for the loop's next turn; grant the others the time for which one of them holds it."""
+        """Wait for the loop's next turn; extend the deadlines of runs that a blocking one delays."""
         turned, since = threading.Event(), time.monotonic()
         try:
             self._loop.call_soon_threadsafe(turned.set)
@@ -187,7 +189,7 @@ class EventLoop:
         self._log.warning("an async handler blocks the event loop; the others wait", job=claim.job_id, task=claim.task)
 
     def _guilty(self) -> Run | None:
-        """The run whose step the loop is at; a task that a handler has started is the handler's."""
+        """Return the run that the loop executes; a task that a handler started counts as its run."""
         frame: FrameType | None = sys._current_frames().get(self._thread.ident or 0)  # noqa: SLF001 - no other way
         while frame is not None:
             if frame.f_code is _STEP:
@@ -196,7 +198,7 @@ class EventLoop:
         return None
 
     def lost(self) -> list[Run]:
-        """The runs of a loop that has ended; they are no longer its own."""
+        """Return the runs of a loop that has ended, and forget them."""
         runs = list(self._runs)
         self._runs.clear()
         return runs
@@ -205,5 +207,5 @@ class EventLoop:
 def _outcome(run: Run, task: "asyncio.Task[Outcome]") -> Outcome:
     try:
         return task.result()
-    except BaseException as error:  # noqa: BLE001 - canceled by a neighbour before its first step
+    except BaseException as error:  # noqa: BLE001 - another handler canceled it before its first step
         return run.outcome_of(error)

@@ -1,4 +1,4 @@
-"""Running one claim: call the handler, catch whatever comes, decide the outcome. Touches no database."""
+"""Runs one claim: calls the handler, catches every error, decides the outcome; no database."""
 
 import asyncio
 import os
@@ -32,18 +32,18 @@ Wish = Literal["cancel_asked", "timed_out", "stop_asked"]
 
 
 class Keyless(Snooze):
-    """This worker lacks the job's key: the job is left to others, and no retry is used up."""
+    """The worker lacks the job's key: the job is left to other workers, and no retry is used up."""
 
 
 class Run:
-    """One attempt under way, and the wishes about it.
+    """One running attempt, and the wishes about it.
 
-    ``hear`` passes a wish on to where the handler runs, ``force`` ends a handler that did not give way; a handler in a
-    thread has neither: it asks ``ctx.should_stop()``, and only the end of its process ends it. ``blocks`` says that it
-    keeps the event loop from the others, which are ``held_up``.
+    ``hear`` passes a wish on to the handler, ``force`` ends a handler that ignores it. A handler in a thread has
+    neither: it asks ``ctx.should_stop()``, and only the end of its process ends it. ``blocks`` means that the handler
+    blocks the event loop; the other runs in the loop are ``held_up``.
     """
 
-    # Defaults of the class: thousands of these are made in a second, and few are ever asked to end.
+    # Class defaults: a worker makes thousands of runs a second, and few are ever asked to end.
     cancel_asked = timed_out = stop_asked = blocks = held_up = False
     asked_at: float | None = None
     deadline: float | None = None
@@ -62,7 +62,7 @@ class Run:
 
     @property
     def moment(self) -> int:
-        """Now, in microseconds UTC, as if nobody had set the clock since the start: a run takes as long as it takes."""
+        """Now, in microseconds UTC, unaffected by clock changes since the start of the run."""
         return self.started_at + (time.monotonic_ns() - self._begun) // 1000
 
     def start_clock(self) -> None:
@@ -80,21 +80,21 @@ class Run:
             self.hear(wish)
 
     def wishes(self) -> list[Wish]:
-        """What was asked of it."""
+        """Return the wishes that were made."""
         return [wish for wish in get_args(Wish) if getattr(self, wish)]
 
     def should_stop(self) -> bool:
         return self.asked_at is not None
 
     def outcome_of(self, error: BaseException) -> Outcome:
-        """What an error means for the job, given what was asked of the run."""
+        """Return the outcome that an error means, given the wishes about the run."""
         outcome = self._outcome_of(error)
         if self.is_private:
             return outcome if isinstance(error, (Keyless, ChildDied)) else encryption.close_outcome(outcome)
         return encryption.keep_outcome_plain(outcome)
 
     def completed(self, value: Any, files: tuple[tuple[str, str], ...]) -> Outcome:
-        """The outcome of a handler that returned ``value``."""
+        """Return the outcome of a handler that returned ``value``."""
         outcome = completed(value, files)
         return (encryption.close_outcome if self.is_private else encryption.keep_outcome_plain)(outcome)
 
@@ -109,7 +109,7 @@ class Run:
 
 
 class _Here:
-    """The process, asked for once and not for each job."""
+    """The process id, read once and not for each job."""
 
     def __init__(self) -> None:
         self.look()
@@ -129,7 +129,10 @@ def known(run: Run) -> Task[..., Any]:
 
 
 def execute(run: Run, ctx: Context | None) -> Outcome:
-    """Run a handler in this thread; whatever it raises becomes an outcome. ``ctx`` is None where it asks for none."""
+    """Run a handler in this thread; every exception becomes an outcome.
+
+    ``ctx`` is None if the handler takes no context.
+    """
     here = _here.pid
     try:
         task = run.task or known(run)
@@ -146,7 +149,7 @@ def execute(run: Run, ctx: Context | None) -> Outcome:
 
 
 async def execute_async(run: Run, ctx: Context | None) -> Outcome:
-    """Run an async handler in the running event loop; who calls it sees to its timeout."""
+    """Run an async handler in the running event loop; the caller enforces its timeout."""
     here = _here.pid
     try:
         task = run.task or known(run)
@@ -178,7 +181,7 @@ async def _execute_within_timeout(run: Run, ctx: Context | None) -> Outcome:
 
 
 def _end_fork(error: BaseException | None = None) -> None:
-    """End a fork that the handler has made and let out of its own code: it must not go on as a second worker."""
+    """End a fork that returned from the handler: it must not continue as a second worker."""
     code = 0 if error is None else 1
     with suppress(BaseException):
         if isinstance(error, SystemExit):
@@ -193,7 +196,7 @@ def _arguments(task: Task[..., Any], run: Run, ctx: Context | None) -> dict[str,
     text = _revealed(args) if run.is_private else args
     try:
         arguments = task.decode(text)
-    except ArgumentError as error:  # as often as it is tried
+    except ArgumentError as error:  # every retry would fail alike
         raise Fail(f"{error}") from None
     if task.wants_context:
         arguments["ctx"] = ctx

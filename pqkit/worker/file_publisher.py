@@ -1,4 +1,4 @@
-"""Staged files whose jobs have ended: a worker brings them to their names after the commit."""
+"""Publishes staged files of finished jobs: renames them to their targets after the commit."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,7 +10,7 @@ from pqkit.queue import Finished, Leases
 
 
 def put_files_in_place(leases: Leases, finished: Sequence[Finished]) -> None:
-    """What cannot be put in place now, maintenance tries again."""
+    """Put staged files in place; maintenance retries those that fail."""
     done = []
     for job_id, staged, target in [
         (f.claim.job_id, *pair) for f in finished if f.outcome.files for pair in f.outcome.files

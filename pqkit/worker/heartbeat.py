@@ -1,4 +1,4 @@
-"""The heart of a worker: beats, hands in reports, passes wishes on, and knows when the lease may be lost."""
+"""A worker's heartbeat: sends reports, passes cancels on, detects that leases may be lost."""
 
 import threading
 import time
@@ -21,11 +21,11 @@ MAX_REPORTS = 1_000
 SAFE_PART = 0.8
 LOUD_EVERY = 60
 PATIENCE = 2.0
-"""Seconds beyond a second grace for what was forced to end, and has not."""
+"""Seconds beyond a second grace for a forced handler to end."""
 
 
 class Ill(StrEnum):
-    """Why a worker must begin anew under another identity."""
+    """The reasons for which a worker must restart under a new identity."""
 
     DISOWNED = "its registry row was ended by somebody else"
     SILENT = "no heartbeat got through, and its lease may end soon"
@@ -34,10 +34,10 @@ class Ill(StrEnum):
 
 
 class Heart(threading.Thread):
-    """Beats once per ``every`` seconds in a thread of its own.
+    """Sends a heartbeat every ``every`` seconds, in its own thread.
 
-    ``on_ill`` is called once, when this worker should end its life; the leases are counted from the *sending* of the
-    last good beat, on a clock that nobody sets.
+    ``on_ill`` is called when this worker must end its life. Leases count from the *sending* of the last successful
+    heartbeat, on the monotonic clock.
     """
 
     def __init__(
@@ -62,25 +62,25 @@ class Heart(threading.Thread):
         self._log = get_logger("worker")
 
     def report(self, claim: Claim, fraction: float | None, text: str) -> None:
-        """Keep a line or a progress note for the next beat; beyond a thousand between two beats they are dropped."""
+        """Keep a log line or progress note for the next heartbeat: at most 1,000, then drop."""
         if len(self._reports) < MAX_REPORTS:
             self._reports.append(Report(claim, self._database.now(), fraction, clean_text(text, MAX_LINE)))
 
     def take_reports(self) -> list[Report]:
-        """What was reported since the last take, for the transaction that comes next."""
+        """Return the reports since the last take, for the next transaction."""
         taken = []
         while self._reports:
             taken.append(self._reports.popleft())
         return taken
 
     def give_back(self, reports: list[Report]) -> None:
-        """Put back what could not be written yet."""
+        """Put back reports that could not be written yet."""
         self._reports.extendleft(reversed(reports))
 
     def watch(self) -> None:
-        """End the waiting for a database that neither answers nor breaks, before the lease can end.
+        """Abort the wait for a hanging database before the lease can end.
 
-        At the second look, for a process that was paused itself gets the time for a beat first.
+        It aborts at the second check, so that a process that was itself paused can first send a heartbeat.
         """
         pause, was_overdue = self._safe_for, False
         while not self._done.wait(pause):
@@ -106,7 +106,7 @@ class Heart(threading.Thread):
         self._done.set()
 
     def announce(self) -> None:
-        """Put on record that this worker was told to stop: its end is no evidence against a job from now on."""
+        """Record that this worker was told to stop: its end is no evidence against a job."""
         self.stopping = True
         self._leases.beat(stopping=True, running=False)
 
@@ -139,7 +139,7 @@ class Heart(threading.Thread):
         say("heartbeat sent", running=len(self._runs()), beats=self._beats)
 
     def _look_after(self, now: float) -> None:
-        """Ask handlers past their deadline to stop; force those whose grace is over."""
+        """Ask handlers past their deadline to stop; force those past their grace."""
         for run in self._runs():
             if run.deadline is not None and now > run.deadline:
                 run.ask("timed_out", now)

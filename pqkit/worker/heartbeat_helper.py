@@ -1,8 +1,8 @@
-"""A helper process that beats for a worker while a handler of it holds Python's lock.
+"""A helper process that sends a worker's heartbeats while a handler holds Python's lock.
 
-It is forked before the worker opens anything, sleeps, and opens the database only when the worker has been silent for a
-while. It never beats for a process that has ended, begun anew or been stopped by a signal. A worker that is silent for
-longer than a handler may take is killed before its leases can end, so that no run of its jobs goes on beside the next.
+It is forked before the worker opens anything, and opens the database only when the worker has been silent for a while.
+It never beats for a process that has ended, restarted or been stopped by a signal. It kills a worker that is silent for
+longer than a handler may run, before its leases can end, so that no run of a job overlaps the next one.
 """
 
 import os
@@ -22,18 +22,21 @@ from pqkit.sql import compiled as sql
 from pqkit.worker.executor import Run
 
 LONGEST_LEASES = 20
-"""Leases for which a handler without a timeout may hold the interpreter."""
+"""Number of lease durations for which a handler without a timeout may hold Python's lock."""
 SILENT_PART = 0.25
 SPARE = 5.0
 
 
 class Pulse:
-    """The worker's end: says once per ``every`` seconds that its interpreter runs, and how long it may be silent."""
+    """The worker's side: tells the helper that Python runs, and how long it may be silent.
+
+    It does so at each heartbeat interval.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings, self._grace = settings, settings.grace + SPARE
         self._worker, self.until = 0, 0.0
-        """When (monotonic seconds) the helper ends this worker, as it was told last."""
+        """Monotonic seconds at which the helper kills this worker, as told last."""
         self._first: Run | None = None
         self._runs: Callable[[], list[Run]] = list
         self._done = threading.Event()
@@ -51,14 +54,16 @@ class Pulse:
         threading.Thread(target=self._serve, name="pulse", daemon=True).start()
 
     def expect(self, run: Run) -> None:
-        """Tell the helper at once where another deadline is the first with this run, whose handler begins now and may
-        take the lock before this worker's next word."""
+        """Tell the helper at once if the first deadline changes with this run.
+
+        The run's handler begins now and may take the lock before the worker's next message.
+        """
         sooner = run.deadline is not None and run.deadline + self._grace < self.until
         if sooner or (self._first is not None and self._first not in self._runs()):
             self._tell()
 
     def stop(self) -> None:
-        """End the helper; what is silent from now on is silent."""
+        """End the helper; no process beats for a silent worker from now on."""
         self._done.set()
         with suppress(OSError):
             os.kill(self._pid, signal.SIGKILL)
@@ -71,7 +76,7 @@ class Pulse:
         self._say_it_is_gone()
 
     def _tell(self) -> bool:
-        """Say that the interpreter runs; false where nobody hears it."""
+        """Tell the helper that the interpreter runs; return false if the helper has ended."""
         limited = [run for run in self._runs() if run.deadline is not None]
         self._first = min(limited, key=lambda run: run.deadline or 0.0, default=None)
         self.until = self._until(self._first)
@@ -83,7 +88,7 @@ class Pulse:
         return True
 
     def _until(self, first: Run | None) -> float:
-        """Until when (monotonic seconds) the interpreter may be silent: the first deadline with its grace."""
+        """Return the monotonic time until which silence is allowed: the first deadline plus grace."""
         longest = time.monotonic() + LONGEST_LEASES * self._settings.rescue_after
         return longest if first is None or first.deadline is None else min(longest, first.deadline + self._grace)
 
@@ -95,9 +100,9 @@ class Pulse:
 
 
 def _serve(told: int, parent: int, settings: Settings) -> None:
-    """The helper's life."""
+    """Run the helper until the worker ends; does not return."""
     die_with_parent(signal.SIGKILL, parent)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # for the worker, which ends this one
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # meant for the worker, which ends the helper
         signal.signal(number, signal.SIG_IGN)
     with suppress(BaseException):
         _Helper(told, parent, settings).serve()
@@ -129,9 +134,9 @@ class _Helper:
         return len(lines) > 1
 
     def _stand_in(self, heard: float) -> bool:
-        """Beat instead of the worker; false where there is nothing more to do."""
+        """Beat for the worker; return false if there is nothing more to do."""
         if system_clock.is_stopped(self._parent):
-            return True  # a frozen worker must lose its leases, for nobody knows when it thaws
+            return True  # a frozen worker must lose its leases: it may never continue
         log = get_logger("worker")
         if time.monotonic() > self._until:
             seconds = round(time.monotonic() - heard)

@@ -1,4 +1,4 @@
-"""Calling the user's hooks, in a thread of their own: a slow or broken one holds up no job."""
+"""Calls the user's hooks in their own thread, so that a slow or broken hook delays no job."""
 
 import threading
 import time
@@ -15,17 +15,19 @@ from pqkit.log import get_logger
 LOOK_EVERY = 1.0
 ANNOUNCED_EVERY = 3_600.0
 WRITTEN_EVERY = 1.0
-"""Calls that were made are put on record as often: at most so many seconds of them come twice."""
+"""Seconds between two records of the calls made: after a crash, at most these calls are repeated."""
 
 
 class Hooked:
-    """The hooks of one process; nothing of it runs where there are none."""
+    """The hooks of one process; without hooks, it starts no thread."""
 
     def __init__(
         self, database: Database, caller: int, *, tasks: Collection[str] = tasks.registry, hold: int = 0
     ) -> None:
-        """Ends of ``tasks`` are told at once, whoever wrote them. ``hold``: for so many microseconds others leave to a
-        process that is no worker what it wrote."""
+        """Ends of ``tasks`` are reported at once, from every process that wrote them.
+
+        ``hold`` is for a process that is no worker: the microseconds for which others leave it the ends that it wrote.
+        """
         self._calls, self._tasks = HookCalls(database, caller), tasks
         self._database, self._caller, self._hold = database, caller, hold
         self._thread: threading.Thread | None = None
@@ -34,19 +36,19 @@ class Hooked:
         self._log = get_logger("hooks")
 
     def start(self) -> None:
-        """Before this process writes an end."""
+        """Start the thread. Call it before this process writes an end."""
         if registry:
             self._database.hooked.serve(self._caller, frozenset(registry), self._hold)
             self._thread = threading.Thread(target=self._run, name="hooks", daemon=True)
             self._thread.start()
 
     def wake(self) -> None:
-        """Ends have been committed."""
+        """Look for calls now: ends have been committed."""
         if self._thread is not None:
             self._something.set()
 
     def stop(self, patience: float) -> None:
-        """Make the calls that are this process's, for so many seconds; others make those that are left."""
+        """Make this process's calls for at most ``patience`` seconds; other processes make the rest."""
         if self._thread is not None:
             self._done.set()
             self._something.set()
@@ -60,7 +62,7 @@ class Hooked:
         self._look()
 
     def _look(self) -> None:
-        """Announce the hooks now and then, and call them. A database that is away is met again at the next look."""
+        """Announce the hooks every hour, and call them; if the database is away, retry later."""
         try:
             if time.monotonic() - self._announced > ANNOUNCED_EVERY:
                 self._calls.announce(registry)
@@ -91,6 +93,6 @@ class Hooked:
         for hook in registry.get(call.end.state, ()):
             try:
                 hook(call.end)
-            except BaseException as error:  # noqa: BLE001 - the next hook is to be called all the same
+            except BaseException as error:  # noqa: BLE001 - the next hook must be called regardless
                 name = getattr(hook, "__name__", "?")
                 self._log.error("a hook failed", hook=name, job=call.end.job_id, error=summarize(error))

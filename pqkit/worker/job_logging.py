@@ -1,4 +1,4 @@
-"""What a worker tells its log about jobs: a line each while they are few, one line for a batch."""
+"""A worker's log lines about jobs: one line for each of a few jobs, one line for a batch."""
 
 from collections.abc import Sequence
 

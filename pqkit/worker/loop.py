@@ -1,4 +1,4 @@
-"""The worker's loop: exchange what is done for new claims, start them, wait for something to happen."""
+"""The worker's loop: exchange finished jobs for new claims, start them, wait for an event."""
 
 import os
 import time
@@ -29,7 +29,7 @@ from pqkit.worker.slots import Ended, Expect, Slots
 from pqkit.worker.start_environment import surroundings
 
 FLUSH = 0.01
-# A moment for a slot's thread that has slept; else this thread would keep Python's lock until its own next wait.
+# Lets a slot's thread wake up; otherwise this thread would keep Python's lock until its own next wait.
 GIVE_WAY = 0.0001
 IDLE = 1.0
 QUEUED_AT_MOST = 1.0
@@ -37,7 +37,7 @@ RETRY_AFTER = 1.0
 
 
 class Worker:
-    """One life of a worker: from its registration to its end. ``run`` returns why it must begin anew, or None."""
+    """One life of a worker, from registration to end."""
 
     def __init__(
         self, queue: Queue, settings: Settings, tasks: Sequence[str], *, name: str, queues: Sequence[str] = ()
@@ -74,12 +74,12 @@ class Worker:
 
     @property
     def id(self) -> int:
-        """The id of this life in the registry."""
+        """This life's id in the registry."""
         return self._leases.id
 
     @property
     def busy(self) -> bool:
-        """A handler runs; after ``run`` has returned: one that was given up."""
+        """True while a handler runs; after ``run`` has returned, true if a handler was given up."""
         return bool(self.runs())
 
     @property
@@ -91,17 +91,22 @@ class Worker:
         return self.stops.told > 0
 
     def stop(self, *, may_insist: bool = True) -> None:
-        """Begin the graceful stop; a later call ends the wait for running handlers. Safe in a signal handler."""
+        """Begin the graceful stop; a second call ends the wait for running handlers.
+
+        Safe in a signal handler.
+        """
         self.stops.tell(may_insist=may_insist)
         self._wake.set()
 
     def watched_by(self, expect: Expect) -> None:
-        """Let ``expect`` know of each run before its handler begins."""
+        """Call ``expect`` with each run before its handler begins."""
         self._slots.expect = expect
 
     def run(self) -> Ill | None:
-        """Work until told to stop or ill. Then ``left`` are the attempts that were given up: whoever ends this process
-        is to write how they ended."""
+        """Work until told to stop or ill; return the reason for a restart, or None.
+
+        ``left`` then has the attempts that were given up: the successor of this process must write their outcomes.
+        """
         if not self._register():
             return None
         self._heart.start()
@@ -115,7 +120,7 @@ class Worker:
         return self._ill
 
     def _register(self) -> bool:
-        """Enter the registry, however long the database cannot be written yet; False when told to stop before."""
+        """Register, and wait for a database that cannot be written yet; false if told to stop."""
         while not self.told_to_stop:
             try:
                 self._leases.register()
@@ -139,7 +144,7 @@ class Worker:
                 self._wake.wait_for_set(RETRY_AFTER)
 
     def _exchange(self) -> None:
-        """Finish what is done and claim anew, in one transaction; no transaction when there is neither."""
+        """Finish jobs and claim new ones in one transaction; none if there is nothing to do."""
         ended = self._take()
         demand = self._pace.target() - self._slots.held
         if not ended and not (demand > 0 and self._leases.waiting()):
@@ -152,19 +157,19 @@ class Worker:
             self._heart.give_back(reports)
             raise
         if turn.claims:
-            self._slots.start(turn.claims)  # before all that is only told of them: somebody waits
+            self._slots.start(turn.claims)  # before the log lines: callers wait for these jobs
             if not ended:
                 time.sleep(GIVE_WAY)
             self._tell.claimed(turn.claims)
         self._settle(ended, turn.refused)
 
     def _pause(self) -> None:
-        """Wait until a slot reports, a commit arrives or a second is over; then let the slots gather a batch."""
+        """Wait for a finished slot or a commit, at most 1 s; then let the slots gather a batch."""
         if not self._slots.any_ended:
             if self._slots.held >= self._pace.target():
                 self._wake.wait_for_set(IDLE)
             else:
-                with suppress(DatabaseUnavailable):  # the next turn says so
+                with suppress(DatabaseUnavailable):  # the next turn reports it
                     self._wake.wait_for_commit(
                         self._leases.patience(until_next(IDLE)), self._database.data_version, self._seen
                     )
@@ -173,7 +178,7 @@ class Worker:
             self._wake.wait_for_set(left)
 
     def _settle(self, ended: Ended, refused: Sequence[Finished]) -> None:
-        """After the commit: put files in place, learn the pace, say what happened."""
+        """After the commit: put files in place, adapt the pace, log, and wake the hooks."""
         self._leases.count(ended.written)
         kept = [*ended.unwritten, *ended.written]
         if refused:
@@ -189,7 +194,7 @@ class Worker:
             self._hooked.wake()
 
     def _release_hoarded(self) -> None:
-        """Give back claims that have waited here behind slow jobs, for others to take."""
+        """Release claims that have waited behind slow jobs, so that other workers can take them."""
         now = time.monotonic()
         if self._slots.starved:
             self._queued_since = None
@@ -216,16 +221,18 @@ class Worker:
         self._log.info("released jobs, uncharged", jobs=len(finished), why=why)
 
     def _take(self) -> Ended:
-        """What has ended. A failure that is not on record when the worker is told to stop is excused: where a group is
-        told at once, a handler may fail by what it has started."""
+        """Return the ended attempts. While the worker stops, failures not yet on record are excused.
+
+        A signal to the whole process group may have ended processes that a handler has started.
+        """
         ended = self._slots.take()
         if not self.told_to_stop:
             return ended
         return ended._replace(unwritten=[f._replace(outcome=excuse(f.outcome)) for f in ended.unwritten])
 
     def _end(self) -> None:
-        """Stop claiming, tell the handlers, wait out the grace, release what is left, leave the registry."""
-        if self._ill is not Ill.SILENT:  # a database that does not answer is not asked again
+        """Stop claiming, tell handlers, wait out the grace, release the rest, leave the registry."""
+        if self._ill is not Ill.SILENT:  # a database that does not answer is left alone
             with suppress(DatabaseUnavailable):
                 self._wind_up()
         self._slots.close()
@@ -243,7 +250,7 @@ class Worker:
         self._grace.force()
         self._flush()
         if self._ill is Ill.DISOWNED:
-            return  # others may run its jobs already, so that it has no time to lose
+            return  # others may run its jobs already: end at once
         self._hooked.stop(self._settings.grace)
         for thread in (self._maintainer, self._heart):
             thread.stop()
@@ -255,15 +262,17 @@ class Worker:
 
     @property
     def end_words(self) -> str:
-        """Why this life ended, for the registry."""
+        """The reason for which this life ended, for the registry."""
         return "stopped" if self.told_to_stop or self._ill is None else str(self._ill)
 
     def _given_up(self) -> list[Finished]:
-        """How the attempts ended whose handlers did not give way. Their jobs are this worker's until its process, and
-        with it their handlers, has ended."""
+        """Return the outcomes of attempts whose handlers ignored the stop.
+
+        This worker keeps their leases until its process, and with it their handlers, has ended.
+        """
         left = [Finished(run.claim, run.outcome_of(Stopped()), run.started_at, run.moment) for run in self.runs()]
         if left:
-            self._leases.beat(stopping=True, running=False)  # with what was counted
+            self._leases.beat(stopping=True, running=False)  # sends the counters as well
             self._tell.ended(left)
         return left
 
@@ -289,6 +298,6 @@ class Worker:
 def _slots(settings: Settings) -> type[Slots]:
     if not settings.traces:
         return Slots
-    from pqkit.worker.traced_slots import TracedSlots  # noqa: PLC0415 - nobody else is to load it
+    from pqkit.worker.traced_slots import TracedSlots  # noqa: PLC0415 - loaded only for tracing
 
     return TracedSlots

@@ -1,7 +1,7 @@
-"""Leases in a worker's name of which it knows nothing, so that nobody would ever end them.
+"""Finds leases recorded for this worker that it is not running, and gives them back.
 
-A server that was ended at durability ``normal``, or replaced by a standby that had fallen behind, has lost the last
-commits: finishes that were accepted are undone, and their jobs are held again by a worker that is done with them.
+A server that was killed at durability ``normal``, or replaced by a standby that lagged behind, has lost its last
+commits. Accepted finishes are undone then, and their jobs are leased again to a worker that has finished them.
 """
 
 import time
@@ -15,7 +15,7 @@ WORDS = "its worker does not know of it"
 
 
 class Forgotten:
-    """Looks now and then; what is unknown twice in a row is to be given back, for a job may end during a look."""
+    """Returns leases that are unknown at two checks in a row: a job may end during one check."""
 
     def __init__(self, leases: Leases, slots: Slots, database: Database, every: float) -> None:
         self._leases, self._slots, self._database, self._every = leases, slots, database, every
@@ -23,7 +23,7 @@ class Forgotten:
         self._next = time.monotonic() + every
 
     def found(self) -> list[Finished]:
-        """How those leases end; uncharged. Call it where claims are made, so that none is made meanwhile."""
+        """Return the uncharged ends of those leases. Call it between claims, in the claiming thread."""
         if time.monotonic() < self._next:
             return []
         held = self._leases.held_for(self._every)

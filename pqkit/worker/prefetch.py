@@ -1,4 +1,4 @@
-"""How many claims a worker holds: up to a thousand short jobs, or one job of a second for each slot and no more."""
+"""Prefetch: a worker holds up to 1,000 claims of short jobs, and one per slot of long jobs."""
 
 SLICE = 0.03
 MOST = 1_000
@@ -7,23 +7,23 @@ WEIGHT = 0.8
 
 
 class Pace:
-    """Adapts the batch to how long jobs take: each slot is to hold about 30 ms of work."""
+    """Adapts the number of claims to the run times: each slot should hold about 30 ms of work."""
 
     def __init__(self, slots: int, *, prefetch: bool = True) -> None:
         self._slots, self._prefetch = slots, prefetch
         self._typical = UNKNOWN
 
     def saw(self, seconds: list[float]) -> None:
-        """Learn from runs that ended: at once that they are slow, by and by that they are short.
+        """Adapt to run times: immediately when jobs are slow, gradually when they are fast.
 
-        One slow run outweighs many short ones, because a hoarded job costs more than a turn.
+        One slow run outweighs many fast ones, because a hoarded job costs more than an extra turn.
         """
         if seconds:
             seen = max(sum(seconds) / len(seconds), max(seconds) / 10)
             self._typical = max(seen, self._typical + WEIGHT * (seen - self._typical))
 
     def target(self) -> int:
-        """Claims to hold, running ones included; never less than the slots."""
+        """Return the number of claims to hold, including running ones; at least one for each slot."""
         if not self._prefetch:
             return self._slots
         depth = max(1, round(SLICE / max(self._typical, 1e-6)))

@@ -1,4 +1,4 @@
-"""From the command line to a running worker: wait for the database, obey signals, begin anew when ill."""
+"""Runs a worker process: waits for the database, handles signals, restarts an ill worker."""
 
 import gc
 import os
@@ -25,27 +25,27 @@ from pqkit.worker.task_import import import_tasks
 
 LONGEST_WAIT = 5.0
 LOOK_FOR_PLACE = 0.25
-# A batch of jobs is thousands of objects that live until its exchange and have no cycles. To look for cycles among each
-# 700, as Python would, costs a tenth of the work. A module of tasks may set it otherwise.
+# A batch of jobs is thousands of objects that live until its exchange and have no cycles. A search for cycles
+# after each 700 objects, Python's default, costs a tenth of the work. A task module may change the threshold.
 LOOSE_OBJECTS = 20_000
 
 
 class _Stop:
-    """What a signal to stop does: before there is a worker the process ends at once, for it holds no job."""
+    """Handles a stop signal. Without a worker, the process exits at once: it holds no job."""
 
     worker: Worker | None = None
 
     def __call__(self, number: int) -> None:
         if self.worker is None:
             os._exit(0)
-        # Supervisor repeats its SIGTERM where it is told to stop itself, so that this says nothing new.
+        # Supervisor repeats its SIGTERM when it is stopped itself, so a repeat does not insist on a stop.
         self.worker.stop(may_insist=number != signal.SIGTERM or not is_supervised())
 
 
 def run_worker(settings: Settings, *, name: str | None = None, queues: Sequence[str] = ()) -> None:
     """Run a worker until SIGTERM or SIGINT; does not return.
 
-    Raises TasksMissing, SchemaError or UnsupportedUrl at once; a database that cannot be reached yet is waited for.
+    Raises TasksMissing, SchemaError or UnsupportedUrl at once; waits for a database that cannot be reached yet.
     """
     stop = _Stop()
     listen = on_stop(stop, STOPS)
@@ -54,7 +54,7 @@ def run_worker(settings: Settings, *, name: str | None = None, queues: Sequence[
     gc.set_threshold(LOOSE_OBJECTS)
     tasks = _with_keys(import_tasks(settings.tasks), settings)
     listen()  # a module may have set signal handlers of its own
-    gc.freeze()  # what is imported stays: the collector need not look through it again and again
+    gc.freeze()  # imported objects stay: the collector need not scan them
     _warn_of_exposed()
     queue = _wait_for_queue(settings)
     stop.worker = worker = Worker(queue, settings, tasks, name=name or default_name(), queues=queues)
@@ -80,8 +80,10 @@ def run_worker(settings: Settings, *, name: str | None = None, queues: Sequence[
 
 
 def _wait_for_place(place: Path | None, worker: Worker) -> None:
-    """Where somebody has taken the file away, an empty one in its place would look as if all jobs were lost, and would
-    be in the way of a backup that is to be restored."""
+    """If the database file was moved, wait for it.
+
+    Creating an empty one would hide the loss and block a restore.
+    """
     if place is not None and not place.exists():
         said = f"there is none at {place}; a restored one is taken at once, and `pqkit db init` makes an empty one"
         get_logger("worker").error("waiting for the database", error=said)
@@ -90,7 +92,10 @@ def _wait_for_place(place: Path | None, worker: Worker) -> None:
 
 
 def _with_keys(tasks: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
-    """The tasks that this worker can take: encrypted ones only with a key. Raises KeyMissing where none is left."""
+    """Return the tasks that this worker can take: encrypted ones only with a key.
+
+    Raises KeyMissing if no task is left.
+    """
     hidden = [name for name in tasks if settings.encrypt == "all" or registry[name].policy.encrypted]
     if not hidden or encryption.has_keys():
         return tasks
@@ -103,14 +108,14 @@ def _with_keys(tasks: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
 
 
 def _warn_of_exposed() -> None:
-    """Whoever may change what a worker imports runs code in it."""
+    """Warn if other users may change code or settings that the worker imports."""
     if found := file_permissions.exposed():
         said = file_permissions.in_words(found)
         get_logger("worker").warning("others may change code or settings of this worker", paths=said)
 
 
 def _end_offspring(worker: Worker) -> None:
-    """What handlers run that were given up must not go on beside the next run of their jobs."""
+    """End the processes of given-up handlers: they must not overlap their jobs' next runs."""
     orphans.refuse_more()
     ended = orphans.end(str(worker.id))
     if ended:

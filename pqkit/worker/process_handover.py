@@ -1,7 +1,7 @@
-"""What a worker leaves that gave handlers up, and how it becomes another program.
+"""Handover from a worker that gave handlers up to its successor program.
 
-A thread cannot be ended but with its process. The worker therefore becomes ``pqkit.worker.successor``, by which every
-thread of it ends, and only then are its jobs free: no handler goes on beside the next run of its job.
+A thread ends only with its process. The worker therefore executes ``pqkit.worker.successor`` in its place, which ends
+all its threads, and only then frees their jobs: no handler overlaps the next run of its job.
 """
 
 import json
@@ -21,9 +21,9 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Legacy(NamedTuple):
-    """How the attempts ended that a worker gave up, and the command line of its next life, if there is to be one.
+    """The outcomes of attempts that a worker gave up, and its restart command, if any.
 
-    ``outcomes`` has for each job id its attempt, its start and the fields of its outcome.
+    ``outcomes`` maps each job id to its attempt, its start and the fields of its outcome.
     """
 
     url: str
@@ -41,22 +41,22 @@ def legacy_of(settings: Settings, worker: tuple[int, str], why: str, left: Seque
 
 
 def bequeath(legacy: Legacy) -> None:
-    """Become the heir; does not return."""
+    """Execute the successor in place of this process; does not return."""
     with tempfile.TemporaryFile() as file:
         file.write(json.dumps(legacy).encode())
         file.flush()
         file.seek(0)
         os.set_inheritable(file.fileno(), True)
         orphans.unmark()
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # one that comes now waits for the heir
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # a signal from now on waits for the successor
         os.execv(PYTHON, [PYTHON, "-P", "-m", "pqkit.worker.successor", str(file.fileno())])  # noqa: S606
 
 
 def become(command: Sequence[str], stops: StopCount) -> None:
-    """The worker's next life, where one is wanted and nobody has told it to stop; does not return."""
+    """Restart as the command, unless it is empty or a stop was asked; does not return."""
     sys.stdout.flush()
     orphans.unmark()
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # one that comes now waits for the next life
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # a signal from now on waits for the next program
     if stops.told or not command:
-        os._exit(0)  # a handler's thread that does not end must not hold the process
+        os._exit(0)  # a stuck handler thread must not keep the process alive
     os.execv(PYTHON, [PYTHON, "-P", *command])  # noqa: S606 - its own command line

@@ -1,4 +1,4 @@
-"""The time that running handlers get when their worker ends, and the end of those that can be ended from outside."""
+"""Graceful shutdown: the grace period for running handlers, and the forced end of the rest."""
 
 import time
 from collections.abc import Callable
@@ -12,9 +12,9 @@ FORCED_WITHIN = 5.0
 
 
 class Grace:
-    """``runs`` are the handlers under way; it lasts up to ``seconds``, and ends where somebody insists on a stop.
+    """The grace period for ``runs``: at most ``seconds``, and shorter if a stop is asked twice.
 
-    ``ill`` is asked again and again: a worker that stops may fall ill while it waits.
+    ``ill`` is called repeatedly, because a stopping worker may fall ill while it waits.
     """
 
     def __init__(
@@ -28,14 +28,14 @@ class Grace:
         self._seconds, self._stops, self._runs, self._ill, self._wake = seconds, stops, runs, ill, wake
 
     def wait(self, flush: Callable[[], None]) -> None:
-        """Wait for the handlers, and ``flush`` what ends meanwhile."""
+        """Wait for the handlers, and ``flush`` those that end."""
         begun = time.monotonic()
         while self._runs() and self._lasts(begun):
             self._wake.wait_for_set(0.05)
             flush()
 
     def force(self) -> None:
-        """End children and async handlers; not those in a loop that does not turn."""
+        """Force children and async handlers to end, but not those in a blocked event loop."""
         forced = [run for run in self._runs() if run.force is not None and not (run.blocks or run.held_up)]
         for run in forced:
             run.ask("stop_asked", time.monotonic())

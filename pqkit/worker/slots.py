@@ -1,4 +1,4 @@
-"""The slots of a worker: threads for sync tasks, an event loop for async ones, a child per thread for isolated ones."""
+"""A worker's slots: threads for sync tasks, an event loop for async ones, child processes."""
 
 import queue
 import sys
@@ -31,8 +31,10 @@ class SlotDied(Exception):
 
 
 class Ended(NamedTuple):
-    """Finished attempts: those that the queue has still to write, and those that their handlers' own sessions have
-    committed already. It is false when there are none."""
+    """Ended attempts: those still to write, and those that handlers' sessions have committed.
+
+    It is false when there are none.
+    """
 
     unwritten: list[Finished]
     written: list[Finished]
@@ -42,8 +44,11 @@ class Ended(NamedTuple):
 
 
 class Slots:
-    """Runs claims, at most ``size`` at once; what has ended waits in a deque until ``take``. ``wake`` is set when it
-    should. A permit is the right to run one, in whatever way."""
+    """Runs claims, at most ``size`` at once; ended attempts wait in a deque until ``take``.
+
+    ``wake`` is set when attempts should be taken. A permit is the right to run one claim, in a thread, a child or the
+    event loop.
+    """
 
     def __init__(self, size: int, database: Database, wake: Wake, report: Report, spawn: Spawn) -> None:
         self.size = size
@@ -64,11 +69,11 @@ class Slots:
         self._log = get_logger("worker")
         self._own = threading.local()
         self.expect: Expect = lambda _run: None
-        """Told of each run right before its handler begins."""
+        """Called with each run right before its handler begins."""
 
     @property
     def held(self) -> int:
-        """Claims that are running or queued here, or ended and not yet taken."""
+        """Number of claims that are running, queued here, or ended and not yet taken."""
         return self._held
 
     @property
@@ -77,11 +82,11 @@ class Slots:
 
     @property
     def starved(self) -> bool:
-        """No claim waits for a slot."""
+        """True if no claim waits for a slot."""
         return not self._queued
 
     def start(self, claims: Sequence[Claim]) -> None:
-        """Run these claims as slots come free."""
+        """Run these claims as slots become free."""
         self._held += len(claims)
         self._queued.extend(claims)
         wanted = len(self._queued) + len(self.running)
@@ -92,7 +97,7 @@ class Slots:
         self._ring()
 
     def take(self) -> Ended:
-        """What has ended since the last take."""
+        """Return the attempts that have ended since the last take."""
         unwritten, written = (
             [ended.popleft() for _ in range(len(ended))] for ended in (self._unwritten, self._written)
         )
@@ -100,17 +105,17 @@ class Slots:
         return Ended(unwritten, written)
 
     def give_back(self, ended: Ended) -> None:
-        """Put back what could not be written yet."""
+        """Put back attempts that could not be written yet."""
         self._held += len(ended.unwritten) + len(ended.written)
         self._unwritten.extendleft(reversed(ended.unwritten))
         self._written.extendleft(reversed(ended.written))
 
     def known(self) -> set[int]:
-        """The jobs that run here, or have ended and are not yet taken; not those that wait for a slot."""
+        """Return the jobs that run here or are not yet taken; not those that wait for a slot."""
         return {*self.running, *(ended.claim.job_id for ended in (*list(self._unwritten), *list(self._written)))}
 
     def take_queued(self) -> list[Claim]:
-        """The claims that have not started; they are no longer this pool's."""
+        """Return the claims that have not started, and drop them."""
         claims = []
         while (claim := self._next()) is not None:
             claims.append(claim)
@@ -118,7 +123,7 @@ class Slots:
         return claims
 
     def mend(self) -> None:
-        """Replace what has died of the slots, and end the runs that died with it as failed."""
+        """Replace dead slots, and end the runs that died with them as failed."""
         if time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + LOOK_EVERY
@@ -135,7 +140,7 @@ class Slots:
                 self._end_async(run, run.outcome_of(SlotDied("the event loop that ran it died")))
 
     def close(self) -> None:
-        """Let idle threads end and end the children; threads inside a handler are left to the end of the process."""
+        """End idle threads and children; threads inside a handler last until the process ends."""
         for _ in self._threads:
             self._bell.put(False)
         if self._loop is not None:
@@ -147,7 +152,10 @@ class Slots:
         return thread
 
     def _ring(self) -> None:
-        """Wake one idle thread. It wakes the next where there is work for it: short jobs are done before many wake."""
+        """Wake one idle thread, which wakes the next if work is left.
+
+        So few threads wake for short jobs.
+        """
         if self._queued and self._bell.empty():
             self._bell.put(True)
 
@@ -165,7 +173,7 @@ class Slots:
             child.close()
 
     def _work_on(self) -> bool:
-        """Serve until told to end; false where something was thrown into this thread from outside."""
+        """Serve until told to end; false if an exception was thrown into this thread from outside."""
         me, permitted = threading.current_thread(), False
         try:
             while self._bell.get():
@@ -183,7 +191,7 @@ class Slots:
         return True
 
     def _serve(self, me: threading.Thread) -> bool:
-        """Run one claim after the other. True where the event loop has got the permit, false where no claim is left."""
+        """Run claims one at a time; true if the event loop took the permit, false if none is left."""
         while (claim := self._next()) is not None:
             self._ring()
             run = self._begin(claim)
@@ -194,7 +202,7 @@ class Slots:
                 return True
             self._end(run, *self._run(run))
         self._permits.append(None)
-        self._ring()  # for a claim that came meanwhile, when another found no permit
+        self._ring()  # for a new claim whose thread found no permit
         return False
 
     def _take_permit(self) -> bool:
@@ -205,7 +213,7 @@ class Slots:
         return True
 
     def _drop_runs(self, thread: threading.Thread, error: BaseException) -> int:
-        """End what that thread ran, whose handler has been left in the middle; how many runs these were."""
+        """End the thread's runs, whose handlers were interrupted; return their number."""
         dropped = [run for run in list(self.running.values()) if run.thread is thread]
         for run in dropped:
             self._end(run, run.outcome_of(error), written=False)
@@ -214,16 +222,16 @@ class Slots:
     def _run(self, run: Run) -> tuple[Outcome, bool]:
         try:
             return self._attempt(run)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the job must not stay here for ever
+        except BaseException as error:  # noqa: BLE001 - the job must not stay here forever
             return run.outcome_of(error), False
 
     def _attempt(self, run: Run) -> tuple[Outcome, bool]:
         if run.task is None or run.task.policy.isolation != "process":
             return attempt(self._database, run, execute, self._report)
-        claim, run.deadline = run.claim, None  # its clock starts when its child is ready
+        claim, run.deadline = run.claim, None  # its timeout counts once its child is ready
         try:
             child = self._child()
-        except CannotStart as error:  # no file, no thread, no memory: the job has nothing to do with it
+        except CannotStart as error:  # no file, thread or memory: not the job's fault
             return put_off(f"its child process cannot start: {error}"), False
         return child.execute(run, lambda fraction, text: self._report(claim, fraction, text))
 
@@ -237,7 +245,7 @@ class Slots:
         return child
 
     def _start_async(self, run: Run) -> None:
-        """Hand it to the event loop, with the slot that it has."""
+        """Hand the run to the event loop, with its permit."""
         if self._loop is None:
             with self._making:
                 self._loop = self._loop or EventLoop(self._async_ended, self.expect)
@@ -249,7 +257,7 @@ class Slots:
         return await execute_async(run, ctx)
 
     def _async_ended(self, run: Run, outcome: Outcome) -> None:
-        """In the loop's thread, which must not wait for the database."""
+        """End a run, in the loop's thread, which must not wait for the database."""
         ctx = self._contexts.pop(run)
         if ctx is not None and (ctx.opened is not None or ctx.staged):
             threading.Thread(target=self._conclude, args=(run, ctx, outcome), name="conclude", daemon=True).start()
@@ -283,7 +291,7 @@ class Slots:
 
 
 def _lives(thread: threading.Thread) -> bool:
-    """Python does not learn of a thread's end that C code has caused; the kernel does."""
+    """Return true if the thread lives. If C code ended it, only the kernel knows."""
     return thread.is_alive() and (sys.platform != "linux" or Path(f"/proc/self/task/{thread.native_id}").exists())
 
 

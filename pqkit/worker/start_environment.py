@@ -1,4 +1,4 @@
-"""What a program of the worker starts in: as the worker was before a handler could change it."""
+"""The environment for programs that the worker starts, saved before a handler can change it."""
 
 import os
 import resource
@@ -10,7 +10,7 @@ LIMITS = {name: getattr(resource, name) for name in sorted(dir(resource)) if nam
 
 
 class Surroundings(NamedTuple):
-    """The working folder, the variables, the mask for new files, and the soft limits of resources."""
+    """The working folder, environment variables, umask and soft resource limits."""
 
     folder: str
     variables: dict[str, str]
@@ -18,14 +18,14 @@ class Surroundings(NamedTuple):
     limits: Mapping[str, int] = {}
 
     def limits_in_words(self) -> str:
-        """The limits of this process that a handler has changed; nothing where there are none."""
+        """Return the limits of this process that a handler has changed, in words; empty if none."""
         now = _limits()
         changed = [f"{name} to {now[name]}" for name, before in self.limits.items() if now[name] != before]
         return f"; a handler has set {', '.join(changed)} in this worker" if changed else ""
 
     def bring_back(self) -> None:
-        """Have this process be in them again, right before it becomes another program."""
-        with suppress(OSError):  # gone for everybody
+        """Restore the environment, right before this process executes another program."""
+        with suppress(OSError):  # the folder no longer exists
             os.chdir(self.folder)
         os.umask(self.umask)
         os.environ.clear()
@@ -33,7 +33,7 @@ class Surroundings(NamedTuple):
 
 
 def surroundings() -> Surroundings:
-    """Those of this process now."""
+    """Return the current environment of this process."""
     os.umask(umask := os.umask(0o077))
     return Surroundings(os.getcwd(), dict(os.environ), umask, _limits())  # noqa: PTH109 - as text, for Popen
 

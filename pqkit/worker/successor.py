@@ -1,4 +1,4 @@
-"""Whoever comes after a worker that gave handlers up: ``python -m pqkit.worker.successor FD``. See ``legacy``."""
+"""Ends given-up attempts: ``python -m pqkit.worker.successor FD``. See ``process_handover``."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ PAUSE = 0.25
 
 
 def settle(legacy: Legacy) -> None:
-    """End what the handlers left, write how the attempts ended, and end the worker's life."""
+    """End the handlers' processes, write the attempts' outcomes, and end the worker's life."""
     log = get_logger("worker")
     ended = orphans.end(str(legacy.worker))
     if ended:

@@ -1,4 +1,4 @@
-"""Importing the user's task modules."""
+"""Imports the user's task modules."""
 
 import importlib
 import importlib.util
@@ -14,16 +14,16 @@ from pqkit.errors import PqkitError
 
 
 class TasksMissing(PqkitError):
-    """Modules with tasks that cannot be imported, or none at all."""
+    """A task module cannot be imported, or no module declares a task."""
 
 
 def import_tasks(modules: Sequence[str]) -> tuple[str, ...]:
-    """Import the modules from the working folder and return the names of all tasks. Raises TasksMissing."""
+    """Import the modules from the working folder; return all task names. Raises TasksMissing."""
     folder = os.getcwd()  # noqa: PTH109 - the entry of sys.path is text
     for name in modules:
         try:
             import_from(folder, name)
-        except (Exception, SystemExit) as error:  # a script that ends itself must not end the worker without a word
+        except (Exception, SystemExit) as error:  # a script that exits must not end the worker silently
             raise TasksMissing(f"cannot import the tasks in {name}: {summarize(error)}") from error
     if not registry:
         raise TasksMissing("no tasks: name the modules that declare them with --tasks or PQKIT_TASKS")
@@ -31,10 +31,10 @@ def import_tasks(modules: Sequence[str]) -> tuple[str, ...]:
 
 
 def import_from(folder: str, name: str) -> ModuleType:
-    """Import a module that somebody has named, from that folder where it is there.
+    """Import a module that the user named, from the folder if it is there.
 
-    The folder stands last on the path: what the module imports is found there, and no file of it takes the place of a
-    library that is imported later.
+    The folder is appended to ``sys.path``: the module can import from it, and no file in it shadows a library that is
+    imported later.
     """
     if folder not in sys.path:
         sys.path.append(folder)

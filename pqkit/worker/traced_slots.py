@@ -1,4 +1,4 @@
-"""Slots whose runs are spans of their producers' traces."""
+"""Slots that record each run as a span of its producer's trace."""
 
 from contextlib import suppress
 
@@ -13,7 +13,7 @@ from pqkit.worker.slots import Slots
 
 
 class TracedSlots(Slots):
-    """A worker has them where the setting ``traces`` is on."""
+    """The slots of a worker with the setting ``traces``."""
 
     def _run(self, run: Run) -> tuple[Outcome, bool]:
         claim = run.claim

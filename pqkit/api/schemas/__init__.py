@@ -1,1 +1,1 @@
-"""What goes in and out, as JSON. Times are ISO 8601 in UTC, spans are seconds."""
+"""JSON schemas of requests and responses. Times are ISO 8601 in UTC, durations are seconds."""

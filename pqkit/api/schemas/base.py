@@ -1,4 +1,4 @@
-"""What all shapes share."""
+"""Types and base classes that all schemas share."""
 
 import json
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_
 Words = Annotated[str, Field(max_length=16_000), AfterValidator(_storable)]
 Seconds = Annotated[float, Field(ge=0, le=100 * 365 * 86_400, allow_inf_nan=False)]
 Delay = Annotated[Seconds, Strict()]
-"""Seconds in a body, where a number is a number and ``true`` is none."""
+"""Seconds in a body: a JSON number, so that ``true`` is refused."""
 Reason = Annotated[
     str | None,
     Field(max_length=1_000, description="Why; goes on record."),
@@ -41,13 +41,13 @@ Reason = Annotated[
 
 
 class Shape(BaseModel):
-    """What may come in: nothing else beside it."""
+    """The base of request bodies: unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Asked(Shape):
-    """Why something is to be done."""
+    """The reason for an action."""
 
     reason: Reason = None
 

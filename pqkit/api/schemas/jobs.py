@@ -1,4 +1,4 @@
-"""Jobs: what is asked, and everything that is known of one."""
+"""Schemas of jobs: enqueue requests, and views of jobs."""
 
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ from pqkit.jobs.spec import PRIORITIES, IfFailed, UniqueWhile
 
 
 class Policy(Shape):
-    """What an enqueue may say beside task and arguments; what it leaves out, the task's declaration says."""
+    """The options of an enqueue; the task's declaration gives the defaults of those left out."""
 
     queue: Name | None = Field(None, examples=["images"])
     priority: int = Field(
@@ -29,7 +29,7 @@ class Policy(Shape):
     if_failed: IfFailed = Field("hold", description="What becomes of it where one of them has not completed.")
 
     def options(self) -> dict[str, Any]:
-        """As ``Queue.enqueue`` takes them."""
+        """Return the options as ``Queue.enqueue`` takes them."""
         return self.model_dump(exclude={"task", "args", "calls"}, exclude_unset=True)
 
 
@@ -45,21 +45,21 @@ class NewJob(Policy):
 
 
 class NewJobs(Policy):
-    """Many calls of one task, queued all or none."""
+    """Many calls of one task; all are queued, or none."""
 
     task: Name = Field(examples=["thumbnail"])
     calls: list[dict[str, Any]] = Field(max_length=5_000, examples=[[{"path": "a.png"}, {"path": "b.png"}]])
 
 
 class Queued(BaseModel):
-    """A job that is on disk. ``existing``: it was there before, by its unique or idempotency key."""
+    """A job on disk. ``existing``: it existed before, with its unique or idempotency key."""
 
     id: int = Field(examples=[7])
     existing: bool = False
 
 
 class QueuedMany(BaseModel):
-    """Jobs that are on disk, in the order of the calls."""
+    """Jobs on disk, in the order of the calls."""
 
     ids: list[int] = Field(examples=[[7, 8]])
     existing: bool = False
@@ -89,7 +89,7 @@ class JobOut(BaseModel):
 
 
 class JobPage(BaseModel):
-    """A page of jobs, the newest first; ``next`` is ``before`` of the page after it."""
+    """A page of jobs, newest first; ``next`` is the ``before`` of the next page."""
 
     jobs: list[JobOut]
     next: str | None
@@ -127,7 +127,7 @@ class ActionOut(BaseModel):
 
 
 class RefusalOut(BaseModel):
-    """A finish that came after its worker had lost the job."""
+    """A finish that was refused because its worker had lost the job."""
 
     at: Moment
     attempt: int
@@ -151,7 +151,7 @@ class JobWhole(BaseModel):
 
 
 class StateOut(BaseModel):
-    """Where a job stands now."""
+    """A job's current state."""
 
     id: int
     state: JobState

@@ -1,4 +1,4 @@
-"""Queues, workers, and the whole in numbers."""
+"""Schemas of queues, workers and statistics."""
 
 from typing import Annotated
 
@@ -26,7 +26,7 @@ class QueueOut(BaseModel):
 
 
 class Pause(Asked):
-    """Stop claims; for so many ``seconds``, or until somebody resumes."""
+    """Stop claims for ``seconds``, or until the queue is resumed."""
 
     seconds: Delay | None = None
 
@@ -49,7 +49,7 @@ class WorkerOut(BaseModel):
 
 
 class Stats(BaseModel):
-    """The whole queue in numbers: jobs by state, and of the last minute jobs per minute and seconds."""
+    """Jobs by state, and of the last minute: jobs per minute, and wait and run times in seconds."""
 
     jobs: dict[JobState, int]
     finished_per_minute: float

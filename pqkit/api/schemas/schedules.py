@@ -1,4 +1,4 @@
-"""Schedules and their slots."""
+"""Schemas of schedules and their slots."""
 
 from typing import Any
 
@@ -12,7 +12,10 @@ from pqkit.jobs.spec import PRIORITIES
 
 
 class ScheduleChange(Asked):
-    """What a schedule may say; what is left out stays, or is the task's to say. ``cron``, ``every`` or ``at``."""
+    """The fields of a schedule, with one of ``cron``, ``every`` and ``at``.
+
+    A field left out stays, or the task's declaration gives its default.
+    """
 
     task: Name | None = None
     args: dict[str, Any] | None = Field(None, description="The text `{slot}` stands for the slot's time.")
@@ -30,13 +33,13 @@ class ScheduleChange(Asked):
     overlap: Overlap | None = None
 
     def options(self) -> dict[str, Any]:
-        """As ``Schedules`` takes them."""
+        """Return the options as ``Schedules`` takes them."""
         said = self.model_dump(exclude={"name", "reason"}, exclude_none=True)
         return said | ({"at": round(self.at.timestamp() * SECOND)} if self.at else {})
 
 
 class NewSchedule(ScheduleChange):
-    """A schedule that begins with its first slot after now."""
+    """A schedule that starts with its first slot after now."""
 
     name: Name = Field(examples=["nightly"])
     task: Name = Field(examples=["report"])
@@ -66,7 +69,7 @@ class ScheduleOut(BaseModel):
 
 
 class SlotOut(BaseModel):
-    """A slot that was decided about: its job, or why there is none; ``slots`` of them in a row share one."""
+    """A decided slot: its job, or the reason for none; ``slots`` is the number that share it."""
 
     at: Moment
     until_at: Moment
@@ -77,7 +80,7 @@ class SlotOut(BaseModel):
 
 
 class ScheduleWhole(BaseModel):
-    """A schedule with its next slots and the last ones, latest first."""
+    """A schedule with its next slots and its last ones, latest first."""
 
     schedule: ScheduleOut
     coming: list[Moment]
@@ -85,14 +88,14 @@ class ScheduleWhole(BaseModel):
 
 
 class Backfill(Asked):
-    """The slots from ``start`` on and before ``end``; without an end up to now."""
+    """The slots from ``start`` (inclusive) to ``end`` (exclusive; by default now)."""
 
     start: AwareDatetime
     end: AwareDatetime | None = None
 
 
 class BackfilledOut(BaseModel):
-    """The jobs that were queued, and how many slots had theirs already."""
+    """The jobs that were queued, and the number of slots that had a job already."""
 
     jobs: list[int]
     there: int

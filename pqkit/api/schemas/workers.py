@@ -1,4 +1,4 @@
-"""What a worker says and hears."""
+"""Schemas of a worker's requests and responses."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from pqkit.api.schemas.base import Delay, Name, Shape, Stored, Words
 
 
 class NewWorker(Shape):
-    """A worker that begins. One process, one registration: a process that starts again registers anew."""
+    """A new worker. Each process registers once; a restarted process registers again."""
 
     name: Name = Field(examples=["curl-1"])
     tasks: list[Name] = Field(min_length=1, max_length=1_000, examples=[["thumbnail"]])
@@ -17,15 +17,17 @@ class NewWorker(Shape):
 
 
 class Registered(BaseModel):
-    """The worker's id, and within how many seconds it must be heard of, or its jobs go to others."""
+    """The worker's id, and the seconds without a heartbeat after which its jobs go to others."""
 
     worker: str
     rescue_after: float
 
 
 class Claiming(Shape):
-    """A wish for work. ``holding`` names every lease that the worker still works on: any other that it has was lost on
-    the way, and goes back."""
+    """A claim request. ``holding`` names every lease that the worker still works on.
+
+    Any other lease of the worker was lost in transit, and its job goes back.
+    """
 
     count: int = Field(1, ge=1, le=100)
     wait: float = Field(0, ge=0, le=30, allow_inf_nan=False, description="Seconds to wait for work.")
@@ -33,7 +35,7 @@ class Claiming(Shape):
 
 
 class Leased(BaseModel):
-    """A job to run. ``attempt`` only grows: a fencing token for what is done outside."""
+    """A job to run. ``attempt`` only grows: it is a fencing token for external effects."""
 
     lease: str
     id: int
@@ -51,7 +53,7 @@ class Claims(BaseModel):
 
 
 class BeatOut(BaseModel):
-    """The ids of jobs whose cancel was asked for: stop them, then say ``fail``."""
+    """The ids of jobs whose cancel was requested: stop them, then report ``fail``."""
 
     cancel: list[int]
 
@@ -61,7 +63,10 @@ class Finish(Shape):
 
 
 class FailedRun(Shape):
-    """Why the attempt failed. ``retry``: whether another may help; ``after``: in how many seconds, else by policy."""
+    """A failed attempt. ``retry``: true if a retry may help.
+
+    ``after``: seconds until the retry; by default as the policy says.
+    """
 
     error: Words = Field(examples=["the disk was full"])
     retry: bool = True
@@ -69,7 +74,7 @@ class FailedRun(Shape):
 
 
 class Snoozing(Shape):
-    """Not now, in so many seconds; no retry is used up."""
+    """Run the job again after ``seconds``; no retry is used up."""
 
     seconds: Delay
     reason: Words = "snoozed by its worker"
