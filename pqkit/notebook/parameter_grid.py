@@ -24,7 +24,7 @@ def enqueue_grid(
 ) -> tuple[str, list[int]]:
     """Queue ``path`` once for each combination of the axes' values, all or none.
 
-    Returns (the batch's label, the job ids). ``fixed`` parameters are the same for all; ``options`` are those of ``enqueue``.
+    Returns (the batch's label, the job ids). ``fixed`` parameters are the same for all; ``options`` go to ``enqueue``.
     Raises BadParameter before anything is queued.
     """
     combined = [{**(fixed or {}), **dict(zip(axes, values, strict=True))} for values in product(*axes.values())]
