@@ -48,7 +48,7 @@ def throughput(table: pd.DataFrame) -> hv.Overlay:
 
 
 def failures(table: pd.DataFrame) -> hv.Overlay:
-    """Attempts per second that ended badly, by kind: ``failed``, ``timed_out``, ``crashed``."""
+    """Failed attempts per second, by kind: ``failed``, ``timed_out``, ``crashed``."""
     return lines(table, FAILURES)
 
 
