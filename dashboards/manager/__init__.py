@@ -1,1 +1,1 @@
-"""The manager console, which acts, with a login. Start at ``page``; each tab has a module."""
+"""The manager console acts, so it has a login. Start at ``page``; each tab has a module."""

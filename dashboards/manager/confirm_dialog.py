@@ -127,7 +127,7 @@ class Sheet:
         *,
         verb: str = "",
     ) -> None:
-        """Ask a question: ``words`` is escaped HTML, ``label`` the button's, ``needs`` to be typed.
+        """Ask: ``words`` is escaped HTML, ``label`` is on the button, ``needs`` must be typed.
         ``verb`` is the action to confirm: one that destroys something also asks for the password."""
         self._desk.say("")
         if not self.view.objects:

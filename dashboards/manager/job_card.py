@@ -25,7 +25,7 @@ from .session import Desk
 from .widgets import Words, preview, stack
 
 EDIT, CLOSE = "replace", "close"
-# Sticky beside the table only: on a phone, above the table, the card would cover it.
+# Sticky beside the table only: above the table, on a phone, the card would cover the table.
 STICKS = """@media (min-width: 1000px) {
   :host { position: sticky; top: 12px; max-height: calc(100vh - 90px) !important; overflow: auto; }
 }"""

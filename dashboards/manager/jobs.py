@@ -83,7 +83,7 @@ class Jobs:
         return stack(self.numbers, self.sheet.view, both)
 
     async def tick(self) -> None:
-        """Refresh if it is due: a slow query runs less often, for at most a tenth of the time."""
+        """Refresh if it is due: a slow query runs less often, for about a tenth of the time."""
         if time.monotonic() >= self._due:
             await self.refresh()
 

@@ -93,8 +93,8 @@ class Manager:
         self._places = {"Jobs": _place("Jobs", self.jobs.view())}
         self._ticking: list[Any] = []
         self._over = False
-        # The parts are below the tabs and not in them: tabs would rebuild a part each time it is opened, and changes made
-        # during that would be lost in the browser.
+        # The parts are below the tabs and not in them: tabs would rebuild a part each time it is opened, and a browser
+        # would lose changes that are made during the rebuild.
         nothing = pn.Spacer()
         self._tabs = pmui.Tabs(*((name, nothing) for name in PARTS), margin=0, sizing_mode="stretch_width", sx=TABS)
         self._tabs.jscallback(active=SWAP % json.dumps(list(PARTS)))

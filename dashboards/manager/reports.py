@@ -49,7 +49,7 @@ PAGE = Template(
 
 
 class ReportRoom:
-    """The bytes of reports being sent: a client that reads slowly keeps them in memory."""
+    """The bytes of reports being sent: a client that reads nothing keeps them in memory."""
 
     def __init__(self) -> None:
         self._held = Counter[str]()
