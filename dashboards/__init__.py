@@ -1,1 +1,1 @@
-"""The two consoles: ``ops`` watches, ``manager`` shows jobs one by one. `pqkit dashboards` serves them."""
+"""The consoles that `pqkit dashboards` serves: ``ops`` watches, ``manager`` acts on jobs."""

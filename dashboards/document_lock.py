@@ -1,4 +1,4 @@
-"""Callbacks that change the page after they have waited for something."""
+"""Locked callbacks, for changes to the page after an await."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -16,10 +16,10 @@ _signs: WeakKeyDictionary[Document, Viewable] = WeakKeyDictionary()
 
 
 def locked(change: Callable[..., Any]) -> Callable[..., Any]:
-    """A callback that runs under its document's lock, and whose changes are sent together when it has ended.
+    """Run a callback under its document's lock and send its changes together when it ends.
 
-    Panel would let a coroutine go on without the lock and write its changes to the socket by itself; what is changed
-    while such a message is on its way may wait there for ever.
+    Panel would run a coroutine without the lock and write each change to the socket itself. A change made while such a
+    message is being sent may wait there forever.
     """
 
     @wraps(change)
@@ -37,14 +37,16 @@ def locked(change: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def show_work(sign: Viewable) -> None:
-    """Let this part of the session's page be seen while a callback is waited for."""
+    """Register the part of the session's page that is visible while a callback runs."""
     _signs[current_document()] = sign
     sign.visible = False
 
 
 def waited_for(change: Callable[..., Any]) -> Callable[..., Any]:
-    """A locked callback that a person waits for: the sign stands on the page until it has ended. What it changes is
-    sent only then, so the sign is shown before it begins."""
+    """A locked callback that shows the registered sign until it ends.
+
+    The callback's changes are sent only at its end, so the sign is shown before it begins.
+    """
 
     async def begin(*args: Any, **more: Any) -> None:
         sign = _signs[current_document()]

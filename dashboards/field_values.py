@@ -1,5 +1,7 @@
-"""Which values a page may give its fields, and which details an event may have. A person's browser sends no others, so
-one that does not fit is left out, and never reaches code that would stumble over it."""
+"""Validation of the field values and event details that a page sends.
+
+A browser with our page sends only valid ones. An invalid one is dropped before it reaches code that it could break.
+"""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -7,15 +9,15 @@ from typing import Any
 from bokeh.model import Model
 
 STARTS = {"pathname": ("/",), "search": ("", "?"), "hash": ("", "#")}
-"""How the parts of an address begin. An empty word here means that the part may be empty."""
+"""Allowed beginnings of the parts of an address. An empty string here means that the part may be empty."""
 BUTTONS = {"click", "enter"}
-"""What a part says of itself."""
+"""The nodes of our own components that send DOM events."""
 LONGEST = 10_000
-"""Ticked rows at most; a table shows 50."""
+"""Maximum number of ticked rows; a table shows 50."""
 
 
 def fits(model: Model, name: str, value: Any) -> bool:
-    """Whether that property can have that value: of its type, one of the options, within the bounds."""
+    """True if the property accepts the value: its type, options and bounds."""
     if not model.lookup(name).property.is_valid(value):
         return False
     if name in STARTS:
@@ -30,7 +32,7 @@ def fits(model: Model, name: str, value: Any) -> bool:
 
 
 def event_fits(name: str, values: dict[str, Any]) -> bool:
-    """Whether an event of that name has what the server reads of it. ``values`` name the model, where it has one."""
+    """True if the event has the values that the server reads; ``values`` may name its model."""
     model = values.get("model")
     match name:
         case "document_ready":
@@ -47,7 +49,7 @@ def event_fits(name: str, values: dict[str, Any]) -> bool:
 
 
 def _takes_data(model: Any) -> bool:
-    """Only parts of our own listen to that; a library's menus would take it for a search."""
+    """True for our own components: a library's menus would take the data for a search."""
     return "options" not in getattr(model, "data", model).properties()
 
 
@@ -63,7 +65,7 @@ def _begins(text: str, starts: Iterable[str]) -> bool:
 
 
 def _places(model: Any) -> int:
-    """How many there are to choose from: options, or the parts below each other of tabs."""
+    """The number of choices: options, or the panels of tabs."""
     choices: Any = getattr(model, "options", None) or getattr(model, "objects", ())
     return len(choices)
 
@@ -76,7 +78,7 @@ def _is_offered(model: Any, value: Any) -> bool:
 
 
 def _known(options: Any) -> Iterator[Any]:
-    """The values to choose from, as a list, as a map by their labels, or in groups."""
+    """The values to choose from, given as a list, as a map by label, or in groups."""
     for each in options.values() if isinstance(options, dict) else options or ():
         if isinstance(each, dict | list | tuple):
             yield from _known(each)

@@ -1,4 +1,4 @@
-"""Values as a person reads them. Everything that ends in a page goes through ``safe`` or one of these."""
+"""Formatting of values for people. All text on a page passes ``safe`` or another of these."""
 
 import html
 from datetime import UTC, datetime
@@ -10,22 +10,22 @@ NOTHING = "\N{EN DASH}"
 
 
 def safe(value: object) -> str:
-    """``value`` as text that no browser takes for markup, with nothing in it that turns or hides what is read."""
+    """Escape ``value`` as HTML text, including characters that reverse or hide text."""
     return html.escape(escape_lines(str(value)))
 
 
 def count(number: float) -> str:
-    """1,234; and 0.4 where rounding would say 0."""
+    """Format a count: 1,234, or 0.4 where rounding would give 0."""
     return f"{number:.1f}" if 0 < number < 10 and number != round(number) else f"{number:,.0f}"
 
 
 def sentence(words: str) -> str:
-    """A line of the system as a sentence of the page."""
+    """A system message as a sentence on the page."""
     return ended(f"{words[:1].upper()}{words[1:]}")
 
 
 def ended(words: str) -> str:
-    """In one line and with one full stop, whatever a database's own words end in."""
+    """The text on one line with one full stop, however a database's message ends."""
     return f"{' '.join(words.split()).rstrip('.?! ')}."
 
 
@@ -34,17 +34,20 @@ def jobs(number: int) -> str:
 
 
 def age(seconds: float | None) -> str:
-    """A duration in words; a dash where it is not known."""
+    """A duration in words; a dash if unknown."""
     return NOTHING if seconds is None else duration(seconds)
 
 
 def lasted(microseconds: int) -> str:
-    """The duration of a run, which may be short."""
+    """The duration of a run, with precision for short ones."""
     return short_duration(microseconds / SECOND)
 
 
 def clock(microseconds: int | None) -> str:
-    """A stored time (microseconds since 1970 UTC) on the server's clock: 14:03:22, or 21 Nov 14:03 of another day."""
+    """A stored time in the server's time zone: 14:03:22, or 21 Nov 14:03 on another day.
+
+    Stored times are in microseconds since 1970 UTC.
+    """
     if microseconds is None:
         return NOTHING
     moment = datetime.fromtimestamp(microseconds / SECOND, UTC).astimezone()
@@ -53,7 +56,7 @@ def clock(microseconds: int | None) -> str:
 
 
 def size(octets: int) -> str:
-    """Bytes in kB, MB or GB; a dash where they are not known."""
+    """A size in kB, MB or GB; a dash if unknown."""
     if octets <= 0:
         return NOTHING
     if octets < 1e6:

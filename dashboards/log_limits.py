@@ -1,4 +1,4 @@
-"""A bound on what the libraries below the consoles log: a stranger's requests must not fill the disk of the log."""
+"""Rate limit for the logs of the consoles' libraries: requests must not fill the disk."""
 
 import logging
 import threading
@@ -9,15 +9,15 @@ from pqkit.redaction.redact import redact
 from .rate_limit import Throttle
 
 LINES, SECONDS = 20, 60.0
-"""Lines of one logger and level in any such time."""
+"""Maximum lines of one logger and level in any such period."""
 MOST_CHARS = 2_000
-"""Of a line, and of its traceback; the library would write out whole messages."""
+"""Of a line and of its traceback; the library would log whole messages."""
 FORMAT = logging.Formatter()
 LOGGERS = ("", "bokeh", "panel", "tornado")
 
 
 class Limit(logging.Filter):
-    """Lets through so many lines in a time, and says with the next one how many it has left out."""
+    """Pass at most ``LINES`` lines per period; the next line says how many were dropped."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,12 +40,12 @@ class Limit(logging.Filter):
 
 
 def _traceback(text: str) -> str:
-    """Its end, which says what was wrong; no line of it begins as one of the log's own."""
+    """The end of a traceback, which names the error; indented, so no line looks like a log line."""
     return "\n".join(f"  {line}" for line in escape_lines(redact(text[-MOST_CHARS:])).splitlines())
 
 
 def limit_log() -> None:
-    """For the handlers that these libraries write with in this process."""
+    """Add the limit to the handlers that these libraries log with in this process."""
     limit = Limit()
     handlers = [handler for name in LOGGERS for handler in logging.getLogger(name).handlers]
     for handler in [*handlers, logging.lastResort]:

@@ -1,8 +1,8 @@
-"""The login page of a console, and the cookies by which a browser shows its session and that it is known.
+"""The login page of a console, and its session and device cookies.
 
-Browsers share cookies between all ports of a host, so the names hold the port. Where the browser speaks TLS, a name
-begins with ``__Host-``, which no page without TLS and no other host can set. Below a proxy's prefix it begins with
-``__Secure-``, because the cookie of a session is then for that path alone, and not for its neighbours on that host.
+Browsers share cookies between all ports of a host, so the names contain the port. Over TLS a name begins with
+``__Host-``, which no page without TLS and no other host can set. Below a proxy's path prefix it begins with
+``__Secure-``, because the session cookie is then limited to that path and not sent to its neighbours on that host.
 """
 
 import asyncio
@@ -33,27 +33,27 @@ def sessions() -> Sessions:
 
 
 class Cookies:
-    """Those of one console."""
+    """The cookies of one console."""
 
     def __init__(self, service: Service, port: int) -> None:
         self._port, self._https = port, is_https(settings(), service)
         self.prefix = prefix(settings(), service)
 
     def options(self) -> dict[str, Any]:
-        """What the server needs for the sign against forged forms. It opens nothing, so all of the host may have it."""
+        """Server options for the XSRF cookie. It grants no access, so it is valid for all paths."""
         name = f"{'__Host-' if self._https else ''}pqkit_xsrf_{self._port}"
         own = {"httponly": True, "samesite": "Strict", "secure": self._https, "path": "/"}
         return {"xsrf_cookies": True, "xsrf_cookie_name": name, "xsrf_cookie_kwargs": own}
 
     def secret(self, handler: RequestHandler) -> str:
-        """The secret that the browser shows; empty where there is none."""
+        """The session secret that the browser sends; empty if none."""
         return self._read(handler, "session")
 
     def device(self, handler: RequestHandler) -> str:
         return self._read(handler, "device")
 
     def keep(self, handler: RequestHandler, session: Session) -> None:
-        """Hand both secrets to the browser."""
+        """Set both secrets as cookies."""
         for kind, text, lasts in (("session", session.secret, ABSOLUTE), ("device", session.device, KEPT_FOR)):
             secure = self._is_secure(handler)
             handler.set_cookie(
@@ -79,7 +79,7 @@ class Cookies:
 
 
 class Login(RequestHandler):
-    """The login page. Tornado refuses a form that was not got from here."""
+    """The login page. Tornado refuses a form that does not come from this page."""
 
     console_cookies: Cookies
     service: Service
@@ -102,7 +102,7 @@ class Login(RequestHandler):
             self._show(str(refused), name)
             return
         except PqkitError as error:
-            get_logger("login").error("nobody can log in", error=str(error))  # a stranger is not told where it is
+            get_logger("login").error("nobody can log in", error=str(error))  # the answer does not say where it is
             self.set_status(503)
             self._show("nobody can log in just now, because the database is away", name)
             return
@@ -120,8 +120,10 @@ class Login(RequestHandler):
 
 
 class Logout(RequestHandler):
-    """Where "Log out" leads: it ends the session and takes its cookie away. No link of another site comes this far,
-    because the cookie does not come with it, and none of another port of this host."""
+    """The "Log out" page: ends the session and deletes its cookie.
+
+    Links from another site or another port of this host do not get here: the cookie does not come with them.
+    """
 
     console_cookies: Cookies
 
@@ -143,7 +145,7 @@ class Logout(RequestHandler):
 
 
 def handlers(service: Service, cookies: Cookies) -> tuple[type[RequestHandler], type[RequestHandler]]:
-    """The login page and the way out of that console."""
+    """The login and logout handlers of that console."""
     own = {"console_cookies": cookies, "service": service}
     return type("LoginHandler", (Login,), own), type("LogoutHandler", (Logout,), own)
 
@@ -159,7 +161,7 @@ def _is_over(secret: str) -> bool:
 
 
 def _inside(address: str, prefix: str) -> str:
-    """The address where it is one of this server, else its first page; without the prefix that a proxy takes off."""
+    """The address if it is on this server, else "/"; without the prefix that a proxy removes."""
     try:
         parts = urlsplit(address)
     except ValueError:

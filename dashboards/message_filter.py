@@ -1,5 +1,7 @@
-"""What a page may say to the server: that a field has another value, and that something was pressed. All else that
-Bokeh's protocol knows would let a person put models, markup and scripts into a document."""
+"""Filter for messages from a page: only changed field values and button presses pass.
+
+The rest of Bokeh's protocol would let a client put models, markup and scripts into a document.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,25 +26,25 @@ FIELDS = {
         "webgl",
     },
 }
-"""What may be set by the kind of a model."""
+"""The settable properties for each kind of model."""
 PARTS = {"active", "clicks", "dark_theme", "dropdown_open", "value", "value_input"}
-"""What may be set of the parts that a page is made of, by the model that holds their values."""
+"""The settable properties of the page's components, on the model that holds their values."""
 SHOWN = "visible"
-"""A place that the page itself has put away or taken out (see ``SWAP``)."""
+"""The property of a place that the page itself hides or shows (see ``SWAP``)."""
 EVENTS = {"document_ready", "dom_event", "data_event", "cell-click", "selection-change"}
 PLAIN = (str, int, float, bool, type(None))
 DEEPEST = 12
 
 
 class Unwanted(ProtocolError):
-    """A message that no page of ours sends."""
+    """A message that our pages never send."""
 
 
 def keep_wanted(kind: str, content: Any, document: Document) -> int:
-    """Leave in the content of a message what a page may say. Raises Unwanted where it tries to build something.
+    """Drop from a message all that a page may not send. Raises Unwanted if it builds models.
 
-    A page of ours also tells of changes that the server has no use for, such as a style sheet that the browser has
-    made; those are left out without a word. Returns how many were left out because no field has such a value.
+    Our pages also send changes that the server does not need, such as a style sheet that the browser made; those are
+    dropped silently. Returns the number of events dropped because their value does not fit the field.
     """
     if kind == "PULL-DOC-REQ":
         return 0
@@ -54,7 +56,7 @@ def keep_wanted(kind: str, content: Any, document: Document) -> int:
 
 
 def _wanted(event: Any, document: Document) -> Iterator[dict[str, Any] | None]:
-    """What is taken of an event; None for a value that does not fit."""
+    """The accepted part of an event; None for a value that does not fit."""
     match event:
         case {"kind": "ModelChanged", "model": about, "attr": str() as name, "new": new}:
             model = _known(about, document)
@@ -78,7 +80,7 @@ def _wanted(event: Any, document: Document) -> Iterator[dict[str, Any] | None]:
 
 
 def _known(about: Any, document: Document) -> Any:
-    """The model of the document that is meant. The browser may send a model along with its id; that is not read."""
+    """The document's model with that id. Model contents that the browser sends are not read."""
     name = about.get("id") if isinstance(about, dict) else None
     return document.models.get_by_id(ID(name)) if isinstance(name, str) else None
 
@@ -91,7 +93,7 @@ def _may_set(model: Any, name: str) -> bool:
 
 
 def _values(values: Any, document: Document) -> dict[str, Any] | None:
-    """An event's values by name, ``model`` being the model that it is about; None where one of them is not plain."""
+    """An event's values by name, with its model as ``model``; None if a value is not plain."""
     entries = values.get("entries", []) if isinstance(values, dict) else []
     kept: dict[str, Any] = {}
     for entry in entries if isinstance(entries, list) else ():
@@ -106,12 +108,12 @@ def _values(values: Any, document: Document) -> dict[str, Any] | None:
 
 
 def _is_simple(value: Any) -> bool:
-    """Whether it is a number or words, or a list of such: no field of ours holds more."""
+    """True for a number, a string or a list of them: our fields hold nothing else."""
     return isinstance(value, PLAIN) or (isinstance(value, list) and all(isinstance(each, PLAIN) for each in value))
 
 
 def _is_plain(value: Any, depth: int = 0) -> bool:
-    """Whether it is numbers, words, and lists and maps of such."""
+    """True for numbers, strings, and lists and maps of them."""
     if isinstance(value, PLAIN):
         return True
     if depth > DEEPEST:

@@ -1,4 +1,4 @@
-"""The answer to somebody who opens a console: a session of their own, never one whose id came with the request."""
+"""The page handler: each visit gets a new session, never one named in the request."""
 
 import re
 import secrets
@@ -14,16 +14,16 @@ from pqkit.auth.login_throttle import network_of
 from .security_headers import NONCE
 
 PER_ADDRESS, AT_ONCE = 100, 300
-"""Sessions that one address may have, and all together. One that nobody looks at any more ends within half a minute."""
+"""Maximum sessions per address, and in total. An unwatched session ends within half a minute."""
 ID = re.compile(r"[A-Za-z0-9-]+")
 _addresses: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
 class Page(DocHandler):
-    """The page of a new session, with a number that its own scripts carry."""
+    """The page of a new session, with a nonce for its own scripts."""
 
     async def prepare(self) -> None:
-        if any(name.lower().startswith("bokeh-") for name in self.request.arguments):  # those of the body, too
+        if any(name.lower().startswith("bokeh-") for name in self.request.arguments):  # also those in the body
             raise HTTPError(403, reason="a session cannot be chosen")
         setattr(self.request, NONCE, secrets.token_urlsafe(16))
         prepared = super().prepare()
@@ -34,7 +34,7 @@ class Page(DocHandler):
         self._check_room()
         session = await cast("Awaitable[Any]", super().get_session())
         _addresses[session] = network_of(self.request.remote_ip or "")
-        if not all(ID.fullmatch(root.id) for root in session.document.roots):  # they go into a script as they are
+        if not all(ID.fullmatch(root.id) for root in session.document.roots):  # ids go into a script unescaped
             raise HTTPError(500)
         return session
 

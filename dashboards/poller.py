@@ -1,4 +1,4 @@
-"""What the pages show: one thread asks the database, every session reads its last answer."""
+"""The poller: one thread queries the database, and every session reads the last snapshot."""
 
 import threading
 import time
@@ -19,14 +19,16 @@ from .queue_snapshot import Pace, Snapshot
 
 EVERY = 1.0
 REST, LONGEST_REST = 9, 15.0
-"""A look at a huge queue may take its time; so many times as long pass before the next, but not more seconds: a machine
-that stood still says nothing about the queue."""
+"""The poller rests for ``REST`` times the duration of a poll, since a huge queue takes long to read.
+
+It rests at most ``LONGEST_REST`` seconds: a poll may be slow because the machine stood still.
+"""
 SELDOM = 10
 Listener = Callable[[Queue | None, Snapshot], None]
 
 
 class Feed:
-    """Asks every second, and tells whoever listens; what they ask further is part of the same poll."""
+    """Polls every second and calls the listeners; their further queries are part of the poll."""
 
     def __init__(self, open_queue: Callable[[], Queue]) -> None:
         self.latest = Snapshot()
@@ -47,21 +49,21 @@ class Feed:
         self._thread.join()
 
     def queue(self) -> Queue:
-        """The queue, opened anew where its file is another one than before. Raises PqkitError while it is away."""
+        """The queue, reopened if its file was replaced. Raises PqkitError while it is unavailable."""
         with self._opening:
             if self._queue is not None and self._queue.database.replaced():
-                self._queue.close()  # open connections would go on reading a file that is gone
+                self._queue.close()  # open connections would still read the deleted file
                 self._queue = None
             self._queue = self._queue or self._open()
             return self._queue
 
     def look(self) -> None:
-        """Ask once; what goes wrong becomes part of the answer, beside the last good data."""
+        """Poll once; an error becomes part of the snapshot, beside the last good data."""
         last, began = self.latest, time.perf_counter()
         try:
             queue: Queue | None = self.queue()
             found = replace(self._ask(self.queue(), last), took=last.took)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the pages must say so and try again
+        except Exception as error:  # noqa: BLE001 - the pages must report any error and try again
             queue, found = None, self._without(last, str(error) or type(error).__name__)
         self._tell(queue, found)
         self.latest = found if queue is None else replace(found, took=time.perf_counter() - began)
@@ -73,7 +75,7 @@ class Feed:
         return replace(last, version=last.version + 1, away=reason, away_since=since)
 
     def _tell(self, queue: Queue | None, found: Snapshot) -> None:
-        """Each listener by itself: what goes wrong there says nothing about the database."""
+        """Call each listener separately: an error there says nothing about the database."""
         for listener in self.listeners:
             try:
                 listener(queue, found)
@@ -116,7 +118,7 @@ class Feed:
 
 
 def pace(queue: Queue) -> Pace:
-    """What the last minute came to."""
+    """The rates of the last minute."""
     span = Span.last(60, 60 / 6, queue.database.now())
     bins = queries.flow(queue.database, span)
     seconds = span.step / SECOND
@@ -133,7 +135,7 @@ def pace(queue: Queue) -> Pace:
 
 
 def processes() -> tuple[Process, ...]:
-    """The processes of `pqkit up` in this folder; none where it does not run."""
+    """The processes of `pqkit up` in this folder; none if it does not run."""
     try:
         return tuple(process for process in Supervisor.connect().processes() if process.state != "stopped")
     except NoSupervisor:
@@ -141,7 +143,7 @@ def processes() -> tuple[Process, ...]:
 
 
 def last_backup() -> Kept | None:
-    """The newest of the folder of backups, as far as it can be seen from here."""
+    """The newest backup in the backup folder; None if this process cannot read the folder."""
     folder = settings().backups
     try:
         return newest(folder) if folder is not None else None
@@ -151,5 +153,5 @@ def last_backup() -> Kept | None:
 
 @cache
 def shared() -> Feed:
-    """The one feed of this process, on the queue that the settings name. It never creates a database."""
+    """The one feed of this process, on the queue of the settings. It never creates a database."""
     return Feed(lambda: get_queue(create=False)).start()

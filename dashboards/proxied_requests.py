@@ -1,4 +1,4 @@
-"""Requests that come through a proxy: the server sees its visitor's address and scheme instead of the proxy's own."""
+"""Proxied requests: the server sees the visitor's address and scheme, not the proxy's."""
 
 from collections.abc import Awaitable, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from pqkit.security.forwarded_headers import Network, Visitor, visitor
 
 
 class BehindProxies(HTTPServerConnectionDelegate):
-    """Stands before a server's application, so that everything in it sees the same."""
+    """Wraps a server's application, so that all of its code sees the same address."""
 
     def __init__(self, inner: HTTPServerConnectionDelegate, proxies: Sequence[Network]) -> None:
         self._inner, self._proxies = inner, proxies
@@ -35,7 +35,10 @@ class _Request(HTTPMessageDelegate):
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
-        """The request is made in here, from what the context says. The next one on this connection may be another's."""
+        """Set the context from which the inner call builds the request, then restore it.
+
+        The next request on this connection may be another visitor's.
+        """
         context, peer = self._context, Visitor(self._context.remote_ip, self._context.protocol)
         context.remote_ip, context.protocol = visitor(peer, headers.get_list, self._proxies)
         try:

@@ -1,4 +1,4 @@
-"""What the pages show of the whole: the last answer of the database."""
+"""The snapshot that the pages show: the result of the last poll of the database."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -10,8 +10,10 @@ from pqkit.supervise import Process
 
 
 class Pace(NamedTuple):
-    """The last minute: attempts that ended well and badly, jobs that came, and how many jobs were pending ``seconds``
-    ago (None where nobody took samples)."""
+    """The last minute: good and bad attempts, new jobs, and the number of pending jobs before.
+
+    That number is from ``seconds`` ago (None if there were no samples).
+    """
 
     completed: float = 0.0
     failed: float = 0.0
@@ -22,7 +24,10 @@ class Pace(NamedTuple):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The last answer. ``version`` grows with each; ``away`` says why there is no newer data since ``away_since``."""
+    """The last snapshot. Each poll increments ``version``.
+
+    ``away`` says why there is no newer data since ``away_since``.
+    """
 
     version: int = 0
     at: int | None = None

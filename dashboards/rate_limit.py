@@ -1,4 +1,4 @@
-"""A bound on what a page that anybody may use does to the queue: so many times in so many seconds, for all together."""
+"""Rate limits for pages without a login, shared by all sessions of the process."""
 
 import threading
 import time
@@ -6,8 +6,10 @@ from collections import deque
 
 
 class Throttle:
-    """Lets through ``most`` in any ``seconds``, of all sessions of this process: a page is reached by hand-made
-    messages too, as many as anybody sends."""
+    """Lets through at most ``most`` calls in any ``seconds``, over all sessions of this process.
+
+    A client may send any number of hand-made messages to a page.
+    """
 
     def __init__(self, most: int, seconds: float) -> None:
         self._most, self._seconds = most, seconds
@@ -15,7 +17,7 @@ class Throttle:
         self._mutex = threading.Lock()
 
     def wait(self, now: float | None = None) -> float:
-        """Seconds until one more may pass; 0 where it has just passed. ``now`` is in monotonic seconds."""
+        """Seconds until the next call may pass; 0 if this one passed. ``now``: monotonic seconds."""
         now = time.monotonic() if now is None else now
         with self._mutex:
             if len(self._passed) == self._most and (left := self._passed[0] + self._seconds - now) > 0:

@@ -1,7 +1,7 @@
-"""What stands before every handler of a console: only pages on a list, by a name of this server, from pages of its own.
+"""The guard before all handlers: only listed routes, own host names and own pages pass.
 
-Panel and Bokeh bring routes that nobody asked for. One of them imports any module that a stranger names; others hand
-out sessions. So the routes that are left are named here, and a request that is refused reaches no handler at all.
+Panel and Bokeh add routes that the consoles do not need. One of them imports any module that a stranger names;
+others hand out sessions. So this module lists the routes that stay, and a refused request reaches no handler.
 """
 
 import secrets
@@ -34,21 +34,20 @@ from .websockets import Prompt
 ROUTES = [(r"/ws", Prompt), (r"/?", Page)]
 KEPT = {Page, Prompt, IcoHandler, MultiRootStaticHandler, StaticHandler}
 LONGEST = 16_384
-"""Characters of an address. All of it comes back in the page's token."""
+"""Maximum characters of an address. The page's token contains all of it."""
 READING, FORMS = {"GET", "HEAD"}, {"GET", "HEAD", "POST"}
 CHOICES = "bokeh-"
-"""How the names begin by which Bokeh lets clients choose a session."""
+"""The prefix of the names with which Bokeh lets clients choose a session."""
 PER_ADDRESS, AT_ONCE = 400, 800
-"""Connections that one address may hold, and all together: fewer than the files that a process may open by default."""
+"""Maximum connections per address, and in total: fewer than the default limit of open files."""
 LOOK_EVERY, STALLED = 5.0, 30.0
-"""Seconds between looks at the connections, and after which one is closed whose other side takes nothing of its answer.
-"""
+"""Seconds between checks of the connections, and until one whose client reads nothing is closed."""
 LIMITS: dict[str, Any] = {
     "http_server_kwargs": {
         "max_body_size": 64 * 1024,
         "max_header_size": 64 * 1024,
         "max_buffer_size": 2 * 1024 * 1024,
-        "idle_connection_timeout": 20,  # also for headers that do not come
+        "idle_connection_timeout": 20,  # also for headers that never arrive
         "body_timeout": 10,
     },
     "websocket_ping_interval": 60,
@@ -60,29 +59,34 @@ BOUNCE = "<!doctype html><title>pqkit</title><meta http-equiv='refresh' content=
 
 
 def server_options(most_bytes: int) -> dict[str, Any]:
-    """How a console's server is started: bounds on what comes in, of which a message may have ``most_bytes``; and
-    sessions with a sign of their own, whose tokens hold nothing secret."""
+    """Options of a console's server: limits on input, and signed sessions.
+
+    A message may have at most ``most_bytes``. The tokens of sessions hold no secrets.
+    """
     signs = {"sign_sessions": True, "secret_key": secrets.token_urlsafe(32)}
     told = {"include_cookies": [], "include_headers": ["Host", MARK]}
     return {**LIMITS, **signs, **told, "websocket_max_message_size": most_bytes}
 
 
 def use_own_routes() -> None:
-    """For the servers that this process makes from now on; Panel puts in its own in the same way."""
+    """Set the routes of servers created later in this process, as Panel sets its own."""
     per_app_patterns[:] = ROUTES
 
 
 def import_nothing() -> None:
-    """Take the route that imports modules out of every server that this process makes from now on."""
+    """Disable the route that imports modules, for servers created later in this process."""
     vars(panel.io.server)["ComponentResourceHandler"] = Refused
 
 
 def stand_before(
     server: Any, hosts: Collection[str], own: Collection[str] = (), proxies: Sequence[Network] = ()
 ) -> "Guard":
-    """Put a guard before all handlers of a server that is not started yet. ``hosts`` are the server's names, with the
-    port; ``own`` are the patterns of routes that this console adds; ``proxies`` are believed who asks."""
-    application = server._tornado  # noqa: SLF001 - Bokeh has no other way to either
+    """Put a guard before all handlers of a server that has not started yet.
+
+    ``hosts`` are the server's names with the port, ``own`` the route patterns that this console adds. The guard trusts
+    the visitor's address that ``proxies`` send.
+    """
+    application = server._tornado  # noqa: SLF001 - Bokeh has no public access to either
     own = {*own, *(pattern for pattern, *_ in application.auth_provider.endpoints)}
     _keep(application, own)
     application.add_transform(Headers)
@@ -93,7 +97,7 @@ def stand_before(
 
 
 def _keep(application: Any, own: Collection[str]) -> None:
-    """Take every route away that is neither a page's, nor a file's of the libraries, nor the console's own."""
+    """Remove all routes but pages, the libraries' files and the console's own routes."""
     rules = application.wildcard_router.rules
     rules[:] = [rule for rule in rules if rule.target in KEPT or _pattern(rule) in own]
 
@@ -103,7 +107,7 @@ def _pattern(rule: Any) -> str:
 
 
 class Guard(Router):
-    """Hands on what may reach a handler, and answers all else."""
+    """Passes allowed requests on to a handler and answers the others."""
 
     def __init__(
         self, application: Any, hosts: Collection[str], own: Collection[str], proxies: Sequence[Network]
@@ -115,7 +119,7 @@ class Guard(Router):
         self._taken: WeakKeyDictionary[Any, tuple[int, float]] = WeakKeyDictionary()
 
     def start_request(self, server_conn: Any, request_conn: Any) -> Any:
-        """With the first byte or before it: a connection too many is closed."""
+        """Close connections above the limit, at the first byte or before it."""
         if server_conn.stream not in self._streams:
             self._come(server_conn)
         return super().start_request(server_conn, request_conn)
@@ -131,17 +135,17 @@ class Guard(Router):
         return self._application.find_handler(request)
 
     def close_stalled(self, now: float | None = None) -> None:
-        """Close the connections whose other side has taken nothing of what waits for it. ``now`` is monotonic."""
+        """Close connections whose client reads nothing of its answer. ``now`` is monotonic."""
         now = time.monotonic() if now is None else now
         for stream in [stream for stream in self._streams if not stream.closed()]:
-            taken = stream._total_write_done_index if stream.writing() else -1  # noqa: SLF001 - it tells nobody else
+            taken = stream._total_write_done_index if stream.writing() else -1  # noqa: SLF001 - no public counter
             before, since = self._taken.get(stream, (-1, now))
             self._taken[stream] = taken, since if taken == before else now
             if taken == before != -1 and now - since >= STALLED:
                 stream.close()
 
     def _come(self, connection: Any) -> None:
-        """One that has not asked for anything yet gives way: it may be a stranger who holds it open."""
+        """Above the limit, close a connection without a request: a stranger may hold it open."""
         held = {stream: address for stream, address in self._streams.items() if not stream.closed()}
         peer = connection.context.remote_ip
         address = self._streams[connection.stream] = network_of(peer)
@@ -153,18 +157,18 @@ class Guard(Router):
         next(idle, connection.stream).close()
 
     def _refusal(self, request: HTTPServerRequest) -> int:
-        """The status of a request that reaches no handler; 0 for one that may."""
+        """The HTTP status for a refused request; 0 for an allowed one."""
         if request.host.lower() not in self.hosts or not self._is_from_here(request):
             return 403
         if len(request.uri or "") > LONGEST:
             return 414
         if request.method not in (FORMS if request.path in self._own else READING):
             return 405
-        acts = request.path == LOGOUT and _comes_from_elsewhere(request)  # a link leads to pages only
+        acts = request.path == LOGOUT and _comes_from_elsewhere(request)  # links may lead to pages only
         return 403 if acts or _chooses_session(request) or _has_body(request) else 0
 
     def _is_from_here(self, request: HTTPServerRequest) -> bool:
-        """Browsers say which page asks; a link that is followed is the only thing that others may do."""
+        """True if the browser names our page as the origin; other sites may only link here."""
         origins = [request.headers[name] for name in ("Origin", "Sec-WebSocket-Origin") if name in request.headers]
         if not all(_host(origin) in self.hosts for origin in origins):
             return False
@@ -175,13 +179,13 @@ class Guard(Router):
 def _host(origin: str) -> str:
     try:
         parts = urlsplit(origin.lower())
-    except ValueError:  # brackets that hold no address
+    except ValueError:  # brackets around an invalid address
         return ""
     return parts.netloc if parts.scheme in {"http", "https"} else ""
 
 
 def _is_followed(request: HTTPServerRequest) -> bool:
-    """Whether a person follows a link in a window of its own."""
+    """True if a person follows a link in a top-level window."""
     said = request.headers.get
     return said("Sec-Fetch-Mode") == "navigate" and said("Sec-Fetch-Dest", "document") == "document"
 
@@ -191,7 +195,7 @@ def _comes_from_elsewhere(request: HTTPServerRequest) -> bool:
 
 
 def _chooses_session(request: HTTPServerRequest) -> bool:
-    """Also where the choice stands in the address that the login leads to."""
+    """True if the request chooses a session, also within the login's ``next`` address."""
     if any(name.lower().startswith(CHOICES) for name in request.headers):
         return True
     named = parse_qsl(request.query, keep_blank_values=True)
@@ -200,31 +204,33 @@ def _chooses_session(request: HTTPServerRequest) -> bool:
 
 
 def _has_body(request: HTTPServerRequest) -> bool:
-    """What is only asked for has no body; Tornado would take arguments out of one."""
+    """True for a reading request with a body; Tornado would take arguments from it."""
     said = request.headers.get
     return request.method in READING and (said("Content-Length", "0") != "0" or "Transfer-Encoding" in request.headers)
 
 
 class Refused(RequestHandler):
-    """Answers with a status and nothing else."""
+    """Answers with a status only."""
 
     def initialize(self, status: int = 404) -> None:
         self.set_status(status)
 
     def check_xsrf_cookie(self) -> None:
-        """Nothing is done here."""
+        """Skip the check: this handler changes nothing."""
 
     def prepare(self) -> None:
         raise HTTPError(self.get_status())
 
 
 class Bounce(RequestHandler):
-    """A page that leads on to the same address. The cookie does not come with a link on another site's page; it does
-    with one of ours."""
+    """A page that redirects to the same address.
+
+    The browser sends the cookie with a link on our page, but not with one on another site's page.
+    """
 
     def get(self) -> None:
         path, mark, asked = (self.request.uri or "/").partition("?")
-        # Relative, because a proxy may have taken a prefix off.
+        # Relative, because a proxy may have removed a prefix.
         self.finish(BOUNCE.format(xhtml_escape(f"./{path.rpartition('/')[2]}{mark}{asked}")))
 
     head = get

@@ -1,4 +1,4 @@
-"""The template of a page: the scripts that stand in it, and no others, carry the number that lets them run."""
+"""Page templates whose own scripts, and no others, carry the nonce that lets them run."""
 
 import re
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from .security_headers import NONCE
 SCRIPT = re.compile(r"<script\b")
 MARKED = '<script nonce="{{ nonce }}"'
 INLINE, LAUNCH = '<script type="text/javascript">', "<script>"
-"""How Bokeh begins the script that comes with its library, and the one that starts the page."""
+"""The tags with which Bokeh begins its library's script and the script that starts the page."""
 
 
 class _Sources(BaseLoader):
-    """Templates as they are in their files, before any value is put in, with a place for the number in each script."""
+    """Loads template files and puts a nonce placeholder in each script, before any value."""
 
     def __init__(self, files: BaseLoader) -> None:
         self._files = files
@@ -39,19 +39,19 @@ class _Page(Template):
 
 
 def _mark(text: str, start: str, nonce: str) -> str:
-    """The first script that starts so: what a value smuggles in comes after it."""
+    """Put the nonce in the first script with that start; an injected one comes later."""
     return str(text).replace(start, start.replace("<script", f'<script nonce="{nonce}"'), 1)
 
 
 def number_of(document: Any) -> str:
-    """The number that was made for the answer that this document is in; nothing in a server that makes none."""
+    """The nonce of the response that contains this document; empty if the server makes none."""
     context = document.session_context if document is not None else None
     return getattr(context.request, NONCE, "") if context is not None and context.request is not None else ""
 
 
 @cache
 def page_template(file: Path) -> Template:
-    """The template in that file, which may extend those of the library."""
+    """The template in that file, which may extend the library's templates."""
     known = BASE_TEMPLATE.environment
     assert known.loader is not None
     own = known.overlay(loader=_Sources(known.loader))

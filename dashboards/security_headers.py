@@ -1,17 +1,17 @@
-"""What every answer of the consoles tells the browser: run only what came with the page, talk to nobody else.
+"""Security headers: the browser runs only the page's own scripts and contacts no other host.
 
-The scripts of a page's template carry a number that is made for this one answer, so that a script that is smuggled in
-does not run, whether it comes later or with the page. Bokeh cannot do without ``eval`` (its models carry JavaScript
-that is compiled in the page), without modules from ``blob:``, and without inline styles; those stay allowed.
+The scripts of a page's template carry a nonce made for this one response, so an injected script does not run, whether
+it arrives later or with the page. Bokeh needs ``eval`` (its models carry JavaScript that the page compiles), modules
+from ``blob:`` and inline styles; those stay allowed.
 """
 
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import OutputTransform
 
 NONCE = "nonce"
-"""The attribute of a request that holds the number of its answer's scripts."""
+"""The attribute of a request that holds the nonce of its response's scripts."""
 MARK = "Pqkit-Login"
-"""The header, set by the server itself, that says for which login a page was made."""
+"""The header, set by the server itself, that names the login for which a page was made."""
 FIXED = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -21,11 +21,11 @@ FIXED = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
-"""The policy of what is no page."""
+"""The policy of responses that are not pages."""
 
 
 class Headers(OutputTransform):
-    """Adds the headers to each answer, whichever handler gives it."""
+    """Adds the headers to each response, whichever handler sends it."""
 
     def __init__(self, request: HTTPServerRequest) -> None:
         self._request = request
@@ -48,7 +48,7 @@ class Headers(OutputTransform):
 
 
 def policy(nonce: str | None, host: str) -> str:
-    """The policy of a page whose scripts carry that number; of one without scripts where there is none."""
+    """The policy of a page whose scripts carry that nonce; without a nonce no script runs."""
     scripts = f"script-src 'self' 'nonce-{nonce}' 'unsafe-eval' blob:" if nonce else "script-src 'none'"
     return "; ".join(
         [

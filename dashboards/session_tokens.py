@@ -1,4 +1,4 @@
-"""The tokens that stand in a page and open its live connection: one that this server did not sign is not read."""
+"""The tokens that open a page's live connection; only ones that this server signed are read."""
 
 import base64
 import hashlib
@@ -8,12 +8,12 @@ import zlib
 from typing import Any
 
 MOST_CHARS, MOST_BYTES = 32_768, 65_536
-"""A token's length, and what it may come to when it is inflated. An address has half as many characters at most."""
+"""Maximum length of a token, and its maximum size inflated. An address has at most half as many characters."""
 PACKED = "__bk__zlib_"
 
 
 def read(token: str, key: str | bytes) -> dict[str, Any] | None:
-    """What the page was asked with (``headers``, ``arguments``); None for a token that this server did not sign."""
+    """The page's request (``headers``, ``arguments``); None for a token with a wrong signature."""
     if len(token) > MOST_CHARS or not token.isascii():
         return None
     text, _, signature = token.partition(".")

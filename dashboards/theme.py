@@ -1,4 +1,4 @@
-"""The frame that both pages share: theme, header, cards, and small tables in escaped HTML."""
+"""The frame of both pages: theme, header, cards, and small tables in escaped HTML."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -28,12 +28,12 @@ FIELDS = {
     "MuiInputLabel": {
         "styleOverrides": {
             "root": {"fontSize": "14px"},
-            # A menu's label would stand lower than a text field's.
+            # A menu's label would be lower than a text field's.
             "outlined": {"&:not(.MuiInputLabel-shrink)": {"transform": "translate(14px, 9px)"}},
         }
     },
 }
-"""Fields, menus and boxes to tick speak in one size, and their labels stand on one line."""
+"""Fields, menus and checkboxes have one font size, and their labels share a baseline."""
 
 
 def _side(ground: str, surface: str, line: str, ink: str, muted: str, **accents: str) -> dict[str, Any]:
@@ -75,14 +75,14 @@ THEME = {
 }  # fmt: skip
 
 LOW_SELECT = {"& .MuiSelect-select": {"paddingTop": "8.5px", "paddingBottom": "8.5px"}}
-"""A menu of the same height as a small text field."""
+"""A menu as high as a small text field."""
 FOCUS = {"outline": "2px solid var(--mui-palette-primary-main)", "outlineOffset": "2px", "zIndex": 1}
-"""Where the keyboard is."""
+"""The outline of keyboard focus."""
 GROUND = {"& main": {"backgroundColor": "var(--mui-palette-background-default)"}}
 
 
 def ink(name: str) -> str:
-    """The colour of words about a state or outcome: that of the charts, drawn towards the ink of the page."""
+    """The text colour of a state or outcome: the chart's, mixed with the page's text colour."""
     return f"color-mix(in srgb, {charts.color(name)} 78%, var(--mui-palette-text-primary))"
 
 
@@ -103,7 +103,7 @@ NOTES = {
 
 
 def make_page(title: str, *main: Viewable, header: Sequence[Viewable] = ()) -> Page:
-    """A page of this look. Use it instead of ``pmui.Page``, which links each page to the server's busy flag.
+    """A page in this theme. Use it, not ``pmui.Page``, which links to the server's busy flag.
 
     That link walks the whole model graph at every callback (a third of the CPU with ten viewers) and keeps every page
     of a closed session alive.
@@ -137,19 +137,19 @@ def current_request() -> Any:
 
 
 def start_session() -> None:
-    """What each session needs before its first component."""
+    """Set up a session before its first component."""
     pn.extension("tabulator")
 
 
 class Block(pn.pane.HTML):
-    """A pane whose content is made of escaped values only."""
+    """A pane that contains escaped values only."""
 
     def __init__(self, **params: Any) -> None:
         super().__init__("", **{"stylesheets": [CSS], "sizing_mode": "stretch_width", "margin": 0, **params})
 
 
 def card(*inside: Viewable) -> pmui.Paper:
-    """A bordered card, as wide as its place."""
+    """A bordered card as wide as its container."""
     return pmui.Paper(
         pn.Column(*inside, sizing_mode="stretch_width", margin=(12, 16), styles={"min-width": "0"}),
         elevation=0,
@@ -161,21 +161,21 @@ def card(*inside: Viewable) -> pmui.Paper:
 
 
 def row(*cards: pmui.Paper, basis: Sequence[int] = (460, 460), grow: Sequence[int] = (1, 1)) -> pn.Row:
-    """Cards side by side where each has its ``basis`` of pixels, else below each other; ``grow`` shares the rest."""
+    """Cards side by side if each has ``basis`` pixels, else stacked; ``grow`` shares the rest."""
     for each, pixels, share in zip(cards, basis, grow, strict=True):
         give_room(each, pixels, share)
-    # Bokeh keeps a row no higher than the page, so that wrapped cards would run into what follows.
+    # Bokeh limits a row to the page's height, so wrapped cards would overlap what follows.
     styles = {"flex-wrap": "wrap", "gap": "12px", "align-items": "flex-start", "max-height": "none"}
     return pn.Row(*cards, sizing_mode="stretch_width", margin=0, styles=styles)
 
 
 def give_room(card: Viewable, basis: int, grow: int) -> None:
-    """As a card has it in a ``row``; for one that comes into it later."""
+    """Size a card as ``row`` does, for one that is added to it later."""
     card.styles = {**card.styles, "flex": f"{grow} 1 min({basis}px, 100%)"}
 
 
 def body(*blocks: Viewable) -> pn.Column:
-    """The page's blocks below each other, each as high as what it holds."""
+    """The page's blocks stacked, each as high as its content."""
     for block in blocks:
         block.styles = {**block.styles, "flex": "0 0 auto", "max-height": "none"}
     return pn.Column(
@@ -192,7 +192,7 @@ def head(title: str, note: str = "") -> str:
 
 
 def tile(label: str, value: str, note: str = "", level: str = "") -> str:
-    """One number with its words; everything is escaped here."""
+    """One number with its label and note; escapes everything."""
     quiet = " zero" if value in {"0", NOTHING} else ""
     shown = f"<b class='{level}'>{safe(value)}</b>"
     return f"<div class='tile{quiet}'><span>{safe(label)}</span>{shown}<span class='muted'>{safe(note)}</span></div>"
@@ -203,7 +203,7 @@ def tiles(items: Iterable[str]) -> str:
 
 
 def grid(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], empty: str) -> str:
-    """A small table. ``columns`` are (title, class of its cells); the cells are HTML of escaped values."""
+    """A small table. ``columns`` are (title, class of its cells), ``rows`` escaped HTML."""
     kinds = [kind for _, kind in columns]
     lines = ["".join(f"<td class='{k}'>{cell}</td>" for k, cell in zip(kinds, cells, strict=True)) for cells in rows]
     if not lines:

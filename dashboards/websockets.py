@@ -1,5 +1,7 @@
-"""The live connections of the consoles: only this server's own tokens open one, little comes in at once, and of that
-only what a page may say; what they say is sent at once."""
+"""Live connections of the consoles: only tokens that this server signed open one.
+
+Incoming messages are limited in size and filtered to what a page may send; outgoing ones are sent without delay.
+"""
 
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,33 +18,36 @@ from .message_filter import keep_wanted
 from .rate_limit import Throttle
 
 PIECES = 3
-"""Of a message: its header, its metadata, its content. No page of ours sends arrays beside them."""
+"""Parts of a message: header, metadata, content. Our pages send no arrays beside them."""
 UNREAD = 16 * 1024 * 1024
-"""Bytes that may wait for a browser that does not read."""
+"""Maximum bytes that wait for a browser that does not read."""
 TOO_MUCH, NOT_TAKEN = 1009, 1008
 MOST_UNFIT = 10
-"""Values that a connection may send that no field has. A menu may change while somebody chooses from it."""
+"""Invalid values that a connection may send. A menu may change while a person chooses from it."""
 DOCUMENTS, PER_SECONDS = 3, 60.0
-"""How often a session may ask for its whole document, which is dear to make. A page asks once, and when it connects
-again."""
+"""Whole documents, which are costly, that a session may request per period. A page requests one per connection."""
 LINES = 3
-"""Live connections of one session. A page has one, and another while it connects again."""
+"""Maximum live connections of one session. A page has one, and a second while it reconnects."""
 
 
 _asked: WeakKeyDictionary[Any, Throttle] = WeakKeyDictionary()
 
 
 class Prompt(WSHandler):
-    """Bokeh sends each message in three pieces, and the system would keep the second back until the browser has said
-    that it has the first, which browsers put off for 40 ms."""
+    """Socket that sends each message of three pieces without delay.
+
+    The system would hold the second piece until the browser acknowledges the first, which browsers delay by 40 ms.
+    """
 
     come = pieces = 0
-    """Of the message that is being put together."""
+    """Size and pieces of the message that is being assembled."""
     unfit = 0
 
     async def prepare(self) -> None:
-        """Nobody else reads the token before its signature is looked at. One whose session is gone makes no new one: a
-        new session comes with a page, of which an address may have so many."""
+        """Verify the token's signature before any other code reads it.
+
+        A token whose session is gone creates no new session: only a page does, and pages are limited per address.
+        """
         if offered(self) is None or not self._has_session():
             self.set_status(403)
             self.finish()
@@ -108,15 +113,15 @@ class Prompt(WSHandler):
 
 
 def _asks_again(session: Any) -> bool:
-    """Whether it has asked for its document too often of late."""
+    """True if the session requested its document too often recently."""
     return _asked.setdefault(session, Throttle(DOCUMENTS, PER_SECONDS)).wait() > 0
 
 
 def offered(handler: Any) -> dict[str, Any] | None:
-    """What the token of a live connection says; None where this server did not sign it."""
+    """The content of a live connection's token; None if this server did not sign it."""
     return session_tokens.read(token_of(handler), handler.application.secret_key)
 
 
 def token_of(handler: Any) -> str:
-    """The token as it is offered: not looked at."""
+    """The token as sent, unverified."""
     return str(handler.request.headers.get("Sec-WebSocket-Protocol", "")).rpartition(",")[2].strip()

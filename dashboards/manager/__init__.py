@@ -1,1 +1,1 @@
-"""The manager console: it acts, so it asks who is there. ``page`` puts it together; a module for each tab."""
+"""The manager console acts, so it has a login. Start at ``page``; each tab has a module."""

@@ -1,4 +1,4 @@
-"""The audit trail: every action, with who did it and why."""
+"""The audit trail: every action with its operator and reason."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ COLUMNS = [("When", ""), ("Who", ""), ("Did", ""), ("Job", "number"), ("Why", "w
 
 
 class Trail:
-    """A page of actions, the newest first."""
+    """A page of actions, newest first."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -81,7 +81,7 @@ def row(entry: Entry) -> list[str]:
 
 
 def _said(name: str, value: Any) -> str:
-    """A detail of an action as a person reads it; moments are stored in microseconds UTC."""
+    """An action's detail in readable form; times are stored in microseconds UTC."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name == "before" and isinstance(value, int):

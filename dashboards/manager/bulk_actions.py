@@ -1,4 +1,4 @@
-"""Acting on the jobs that are ticked, or on all that the filter finds."""
+"""Bulk actions on the ticked jobs, or on all jobs that the filter finds."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +20,7 @@ ASKS_TO_TYPE = 100
 
 
 class Verb(NamedTuple):
-    """A button: what it says, what is said of it afterwards, and which operator's verb it is."""
+    """A button: its label, the message afterwards, and the operator's verb."""
 
     label: str
     done: str
@@ -38,7 +38,7 @@ VERBS = (
 
 
 class Acting:
-    """The bar above the table."""
+    """The action bar above the table."""
 
     def __init__(
         self, desk: Desk, sheet: Sheet, wanted: Callable[[], Filter], picked: Callable[[], list[JobView]]
@@ -53,7 +53,7 @@ class Acting:
         self.all.param.watch(lambda *_: self.show(), "value")
 
     def show(self) -> None:
-        """Only what at least one of the chosen jobs allows, and this person may."""
+        """Show the verbs that at least one chosen job allows and this person may use."""
         picked, wanted = self._picked(), self._wanted()
         states = (wanted.states or tuple(JobState)) if self.all.value else tuple({job.state for job in picked})
         self._words.object = f"<span class='muted'>{many(len(picked))} ticked</span>" if not self.all.value else ""
@@ -67,7 +67,7 @@ class Acting:
         return press
 
     async def ask(self, verb: Verb, chosen: list[int] | None) -> None:
-        """Freeze the ids (``None``: of all jobs that the filter finds), and open the sheet on them."""
+        """Freeze the ids (``None``: of all jobs that the filter finds) and open the dialog on them."""
         wanted = self._wanted()
 
         def look(queue: Queue) -> tuple[Survey, int]:
@@ -105,7 +105,7 @@ class Acting:
 
 
 class Offer:
-    """A verb on frozen jobs, with what else it has to be told."""
+    """A verb on frozen jobs, with its further options."""
 
     def __init__(self, verb: Verb, found: Survey, ids: list[int]) -> None:
         self.verb, self.found, self.ids = verb, found, ids

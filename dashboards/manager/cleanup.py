@@ -1,4 +1,4 @@
-"""Cleaning up: jobs that ended long ago, and files that jobs have left."""
+"""Cleanup of jobs that ended long ago, and of files that jobs left behind."""
 
 from typing import Any, NamedTuple
 
@@ -25,14 +25,14 @@ SHOWN = 8
 
 
 class Found(NamedTuple):
-    """How many jobs would go, and which."""
+    """The number and the ids of the jobs that would be deleted."""
 
     which: Which
     jobs: int
 
 
 class CleanUp:
-    """Two questions, each with a preview."""
+    """Two cleanup forms, each with a preview."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk, self.sheet = desk, Sheet(desk)

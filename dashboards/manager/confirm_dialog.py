@@ -1,4 +1,4 @@
-"""The sheet that opens before anything is done: what it will touch, why, and for much or for good a word to type."""
+"""Confirmation dialog: preview, reason, and a typed word for large or final actions."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import ClassVar
@@ -15,19 +15,19 @@ from .widgets import stack
 Go = Callable[[str | None], Awaitable[bool]]
 FIELD = {"size": "small", "variant": "outlined", "margin": 0, "sizing_mode": "stretch_width"}
 NARROW = {**FIELD, "styles": {"flex": "1 1 150px", "min-width": "0"}}
-# The same height as a text field's.
+# The same height as a text field.
 CHOICE = {
     **NARROW,
     "sx": {"& .MuiSelect-select": {"paddingTop": "8.5px", "paddingBottom": "8.5px"}},
 }
-# Beside the buttons that are about it.
+# Beside the buttons that act on the choice.
 PICK = {**CHOICE, "styles": {"flex": "0 1 190px", "min-width": "120px"}}
 WHOLE_LINE = {
     **FIELD,
     "styles": {"grid-column": "1 / -1"},
     "sx": {"& textarea": {"fontFamily": "ui-monospace, monospace", "fontSize": "13px"}},
 }
-# Whatever is being looked at further down, the question is in sight.
+# The question stays visible while the page below scrolls.
 STICKS = """:host { position: sticky; top: 8px; z-index: 5; max-height: calc(100vh - 80px) !important; overflow: auto;
   border-radius: 10px; box-shadow: 0 8px 28px rgb(0 0 0 / .2); }"""
 BUTTON = {"size": "small", "margin": 0, "disable_elevation": True}
@@ -39,14 +39,16 @@ def button(label: str, press: Callable[..., object], *, strong: bool = False, **
 
 
 class Choice(pmui.Select):
-    """A menu whose choice is heard of at once; Panel would wait 50 ms for another one."""
+    """A menu that reports its choice at once; Panel would wait 50 ms for another one."""
 
     _debounce: ClassVar[int] = 0
 
 
 def offer(choice: pmui.Select, names: Sequence[str]) -> None:
-    """Let the person choose among these; what was chosen stays so. Nothing is offered where there are none: a menu that
-    is opened empty stays empty."""
+    """Offer these names and keep the current choice.
+
+    A menu without names is hidden: one that is opened empty stays empty.
+    """
     if choice.options != list(names):
         kept = choice.value if choice.value in names else next(iter(names), None)
         choice.param.update(options=list(names), value=kept)
@@ -54,8 +56,8 @@ def offer(choice: pmui.Select, names: Sequence[str]) -> None:
 
 
 def line(*inside: Viewable) -> pn.Row:
-    """Side by side, and below each other where it is narrow."""
-    # Not pn.FlexBox: each costs the server five times as long.
+    """Widgets side by side, stacked on a narrow page."""
+    # Not pn.FlexBox, which takes the server five times as long.
     styles = {"flex-wrap": "wrap", "gap": "10px", "max-height": "none"}
     return pn.Row(*_level(inside), margin=0, sizing_mode="stretch_width", styles=styles)
 
@@ -67,8 +69,10 @@ def _level(beside: Sequence[Viewable]) -> list[Viewable]:
 
 
 class Buttons:
-    """A line with buttons after what is always there, each made when it is first shown: what nobody sees would cost a
-    first page as much as what it shows."""
+    """A line of fixed widgets followed by buttons, each made when it is first shown.
+
+    An invisible button would slow down the first page as much as a visible one.
+    """
 
     def __init__(self, make: Mapping[str, Callable[[], pmui.Button]], *always: Viewable) -> None:
         self._make, self._always = make, always
@@ -76,7 +80,7 @@ class Buttons:
         self.view = line(*always)
 
     def show(self, names: Collection[str]) -> None:
-        """Those and no others, in the order in which they were declared."""
+        """Show exactly these buttons, in the order of their declaration."""
         new = {name: make() for name, make in self._make.items() if name in names and name not in self._made}
         self._made |= new
         for name, each in self._made.items():
@@ -87,14 +91,14 @@ class Buttons:
 
 
 def columns(*inside: Viewable, least: int = 210) -> pn.Row:
-    """Fields in columns of one width, of so many pixels at ``least``, their tops in line."""
+    """Fields in columns of equal width, at least ``least`` pixels, aligned at the top."""
     widths = f"repeat(auto-fill, minmax(min({least}px, 100%), 1fr))"
     styles = {"display": "grid", "grid-template-columns": widths, "gap": "12px 10px", "align-items": "start"}
     return pn.Row(*inside, margin=0, sizing_mode="stretch_width", styles=styles)
 
 
 class Sheet:
-    """One open question at a time; made with the first."""
+    """The dialog, with one open question at a time; built for the first one."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -123,8 +127,8 @@ class Sheet:
         *,
         verb: str = "",
     ) -> None:
-        """Ask. ``words`` is HTML of escaped values, ``label`` what the button says, ``needs`` what must be typed.
-        ``verb`` is what is going to be done: one that destroys something asks for the password as well."""
+        """Ask: ``words`` is escaped HTML, ``label`` is on the button, ``needs`` must be typed.
+        ``verb`` is the action to confirm: one that destroys something also asks for the password."""
         self._desk.say("")
         if not self.view.objects:
             self.view.objects = [self._make()]
@@ -137,7 +141,7 @@ class Sheet:
         self.view.visible = True
 
     def _ask_password(self) -> None:
-        """Where it is due, and empty: the page keeps none."""
+        """Show an empty password field if the verb needs one: the page stores no password."""
         self._password.param.update(value="", visible=self._desk.must_confirm(self._verb), error_state=False)
 
     def close(self, *_: object) -> None:
@@ -157,7 +161,7 @@ class Sheet:
             self.close()
         else:
             self._do.disabled = False
-            if go is self._go:  # a confirmation lasts for some minutes only
+            if go is self._go:  # a confirmation expires after some minutes
                 self._ask_password()
 
     async def _is_confirmed(self) -> bool:

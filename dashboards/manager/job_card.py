@@ -1,4 +1,4 @@
-"""One job: all that is known of it, and what can be done with it in its state."""
+"""One job's card: all its details, and the actions that its state allows."""
 
 import json
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from .session import Desk
 from .widgets import Words, preview, stack
 
 EDIT, CLOSE = "replace", "close"
-# Beside the table; above it, on a phone, it would cover what it is scrolled away for.
+# Sticky beside the table only: above the table, on a phone, the card would cover the table.
 STICKS = """@media (min-width: 1000px) {
   :host { position: sticky; top: 12px; max-height: calc(100vh - 90px) !important; overflow: auto; }
 }"""
@@ -45,13 +45,13 @@ class One:
 
     @cached_property
     def view(self) -> Viewable:
-        """Made when the first job is chosen."""
+        """The card, built when the first job is chosen."""
         view = theme.card(stack(self._buttons.view, self._words, gap=8))
         view.stylesheets = [*view.stylesheets, STICKS]
         return view
 
     async def refresh(self) -> None:
-        """Show the chosen job as it is now."""
+        """Show the current state of the chosen job."""
         chosen = self.chosen
 
         def look(queue: Queue) -> tuple[queries.JobDetail | None, str]:
@@ -79,7 +79,7 @@ class One:
         return [name for name in names if name != barred and allows(job.state, name) and self.desk.may(name)]
 
     async def tick(self) -> None:
-        """Follow a job that has not ended."""
+        """Refresh a job that has not ended."""
         if self._seen is not None and not self._seen.job.state.final:
             await self.refresh()
 
@@ -131,5 +131,5 @@ def _object(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"the arguments are not JSON that can be read: {error}") from None
     if not isinstance(value, dict):
-        raise ValueError("the arguments must be a JSON object")  # noqa: TRY004 - it is what a person typed
+        raise ValueError("the arguments must be a JSON object")  # noqa: TRY004 - a person typed the value
     return value

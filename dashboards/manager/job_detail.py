@@ -1,4 +1,4 @@
-"""One job in full, as HTML of escaped values, and the commands that would act on it."""
+"""One job in full as HTML of escaped values, and the CLI commands that act on it."""
 
 import json
 
@@ -21,12 +21,12 @@ COMMANDS = {
 
 
 def commands(job_id: int, state: JobState) -> list[str]:
-    """What a person may type about a job in that state."""
+    """The CLI commands that fit a job in that state."""
     return [f"pqkit jobs {line.format(job=job_id)}" for verb, line in COMMANDS.items() if allows(state, verb)]
 
 
 def words(seen: JobDetail, why: str) -> str:
-    """The detail card; ``why`` is what the job waits for, or how it ended."""
+    """The detail card; ``why`` says what the job waits for, or how it ended."""
     job = seen.job
     parts = [
         theme.head(f"Job {job.id}", theme.marked(job.state, f"{job.state}: {MEANINGS[job.state]}")),
@@ -75,7 +75,7 @@ def _pre(text: str | None) -> str:
 
 
 def _json(text: str | None) -> str:
-    """Stored JSON, indented for reading; as it stands where it is none."""
+    """Stored JSON, indented; other text unchanged."""
     try:
         return json.dumps(json.loads(text or "null"), indent=2, ensure_ascii=False)
     except ValueError:
@@ -114,7 +114,7 @@ def _line(line: LineView) -> str:
 
 
 def _timeline(seen: JobDetail) -> str:
-    """Everything that befell the job, in its order: queued, run after run, and what operators did."""
+    """The job's history in order: its enqueue, each attempt, and operators' actions."""
     events = [(seen.job.created_at, "", "queued")]
     for run in seen.attempts:
         by = f" on {safe(run.worker)}" if run.worker else ""
@@ -133,7 +133,7 @@ STERN = {"cancel", "mark_failed"}
 
 
 def _action(action: ActionView) -> str:
-    """What an operator did, and which other job came of it or before it."""
+    """An operator's action, with the job that it created or came from."""
     detail = json.loads(action.detail)
     ties = [f"{words} {detail[key]}" for key, words in TIES.items() if key in detail]
     why = [action.reason] if action.reason else []

@@ -1,4 +1,4 @@
-"""The jobs table: one page of what the filter finds, kept fresh, and what is to be done with the chosen ones."""
+"""The Jobs tab: a live page of the jobs that the filter finds, and actions on chosen ones."""
 
 import time
 from typing import Any, NamedTuple
@@ -31,14 +31,14 @@ ORDERS = {"newest first": False, "oldest first": True}
 
 
 class Start(NamedTuple):
-    """Where a page begins, and how many jobs stand on those before it."""
+    """The key where a page begins, and the number of jobs on the pages before it."""
 
     key: Key | None
     jobs: int
 
 
 class Jobs:
-    """The part of the page that most people come for."""
+    """The main tab of the page."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk, self.address = desk, Address()
@@ -78,17 +78,17 @@ class Jobs:
         self._bar.margin = (8, 0, 0, 0)
         card = theme.card(fields, self._bar, self.table, self._paging)
         self._both = both = theme.row(card, basis=(560,), grow=(3,))
-        # On a phone the chosen job's card stands above the table; the two words turn each other round side by side.
+        # On a phone the chosen job's card is above the table; side by side, `wrap-reverse` and `flex-end` cancel out.
         both.styles = {**both.styles, "flex-wrap": "wrap-reverse", "align-items": "flex-end"}
         return stack(self.numbers, self.sheet.view, both)
 
     async def tick(self) -> None:
-        """Refresh where that is due: a question that takes long is asked less often, at a tenth of the time."""
+        """Refresh if it is due: a slow query runs less often, for about a tenth of the time."""
         if time.monotonic() >= self._due:
             await self.refresh()
 
     async def refresh(self) -> None:
-        """Ask for the numbers, the page of jobs and the chosen job, and show them; a later question wins."""
+        """Query and show the numbers, the page of jobs and the chosen job; a later query wins."""
         self._ticket += 1
         ticket, began = self._ticket, time.monotonic()
         wanted, start, oldest = self.filter(), self._starts[-1].key, ORDERS[self.order.value]
@@ -105,14 +105,14 @@ class Jobs:
         self._due = time.monotonic() + min(REST * (time.monotonic() - began), LONGEST_REST)
 
     def filter(self) -> Filter:
-        """What the fields ask for."""
+        """The filter that the fields describe."""
         states = () if self.state.value == ANY else (JobState(self.state.value),)
         queue, task, group = (None if it.value == ANY else it.value for it in (self.queue, self.task, self.group))
         older, newer = AGES[self.age.value]
         return Filter(states, queue, task, older, newer, said(self.text), said(self.error), group)
 
     def picked(self) -> list[JobView]:
-        """The jobs that are ticked."""
+        """The ticked jobs."""
         return [job for job in self.rows if job.id in self._ids]
 
     def _fields(self) -> tuple[Any, ...]:
@@ -140,13 +140,13 @@ class Jobs:
         self.acting.show()
 
     def _complete(self) -> None:
-        """What is of use with jobs in the table comes with the first of them, so that the page comes soon."""
+        """Add the actions and paging with the first jobs, so that the page loads sooner."""
         if not len(self._bar):
             self._bar.objects = [line(self.acting.bar, self.number)]
             self._paging.objects = [line(self.back, self.on, self.where)]
 
     def _make_room(self) -> None:
-        """Beside a job's card the table shows what tells its rows apart."""
+        """Beside a job's card, reduce the table to the columns that distinguish its rows."""
         shown = self.one.chosen is not None
         if shown and len(self._both) == 1:
             theme.give_room(self.one.view, 360, 1)
@@ -156,7 +156,7 @@ class Jobs:
         self.table.hidden_columns = HIDDEN if shown else []
 
     def _tick_again(self) -> None:
-        """The table ticks places; the jobs in them have moved on."""
+        """Tick the same jobs again: the table ticks positions, and jobs have moved."""
         places = [place for place, job in enumerate(self.rows) if job.id in self._ids]
         if set(self.table.selection) != set(places):
             self._places = self.table.selection = places
@@ -168,14 +168,14 @@ class Jobs:
             self.acting.show()
 
     def _all(self) -> int | None:
-        """How many jobs fit where the last sample says so: of a state, or of all."""
+        """The number of matching jobs if the last sample knows it: for a state, or for all."""
         wanted, counts = self.filter(), self.desk.feed.latest.counts
         if counts is None or wanted != Filter(wanted.states):
             return None
         return sum(counts[state] for state in wanted.states or JobState)
 
     async def _look_at_errors(self) -> None:
-        """The patterns of the latest errors, to choose from."""
+        """Offer the patterns of the latest errors as choices."""
         if time.monotonic() < self._groups_due:
             return
         self._groups_due = time.monotonic() + GROUPS_EVERY
@@ -188,7 +188,7 @@ class Jobs:
         self.group.options = _with(self.group.value, *(found or ()))
 
     def _mark(self, job: str, cells: int) -> list[str]:
-        """The styles of a job's row: the one whose card is open."""
+        """The styles of a job's row: the job whose card is open is highlighted."""
         return [CHOSEN if job == str(self.one.chosen) else ""] * cells
 
     @locked
@@ -211,7 +211,7 @@ class Jobs:
         self.one.chosen = job_id
         self._write_address()
         self._make_room()
-        self.table.param.trigger("value")  # styles travel with the data
+        self.table.param.trigger("value")  # styles are sent with the data
         await self.one.refresh()
 
     @waited_for
@@ -234,24 +234,26 @@ class Jobs:
         await self.refresh()
 
     def _write_address(self) -> None:
-        names = ("state", "queue", "task", "age", None, None, "group", "order")  # what is searched may be a secret
+        names = ("state", "queue", "task", "age", None, None, "group", "order")  # the search text may be a secret
         said = {name: field.value for name, field in zip(names, self._fields(), strict=True) if name is not None}
         self.address.write({**said, "job": str(self.one.chosen or "")})
 
 
 def said(field: Any) -> str | None:
-    """The text in a field; None where there is nothing but spaces."""
+    """The text in a field; None if it is blank."""
     return field.value if field.value and field.value.strip() else None
 
 
 def _with(value: str, *others: str) -> list[str]:
-    """The options of a choice: any, the one that is chosen, and the others."""
+    """The options of a menu: any, the current choice and the others."""
     return list(dict.fromkeys([ANY, *sorted({value, *others} - {ANY})]))
 
 
 def where(found: queries.Searched, before: int, known: int | None) -> str:
-    """Which of how many jobs a page shows, and how far it has looked for them; ``known`` is their number by the last
-    sample, where that has it."""
+    """The range and total of the jobs on a page, and how far the search has looked.
+
+    ``known`` is the total in the last sample, if it has one.
+    """
     last = before + len(found.jobs)
     total = count(known) if known is not None else count(max(found.matching.jobs, last))
     more = "" if found.matching.whole or known is not None else " or more"

@@ -1,4 +1,4 @@
-"""The table of jobs: its columns, its cells, and its looks."""
+"""The table of jobs: its columns, cells and styles."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ SHOWN_CHARS = 160
 COLUMNS = {"Job": 70, "State": 118, "Task": 120, "Queue": 84, "Prio": 46, "Runs": 50, "Worker": 92, "Created": 80}
 COLUMNS |= {"Due/ended": 86}
 STOPPING = "stopping"
-"""What a processing job is shown as that has been asked to stop and has not yet."""
+"""The shown state of a processing job that was asked to stop and has not stopped yet."""
 LAST = "Error / arguments"
 HIDDEN = ["Prio", "Worker", "Created"]
 TABLE_CSS = Path(__file__).with_suffix(".css").read_text()
@@ -26,17 +26,19 @@ CHOSEN = "background-color: color-mix(in srgb, var(--mui-palette-primary-main) 2
 
 
 def table_height(rows: int) -> int:
-    """Pixels for all of them: the page scrolls and the table does not, for it would jump to a ticked row at each
-    refresh."""
+    """The table's height in pixels for all rows.
+
+    The page scrolls, not the table, which would jump to a ticked row at each refresh.
+    """
     return 34 + 30 * max(rows, 4) + 12
 
 
 def make_table(mark: Callable[[str, int], list[str]]) -> pn.widgets.Tabulator:
-    """The empty table; ``mark`` are the styles of a row, by the job's number and how many cells it has."""
+    """The empty table; ``mark`` returns a row's styles for the job's id and number of cells."""
     table = pn.widgets.Tabulator(
         frame([]),
         disabled=True,
-        editors=dict.fromkeys([*COLUMNS, LAST]),  # or each cell is a stop for the Tab key
+        editors=dict.fromkeys([*COLUMNS, LAST]),  # or the Tab key would stop at each cell
         show_index=False,
         selectable="checkbox",
         height=table_height(0),
@@ -45,7 +47,7 @@ def make_table(mark: Callable[[str, int], list[str]]) -> pn.widgets.Tabulator:
         stylesheets=[TABLE_CSS],
         widths=COLUMNS,
         margin=(8, 0),
-        # Sorting would order one page only and look as if it were all of them.
+        # Sorting would order one page only, but look as if it ordered all jobs.
         configuration={"columnDefaults": {"headerSort": False}, "rowHeight": 30, "placeholder": "No job fits."},
     )
     style: Any = table.style

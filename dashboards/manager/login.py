@@ -1,8 +1,8 @@
-"""Who is let in: a login page of our own, and a cookie that holds the secret of a session in the database.
+"""The login: our own page, and a cookie with the secret of a session in the database.
 
-Panel's built-in login compares plain text, takes any user name, never slows a guesser down, and its cookie outlives a
-change of password. Bokeh's token stands in the page, so no cookie goes into it: it carries only a digest of the
-session that it was made for, and a live connection is refused to any other.
+Panel's built-in login compares plain text, accepts any user name, never slows down guessing, and its cookie outlives
+a change of password. Bokeh's token is part of the page, so it contains no cookie: it carries only a digest of its
+session, and any other session is refused a live connection.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from ..websockets import offered
 
 
 class Gate(AuthProvider):
-    """Lets in who has a session."""
+    """Lets in users who have a session."""
 
     def __init__(self, port: int, service: Service = Service.MANAGER) -> None:
         self.cookies = Cookies(service, port)
@@ -32,11 +32,11 @@ class Gate(AuthProvider):
         super().__init__()
 
     def server_options(self) -> dict[str, Any]:
-        """The login itself, and a sign against forged forms."""
+        """Server options for the login and the XSRF cookie."""
         return {"auth_provider": self, **self.cookies.options()}
 
     def patterns(self) -> list[Any]:
-        """Addresses of the login's own beside ``login_url``."""
+        """The login's routes besides ``login_url``."""
         return [(LOGOUT, self._logout)]
 
     @property
@@ -52,7 +52,7 @@ class Gate(AuthProvider):
         return self._login
 
     async def _visitor(self, handler: RequestHandler) -> str | None:
-        """The name of who asks, or None; the request keeps the secret for the page."""
+        """The user's name, or None; the request keeps the secret for the page."""
         secret = self.cookies.secret(handler)
         if not secret:
             return None
@@ -73,25 +73,25 @@ class Gate(AuthProvider):
 
 
 def _mark_of(handler: WebSocketHandler) -> str | None:
-    """For which login the page was made that opens this live connection."""
+    """The digest of the login for which the connecting page was made."""
     headers = (offered(handler) or {}).get("headers", {})
     return next((value for name, value in headers.items() if name.lower() == MARK.lower()), None)
 
 
 class Visitor:
-    """Who looks at one page."""
+    """The visitor of one page."""
 
     def __init__(self, request: Any) -> None:
         self._secret: str = getattr(request, "pqkit_secret", "")
 
     def principal(self) -> Principal:
-        """Raises NotLoggedIn when the session is over, whoever ended it."""
+        """The logged-in user. Raises NotLoggedIn when the session is over, however it ended."""
         return sessions().check(self._secret, used=False)
 
     def acting(self) -> Principal:
-        """The same for something that the person did, which keeps the session alive."""
+        """The same for an action of the user, which keeps the session alive."""
         return sessions().check(self._secret)
 
     def confirm(self, password: str) -> None:
-        """The person gives the password again, before something is destroyed. Raises LoginRefused, NotLoggedIn."""
+        """Check the password again before a destructive action. Raises LoginRefused, NotLoggedIn."""
         sessions().confirm(self._secret, password)

@@ -1,4 +1,4 @@
-"""Queueing a job by hand: a form with a field for each of the task's arguments."""
+"""The form to enqueue a job by hand, with a field for each argument of the task."""
 
 import inspect
 import json
@@ -25,7 +25,7 @@ OTHER = "another task"
 
 
 def known_tasks() -> dict[str, Task[..., Any]]:
-    """The tasks of the modules that the settings name; none where they cannot be imported here."""
+    """The tasks of the modules in the settings; none if they cannot be imported here."""
     try:
         import_tasks(settings().tasks)
     except (PqkitError, ImportError):
@@ -34,7 +34,7 @@ def known_tasks() -> dict[str, Task[..., Any]]:
 
 
 class Calling:
-    """The form."""
+    """The form of a new job."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -62,7 +62,7 @@ class Calling:
         self._go.disabled, self._barred.object = not self.desk.may("enqueue"), self.desk.barred("enqueue")
 
     def _lay_out(self) -> None:
-        """Fields for the arguments of the chosen task, or one for all of them as JSON."""
+        """Lay out a field per argument of the chosen task, or one JSON field for all."""
         task = self._tasks.get(self._task.value)
         self._name.visible = task is None
         if task is None:

@@ -1,5 +1,7 @@
-"""Notebooks: experiments started by a form made of their parameters, past runs with their reports, and what can be made
-of an incident or a failed job."""
+"""The Notebooks tab: a form of parameters to start a run, and past runs with their reports.
+
+It also generates notebooks from an incident or a failed job.
+"""
 
 import asyncio
 import json
@@ -76,7 +78,7 @@ class Notebooks:
         return stack(theme.card(form), theme.card(past_runs), self._shown)
 
     async def refresh(self) -> None:
-        """The past runs anew; what was chosen stays chosen."""
+        """Reload the past runs and keep the choice."""
         found = await asyncio.to_thread(past, SHOWN)
         self._seen = dict(found)
         offer(self._run, list(self._seen))
@@ -94,7 +96,7 @@ class Notebooks:
         self._write.disabled = not self.desk.may("enqueue")
 
     def _lay_out(self) -> None:
-        """A field for each parameter of the chosen notebook, with its own value in it."""
+        """Lay out a field for each parameter of the chosen notebook, filled with its default."""
         try:
             known = parameters_of(find(self._notebook.value)) if self._notebook.value else {}
         except PqkitError as error:
@@ -104,7 +106,7 @@ class Notebooks:
         self._place.objects = [each for _, each in self._fields.values()]
 
     def _values(self) -> dict[str, Any]:
-        """What was changed in the form."""
+        """The values that were changed in the form."""
         said = {name: (p, each.value) for name, (p, each) in self._fields.items() if each.value != shown(p)}
         return {name: parameter.parse(text) for name, (parameter, text) in said.items()}
 
@@ -153,7 +155,7 @@ class Notebooks:
 
 
 def known_notebooks() -> list[str]:
-    """The notebooks that may be jobs, by their paths in their folders."""
+    """The relative paths of the notebooks that may be jobs."""
     return sorted({str(path.relative_to(folder)) for folder in folders() for path in folder.glob(f"*{ENDING}")})
 
 
@@ -163,7 +165,7 @@ def field(parameter: Parameter) -> Any:
 
 
 def shown(parameter: Parameter) -> str:
-    """A parameter's own value as one would type it."""
+    """A parameter's default as a person would type it."""
     default = parameter.default
     return default if isinstance(default, str) else "" if default is None else json.dumps(default)
 
@@ -179,7 +181,7 @@ def row(name: str, run: Run) -> list[str]:
 
 
 def link(name: str, run: Run) -> str:
-    """To the report alone, in a page of its own."""
+    """A link to the report on its own page."""
     if run.verdict == "running":
         return NOTHING
     return f"<a href='./runs/{safe(name)}' target='_blank' rel='noopener' title='Report {safe(name)}'>report</a>"

@@ -1,4 +1,4 @@
-"""The manager console: it acts, so it asks who is there."""
+"""The manager console's page. It acts, so it requires a login."""
 
 import json
 from collections.abc import Callable
@@ -29,9 +29,9 @@ from .widgets import Words, stack
 from .workers import Workers
 
 TITLE = "pqkit · Manager"
-# On a phone the tabs wrap, so that each is in sight.
+# On a phone the tabs wrap, so that all are visible.
 TABS = {
-    # Or nothing in it could stay in sight while the page scrolls.
+    # Or nothing in it could be sticky while the page scrolls.
     "&.MuiBox-root, & .MuiBox-root": {"overflow": "visible !important"},
     "& .MuiTab-root": {"textTransform": "none", "fontSize": "14px", "minHeight": "36px", "padding": "6px 14px"},
     "& .MuiTab-root, & .MuiTab-root.Mui-selected": {"minWidth": "0", "borderBottom": "2px solid transparent"},
@@ -42,7 +42,7 @@ TABS = {
     "@media (max-width: 640px)": {"& .MuiTab-root": {"padding": "6px 8px", "fontSize": "13.5px"}},
 }
 MOST_BYTES = 1024 * 1024
-"""Of one message to the server: the arguments of a job may take a quarter of that, and are quoted on the way."""
+"""Maximum size of a message to the server: a job's arguments may take a quarter of it, and are sent quoted."""
 EVERY, FOLLOWED_EVERY = 5_000, 1_000
 PARTS: dict[str, Callable[[Desk], Any]] = {
     "Jobs": Jobs,
@@ -56,7 +56,7 @@ PARTS: dict[str, Callable[[Desk], Any]] = {
     "Audit trail": Trail,
 }
 
-# In the browser, so that it need not wait for the server, which says the same when it has answered.
+# In the browser, so that it does not wait for the server, whose answer then sets the same.
 SWAP = """
 for (const [number, name] of %s.entries()) {
   const place = cb_obj.document.get_model_by_name(name)
@@ -65,7 +65,7 @@ for (const [number, name] of %s.entries()) {
 
 
 def server_options(port: int) -> dict[str, Any]:
-    """What a server of this page must be started with: the login, and tokens that nobody can forge."""
+    """Options of this page's server: the login, and signed tokens."""
     gate = Gate(port)
     patterns = [(ADDRESS, Report), *gate.patterns()]
     return {**request_guard.server_options(MOST_BYTES), **gate.server_options(), "extra_patterns": patterns}
@@ -83,7 +83,7 @@ def page() -> Viewable:
 
 
 class Manager:
-    """One session of the page, until it is over."""
+    """One session of the page."""
 
     def __init__(self, visitor: Visitor, principal: Any) -> None:
         self.desk = Desk(visitor, principal, self._end)
@@ -93,8 +93,8 @@ class Manager:
         self._places = {"Jobs": _place("Jobs", self.jobs.view())}
         self._ticking: list[Any] = []
         self._over = False
-        # The parts stand below the tabs and not in them, which would build one anew each time it is turned to; what is
-        # changed while the browser does that is lost to it.
+        # The parts are below the tabs and not in them: tabs would rebuild a part each time it is opened, and a browser
+        # would lose changes that are made during the rebuild.
         nothing = pn.Spacer()
         self._tabs = pmui.Tabs(*((name, nothing) for name in PARTS), margin=0, sizing_mode="stretch_width", sx=TABS)
         self._tabs.jscallback(active=SWAP % json.dumps(list(PARTS)))
@@ -111,7 +111,7 @@ class Manager:
     def _visitor_line(self) -> pn.Row:
         name, role = safe(self.desk.principal.name), safe(self.desk.principal.role)
         who = Words(f"<span>{name} <span class='muted'>{role}</span></span>", sizing_mode=None)
-        # A header's buttons are white otherwise, on whatever ground.
+        # A header's buttons are otherwise white on any background.
         ink = {"color": "inherit", "borderColor": "color-mix(in srgb, currentColor 30%, transparent)"}
         right = line(who, _leave_button(sx={"&.MuiButton-root": ink}))
         right.styles = {**right.styles, "justify-content": "flex-end", "flex-wrap": "nowrap"}
@@ -128,7 +128,7 @@ class Manager:
         ]
 
     def _open_part(self) -> Any:
-        """What is looked at, made when it is turned to for the first time, so that the page comes soon."""
+        """The open part, made when it is first opened, so that the page loads sooner."""
         name = list(PARTS)[self._tabs.active]
         if name not in self._parts:
             self._parts[name] = PARTS[name](self.desk)
@@ -149,15 +149,15 @@ class Manager:
 
     @locked
     async def _tick(self) -> None:
-        """Only what is looked at is kept fresh."""
+        """Refresh only the open part."""
         part = self._open_part()
         if part is self.jobs:
             await self.jobs.tick()
-        elif await self.desk.ask(lambda _: True):  # a part that asks for nothing must end with the session, too
+        elif await self.desk.ask(lambda _: True):  # a part without queries must end with the session, too
             await part.refresh()
 
     def _end(self, why: str) -> None:
-        """Show no more data and ask for no more; what was on the page is taken off it."""
+        """End the session's page: remove its content and stop its queries."""
         if self._over:
             return
         self._over = True
@@ -171,7 +171,7 @@ def _place(name: str, part: Viewable) -> pn.Column:
 
 
 def _leave_button(**look: object) -> pmui.Button:
-    """It leads away: only an answer of the server's own takes a cookie from the browser."""
+    """The logout button opens a page: only an HTTP response can delete the cookie."""
     leave = pmui.Button(label="Log out", variant="outlined", color="primary", **BUTTON, **look)
     leave.js_on_click(code="window.location.assign('./logout')")
     return leave

@@ -1,4 +1,4 @@
-"""Queues: make and delete them, pause and resume, change what they allow."""
+"""The Queues tab: create, delete, pause and resume queues, and change their limits."""
 
 import json
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ WHOLE = {"concurrency", "key_concurrency", "rate", "rate_burst", "max_retries"}
 
 
 class Queues:
-    """A table of all, and the verbs for the one that is chosen."""
+    """A table of all queues, and the verbs for the chosen one."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk, self.sheet = desk, Sheet(desk)
@@ -194,12 +194,12 @@ class Queues:
 
 
 def waiting_in(operator: Operator, name: str) -> list[int]:
-    """The jobs that wait in a queue, and one more than can be canceled with it where there are so many."""
+    """The ids of a queue's waiting jobs, at most one more than can be canceled with it."""
     return queries.ids(operator.database, queries.Filter(states=WAITING, queue=name), MOST_WITH_QUEUE + 1)
 
 
 def settings_words(settings: QueueSettings) -> str:
-    """What the queue says itself, with its units."""
+    """The queue's own settings, with units."""
     said = [SAID[name].format(_said(value)) for name, value in settings._asdict().items() if value is not None]
     return "; ".join(said) or NOTHING
 
@@ -211,7 +211,7 @@ def _said(value: Any) -> str:
 
 
 def _value(option: str, text: str) -> Any:
-    """What a person typed. Raises ValueError."""
+    """Parse the text that a person typed. Raises ValueError."""
     text = text.strip()
     if not text:
         return None

@@ -1,4 +1,4 @@
-"""The redrives: how far they are, and stopping and undoing them."""
+"""The Redrives tab: their progress, and the actions stop and undo."""
 
 from functools import partial
 from typing import Any
@@ -86,7 +86,7 @@ def _do(operator: Operator, verb: str, redrive_id: int, reason: str | None) -> s
 
 
 def words(one: RedriveView) -> str:
-    """A redrive as escaped HTML: a bar of what became of its jobs, and the numbers in words."""
+    """A redrive as escaped HTML: a bar of its jobs' outcomes, and the numbers."""
     seen = one.tally
     title = f"Redrive {one.id} of {many(one.jobs)}"
     state = theme.marked(LEVELS[one.state], one.state)
@@ -108,7 +108,7 @@ def words(one: RedriveView) -> str:
 
 
 def _bar(one: RedriveView) -> str:
-    """What became of its jobs, one colour after the other."""
+    """The outcomes of its jobs as a bar, one colour each."""
     seen, parts, at = one.tally, "", 0
     for kind, number in (("good", seen.well), ("bad", seen.again), ("busy", seen.sent), ("muted", seen.undone)):
         parts += f"<rect class='{kind}' x='{at}' width='{number}' height='1'/>"

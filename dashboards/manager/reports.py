@@ -1,7 +1,8 @@
-"""Reports of notebook runs, for who is logged in, always in a frame that keeps them away from all around them.
+"""Reports of notebook runs for logged-in users, always in a sandboxed frame.
 
-Whoever opens a report by itself gets a page of ours with the frame in it. As a page of its own a report could send its
-content away by going to another address, and no policy forbids that; a frame may go only where its page allows.
+A report opened by itself comes as a page of ours with the frame in it. As a page of its own, a report could send its
+content away by navigating to another address, and no policy forbids that. A frame may navigate only where its page
+allows.
 """
 
 import asyncio
@@ -22,18 +23,18 @@ from .login import Visitor
 
 ADDRESS = r"/runs/([\w.-]+)"
 MOST_BYTES = 32 * 1024 * 1024
-"""Of a report that is shown; one takes several times its length while it is sent."""
+"""Maximum size of a shown report; sending it takes several times its length in memory."""
 MOST_AT_ONCE = 4 * MOST_BYTES
-"""Of all reports that are under way; of one person's they are as long as one may be."""
+"""Maximum size of all reports being sent; for one person it is ``MOST_BYTES``."""
 LOOK_EVERY = 0.1
 NAME = re.compile(r"\w[\w.-]*")
-# A report runs its own scripts, for its charts, in an origin of its own, and reaches nobody. Its page has the same
-# policy, which the frame inherits, and by which it may not go anywhere.
+# A report runs its charts' scripts in its own origin and has no network access. Its page has the same policy; the
+# frame inherits it and may not navigate anywhere.
 POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
     "img-src data:; font-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
-# The report stands in the page itself: its frame asks the server for nothing, so it needs no cookie and no header.
+# The page contains the report: its frame requests nothing from the server, so it needs no cookie and no header.
 PAGE = Template(
     """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -48,14 +49,14 @@ PAGE = Template(
 
 
 class ReportRoom:
-    """The bytes of reports that are being sent: whoever reads none of them keeps them in memory."""
+    """The bytes of reports being sent: a client that reads nothing keeps them in memory."""
 
     def __init__(self) -> None:
         self._held = Counter[str]()
 
     @contextmanager
     def hold(self, who: str, size: int) -> Iterator[None]:
-        """Raise HTTPError 503 where there is no room for one more."""
+        """Reserve room for one report. Raises HTTPError 503 if there is none."""
         if self._held[who] + size > MOST_BYTES or self._held.total() + size > MOST_AT_ONCE:
             raise HTTPError(503, reason="other reports are being sent: try again in half a minute")
         self._held[who] += size
@@ -63,20 +64,20 @@ class ReportRoom:
             yield
         finally:
             self._held[who] -= size
-            self._held += Counter()  # forget who has none
+            self._held += Counter()  # forget users without reports
 
 
 room = ReportRoom()
 
 
 class Report(RequestHandler):
-    """``/runs/NAME``: the report of one run, to a frame of this server; to anything else the page with that frame."""
+    """``/runs/NAME``: a run's report for a frame of this server, else the page with that frame."""
 
     async def get(self, name: str) -> None:
         gate = self.application.auth_provider  # type: ignore[attr-defined] # Bokeh's application has it
         who = await gate.get_user_async(self)
         if who is None:
-            if self.request.headers.get("Sec-Fetch-Dest") == "document":  # a person has followed a link
+            if self.request.headers.get("Sec-Fetch-Dest") == "document":  # a person followed a link
                 self.redirect(f"../login?next=/runs/{name}")
                 return
             raise HTTPError(401, reason="log in first")
@@ -93,7 +94,7 @@ class Report(RequestHandler):
             await self._send(name, await asyncio.to_thread(read_regular, folder / REPORT))
 
     async def _send(self, name: str, report: bytes) -> None:
-        """Send it; return when all of it is on its way, or nobody is there any more."""
+        """Send the report; return when all of it is sent or the client is gone."""
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("X-Frame-Options", "SAMEORIGIN")
         self.set_header("Content-Type", "text/html; charset=utf-8")
@@ -101,17 +102,17 @@ class Report(RequestHandler):
         self.set_header("Vary", "Sec-Fetch-Dest, Sec-Fetch-Site")
         self.finish(report if self._is_for_our_frame() else PAGE.generate(name=name, report=report))
         stream = self.request.connection.stream  # type: ignore[union-attr] # HTTP/1's connection has it
-        while stream.writing() and not stream.closed():  # what finish returns is never done where the client hangs up
+        while stream.writing() and not stream.closed():  # the future of finish never ends if the client hangs up
             await asyncio.sleep(LOOK_EVERY)
 
     def _is_for_our_frame(self) -> bool:
-        """Whether the browser says so; one that says nothing gets the page, which fits into the frame as well."""
+        """True if the browser says so; else the page is sent, which fits into the frame as well."""
         said = self.request.headers
         return said.get("Sec-Fetch-Dest") == "iframe" and said.get("Sec-Fetch-Site") == "same-origin"
 
 
 def frame(name: str) -> str:
-    """The report of that run in a frame; nothing for a name that is none."""
+    """The frame of that run's report; empty for an invalid name."""
     if not NAME.fullmatch(name):
         return ""
     return f"<iframe class='report' title='Report {name}' sandbox='allow-scripts' src='./runs/{name}'></iframe>"

@@ -1,4 +1,4 @@
-"""Schedules: what comes when, what became of the last slots, and the verbs for the one that is chosen."""
+"""The Schedules tab: next times, outcomes of the last slots, verbs for the chosen one."""
 
 from functools import partial
 from typing import Any
@@ -112,7 +112,7 @@ class Planned:
 
 
 class Form:
-    """The fields of a schedule, new or as it is."""
+    """The fields of a new or existing schedule."""
 
     def __init__(self, old: Schedule | None) -> None:
         self._old = old
@@ -137,7 +137,7 @@ class Form:
         return self._old.name if self._old else str(self._name.value).strip()
 
     def said(self) -> Any:
-        """The options. Raises ValueError for what is no number or no JSON."""
+        """The options. Raises ValueError for an invalid number or invalid JSON."""
         said: dict[str, Any] = {"missed": Missed(self._missed.value), "overlap": Overlap(self._overlap.value)}
         said["args"] = read_json(self._args.value or "{}")
         if self._cron.value.strip():

@@ -1,4 +1,4 @@
-"""What the parts of the page share: who is there, asking in a thread, acting, and saying what came of it."""
+"""The session that the page's parts share: user, queries in threads, actions, messages."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ from .login import Visitor
 from .widgets import Words
 
 STICKS = ":host { position: sticky; top: 8px; z-index: 6; }"
-"""What came of it is in sight, wherever on the page it was asked for."""
+"""The result message stays visible, wherever on the page the action was."""
 T = TypeVar("T")
 WORKING = "<div class='working' role='status'>Working …</div>"
 ABOVE = {"position": "fixed", "top": "62px", "left": "50%", "translate": "-50%", "z-index": "1200"}
@@ -25,7 +25,7 @@ Change = Callable[[], Awaitable[None]]
 
 
 class Desk:
-    """One session. ``changed`` are called after each deed, so that every part shows what came of it."""
+    """One session. It calls ``changed`` after each action, so that every part shows the result."""
 
     def __init__(self, visitor: Visitor, principal: Principal, leave: Callable[[str], None]) -> None:
         self.feed: Feed = shared()
@@ -37,27 +37,29 @@ class Desk:
         self._used = False
 
     def use(self) -> None:
-        """The person did something, if only to look: the session lives on from now."""
+        """Record activity of the person, even just viewing, which extends the session."""
         self._used = True
 
     def may(self, verb: str) -> bool:
-        """Whether to show a button. The verb itself asks the database."""
+        """True if the verb's button is shown. The verb itself checks the database."""
         return self.principal.may(verb)
 
     def must_confirm(self, verb: str) -> bool:
-        """Whether to ask for the password before that verb. The verb itself asks the database."""
+        """True if the verb needs the password. The verb itself checks the database."""
         return self.principal.must_confirm(verb)
 
     def barred(self, verb: str) -> str:
-        """Why this person's button for that cannot be pressed, as HTML; nothing where it can."""
+        """The reason as HTML why this person may not use the verb; empty if allowed."""
         if self.may(verb):
             return ""
         roles = " or ".join(role for role in Role if allows(role.scopes, verb))
         return f"<p class='muted'>This needs the role {roles}; yours is {safe(self.principal.role)}.</p>"
 
     async def ask(self, question: Callable[[Queue], T]) -> T | None:
-        """The answer, from a thread of its own, so that a slow question holds up no other session; None with a banner
-        while the database is away, and when the session is over."""
+        """Run a query in a thread, so that a slow one blocks no other session.
+
+        Returns None when the session is over, and, with a banner, while the database is unavailable.
+        """
         try:
             answer = await asyncio.to_thread(self._ask, question)
         except NotLoggedIn as error:
@@ -76,10 +78,9 @@ class Desk:
         return question(self.feed.queue())
 
     async def act(self, deed: Callable[[Operator], str], *, quietly: bool = False) -> bool:
-        """Do something in the name of the person and say what came of it, in one line; whether it was done.
-        ``quietly`` only says what went wrong.
-
-        The operator asks the database, in the transaction of each verb, whether this person still may.
+        """Act in the person's name, report the result in one line, and return True if done.
+        ``quietly`` reports errors only.
+        The operator checks this person's rights in the transaction of each verb.
         """
         try:
             said = await asyncio.to_thread(lambda: self._act(deed))
@@ -104,7 +105,7 @@ class Desk:
         return deed(self.principal.operator())
 
     async def confirm(self, password: str) -> bool:
-        """Whether the password is the person's, who may destroy things for a while then."""
+        """True if the password is right; destructive verbs are then allowed for a while."""
 
         def confirm(_: Operator) -> str:
             self.visitor.confirm(password)
@@ -114,6 +115,6 @@ class Desk:
         return await self.act(confirm, quietly=True)
 
     def say(self, words: str, level: str = "") -> None:
-        """One line above the page, for screen readers too."""
+        """Show one line above the page, for screen readers too."""
         line = f"<div class='said' role='status'>{theme.marked(level, redact(words))}</div>"
         self.message.param.update(object=line, visible=bool(words))

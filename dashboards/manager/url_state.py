@@ -1,6 +1,6 @@
-"""The filter in the address bar, so that a view can be shared and kept.
+"""The filter in the URL, so that a view can be shared and bookmarked.
 
-Texts that are searched are read from there and never written there: addresses are kept by browsers and proxies.
+Search texts are read from the URL and never written to it: browsers and proxies store URLs.
 """
 
 from urllib.parse import urlencode
@@ -18,7 +18,7 @@ AGES: dict[str, tuple[float | None, float | None]] = {
     "over a day": (DAY, None),
     "over a week": (7 * DAY, None),
 }
-"""(at least so old, younger than), in seconds."""
+"""(minimum age, maximum age) in seconds."""
 PLAIN = {"state": ANY, "queue": ANY, "task": ANY, "age": ANY, "text": "", "error": "", "group": ANY}
 PLAIN |= {"order": "newest first", "job": ""}
 STATES = (ANY, "scheduled", "retrying", "pending", "processing", "completed", "failed", "unprocessable", "canceled")
@@ -26,7 +26,7 @@ CHOICES = {"state": STATES, "age": tuple(AGES), "order": ("newest first", "oldes
 
 
 class Address:
-    """What the address said when the page was opened, and writing into it what the fields say since."""
+    """The URL's values when the page was opened, and updates of the URL from the fields."""
 
     def __init__(self) -> None:
         self._asked = {name: values[-1].decode(errors="replace") for name, values in pn.state.session_args.items()}
@@ -37,7 +37,7 @@ class Address:
         return asked if asked in CHOICES.get(name, (asked,)) else PLAIN[name]
 
     def write(self, said: dict[str, str]) -> None:
-        """Only what differs from a plain page; the theme stays."""
+        """Write the values that differ from the defaults; keep the theme."""
         kept = {name: value for name, value in self._asked.items() if name == "theme"}
         different = {name: value for name, value in said.items() if value and value != PLAIN.get(name)}
         if pn.state.location is not None:

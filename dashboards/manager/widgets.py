@@ -1,4 +1,4 @@
-"""Small pieces that the parts of this page have in common."""
+"""Small widgets that the parts of this page share."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ CSS = Path(__file__).with_suffix(".css").read_text()
 
 
 class Words(theme.Block):
-    """A block with this page's own looks."""
+    """A block with this page's styles."""
 
     def __init__(self, words: str = "", **params: object) -> None:
         super().__init__(**{"stylesheets": [theme.CSS, CSS], **params})
@@ -26,14 +26,14 @@ class Words(theme.Block):
 
 
 def stack(*blocks: Viewable, gap: int = 12) -> pn.Column:
-    """Below each other, each as high as what it holds."""
+    """Blocks stacked, each as high as its content."""
     for block in blocks:
         block.styles = {**block.styles, "flex": "0 0 auto"}
     return pn.Column(*blocks, sizing_mode="stretch_width", margin=0, styles={"gap": f"{gap}px"})
 
 
 def bullets(lines: Iterable[str]) -> str:
-    """``lines`` are HTML of escaped values."""
+    """A bulleted list; ``lines`` are HTML of escaped values."""
     return f"<ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>"
 
 
@@ -54,7 +54,7 @@ ASKED = {"set_priority": "Change the priority of"}
 
 
 def preview(verb: str, label: str, found: Survey, now: int) -> str:
-    """What a verb on these jobs will touch and what it will refuse, how old they are, how they failed."""
+    """The preview of a verb: jobs it will change or refuse, their ages and errors."""
     alone = len(found.frozen) == 1
     whom = f"job {next(iter(found.frozen))}" if alone else many(len(found.frozen))
     lines = [_standing_alone(found, now)] if alone else list(_standing(found, now))
@@ -80,7 +80,10 @@ def _standing(found: Survey, now: int) -> Iterator[str]:
 
 
 def until(text: str) -> int | None:
-    """A length of time such as 30m, 2h, 3d from now, in microseconds UTC; None for no text. Raises ValueError."""
+    """The time (microseconds UTC) that lies 30m, 2h, 3d or such ahead; None for blank text.
+
+    Raises ValueError for any other text.
+    """
     if not text.strip():
         return None
     number, unit = text.strip()[:-1], text.strip()[-1:]

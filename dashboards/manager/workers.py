@@ -1,4 +1,4 @@
-"""Workers: who they are, and starting and stopping the processes of `pqkit up` through Supervisor."""
+"""The Workers tab: the registry, and start and stop of `pqkit up` processes via Supervisor."""
 
 import asyncio
 from typing import Any
@@ -27,7 +27,7 @@ SILENT = 5.0
 
 
 class Workers:
-    """The registry, and the processes where Supervisor runs."""
+    """The registry, and the processes if Supervisor runs."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk, self.sheet = desk, Sheet(desk)

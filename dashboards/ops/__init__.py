@@ -1,1 +1,4 @@
-"""The ops console: it watches. ``page`` puts it together; ``charts``, ``live_view`` and ``health_summary`` draw it."""
+"""The ops console, which watches. Start reading at ``page``.
+
+``charts``, ``live_view`` and ``health_summary`` draw it.
+"""

@@ -1,4 +1,4 @@
-"""One poll for all sessions: each view that somebody looks at is brought up to date once, and sent to all alike."""
+"""One poll for all sessions: each watched view is updated once and sent to all its viewers."""
 
 import json
 import threading
@@ -24,18 +24,18 @@ from .series import WINDOWS, Series, Update, View, bars, marks
 
 MOST_SCENES = 32
 UNWATCHED = 5.0
-"""Seconds after which a view that nobody looks at any more is forgotten."""
+"""Seconds after which an unwatched view is dropped."""
 EVERY_OTHER = 2
 SOMETIMES = 5
 MOST_ERRORS = 50
 LEAST = 0.0001
 EMPTY = "nothing on record in this window"
 DASHES = {"solid": "none", "dashed": "5 3", "dotted": "2 2", "dotdash": "2 2 6 2"}
-"""Bokeh's names for lines, as SVG draws them."""
+"""Bokeh's names of dash patterns and their SVG values."""
 
 
 class Scene:
-    """What sessions of one view show: in full for one that comes, and the last step for those that are there."""
+    """State of one view: in full for a new session, the last step for connected ones."""
 
     def __init__(self, view: View) -> None:
         self.version = 0
@@ -49,14 +49,14 @@ class Scene:
         self._failed = False
 
     def refresh(self, queue: Queue | None, seen: Snapshot, blocks: dict[str, str]) -> None:
-        """Make the step to ``seen``; with no queue the data stay as they are."""
+        """Make the step to ``seen``; without a queue the data stay unchanged."""
         self._parts["blocks"] = {**self._parts.get("blocks", {}), **blocks}
         step = self._step(queue is not None and self._try(queue, seen))
         self._sent = {**self._parts, "blocks": dict(self._parts["blocks"])}
         self.patch, self.version = json.dumps(step), seen.version
 
     def full(self) -> str:
-        """All of it, as one step."""
+        """The whole state as one step."""
         if self._full[0] != self.version:
             self._full = (
                 self.version,
@@ -65,14 +65,14 @@ class Scene:
         return self._full[1]
 
     def shown(self) -> tuple[float, float]:
-        """From when to when, in milliseconds of the local clock."""
+        """The start and end of the shown span, in milliseconds of the local clock."""
         return (0.0, 0.0) if self._update is None else (self._update.start, self._update.end)
 
     def _try(self, queue: Queue, seen: Snapshot) -> bool:
-        """Ask; what goes wrong with this view is said on it, and the others go on."""
+        """Query the data; show an error on this view only, while the other views go on."""
         try:
             self._ask(queue, seen)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the page must say so and try again
+        except Exception as error:  # noqa: BLE001 - the page must report any error and try again
             if not self._failed:
                 get_logger("stage").error("a view cannot be shown", view=str(self._view), error=redact(str(error)))
             self._parts["blocks"]["away"] = words.failed_view(error)
@@ -115,7 +115,7 @@ class Scene:
 
 
 class Stage:
-    """All scenes of this process. It listens to the feed, in whose thread scenes are refreshed."""
+    """All scenes of this process. It listens to the feed, whose thread refreshes the scenes."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
@@ -126,7 +126,7 @@ class Stage:
         feed.listeners.append(self._refresh)
 
     def scene(self, view: View) -> Scene:
-        """The scene of a view; one that nobody looked at is made now, which may take a moment."""
+        """The scene of a view; made now if the view is unwatched, which may take a moment."""
         with self._mutex:
             scene = self._scenes.get(view)
             if scene is None:
@@ -139,7 +139,7 @@ class Stage:
             return scene
 
     def _make_room(self) -> None:
-        """Each scene costs the one thread that refreshes all of them, so one visitor must not make many."""
+        """Drop the least recently wanted scene at the limit: one thread refreshes all scenes."""
         if len(self._scenes) >= MOST_SCENES:
             del self._scenes[min(self._scenes, key=lambda view: self._scenes[view].wanted_at)]
 
@@ -156,7 +156,7 @@ class Stage:
                     scene.refresh(queue, seen, blocks)
 
     def _common(self, seen: Snapshot) -> dict[str, str]:
-        """What all views show alike."""
+        """The blocks that all views share."""
         verdict = judge(seen)
         if (verdict.level, verdict.headline) != (self._verdict.level, self._verdict.headline):
             self._surely, self._since = self._since > 0, seen.at or 0
@@ -173,14 +173,14 @@ class Stage:
         return found
 
     def _since_words(self) -> str:
-        """Since when it is so; what was so already when this process began to look, may have been for longer."""
+        """The time since which the verdict holds; "or longer" if it held at this process's start."""
         if not self._since:
             return ""
         return f"since {clock(self._since)}{'' if self._surely else ' or longer'}, "
 
 
 def chart_head(chart: Chart, series: Series) -> str:
-    """A chart's title and, as its legend and summary, the last value of each line."""
+    """A chart's title, and the last value of each line as its legend and summary."""
     values = [series.last(line.column) for line in chart.lines]
     keys = "".join(map(_key, chart.lines, values)) if any(value is not None for value in values) else EMPTY
     about = f"<b>{safe(chart.title)}</b>{theme.marked('muted', whose(chart, series.view))}"
@@ -188,7 +188,7 @@ def chart_head(chart: Chart, series: Series) -> str:
 
 
 def whose(chart: Chart, view: View) -> str:
-    """What a chart shows beyond what is chosen: samples know no tasks, and some no queues."""
+    """The choices that a chart ignores: samples have no tasks, and some no queues."""
     wider = [
         f"all {name}s"
         for name, chosen in (("queue", view.queue), ("task", view.task))
@@ -205,7 +205,7 @@ def _key(line: Line, value: float | None) -> str:
 
 
 def brief(value: float) -> str:
-    """A number of any size in a few characters."""
+    """A number of any magnitude in a few characters."""
     if 0 < abs(value) < LEAST:
         return f"<{LEAST}"
     if value and abs(value) < 1:

@@ -1,4 +1,4 @@
-"""The charts of the ops console: drawn by HoloViews once in each process, as a Bokeh document that browsers take."""
+"""The ops console's charts: HoloViews draws them once per process as a Bokeh document."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -34,7 +34,7 @@ ROW = "display: flex; justify-content: space-between; gap: 14px"
 
 
 class Chart(NamedTuple):
-    """A chart, what it says above itself, how its numbers look (numbro's patterns), and which choices it follows."""
+    """A chart: its title, its number format (numbro's patterns), and the choices it follows."""
 
     name: str
     title: str
@@ -63,7 +63,7 @@ SOURCES = {
 
 
 def _draw() -> str:
-    """The document of all charts as JSON: a root for each, by its name, and the sources that they share."""
+    """The document of all charts as JSON: a root per chart, by name, and the shared sources."""
     sources = {
         name: ColumnDataSource(name=f"source {name}", data={c: [] for c in names}) for name, names in SOURCES.items()
     }
@@ -84,7 +84,7 @@ def _draw() -> str:
 
 
 def _figure(chart: Chart, sources: dict[str, ColumnDataSource]) -> Any:
-    """The chart as HoloViews draws it, fed by the sources that all charts share."""
+    """The chart as HoloViews draws it, with the sources that all charts share."""
     start = pd.Timestamp(0)
     table = pd.DataFrame({name: [1.0, 2.0] for name in COLUMNS}).assign(at=[start, start + pd.Timedelta("1s")])
     nothing = pd.DataFrame({"since": [start], "until": [start]})
@@ -122,7 +122,10 @@ def _tools(chart: Chart, plot: Any, lines: list[DataRenderer]) -> Iterator[Any]:
 
 
 def _tip(renderers: list[DataRenderer], head: str, shown: Mapping[str, str] | None = None, **how: Any) -> HoverTool:
-    """A tip of the page's look: a line above, and the ``shown`` values by name. Bokeh escapes what it puts in."""
+    """A tooltip in the page's style: a head line, and the ``shown`` values by name.
+
+    Bokeh escapes the values.
+    """
     rows = "".join(
         f"<div style='{ROW}'><span>{name}</span><b>{value}</b></div>" for name, value in (shown or {}).items()
     )

@@ -1,4 +1,4 @@
-"""One sentence about the whole system, drawn from the numbers that the page shows; the first rule that fits speaks."""
+"""The health verdict in one sentence, from the page's numbers; the first matching rule wins."""
 
 from collections.abc import Iterator
 from math import inf
@@ -15,11 +15,11 @@ Level = Literal["good", "busy", "warn", "bad", "unknown"]
 SILENT_AFTER = 10.0
 STALLED_AFTER = 60.0
 WORTH = 5.0
-"""Seconds of work that may wait without being called growth."""
+"""Seconds of waiting work below which the queue does not count as growing."""
 
 
 class Verdict(NamedTuple):
-    """``headline`` is one or two words, ``reason`` the numbers behind it."""
+    """A health verdict: ``headline`` of one or two words, ``reason`` with the numbers."""
 
     level: Level
     headline: str
@@ -27,7 +27,7 @@ class Verdict(NamedTuple):
 
 
 def judge(seen: Snapshot) -> Verdict:
-    """What to say of a snapshot."""
+    """Judge a snapshot."""
     if seen.counts is None:
         return Verdict("unknown", "No data yet", "The database has not been read so far.")
     return next(_rules(seen, seen.counts), Verdict("good", "Healthy", _calm(seen, seen.counts)))
@@ -98,12 +98,12 @@ def _calm(seen: Snapshot, counts: dict[JobState, int]) -> str:
 
 
 def silence(worker: WorkerView) -> float:
-    """Seconds since the worker's last heartbeat; endless for a life before the machine's last start."""
+    """Seconds since the worker's last heartbeat; infinite for a life before the last boot."""
     return inf if worker.heartbeat_age is None else worker.heartbeat_age
 
 
 def paused(queue: QueueView, now: int) -> bool:
-    """Whether a pause is in force at ``now`` (microseconds UTC)."""
+    """True if the queue is paused at ``now`` (microseconds UTC)."""
     return queue.paused_at is not None and (queue.paused_until is None or queue.paused_until > now)
 
 
@@ -116,7 +116,10 @@ def _oldest(seen: Snapshot) -> float:
 
 
 def _to_go(seen: Snapshot, change: int) -> str:
-    """When the last queue is empty, by the forecasts that are kept; by the last minute's change where one has none."""
+    """Time until the last queue is empty, by the stored forecasts.
+
+    If a queue has no forecast, the last minute's change decides.
+    """
     forecasts = seen.outlook.forecasts
     if any(each.likely_at is None for each in forecasts) or not forecasts or seen.counts is None or seen.at is None:
         pending = seen.counts[JobState.PENDING] if seen.counts else 0

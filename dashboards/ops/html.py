@@ -1,4 +1,4 @@
-"""The ops console's words and tables, as HTML of escaped values."""
+"""The ops console's texts and tables, as HTML of escaped values."""
 
 import socket
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from .health_summary import SILENT_AFTER, Verdict, paused, silence
 S = JobState
 HERE = socket.gethostname()
 ENOUGH = 20
-"""So many forecasts make a share; of fewer, their number is said."""
+"""From this number of forecasts on, the hit rate is a percentage; below it, a count."""
 HOUR = 3_600.0
 QUEUE_COLUMNS = [
     ("Queue", ""),
@@ -52,7 +52,7 @@ STEPS = "▁▂▃▄▅▆▇█"
 
 
 def away_words(seen: Snapshot) -> str:
-    """What to say while the database cannot be read. The reason may name its place, which is not for everybody."""
+    """The banner while the database cannot be read, without the reason: that may name its place."""
     if seen.away is None:
         return ""
     shown = f" The numbers below are from {clock(seen.at)}." if seen.at else ""
@@ -61,7 +61,7 @@ def away_words(seen: Snapshot) -> str:
 
 
 def failed_view(error: Exception) -> str:
-    """What to say on a view that could not be made; an unforeseen error may name what is not for everybody."""
+    """The banner of a failed view; an unexpected error shows its type only, to leak nothing."""
     said = for_anybody(error) if isinstance(error, PqkitError) else f"{type(error).__name__}, which the log tells of"
     return theme.banner(f"The charts and tables of this view cannot be renewed: {ended(said)} Trying again.")
 
@@ -106,7 +106,7 @@ def _queue_row(queue: QueueView, forecast: Forecast | None, now: int) -> list[st
 
 
 def drain_words(forecast: Forecast, now: int) -> str:
-    """When a queue is empty: 4 min (3 min to 6 min), or that it will not be."""
+    """The time until a queue is empty: 4 min (3 min to 6 min), or that it will not drain."""
     if forecast.likely_at is None:
         return "will not drain at this rate"
     least, likely, most = (
@@ -117,7 +117,7 @@ def drain_words(forecast: Forecast, now: int) -> str:
 
 
 def score(outlook: Outlook) -> str:
-    """How often such forecasts came true."""
+    """The hit rate of the drain forecasts."""
     if outlook.hit_rate is None:
         return "no forecast judged yet"
     hits = f"{outlook.hit_rate:.0%}" if outlook.judged >= ENOUGH else round(outlook.hit_rate * outlook.judged)
@@ -128,7 +128,7 @@ def _queue_state(queue: QueueView, now: int) -> str:
     if not paused(queue, now):
         return theme.marked("good", "open")
     until = f" until {clock(queue.paused_until)}" if queue.paused_until else ""
-    return theme.marked("warn", f"paused{until}")  # not by whom or why: this page is open to strangers
+    return theme.marked("warn", f"paused{until}")  # neither operator nor reason: this page needs no login
 
 
 def worker_table(seen: Snapshot) -> str:
@@ -160,7 +160,7 @@ def _beat(worker: WorkerView) -> str:
 
 
 def failure_table(groups: Sequence[FailureGroup], window: str) -> str:
-    """Errors that are alike, the most frequent first."""
+    """Groups of similar errors, the most frequent first."""
     rows = [
         [
             count(group.failures),
@@ -178,13 +178,13 @@ def failure_table(groups: Sequence[FailureGroup], window: str) -> str:
 
 
 def trend(counts: Sequence[int]) -> str:
-    """Counts as a row of bars, the highest as high as a letter."""
+    """Counts as a sparkline of block characters."""
     most = max(counts, default=0)
     return "".join("·" if not n else STEPS[min(7, 8 * n // most - (n == most))] for n in counts) if most else ""
 
 
 def health_card(seen: Snapshot) -> str:
-    """The database, its disk, its commits, and the processes."""
+    """The card about the database, its disk and commits, and the processes."""
     found = seen.health
     facts = {} if found is None else {
         "Database": f"{found.software}, schema {found.schema}",
@@ -199,7 +199,7 @@ def health_card(seen: Snapshot) -> str:
 
 
 def _backup(seen: Snapshot) -> str:
-    """The last good backup; a warning where there should be a newer one."""
+    """The last good backup; a warning if it is too old."""
     wanted = settings()
     if wanted.backups is None:
         return safe("none by schedule: the setting PQKIT_BACKUPS names no folder")

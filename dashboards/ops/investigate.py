@@ -1,4 +1,4 @@
-"""Investigate: from a span on the charts to the notebook that looks into it, as a job, and on to its report."""
+"""The Investigate button: runs the incident notebook on a span as a job, links its report."""
 
 import asyncio
 import math
@@ -36,15 +36,18 @@ WHO = "anonymous of the ops console"
 clicks = Throttle(6, 60.0)
 asking = threading.Lock()
 REST, PER_DAY, DAY = 60 * SECOND, 50, 86_400 * SECOND
-"""Microseconds between two of one name, and how many of those there may be in any day: each takes a worker's time."""
+"""Minimum microseconds between two jobs of one name, and their maximum in any day: each takes a worker's time."""
 LOOK_EVERY = 1_000
 HINT = "Brush a span on a chart, or take the whole window, and press Investigate."
 Span = Callable[[], tuple[int, int, str | None]]
 
 
 class Investigate:
-    """The button of one session, and a card that follows the job. ``span`` tells what is looked at; ``still_in`` tells
-    who that is where there is a login, and raises NotLoggedIn when the session is over."""
+    """The button of one session, and a card that follows the job.
+
+    ``span`` returns the span on display. With a login, ``still_in`` returns the user, and raises NotLoggedIn when the
+    session is over.
+    """
 
     def __init__(self, span: Span, still_in: Callable[[], Principal | None] = lambda: None) -> None:
         self._span, self._still_in = span, still_in
@@ -88,7 +91,7 @@ class Investigate:
 
     @locked
     async def _follow(self) -> None:
-        """Say how far the job is, until it has ended."""
+        """Show the job's progress until it ends."""
         try:
             seen, run = await asyncio.to_thread(look, self._job)
         except PqkitError:
@@ -100,9 +103,11 @@ class Investigate:
 
 
 def ask(queue: Queue, arguments: dict[str, Any], who: str = WHO) -> Inserted:
-    """Queue the job, on record; while one that was asked for here has not ended, that one. Raises Refused where this
-    person, or anybody without a name, must wait."""
-    with asking:  # or many at once would each find that they may
+    """Enqueue the job, on record, or return the unfinished one that was requested here before.
+
+    Raises Refused while this person must wait; all visitors without a name share one limit.
+    """
+    with asking:  # or concurrent requests would all pass the check
         before = queries.trail(queue.database, Trace(who, "enqueue"), limit=PER_DAY)
         if before and (job := before[0].job_id) and _is_open(queue, job):
             return Inserted(job, existing=True)
@@ -119,7 +124,7 @@ def _is_open(queue: Queue, job: int) -> bool:
 
 
 def _wait(before: Sequence[Entry], now: int) -> str:
-    """How long in words until the next may be asked for; empty where it may be now."""
+    """The time until the next request is allowed, in words; empty if it is allowed now."""
     bounds = [before[0].at + REST] if before else []
     bounds += [before[-1].at + DAY] if len(before) >= PER_DAY else []
     left = max(bounds, default=now) - now
@@ -127,14 +132,14 @@ def _wait(before: Sequence[Entry], now: int) -> str:
 
 
 def look(job: int) -> tuple[JobDetail, str | None]:
-    """The job, and the name of its run once it has ended; a run that a check of its own failed has a report too."""
+    """The job, and the name of its run once it has ended; a failed run has a report too."""
     seen = queries.job(shared().queue().database, job)
     found = past() if seen.job.state.final else []
     return seen, next((name for name, run in found if run.job is not None and run.job[0] == job), None)
 
 
 def progress(seen: JobDetail, run: str | None) -> str:
-    """How far the job is, as HTML of escaped values; the way to its report when there is one."""
+    """The job's progress as HTML of escaped values, with the link to its report if it has one."""
     state = seen.job.state
     shown = theme.marked(state, state)
     if state.final:
@@ -147,13 +152,13 @@ def progress(seen: JobDetail, run: str | None) -> str:
 
 
 def link(path: str, text: str) -> str:
-    """To a page of the manager console, which asks for a login."""
+    """A link to a page of the manager console, which requires a login."""
     address = safe(f"{_manager()}/{path}")
     return f"<a href='{address}' target='_blank' rel='noopener'>{safe(text)}</a> in the manager console"
 
 
 def _manager() -> str:
-    """Its public address, or its port of the host that this page was asked for at."""
+    """The manager console's public address, or its port on the host of this request."""
     public = public_url(settings(), Service.MANAGER)
     if public is not None:
         return public

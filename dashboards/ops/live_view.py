@@ -1,7 +1,7 @@
-"""The live part of the page: HTML that is replaced block by block, and charts that each browser draws for itself.
+"""The live part of the page: HTML replaced by blocks, and charts drawn in the browser.
 
-The server keeps no model of a chart. HoloViews draws once in this process; every browser gets that drawing as it is,
-and from then on the few kilobytes of each step (``ops.js`` puts them where they are shown).
+The server keeps no chart models. HoloViews draws once in this process. Every browser gets that drawing unchanged, and
+then a few kilobytes per step (``live_view.js`` puts them in place).
 """
 
 from pathlib import Path
@@ -19,7 +19,10 @@ SHEET = f"{theme.CSS}\n{(HERE / 'live_view.css').read_text()}"
 
 
 class Live(JSComponent):
-    """A part of the page. It says ``{"ready": true}`` when it can take steps, and ``{"picked": [start, end]}`` (ms)."""
+    """A part of the page that takes steps.
+
+    It sends ``{"ready": true}`` when it can take steps, and ``{"picked": [start, end]}`` (ms).
+    """
 
     html = param.String(doc="Its blocks, empty as yet.")
     drawing = param.String(doc="The document of the charts as JSON; none where the part has no charts.")
@@ -27,17 +30,17 @@ class Live(JSComponent):
     _stylesheets: ClassVar = [SHEET]
 
     def send(self, step: str) -> None:
-        """Hand the step, a JSON object, to the browser. What is sent before the part is ready is lost."""
+        """Send the step, a JSON object, to the browser. A step sent before it is ready is lost."""
         self._send_msg(step)
 
 
 def first() -> Live:
-    """What stands above the controls: the verdict and the numbers."""
+    """The part above the controls: verdict and numbers."""
     return Live(html=f"{block('away')}{card(block('verdict'))}{block('tiles')}", **LOOK)
 
 
 def second() -> Live:
-    """What stands below them: charts, tables, health."""
+    """The part below the controls: charts, tables, health."""
     charts = "".join(card(block(f"{chart.name} head"), place(chart.name)) for chart in CHARTS)
     pair = card(block("queues")) + card(block("workers"))
     rest = card(block("failures")) + card(block("health"))

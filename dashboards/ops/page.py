@@ -1,4 +1,4 @@
-"""The ops console: it watches. A verdict in words, the numbers behind it, charts of any window, queues and workers."""
+"""The ops console's page: verdict, numbers, charts of any window, queues and workers."""
 
 import asyncio
 import json
@@ -28,10 +28,10 @@ from .try_it import TryIt
 TITLE = "pqkit · Operations"
 ALL = "all"
 MOST_BYTES = 64 * 1024
-"""Of one message to the server."""
+"""Maximum size of one message to the server."""
 NOTHING_SHOWN = (View(), -1)
 HURRY_EVERY = 0.5
-"""Seconds between updates that do not wait for the regular one."""
+"""Minimum seconds between updates that do not wait for the regular one."""
 WINDOW = {
     "size": "small",
     "margin": 0,
@@ -53,18 +53,20 @@ SELECT = {"size": "small", "variant": "outlined", "margin": 0, "width": 170, "sx
 
 
 def server_options(port: int) -> dict[str, Any]:
-    """The options of this page's server: tokens that nobody can forge, bounds on what comes in, and the login of the
-    manager console where the settings ask for it."""
+    """Options of this page's server: signed tokens and limits on input.
+
+    The manager console's login is included if the settings require it.
+    """
     if not settings().ops_login:
         return request_guard.server_options(MOST_BYTES)
-    from ..manager.login import Gate  # noqa: PLC0415 - brings all of the manager console with it
+    from ..manager.login import Gate  # noqa: PLC0415 - imports the whole manager console
 
     gate = Gate(port, Service.OPS)
     return {**request_guard.server_options(MOST_BYTES), **gate.server_options(), "extra_patterns": gate.patterns()}
 
 
 class Ops:
-    """One session of the page. ``still_in`` raises NotLoggedIn when it is over."""
+    """One session of the page. ``still_in`` raises NotLoggedIn when the session is over."""
 
     def __init__(self, still_in: Callable[[], Principal | None] = lambda: None) -> None:
         self._still_in, self._over = still_in, False
@@ -83,7 +85,7 @@ class Ops:
         self.charts.on_msg(self._told)
 
     def page(self) -> Viewable:
-        """The whole page, which keeps itself fresh while its session lives."""
+        """The whole page, which refreshes itself while its session lives."""
         self._offer()
         choices = (self.window, self.queue, self.task, self.zoom, self.live, self.investigate.button)
         row = pn.FlexBox(*choices, gap="10px", align_items="center", margin=0)
@@ -92,7 +94,7 @@ class Ops:
         return theme.make_page(TITLE, self._body)
 
     async def update(self) -> None:
-        """Send what is new since the last time; a scene that is not there yet is made in a thread."""
+        """Send the changes since the last update; a missing scene is made in a thread."""
         if self._over or not await self._is_in():
             return
         scene = await asyncio.to_thread(self.stage.scene, self.view)
@@ -105,7 +107,7 @@ class Ops:
         self._shown = self.view, scene.version
 
     async def _is_in(self) -> bool:
-        """Whether this person may still look; what was on the page is taken off it otherwise."""
+        """True while this person may watch; otherwise the page is emptied."""
         try:
             await asyncio.to_thread(self._still_in)
         except NotLoggedIn as error:
@@ -113,19 +115,19 @@ class Ops:
             for ticking in self._ticking:
                 ticking.stop()
             return False
-        except PqkitError:  # the page says that the database is away
+        except PqkitError:  # the page says that the database is unavailable
             return True
         return True
 
     def span(self) -> tuple[int, int, str | None]:
-        """The picked span, or the whole window, in microseconds UTC; and the queue that is looked at."""
+        """The picked span or the whole window, in microseconds UTC, and the chosen queue."""
         start, end = self._picked
         if not start < end:
             start, end = self.stage.scene(self.view).shown()
         return microseconds(start), microseconds(end), self.view.queue
 
     def _told(self, event: DataEvent) -> None:
-        """What the page says, which a stranger may have made up."""
+        """Handle a message from the page, which a stranger may have forged."""
         match event.data:
             case {"ready": True}:
                 self._begin()
@@ -143,8 +145,10 @@ class Ops:
         self._update_soon()
 
     def _update_soon(self) -> None:
-        """As the document's own callback: it holds the document's lock all the while, also when it has waited. Of many
-        changes in a moment the last is shown at the next regular update."""
+        """Schedule an update as the document's callback, which keeps its lock across awaits.
+
+        Of many changes in quick succession, the last appears with the next regular update.
+        """
         now, before = time.monotonic(), self._hurried
         if pn.state.curdoc is not None and now - before >= HURRY_EVERY:
             self._hurried = now
@@ -166,7 +170,7 @@ class Ops:
         self.zoom.disabled = self.live.disabled = True
 
     def _offer(self) -> None:
-        """The queues and tasks that can be chosen, also those that came while the page was open."""
+        """Offer the queues and tasks, including those added while the page is open."""
         seen = self.stage.seen()
         queues, tasks = (
             (queue.name for queue in seen.queues),

@@ -1,4 +1,4 @@
-"""The charts' data: what a view of them shows, kept and brought up to date bin by bin, once for all sessions."""
+"""The charts' data per view, cached and updated bin by bin, once for all sessions."""
 
 import math
 import time
@@ -20,11 +20,11 @@ WINDOWS: dict[str, tuple[float, float]] = {
     "7 d": (604_800, 1_800),
     "30 d": (2_592_000, 7_200),
 }
-"""Each window with its seconds and those of a bin."""
+"""Each window with its length and its bin width in seconds."""
 COLUMNS = ("at", *Flow._fields[1:], *Level._fields[1:])
 BARS = ("left", "right", "bottom", "top", "color", "bad", "words")
 LATE = 3.0
-"""Seconds after which all of a second's roll-ups are written."""
+"""Seconds until all roll-ups of a second are written."""
 TRAIL = 20.0
 ANEW_EVERY = 300.0
 CARRIED = 30
@@ -35,7 +35,7 @@ MOST_CHARS = 14
 
 
 class View(NamedTuple):
-    """What a session looks at; None for all queues or tasks."""
+    """The choices of a session; None for all queues or tasks."""
 
     window: str = "15 min"
     queue: str | None = None
@@ -43,8 +43,10 @@ class View(NamedTuple):
 
 
 class Update(NamedTuple):
-    """What is new: the ``columns`` from the moment ``since`` on, in the span from ``start`` to ``end`` (milliseconds of
-    the local clock, as Bokeh shows them)."""
+    """An update: the ``columns`` from ``since`` on, in the span from ``start`` to ``end``.
+
+    Times are in milliseconds of the local clock, as Bokeh shows them.
+    """
 
     since: float
     start: float
@@ -62,7 +64,7 @@ class Series:
         self._anew_at = 0.0
 
     def refresh(self, queue: Queue) -> Update:
-        """Ask for the bins that may have changed."""
+        """Query the bins that may have changed."""
         database = queue.database
         now = database.now()
         span = Span.last(self._seconds, self._step, now)
@@ -99,7 +101,7 @@ class Series:
         return {name: [_short(point[i]) for point in points] for i, name in enumerate(COLUMNS)}
 
     def _filled(self) -> Iterator[tuple[int, list[float | None]]]:
-        """The bins in order; between two samples, which may be some seconds apart, things stood as at the first."""
+        """The bins in order; a sample's levels hold until the next one, some seconds later."""
         last: list[float | None] = [None] * LEVELS
         sampled_at = 0
         for at, point in sorted(self._points.items()):
@@ -110,7 +112,7 @@ class Series:
 
 
 def _known(one: Flow, step: float, now: int) -> list[float | None]:
-    """A bin's values as far as they are known: the current one counts for the part of it that is over."""
+    """A bin's known values; the current bin's rates are scaled to its elapsed part."""
     over = min(step, (now - one.at) / SECOND - LATE)
     if over >= step:
         return list(one[1:])
@@ -121,27 +123,27 @@ def _known(one: Flow, step: float, now: int) -> list[float | None]:
 
 
 def _short(value: float | None) -> float | None:
-    """Four figures are more than a chart shows; times are kept whole."""
+    """Round to four significant digits, more than a chart shows; times stay exact."""
     if value is None or value == 0 or abs(value) > 1e11:
         return value
     return round(value, 3 - math.floor(math.log10(abs(value))))
 
 
 def milliseconds(at: int) -> float:
-    """A stored moment as Bokeh takes it: on the local clock, in no zone."""
+    """A stored time as Bokeh takes it: in local time, without a time zone."""
     offset = datetime.fromtimestamp(at / SECOND, UTC).astimezone().utcoffset()
     return at / 1_000 + (offset.total_seconds() * 1_000 if offset else 0)
 
 
 def microseconds(shown: float) -> int:
-    """The stored moment that Bokeh shows so."""
+    """The stored time of a time that Bokeh shows."""
     return round(datetime.fromtimestamp(shown / 1_000, UTC).replace(tzinfo=None).astimezone().timestamp() * SECOND)
 
 
 def marks(queue: Queue, view: View, start: int, end: int) -> dict[str, dict[str, list[Any]]]:
-    """Pauses of the queue that is looked at, and what happened, as columns of their own.
+    """Pauses of the chosen queue, and events, as separate columns.
 
-    A view of all queues shades nothing, for most of them may have worked on; its marks name who was paused.
+    A view of all queues shades nothing, since most queues may not be paused; its marks name the paused ones.
     """
     pauses = [] if view.queue is None else queries.pauses(queue.database, start, end, queue=view.queue)
     spans = [(max(p.since, start), min(p.until or end, end)) for p in pauses]
@@ -157,7 +159,7 @@ def marks(queue: Queue, view: View, start: int, end: int) -> dict[str, dict[str,
 
 
 def bars(queue: Queue, view: View) -> dict[str, Any]:
-    """The last attempts of each worker, as columns of boxes, and the workers' names from the lowest lane on."""
+    """The last attempts of each worker as columns of boxes, and the names from the lowest lane."""
     now = queue.database.now()
     found = queries.bars(queue.database, now - BARS_SECONDS * SECOND, queue=view.queue, most=MOST_BARS)
     table = charts.frame([bar for bar in found if view.task in {None, bar.task}], queries.Bar)

@@ -1,4 +1,4 @@
-"""Try it: put a job into a scratch queue and take one out by hand, and see at once what that did (S38)."""
+"""Try it: enqueue a job into a scratch queue, take one out by hand, see the effect (S38)."""
 
 import asyncio
 import math
@@ -31,12 +31,15 @@ MOST_WAITING = 100
 MOST_CHARS = 200
 LINES = 6
 MOST_ON_RECORD = 1_000
-"""All in all, ended ones too: what anybody may fill must not grow for ever."""
+"""Maximum jobs, ended ones included: a queue open to every visitor must not grow forever."""
 clicks = Throttle(60, 60.0)
 
 
 class TryIt:
-    """The panel of one session. It touches no queue but its own. ``still_in`` raises NotLoggedIn when it is over."""
+    """The panel of one session, which uses the scratch queue only.
+
+    ``still_in`` raises NotLoggedIn when the session is over.
+    """
 
     def __init__(self, still_in: Callable[[], object] = lambda: None) -> None:
         self._still_in = still_in
@@ -73,7 +76,7 @@ class TryIt:
 
 
 class Hand:
-    """The one worker of this console, in the registry by one row, which comes back to life for each job."""
+    """The one worker of this console, with one registry row that each job reactivates."""
 
     def __init__(self) -> None:
         self.mutex = threading.Lock()
@@ -100,8 +103,8 @@ def too_often(wait: float) -> str:
 
 
 def enqueue(queue: Queue, text: str) -> str:
-    """Put one job into the scratch queue, unless it is full; what was done, in words."""
-    with hand.mutex:  # or many at once would each find room for one more
+    """Put one job into the scratch queue unless it is full, and say what was done."""
+    with hand.mutex:  # or concurrent calls would all find room for one more
         return _enqueue(queue, text)
 
 
@@ -122,7 +125,7 @@ def _count(queue: Queue, states: tuple[JobState, ...], most: int) -> int:
 
 
 def dequeue(queue: Queue) -> str:
-    """Take the next job of the scratch queue as a worker would, and complete it; what was done, in words."""
+    """Claim and complete the next job of the scratch queue, and say what was done."""
     if not _count(queue, (JobState.PENDING,), 1):
         return f"{clock(queue.database.now())}: nothing waits in {QUEUE}."
     with hand.at_work(queue) as worker:

@@ -1,9 +1,9 @@
-"""Charts: pure functions from a DataFrame to a HoloViews element, shared by consoles and notebooks.
+"""Chart functions: DataFrame in, HoloViews element out, shared by consoles and notebooks.
 
-They need the extra ``console`` or ``notebooks``. Each says which columns it reads; times are those of ``frame``.
+They need the extra ``console`` or ``notebooks``. Each docstring names the columns read; ``frame`` makes the times.
 """
 
-import holoviews.plotting.bokeh  # noqa: F401 - HoloViews takes options only once it knows what draws
+import holoviews.plotting.bokeh  # noqa: F401 - HoloViews accepts options only after a backend is loaded
 
 from pqkit.charts.annotations import marks, paused
 from pqkit.charts.attempt_timeline import place, timeline

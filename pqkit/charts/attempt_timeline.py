@@ -1,4 +1,4 @@
-"""Attempts of each worker as bars on a line of time."""
+"""Timeline chart: each worker's attempts as bars."""
 
 import re
 
@@ -14,10 +14,10 @@ BAD = {"failed": "x", "timed_out": "triangle", "crashed": "asterisk", "canceled"
 
 
 def timeline(attempts: pd.DataFrame) -> hv.Overlay:
-    """A bar for each attempt in its worker's lane, with a sign at the end of those that ended badly.
+    """A bar for each attempt in its worker's lane, with a marker at the end of each failed one.
 
-    ``attempts`` has ``worker``, ``began``, ``ended`` (times), ``outcome`` (a word of the history, or ``running``), and
-    for the tips ``job`` and ``task``.
+    ``attempts`` has ``worker``, ``began``, ``ended`` (times), ``outcome`` (a recorded outcome, or ``running``), and
+    ``job`` and ``task`` for the tooltips.
     """
     workers = sorted(attempts["worker"].unique(), key=_in_number_order, reverse=True)
     placed = place(attempts, workers)
@@ -29,13 +29,16 @@ def timeline(attempts: pd.DataFrame) -> hv.Overlay:
 
 
 def _in_number_order(name: str) -> list[tuple[bool, int, str]]:
-    """w10 comes after w2."""
+    """Sort key that puts w10 after w2."""
     parts = re.findall(r"\d+|\D+", name)
     return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
 def place(attempts: pd.DataFrame, workers: list[str]) -> pd.DataFrame:
-    """The attempts with ``bottom``, ``top``, ``lane`` and ``color``; runs at the same time share a lane's height."""
+    """Add ``bottom``, ``top``, ``lane`` and ``color`` to the attempts.
+
+    Attempts of one worker that overlap in time share the height of its lane.
+    """
     lanes = attempts["worker"].map({name: number for number, name in enumerate(workers)}).astype(float)
     slot = _slots(attempts)
     height = 2 * LANE / (slot.groupby(attempts["worker"]).transform("max") + 1)
@@ -45,7 +48,7 @@ def place(attempts: pd.DataFrame, workers: list[str]) -> pd.DataFrame:
 
 
 def _slots(attempts: pd.DataFrame) -> pd.Series:
-    """For each attempt the lowest place of its worker that is free when it begins."""
+    """For each attempt, the lowest slot of its worker that is free when the attempt begins."""
     places = pd.Series(0, index=attempts.index, dtype=float)
     for _, runs in attempts.sort_values("began").groupby("worker"):
         free_at: list[pd.Timestamp] = []

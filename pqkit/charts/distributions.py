@@ -1,4 +1,4 @@
-"""How figures are spread, and how speed follows load."""
+"""Charts of distributions, and of throughput against load."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,11 @@ BINS = 40
 
 
 def distribution(seconds: Sequence[float], label: str = "seconds", *, bins: int = BINS) -> hv.Histogram:
-    """How many of ``seconds`` (durations above 0; the others count as the least of them) lie in each bin; bins grow by
-    the same factor, for durations spread over magnitudes."""
+    """Histogram of durations in ``seconds``, with logarithmic bins.
+
+    Bins grow by a constant factor, since durations span orders of magnitude. Values of 0 or less count as the smallest
+    positive one.
+    """
     values = np.asarray(seconds, dtype=float)
     positive = values[values > 0]
     least, most = (positive.min(), positive.max()) if positive.size else (1e-3, 1.0)
@@ -25,7 +28,7 @@ def distribution(seconds: Sequence[float], label: str = "seconds", *, bins: int 
 
 
 def ramp(table: pd.DataFrame, *, over: str = "offered", reached: str = "reached") -> hv.Overlay:
-    """What was reached for each load that was offered, beside the line on which all of it would be; both per second."""
+    """Throughput reached at each offered load (per second), with a dotted line of equality."""
     ordered = table.sort_values(over)
     all_of_it = hv.Curve(ordered, over, (over, "all of it"), label="all of it").opts(color=PLAIN, line_dash="dotted")
     series = Series(reached, reached, COLORS[JobState.COMPLETED])

@@ -1,4 +1,4 @@
-"""What changes with time, as lines over ``at``. A column that a table lacks is left out."""
+"""Line charts over the time ``at``. They leave out columns that the table lacks."""
 
 from collections.abc import Sequence
 
@@ -37,7 +37,7 @@ DASHES = {"p50": "solid", "p95": "dashed", "p99": "dotted"}
 
 
 def lines(table: pd.DataFrame, series: Sequence[Series], *, over: str = "at") -> hv.Overlay:
-    """One line for each of ``series`` that the table has as a column, over the column ``over``."""
+    """One line over the column ``over`` for each of ``series`` whose column the table has."""
     there = [each for each in series if each.column in table]
     return hv.Overlay([_line(table, each, over) for each in there])
 
@@ -48,7 +48,7 @@ def throughput(table: pd.DataFrame) -> hv.Overlay:
 
 
 def failures(table: pd.DataFrame) -> hv.Overlay:
-    """Attempts per second that ended badly, by kind: ``failed``, ``timed_out``, ``crashed``."""
+    """Failed attempts per second, by kind: ``failed``, ``timed_out``, ``crashed``."""
     return lines(table, FAILURES)
 
 
@@ -58,13 +58,15 @@ def depth(table: pd.DataFrame) -> hv.Overlay:
 
 
 def quantiles(table: pd.DataFrame, of: str) -> hv.Overlay:
-    """Seconds that half, 95 % and 99 % of the jobs waited or ran at most: with ``of="wait"`` the columns ``wait_p50``,
-    ``wait_p95`` and ``wait_p99``."""
+    """The 50th, 95th and 99th percentile in seconds of the time that jobs waited or ran.
+
+    With ``of="wait"`` it draws the columns ``wait_p50``, ``wait_p95`` and ``wait_p99``.
+    """
     return lines(table, quantile_series(of))
 
 
 def quantile_series(of: str) -> list[Series]:
-    """The lines of ``quantiles``: one colour, since they are one measure, and three kinds of dashes."""
+    """The lines of ``quantiles``: one colour for the one measure, and three dash patterns."""
     shade = COLORS[S.PENDING if of == "wait" else S.PROCESSING]
     return [Series(f"{of}_{name}", name, shade, dash) for name, dash in DASHES.items()]
 
@@ -75,18 +77,18 @@ def oldest(table: pd.DataFrame) -> hv.Overlay:
 
 
 def slots(table: pd.DataFrame) -> hv.Overlay:
-    """Slots that run a job, ``busy``, against those that are there, ``slots``."""
+    """Busy worker slots (``busy``) against all slots (``slots``)."""
     return lines(table, SLOTS)
 
 
 def compared(table: pd.DataFrame, real: str, other: str) -> hv.Overlay:
-    """Two columns that should be the same, over the seconds ``at``: what was ``real``, and the ``other``, dashed."""
+    """Two columns that should agree, over ``at`` in seconds: ``real`` solid, ``other`` dashed."""
     both = [Series(real, real, COLORS[S.COMPLETED]), Series(other, other, PLAIN, "dashed")]
     return lines(table, both).opts(xlabel="seconds")
 
 
 def commits(table: pd.DataFrame) -> hv.Overlay:
-    """Seconds that a commit takes: ``commit`` on average, ``commit_most`` at most."""
+    """Commit times in seconds: the average ``commit`` and the maximum ``commit_most``."""
     return lines(table, COMMITS)
 
 

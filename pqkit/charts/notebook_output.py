@@ -1,4 +1,4 @@
-"""A chart as the output of a cell that needs nothing from elsewhere: Bokeh's own script travels with the first one."""
+"""Self-contained charts as cell outputs: the first one carries Bokeh's script."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ _carried: list[bool] = []
 
 
 class Shown:
-    """What a notebook shows of a chart; a plain ``repr`` elsewhere."""
+    """A chart that a notebook displays; elsewhere it has a plain ``repr``."""
 
     def __init__(self, elements: Sequence[hv.Element | hv.Overlay], title: str) -> None:
         self.elements, self.title = elements, title
@@ -29,15 +29,15 @@ class Shown:
 
 
 def show(*elements: hv.Element | hv.Overlay, title: str = "") -> Shown:
-    """The chart, with further elements over the first, for the end of a cell; with axes, legend and tips.
+    """Display elements as one chart with axes, legend and tooltips, at the end of a cell.
 
-    It draws in JupyterLab, in a report that is opened without a network, and in a sandboxed frame.
+    The chart works in JupyterLab, in a report opened without a network, and in a sandboxed frame.
     """
     return Shown(elements, title)
 
 
 def figure_of(elements: Sequence[hv.Element | hv.Overlay], title: str) -> Any:
-    """The elements as one Bokeh figure, as wide as its place; how the first is laid out holds for all."""
+    """The elements as one Bokeh figure as wide as its container, with the first one's layout."""
     layers = [layer for element in elements for layer in (element if isinstance(element, hv.Overlay) else [element])]
     first = elements[0] if isinstance(elements[0], hv.Overlay) else hv.Overlay([elements[0]])
     own = {"legend_position": "top", "show_grid": True, "title": title}

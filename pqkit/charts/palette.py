@@ -1,8 +1,7 @@
-"""One colour for each state and outcome, the same in every chart and table, light and dark.
+"""Colours of states and outcomes, the same in every chart and table and in both themes.
 
-The hues are Okabe and Ito's, which people with any colour vision tell apart, brought to a lightness that stands out by
-3:1 from a white ground and from a dark one. No chart says anything by colour alone: lines differ in their dashes too,
-and carry their name.
+The hues are Okabe and Ito's, which people with any colour vision can tell apart. Their lightness has a contrast of at
+least 3:1 on a white and on a dark background. No chart relies on colour alone: lines also differ in dashes and names.
 """
 
 from typing import NamedTuple
@@ -19,7 +18,7 @@ COLORS: dict[JobState, str] = {
     JobState.UNPROCESSABLE: "#c2458f",
     JobState.CANCELED: "#7a8794",
 }
-# What an attempt came to, in the words of its history; the states' colours where they say the same.
+# By recorded outcome of an attempt; an outcome that means the same as a state has its colour.
 OUTCOME_COLORS: dict[str, str] = {
     "completed": COLORS[JobState.COMPLETED],
     "failed": COLORS[JobState.FAILED],
@@ -34,7 +33,7 @@ PLAIN = "#6f8096"
 
 
 class Series(NamedTuple):
-    """A line of a chart: the column that it shows, its name for people, its colour, its dashes."""
+    """A line of a chart: its column, label, colour and dash pattern."""
 
     column: str
     label: str
@@ -43,7 +42,7 @@ class Series(NamedTuple):
 
 
 class Theme(NamedTuple):
-    """What of a chart changes between light and dark: words, axes, grid, and the ground of tips."""
+    """Chart colours that differ between light and dark: text, axes, grid, tooltips."""
 
     ink: str
     muted: str
@@ -58,5 +57,5 @@ THEMES: dict[str, Theme] = {
 
 
 def color(name: str) -> str:
-    """The colour of a state or outcome; a plain one for other words."""
+    """The colour of a state or outcome; a neutral one for any other name."""
     return OUTCOME_COLORS.get(name) or {str(state): code for state, code in COLORS.items()}.get(name, PLAIN)

@@ -1,4 +1,4 @@
-"""From an element to what is seen: in a notebook, or as a Bokeh figure that goes on to live in a page."""
+"""Rendering of elements: in a notebook, or as a live Bokeh figure in a page."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ NOTEBOOK_SIZE = (720, 240)
 
 
 def notebook() -> None:
-    """Make HoloViews draw by Bokeh in this process, with legends, tips and room as a notebook has it."""
+    """Make HoloViews in this process draw with Bokeh, in the size and style of notebooks."""
     hv.extension("bokeh", logo=False)
     width, height = NOTEBOOK_SIZE
     room = {"width": width, "height": height, "active_tools": [], "backend": "bokeh"}
@@ -35,9 +35,9 @@ def notebook() -> None:
 
 
 def figure(element: hv.Element | hv.Overlay, *, theme: str = "light", height: int = HEIGHT) -> Any:
-    """The element as a Bokeh figure of this look, as wide as its place: no frame, no legend, no toolbar.
+    """The element as a Bokeh figure in this theme, without frame, legend or toolbar.
 
-    A page says in words beside the chart what a legend would say.
+    It is as wide as its container. The page puts the legend in text beside the chart.
     """
     overlay = element if isinstance(element, hv.Overlay) else hv.Overlay([element])
     bare = {"tools": [], "default_tools": [], "xlabel": "", "ylabel": ""}

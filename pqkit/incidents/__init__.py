@@ -1,4 +1,4 @@
-"""Incidents: what happened in a span of time, from a snapshot of the record, without touching the queue."""
+"""Incidents: investigate a span of time on a snapshot, without touching the queue."""
 
 from pqkit.incidents import suggested_commands, time_span
 from pqkit.incidents.change_points import Change

@@ -1,17 +1,17 @@
-"""Change points: the moment from which on a series is another one, if there is such a moment. Pure arithmetic."""
+"""Change point detection: the time at which a series changes its level. Pure arithmetic."""
 
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 ENOUGH = 10.0
-"""How much likelier (as a logarithm) two levels must be than one; chance alone reaches it once in thousands."""
+"""Minimum log-likelihood gain of two levels over one; chance reaches it once in thousands of series."""
 TWICE = 1.8
 SHORTEST = 3
 
 
 class Change(NamedTuple):
-    """From ``at`` (microseconds UTC) on ``what`` was at ``after`` instead of ``before``, in ``unit``."""
+    """At ``at`` (microseconds UTC), ``what`` changed from ``before`` to ``after``, in ``unit``."""
 
     at: int
     what: str
@@ -25,8 +25,10 @@ class Change(NamedTuple):
 
 
 def in_counts(counts: Sequence[int]) -> int | None:
-    """Where a series of counts changes its level most, as an index; None where it does not. Counts come as from a
-    Poisson process of one rate before and another after."""
+    """The index at which a series of counts changes its level most, or None.
+
+    The model is a Poisson process with one rate before and another after.
+    """
     whole, total = _poisson(sum(counts), len(counts)), sum(counts)
     best, place, before = ENOUGH, None, 0
     for index in range(1, len(counts)):
@@ -39,7 +41,10 @@ def in_counts(counts: Sequence[int]) -> int | None:
 
 
 def in_durations(seconds: Sequence[float]) -> int | None:
-    """The same for durations in the order of their ends; by their logarithms, so that one long one changes little."""
+    """The same for durations, ordered by their ends.
+
+    It compares logarithms, so that one long duration changes little.
+    """
     logs = [math.log(max(value, 1e-6)) for value in seconds]
     sums, squares = _running(logs), _running([value * value for value in logs])
     size = len(logs)
@@ -70,7 +75,7 @@ def _running(values: Sequence[float]) -> list[float]:
 
 
 def _spread(sums: Sequence[float], squares: Sequence[float], first: int, last: int) -> float:
-    """The sum of squares about the mean; never quite 0, for clocks tick."""
+    """The sum of squared deviations from the mean; never quite 0, as clocks have a resolution."""
     total = sums[last] - sums[first]
     return max(squares[last] - squares[first] - total * total / (last - first), 0.0) + 1e-3
 

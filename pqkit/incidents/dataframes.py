@@ -1,4 +1,4 @@
-"""Incidents as the DataFrames that charts draw. Needs pandas, so no worker imports it."""
+"""Incidents as DataFrames for charts. It needs pandas, so no worker imports it."""
 
 from collections.abc import Sequence
 
@@ -10,16 +10,16 @@ from pqkit.queries.time_range import ActionView
 
 
 def action_table(actions: Sequence[ActionView]) -> pd.DataFrame:
-    """A row for each thing that an operator did, for ``charts.marks``."""
+    """A row for each operator action, for ``charts.marks``."""
     table = frame(actions, ActionView, "at")
     return table.assign(job=table["job"].astype("Int64"))
 
 
 def group_table(groups: Sequence[Group]) -> pd.DataFrame:
-    """A row for each group of failures that are alike."""
+    """A row for each group of similar failures."""
     return frame(groups, Group, "first_seen", "last_seen").drop(columns=["example", "waiting"])
 
 
 def death_table(deaths: Sequence[Death]) -> pd.DataFrame:
-    """A row for each worker that did not stop in peace."""
+    """A row for each worker that died."""
     return frame(deaths, Death, "at")

@@ -1,4 +1,4 @@
-"""Putting an incident together: what changed first, what failed and since when, who died, who did what."""
+"""Incident investigation: first changes, failure groups, dead workers, operator actions."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -33,9 +33,9 @@ GUILTY, INNOCENT, FEW = 0.5, 0.1, 3
 
 
 class Group(NamedTuple):
-    """Failures of one task that are the same but for their particulars; ``new`` where the baseline has none.
+    """Failures of one task that differ only in details; ``new`` if the baseline has none.
 
-    ``waiting`` are those of its ``jobs`` that wait for a person's review now.
+    ``waiting`` holds those of its ``jobs`` that now wait for a person's review.
     """
 
     task: str
@@ -51,7 +51,7 @@ class Group(NamedTuple):
 
 
 class Death(NamedTuple):
-    """A worker that did not stop in peace, why its end is on record, and the jobs that it held."""
+    """A worker that did not stop normally, the recorded reason, and the jobs that it held."""
 
     worker: str
     at: int
@@ -60,7 +60,7 @@ class Death(NamedTuple):
 
 
 class Suspect(NamedTuple):
-    """A task whose runs fail on workers that began in the span, and not on those before: a bad release, most likely."""
+    """A task that fails on workers started in the span but not on older ones: a bad release?"""
 
     task: str
     since: int
@@ -80,7 +80,7 @@ class Suspect(NamedTuple):
 
 @dataclass(frozen=True)
 class Incident:
-    """All that is on record of a span, beside the ``baseline`` before it. Secrets have become stars."""
+    """Everything on record about a span and the ``baseline`` before it. Secrets are masked."""
 
     span: Span
     baseline: Span
@@ -100,7 +100,7 @@ class Incident:
 
     @property
     def headlines(self) -> list[str]:
-        """What happened, a line for each, the most telling first."""
+        """One line for each finding, the most significant first."""
         died = [f"worker {death.worker} died ({death.reason}) with {len(death.jobs)} jobs" for death in self.deaths]
         grouped = [f"{group.task} {group.outcome} {group.runs} times: {group.pattern}" for group in self.groups]
         refused = [f"{len(self.refused)} finishes came too late and were refused"] if self.refused else []
@@ -109,7 +109,10 @@ class Incident:
 
 
 def investigate(database: Database, span: Span, baseline: float | None = None) -> Incident:
-    """Read the span (both its ends are wanted) and a ``baseline`` of so many seconds before it, by default as long."""
+    """Read the span and the ``baseline`` before it.
+
+    ``span`` needs both ends. ``baseline`` is in seconds, by default the length of the span.
+    """
     since, until = span.since or 0, span.until or database.now()
     length = until - since if baseline is None else round(baseline * SECOND)
     before, whole = Span(since - length, since, span.queues), Span(since - length, until, span.queues)
@@ -133,7 +136,7 @@ def investigate(database: Database, span: Span, baseline: float | None = None) -
 
 
 def recurring(database: Database, groups: Sequence[Group], since: int) -> list[Group]:
-    """Those of the groups that have failed again since then; empty when what was done has mended them."""
+    """The groups that have failed again since then; empty if the repair worked."""
     wanted = {(group.task, group.outcome, group.pattern) for group in groups}
     again = runs(database, Span(since))
     return [group for group in _groups(database, again, set()) if (group.task, group.outcome, group.pattern) in wanted]
@@ -166,7 +169,7 @@ def _groups(database: Database, found: Sequence[RunView], known: set[tuple[str, 
 
 
 def _waiting(database: Database, jobs: Sequence[int]) -> set[int]:
-    """Those that ended failed or unprocessable."""
+    """The jobs that are failed or unprocessable."""
     found = (view for first in range(0, len(jobs), CHUNK) for view in listed(database, jobs[first : first + CHUNK]))
     return {view.id for view in found if view.state in {JobState.FAILED, JobState.UNPROCESSABLE}}
 
@@ -184,8 +187,8 @@ def _deaths(found: Sequence[RunView], workers: Sequence[LifeView], since: int, u
 
 
 def _suspects(found: Sequence[RunView], workers: Sequence[LifeView], since: int) -> Iterator[Suspect]:
-    """Tasks that fail on workers that began since the baseline's end, and do not on older ones."""
-    begun = {life.worker: life.started_at for life in workers}  # of lives with one name the last
+    """Tasks that fail on workers started since the baseline's end but not on older ones."""
+    begun = {life.worker: life.started_at for life in workers}  # the last life of each name
     fresh = {name for name, at in begun.items() if at >= since}
     for task in sorted({run.task for run in found}):
         new = [run for run in found if run.task == task and run.worker in fresh and run.ended_at >= since]
@@ -215,7 +218,7 @@ def _changes(found: Sequence[RunView], queued: Sequence[int], span: Span) -> Ite
 
 
 def _slower(found: Sequence[RunView]) -> Iterator[Change]:
-    """Changes in how long jobs waited, and how long the completed runs of each task took."""
+    """Changes in waiting times, and in the run times of each task's completed runs."""
     begun = [run for run in found if run.started_at is not None]
     spans = {"seconds waited": [(run, (run.started_at or 0) - run.due_at) for run in begun]}
     for task in sorted({run.task for run in begun}):

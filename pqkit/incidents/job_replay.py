@@ -1,4 +1,4 @@
-"""A failed job opened on a copy of its queue: what it was asked, what it said, and its handler run dry."""
+"""Replay of a failed job on a copy of its queue: arguments, log and dry run of the handler."""
 
 import json
 import logging
@@ -27,9 +27,9 @@ from pqkit.worker.task_import import import_tasks
 
 
 class Dry(NamedTuple):
-    """What the handler came to: ``outcome`` is the word of its history, ``result`` JSON, ``error`` its traceback.
+    """Result of a dry run: recorded ``outcome``, ``result`` as JSON, ``error`` as traceback.
 
-    ``lines`` and ``files`` are what it would have kept with the job and put in place.
+    ``lines`` are the log lines that it would have kept with the job, ``files`` those that it would have put in place.
     """
 
     outcome: str
@@ -40,7 +40,7 @@ class Dry(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A job and the copy of the queue that it is in; ``decrypt`` where its secrets are shown."""
+    """A job and the copy of its queue; ``decrypt`` if its secrets are shown."""
 
     story: JobDetail
     url: str
@@ -48,13 +48,13 @@ class Opened(NamedTuple):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """As the handler gets them, before they are checked, without secrets."""
+        """The handler's arguments before validation, without secrets."""
         found: dict[str, Any] = json.loads(self.story.job.args)
         return found
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What its task and its enqueue say, and how it stands."""
+        """The job's task, options and current state."""
         view = self.story.job
         wanted = ("task", "queue", "state", "priority", "attempt", "retries", "crashes", "max_retries", "worker")
         rest = {"backoff": self.story.backoff, "timeout": self.story.timeout, "error": view.error or ""}
@@ -62,15 +62,15 @@ class Opened(NamedTuple):
 
     @property
     def log(self) -> list[str]:
-        """What its runs said, each line with its attempt."""
+        """The log lines of its runs, each with its attempt."""
         return [f"attempt {line.attempt}: {line.line}" for line in self.story.lines]
 
     def run_dry(self, *modules: str) -> Dry:
-        """Run the handler, which one of these modules declares, in this process. The queue hears nothing of it.
+        """Run the handler, declared in one of these modules, in this process; the queue stays as is.
 
-        Its session is on the copy and is rolled back; files that it stages are dropped. Whatever else it does, it does.
-        Secrets in what it says are hidden, and of an encrypted job all of it, unless they were asked for. Raises
-        Refused where the kernel runs for a job and a module is none of the settings'.
+        Its session is on the copy and is rolled back; files that it stages are dropped. All its other side effects are
+        real. Unless ``decrypt`` is set, secrets in the output are hidden, and all output of an encrypted job is.
+        Raises Refused in the kernel of a job for a module that is not in the settings.
         """
         refuse_other_code(modules)
         import_tasks(modules)
@@ -103,20 +103,20 @@ class Opened(NamedTuple):
 
 
 def go_to(project: str | Path) -> None:
-    """Work in that folder, as its workers do: its settings and its modules count, wherever the kernel was started."""
+    """Change to that folder, with its settings and modules, wherever the kernel was started."""
     refuse_other_code((), Path(project))
     os.chdir(project)
-    sys.path.append(str(Path.cwd()))  # last: no file of it takes the place of a library
+    sys.path.append(str(Path.cwd()))  # last: no file of it shadows a library
     settings.cache_clear()
 
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Nothing that is printed, logged or displayed is seen."""
+    """Suppress everything that is printed, logged or displayed."""
     disabled = logging.root.manager.disable
     with ExitStack() as quiet, Path(os.devnull).open("w") as nowhere:
         if "IPython" in sys.modules:
-            from IPython.utils.capture import capture_output  # noqa: PLC0415 - there wherever it displays
+            from IPython.utils.capture import capture_output  # noqa: PLC0415 - available wherever IPython runs
 
             quiet.enter_context(capture_output())
         quiet.enter_context(redirect_stdout(nowhere))
@@ -127,9 +127,9 @@ def _silence() -> Iterator[None]:
 
 
 def open_job(url: str, job_id: int, here: Scratch, *, decrypt: bool = False) -> Opened:
-    """Copy the queue into ``here`` and read the job there, without secrets unless ``decrypt`` asks for them.
+    """Copy the queue into ``here`` and read the job there, with secrets only if ``decrypt``.
 
-    Raises NotFound, DatabaseUnavailable, KeyMissing for a key that is not here, or Refused where a job asks to decrypt.
+    Raises NotFound, DatabaseUnavailable, KeyMissing for a missing key, or Refused if a job asks to decrypt.
     """
     if decrypt and runs_as_job():
         raise Refused(NO_JOB)

@@ -1,7 +1,7 @@
-"""An incident as a test: what came, failed and died in a span, played again by real workers on a scratch queue.
+"""Incident regression test: real workers replay a span's record on a scratch queue.
 
-The story holds times, names and outcomes, and neither arguments nor errors. Stand-ins take the handlers' places: each
-run takes as long as it did and ends as it did; workers are killed when they died.
+The story holds times, names and outcomes, but neither arguments nor errors. Stand-ins replace the handlers: each run
+takes as long and ends as it did in the incident. Workers are killed at the times when they died.
 """
 
 import time
@@ -29,8 +29,10 @@ FAILED = {"failed", "timed_out"}
 
 
 def play(place: Scratch, story: Story, speed: float = 1.0, workers: int = 2, progress: Progress = silent) -> Result:
-    """Play it, so many times as fast, and judge what is left: nothing lost, nothing accepted twice, each job ended as
-    its runs say, and what a dead worker held ran again soon."""
+    """Replay the story at ``speed`` times its pace and check the promises.
+
+    No job is lost, no finish is accepted twice, each job ends as its runs say, and a dead worker's jobs run again soon.
+    """
     calls = [(at / speed, _call(parts, speed)) for at, _, parts in story.jobs]
     deaths = sorted(at / speed for at in story.deaths)
     blows: list[Blow] = []
@@ -73,8 +75,11 @@ def _die(fleet: Fleet, moment: float, blows: list[Blow]) -> None:
 
 
 def _call(parts: Sequence[Sequence[Any]], speed: float) -> dict[str, Any]:
-    """Arguments of a stand-in: its tries in order. A crash is the death's business, and what was given back or put off
-    is not a try; the last one that is left tells how the job must end."""
+    """Arguments of a stand-in: its tries in order.
+
+    Crashes come from killed workers, and released or snoozed runs are not tries. The last try that is left decides how
+    the job must end.
+    """
     tries = [
         [outcome, min(seconds / speed, LONGEST)] for outcome, seconds in parts if outcome in {*FAILED, "completed"}
     ]

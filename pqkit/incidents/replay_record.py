@@ -1,7 +1,7 @@
-"""The story of an incident, to be replayed.
+"""The story of an incident, for replay.
 
-It says when jobs came, how long each run took, how it ended, and which workers died.
-It holds times, names and outcomes, and neither arguments nor errors.
+It records when jobs arrived, how long each run took, how it ended, and when workers died.
+It holds times, names and outcomes, but neither arguments nor errors.
 """
 
 import json
@@ -37,12 +37,12 @@ class Story:
 
     @property
     def speed(self) -> float:
-        """The factor by which a replay is faster, so that it is short enough for a test."""
+        """The factor by which a replay is accelerated, so that it is short enough for a test."""
         length: float = max([at for at, *_ in self.jobs] + self.deaths, default=0.0)
         return max(1.0, round(length / SHORT, 1))
 
     def write(self, path: Path) -> None:
-        """Write it into a new file. Raises Refused where there is one, or a link."""
+        """Write the story to a new file. Raises Refused if the path exists, even as a link."""
         try:
             write_new(path, f"{json.dumps(asdict(self), separators=(',', ':'))}\n".encode(), 0o644)
         except FileExistsError:
@@ -56,7 +56,7 @@ def read_story(path: str | Path) -> Story:
 
 
 def story_of(database: Database, span: Span, most: int = MOST) -> Story:
-    """Read the record of a span, of at most ``most`` jobs. Raises NoStory where nothing ran."""
+    """Read the record of at most ``most`` jobs of a span. Raises NoStory if nothing ran."""
     found: dict[int, list[RunView]] = {}
     for run in runs(database, span):
         found.setdefault(run.job, []).append(run)

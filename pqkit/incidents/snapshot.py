@@ -1,4 +1,4 @@
-"""A copy of a queue to look into: a sick one is not made sicker, and what is looked at stands still."""
+"""A copy of a queue to investigate: it adds no load to a sick queue and does not change."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ from pqkit.operations.copy_database import copy
 
 
 def snapshot(url: str, folder: Path) -> Database:
-    """Copy the queue behind ``url`` into a file in ``folder``, in one consistent look. Only that file is opened then.
+    """Copy the queue at ``url`` consistently into a file in ``folder``, and open only that file.
 
-    Raises DatabaseUnavailable where it cannot be read: then ``url`` may name a backup or any other copy.
+    Raises DatabaseUnavailable if it cannot be read: then ``url`` may name a backup or any other copy.
     """
     source, target = connect(url), folder / "snapshot.db"
     if not source.exists():

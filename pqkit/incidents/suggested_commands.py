@@ -1,4 +1,4 @@
-"""Commands that a person may run next. They are prepared here and run by nobody."""
+"""Suggested commands for the person who handles an incident; pqkit never runs them."""
 
 import shlex
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ MANY = 20
 
 
 def commands(incident: Incident) -> list[str]:
-    """What to type, in the order in which one would: look, hold, mend, run again, prove."""
+    """The commands in their order of use: inspect, pause, resubmit, prove."""
     return list(_commands(incident))
 
 
@@ -33,7 +33,7 @@ def _again(group: Group) -> Iterator[str]:
     if 0 < len(group.waiting) <= MANY:
         yield f"pqkit jobs resubmit {' '.join(map(str, group.waiting))} --reason 'the cause is mended'"
     elif group.waiting:
-        # The longest part of the pattern that stands in every error of the group.
+        # The longest part of the pattern that every error of the group contains.
         part = max(group.pattern.split("…"), key=len).strip()
         wanted = f"--task {shlex.quote(group.task)}" + (f" --error {shlex.quote(part)}" if part else "")
         yield f"pqkit redrives start --state unprocessable {wanted} --reason 'the cause is mended'"

@@ -1,4 +1,4 @@
-"""Which span of which queue is to be looked into, from what a person or a page says."""
+"""The span and queues to investigate, parsed from a person's or a page's input."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,11 +9,11 @@ from pqkit.queries.time_range import Span
 
 
 class BadSpan(PqkitError, ValueError):
-    """Moments that are none, or in the wrong order."""
+    """Invalid times, or times in the wrong order."""
 
 
 def span_of(start: str, end: str, queues: Sequence[str] = ()) -> Span:
-    """From two moments in ISO 8601 with their offset from UTC. Raises BadSpan."""
+    """Parse two times in ISO 8601 with their offset from UTC. Raises BadSpan."""
     since, until = _moment(start), _moment(end)
     if since >= until:
         raise BadSpan(f"the span must end after it began, and {end} is not after {start}")

@@ -1,4 +1,4 @@
-"""Notebooks that are run, judged and kept: by ``pqkit run``, and as jobs.
+"""Notebook runs: executing notebooks with ``pqkit run`` or as jobs, and keeping the results.
 
 A worker whose ``tasks`` name this module knows the tasks ``notebook`` and ``incident``; ``notebook_task`` makes a task
 of one notebook.

@@ -1,5 +1,7 @@
-"""Papermill's engine with what a queue needs of it: each cell is announced, has a deadline and can be interrupted, and
-a kernel that dies is an error at once. Imported only where a notebook runs."""
+"""Papermill engine for jobs: a cell reports progress, times out and can be interrupted.
+
+A kernel that dies raises an error at once. This module is imported only where a notebook runs.
+"""
 
 import logging
 import re
@@ -32,9 +34,9 @@ class NotebookFailed(PqkitError):
 
 
 class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill has no types
-    """``watch`` hears of each code cell that begins; once ``stop()`` is true the kernel is interrupted.
+    """Notebook client that calls ``watch`` for each code cell and interrupts on ``stop()``.
 
-    The kernel talks through sockets in the folder ``sockets``: by TCP it would publish all output to whoever connects.
+    The kernel uses sockets in the folder ``sockets``: over TCP any process that connects could read all output.
     """
 
     def __init__(self, *args: Any, watch: Watch, stop: Callable[[], bool], sockets: str, **options: Any) -> None:
@@ -44,14 +46,14 @@ class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill has no 
         self._numbers = {index: number for number, index in enumerate(own, 1)}
 
     def create_kernel_manager(self) -> Any:
-        """As nbclient makes it, with sockets that only this user reaches."""
+        """Make nbclient's kernel manager use sockets that only this user can reach."""
         manager = super().create_kernel_manager()
         if hasattr(socket, "AF_UNIX"):
             manager.transport, manager.ip = "ipc", f"{self._sockets}/kernel"
         return manager
 
     def execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
-        """Run one cell; Stopped when the run is to end, NotebookFailed when it has no answer."""
+        """Run one cell. Raises Stopped when the run should end, NotebookFailed without an answer."""
         if cell_index not in self._numbers:
             return super().execute_cell(cell, cell_index, **options)
         name = self._name(cell, cell_index)
@@ -71,7 +73,7 @@ class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill has no 
 
     def _name(self, cell: Any, index: int) -> str:
         first = next((line.strip() for line in cell.source.splitlines() if line.strip()), "")
-        words = cell.id if re.search("[g-z]", cell.get("id", "")) else first[:60]  # ids that Jupyter makes say nothing
+        words = cell.id if re.search("[g-z]", cell.get("id", "")) else first[:60]  # Jupyter's own ids say nothing
         return f"cell {self._numbers[index]} of {len(self._numbers)} ({words})"
 
     @contextmanager
@@ -98,7 +100,7 @@ class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill has no 
 
 
 def _reaching(folder: Path) -> str:
-    """An argument of the kernel, by which it finds the modules of a folder: last, so that none replaces a library."""
+    """A kernel argument that puts a folder last on the module path, so it shadows no library."""
     line = (
         f"import os, sys; sys.path.append({str(folder)!r}); "
         f"os.environ['PYTHONPATH'] = os.pathsep.join([{str(folder)!r}, *filter(None, [os.environ.get('PYTHONPATH')])])"
@@ -107,12 +109,12 @@ def _reaching(folder: Path) -> str:
 
 
 def _injected(cell: Any) -> bool:
-    """The cell that papermill puts in for the parameters."""
+    """True for the cell that papermill inserts for the parameters."""
     return "injected-parameters" in cell.metadata.get("tags", ())
 
 
 class QueueEngine(Engine):  # type: ignore[misc] # see Client
-    """What ``engine_name="pqkit"`` runs a notebook with."""
+    """The papermill engine named ``pqkit`` (``engine_name="pqkit"``)."""
 
     @classmethod
     def execute_managed_notebook(
@@ -127,15 +129,15 @@ class QueueEngine(Engine):  # type: ignore[misc] # see Client
         project: Path,
         **_: Any,
     ) -> Any:
-        """``kernel`` is what its process is started with; the modules of ``project`` can be imported in it."""
+        """Run the notebook in a kernel with the options ``kernel`` and the modules of ``project``."""
         limits = {"timeout_func": lambda _cell: cell_timeout, "startup_timeout": START_SECONDS}
-        with tempfile.TemporaryDirectory(prefix="pqkit-") as sockets:  # short: the path of a socket has 107 characters
+        with tempfile.TemporaryDirectory(prefix="pqkit-") as sockets:  # short: a socket path has at most 107 characters
             own = Client(nb_man, watch=watch, stop=stop, sockets=sockets, kernel_name=kernel_name, **limits)
             own.extra_arguments = [_reaching(project)]
             return own.execute(**kernel)
 
 
-# A kernel that was given up leaves tasks of asyncio behind, whose ends are nobody's business.
+# An abandoned kernel leaves asyncio tasks behind; how they end does not matter.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 logging.getLogger("papermill").setLevel(logging.ERROR)
 papermill_engines.register(NAME, QueueEngine)

@@ -1,4 +1,4 @@
-"""Running a notebook: parameters checked first, all kept in a folder of its own, one clear line when it fails."""
+"""Notebook execution: checks parameters, keeps a folder per run, fails with one clear line."""
 
 import importlib.metadata
 import json
@@ -41,10 +41,10 @@ def run(
     watch: Watch = lambda _part, _words: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Path, Run]:
-    """Execute the notebook with these parameters; (the run's folder, its record), also where a cell failed.
+    """Execute the notebook and return (the run's folder, its record), also where a cell failed.
 
-    Raises BadParameter or BadNotebook before anything starts, Stopped when ``stop()`` became true. ``watch`` hears of
-    each cell that begins; ``cell_timeout`` is in seconds, for each cell.
+    Raises BadParameter or BadNotebook before anything starts, Stopped when ``stop()`` became true. ``watch`` is called
+    for each cell that begins; ``cell_timeout`` is in seconds, for each cell.
     """
     checked = parameters.check(path, values)
     folder = paths.new_run(name or path.stem)
@@ -73,7 +73,7 @@ def run(
 
 
 def _execute(path: Path, values: dict[str, Any], folder: Path, *, job: tuple[int, int] | None, **options: Any) -> None:
-    """Run it by papermill; ``options`` are the engine's. Raises NotebookFailed or Stopped."""
+    """Run papermill; ``options`` go to the engine. Raises NotebookFailed or Stopped."""
     papermill, engine = libraries()
     target = paths.create(folder / NOTEBOOK)
     where = {"kernel_name": KERNEL, "language": "python", "cwd": path.absolute().parent}
@@ -100,14 +100,14 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, *, job: tuple[int
 
 
 def keep(folder: Path, *, secret: bool = False) -> dict[str, Any]:
-    """Write the report of what there is of the executed notebook; the recorded values.
+    """Write the report of the notebook as far as it ran, and return the recorded values.
 
-    Notebook and report are without secrets, unless those were asked for; the recorded values always are.
+    Notebook and report hold no secrets unless ``secret`` is set; the recorded values never hold any.
     """
     notebook = folder / NOTEBOOK
     try:
         text = read_regular(notebook).decode()
-    except (FileNotFoundError, UnsafePath):  # its own cells may have put anything in its place
+    except (FileNotFoundError, UnsafePath):  # its own cells may have replaced it
         return {}
     if not text:
         return {}
@@ -130,7 +130,7 @@ def libraries() -> tuple[Any, Any]:
 
 
 def _environment(job: tuple[int, int] | None) -> dict[str, str]:
-    """The kernel works in the notebook's folder, and still means this queue and these modules of tasks."""
+    """The kernel's environment: this queue and task modules, whatever folder it works in."""
     own = {name: value for name, value in os.environ.items() if name != paths.JOB}
     known = {"PQKIT_URL": connect(settings().url).url, "PQKIT_TASKS": ",".join(settings().tasks)}
     return {**own, **known, **({paths.JOB: str(job[0])} if job else {})}

@@ -1,4 +1,4 @@
-"""Notebooks that pqkit writes for its users: an incident as a test, a job to look into."""
+"""Generated notebooks: an incident as a regression test, and one job to investigate."""
 
 import json
 import re
@@ -87,16 +87,16 @@ here.remove()
 
 
 def job_notebook(path: Path, job_id: int, tasks: list[str], project: Path) -> Path:
-    """A notebook that opens one job on a copy of its queue, in the folder ``project`` whatever the kernel's own is.
+    """Write a notebook that opens one job on a copy of its queue.
 
-    Raises Refused where it cannot be written.
+    It works in the folder ``project``, whichever folder the kernel starts in. Raises Refused if it cannot be written.
     """
     known = {"tasks": json.dumps(tasks), "project": json.dumps(str(project.absolute()))}
     return _write(path, Template(JOB).substitute(job=job_id, **known))
 
 
 def regression_notebook(path: Path, story: str, about: str, speed: float) -> Path:
-    """A notebook that plays the story in the file ``story`` beside it again and asserts that it is handled."""
+    """Write a notebook that replays the file ``story`` beside it and asserts its handling."""
     return _write(path, Template(REGRESSION).substitute(story=json.dumps(story), about=about, speed=speed))
 
 

@@ -1,4 +1,4 @@
-"""An executed notebook as one HTML file that asks nobody for anything."""
+"""An executed notebook as one self-contained HTML file, which loads nothing from elsewhere."""
 
 import warnings
 from typing import Any
@@ -11,7 +11,7 @@ PICTURES = ("image/", "video/", "audio/")
 
 
 def as_html(text: str) -> str:
-    """The page of a notebook (its stored text): charts are in it, and no script or style comes from elsewhere."""
+    """Convert a notebook's stored text to HTML that contains its charts, scripts and styles."""
     import nbformat  # noqa: PLC0415 - with the extra, and slow to load
     from nbconvert import HTMLExporter  # noqa: PLC0415
 
@@ -27,13 +27,13 @@ def as_html(text: str) -> str:
         "",
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about outputs that no page can show
+        warnings.simplefilter("ignore")  # about outputs that HTML cannot show
         body, _ = HTMLExporter(**nowhere).from_notebook_node(nbformat.reads(text, as_version=4))
     return str(body)
 
 
 def public_notebook(notebook: dict[str, Any]) -> dict[str, Any]:
-    """A stored notebook, of format 4, without secrets: in sources, printed texts, errors and what is displayed."""
+    """Redact a stored notebook (format 4): sources, printed text, errors and displayed data."""
     for cell in notebook["cells"]:
         cell["source"] = _text(cell["source"])
         for output in cell.get("outputs", ()):
@@ -53,7 +53,7 @@ def _clean(output: dict[str, Any]) -> None:
 
 
 def _shown(kind: str, data: Any) -> Any:
-    """Data as it may be shown; of programs only the addresses in them are looked at, for they must still run."""
+    """Redact displayed data; scripts must still run and lose only passwords in addresses."""
     if kind == MIME:
         return public(data)
     is_text = isinstance(data, (str, list)) and all(isinstance(part, str) for part in data)

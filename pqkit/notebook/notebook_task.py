@@ -1,4 +1,4 @@
-"""Notebooks as jobs: in a child process, under the leases, retries, deadlines and cancels of any job."""
+"""Notebooks as jobs, in a child process: leases, retries, timeouts, cancels as for any job."""
 
 import inspect
 import signal
@@ -30,20 +30,20 @@ def notebook(
     path: str,
     parameters: dict[str, Any] | None = None,
     cell_timeout: float | None = None,
-    label: str | None = None,  # noqa: ARG001 - by which a batch is found again
+    label: str | None = None,  # noqa: ARG001 - ``collect`` finds a batch by it
     *,
     ctx: Context,
 ) -> dict[str, Any]:
-    """Run the notebook ``path`` of one of the allowed folders; the folder of its run, and what it recorded.
+    """Run the notebook ``path`` of an allowed folder; return its run's folder and values.
 
-    Each cell is a note of progress, and may take ``cell_timeout`` seconds.
+    Each cell reports progress and may take at most ``cell_timeout`` seconds.
     """
     return _run(path, parameters or {}, cell_timeout, ctx)
 
 
 @task(queue=INCIDENTS, isolation="process", max_retries=0)
 def incident(start: str, end: str, queue: str | None = None, *, ctx: Context) -> dict[str, Any]:
-    """Look into a span of this queue by the notebook of incidents; moments are ISO 8601 with their offset."""
+    """Investigate a span of this queue; times are ISO 8601 with their offset."""
     span = {"start": start, "end": end, "queues": [queue] if queue else []}
     return _run("incident.ipynb", {"live": True, **span}, None, ctx)
 
@@ -58,9 +58,9 @@ def notebook_task(
     timeout: float | None = None,
     cell_timeout: float | None = None,
 ) -> Task[..., dict[str, Any]]:
-    """A task that runs one notebook; its arguments are the notebook's parameters. Its name is the notebook's own.
+    """A task that runs one notebook, with its parameters as arguments and its name by default.
 
-    Raises NotFound, UnsafePath or BadNotebook where there is no such notebook in the allowed folders.
+    Raises NotFound, UnsafePath or BadNotebook if the allowed folders hold no such notebook.
     """
     known = parameters_of(find(path))
 
@@ -80,7 +80,7 @@ def _run(path: str, values: dict[str, Any], cell_timeout: float | None, ctx: Con
     from pqkit.notebook import execute  # noqa: PLC0415 - the libraries load when the first notebook runs
 
     name = f"{Path(path).stem}-job{ctx.job_id}.{ctx.attempt}"
-    # A worker's child ignores it, and the kernel would inherit that: no cell could be interrupted.
+    # A worker's child ignores SIGINT, and the kernel would inherit that: no cell could be interrupted.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if shows_secrets(find(path), values):
@@ -104,9 +104,9 @@ def _run(path: str, values: dict[str, Any], cell_timeout: float | None, ctx: Con
 
 
 def _prune(ctx: Context) -> None:
-    """Make room: whoever makes runs deletes old ones, so that each host keeps its own folder in bounds."""
+    """Delete old runs after each new one, so that each host keeps its own folder within bounds."""
     try:
         if count := prune(get_queue(create=False).database, time.time_ns() // 1000):
             ctx.log(f"deleted {count} old runs of jobs, as keep_runs and max_runs say")
-    except (PqkitError, OSError) as error:  # the run itself has gone well
+    except (PqkitError, OSError) as error:  # the run itself has succeeded
         ctx.log(f"old runs of jobs cannot be deleted: {error}")

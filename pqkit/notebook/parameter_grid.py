@@ -1,4 +1,4 @@
-"""One notebook for every combination of parameters: queued as a batch, collected as one table."""
+"""Parameter grids: a batch with one notebook job per combination, collected as a table."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,9 @@ MOST = 10_000
 def enqueue_grid(
     queue: Queue, path: str, axes: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any] | None = None, **options: Any
 ) -> tuple[str, list[int]]:
-    """Queue ``path`` once for each combination of the axes' values, all or none; (the batch's label, the job ids).
+    """Queue ``path`` once for each combination of the axes' values, all or none.
 
-    ``fixed`` parameters are the same for all; ``options`` are those of ``enqueue``.
+    Returns (the batch's label, the job ids). ``fixed`` parameters are the same for all; ``options`` go to ``enqueue``.
     Raises BadParameter before anything is queued.
     """
     combined = [{**(fixed or {}), **dict(zip(axes, values, strict=True))} for values in product(*axes.values())]
@@ -35,9 +35,9 @@ def enqueue_grid(
 
 
 def collect(database: Database, label: str) -> list[dict[str, Any]]:
-    """A row for each job of the batch: id, state, its parameters, what it recorded, its run or its error.
+    """A row for each job of the batch: id, state, parameters, recorded values, run or error.
 
-    Raises NotFound where no job has that label.
+    Raises NotFound if no job has that label.
     """
     found = _labeled(database, label) if any(map(str.isalnum, label)) else []
     if not found:

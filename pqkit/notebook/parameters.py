@@ -1,4 +1,4 @@
-"""What a notebook may be asked: the assignments of its cell with the tag ``parameters``, read without running it."""
+"""Notebook parameters: assignments in the cell tagged ``parameters``, read without running."""
 
 import ast
 import io
@@ -22,19 +22,19 @@ TYPES: dict[str, Any] = {"Any": Any, **{kind.__name__: kind for kind in (bool, i
 
 
 DECRYPT = "decrypt"
-"""The parameter that asks a notebook to show secrets."""
+"""The parameter that makes a notebook show secrets."""
 NO_JOB = "a notebook that is run as a job shows no secrets: run it by hand with decrypt = True"
 BY_HAND = "not in a job"
-"""The end of the comment beside a parameter that a job may not set, such as the address of a queue."""
+"""Ends the comment beside a parameter that a job may not set, such as the address of a queue."""
 
 
 MOST_VALUES = 10
 MOST_IN_A_JOB = re.compile(r"at most ([\d,]+) in a job$")
-"""The end of the comment beside a number, or a list of numbers, that a job may not set any higher."""
+"""Ends the comment beside a number, or a list of numbers, that a job may not set higher."""
 
 
 class BadNotebook(PqkitError, ValueError):
-    """A file that is no notebook."""
+    """A file that is not a notebook."""
 
 
 class BadParameter(PqkitError, ValueError):
@@ -42,7 +42,7 @@ class BadParameter(PqkitError, ValueError):
 
 
 class Parameter(NamedTuple):
-    """One parameter. ``type`` is its annotation, else that of its default; ``about`` is the comment beside it."""
+    """One parameter; ``type`` is annotated or its default's, ``about`` the comment beside it."""
 
     name: str
     type: Any
@@ -51,11 +51,11 @@ class Parameter(NamedTuple):
 
     @property
     def words(self) -> str:
-        """The type as one writes it."""
+        """The type as written in Python."""
         return self.type.__name__ if isinstance(self.type, type) else str(self.type).replace("typing.", "")
 
     def check(self, value: Any) -> Any:
-        """``value`` if it is of the type. Raises BadParameter."""
+        """Return ``value`` if it has the type. Raises BadParameter."""
         try:
             return TypeAdapter(self.type, config=ConfigDict(strict=True)).validate_python(value)
         except ValidationError as error:
@@ -63,7 +63,7 @@ class Parameter(NamedTuple):
             raise BadParameter(f"parameter {self.name!r} ({self.words}): {reason}, not {value!r}") from None
 
     def parse(self, text: str) -> Any:
-        """The value that ``text`` stands for: as JSON where that is of the type, else as it is. Raises BadParameter."""
+        """Parse ``text`` as JSON if that has the type, else as a string. Raises BadParameter."""
         try:
             return self.check(read_json(text))
         except ValueError:
@@ -71,7 +71,7 @@ class Parameter(NamedTuple):
 
 
 def read_cells(path: Path) -> list[dict[str, Any]]:
-    """The notebook's cells as they are stored. Raises BadNotebook."""
+    """The notebook's stored cells. Raises BadNotebook."""
     try:
         found = json.loads(read_regular(path))
         if found["nbformat"] >= 4:
@@ -84,7 +84,7 @@ def read_cells(path: Path) -> list[dict[str, Any]]:
 
 
 def parameters_of(path: Path) -> dict[str, Parameter]:
-    """The notebook's parameters by name; none where no cell has the tag. Raises BadNotebook."""
+    """The notebook's parameters by name; empty if no cell has the tag. Raises BadNotebook."""
     for cell in read_cells(path):
         if cell["cell_type"] == "code" and TAG in cell.get("metadata", {}).get("tags", ()):
             source = "".join(cell["source"])
@@ -96,20 +96,21 @@ def parameters_of(path: Path) -> dict[str, Parameter]:
 
 
 def check(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
-    """``values`` if the notebook takes them. Raises BadParameter or BadNotebook."""
+    """Return ``values`` if the notebook accepts them. Raises BadParameter or BadNotebook."""
     known = parameters_of(path)
     return {name: _known(path, known, name).check(value) for name, value in values.items()}
 
 
 def shows_secrets(path: Path, values: Mapping[str, Any]) -> bool:
-    """Whether the notebook is asked to show secrets, by a value or by itself; what cannot be read asks so too."""
+    """True if a value or the default asks for secrets; an unreadable default counts as yes."""
     declared = parameters_of(path).get(DECRYPT)
     return values.get(DECRYPT, False if declared is None else declared.default) is not False
 
 
 def check_for_job(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
-    """As ``check``, for a run as a job: what only a run by hand may set is the notebook's own or the project's queue.
+    """Like ``check``, for a run as a job.
 
+    Parameters that only a run by hand may set must have the notebook's default or name the project's queue.
     Raises BadParameter or BadNotebook.
     """
     found, known = check(path, values), parameters_of(path)
@@ -121,7 +122,7 @@ def check_for_job(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_bound(known: Parameter, value: Any) -> None:
-    """Raise BadParameter where a job asks for more than the notebook allows jobs to: it has its worker's machine."""
+    """Raise BadParameter above the bound for jobs, which protects the worker's machine."""
     if (bound := MOST_IN_A_JOB.search(known.about)) is None:
         return
     values = value if isinstance(value, list) else [value]
@@ -130,7 +131,7 @@ def _check_bound(known: Parameter, value: Any) -> None:
 
 
 def parse(path: Path, pairs: Sequence[str]) -> dict[str, Any]:
-    """The same from texts ``name=value``."""
+    """Parse and check parameters from strings ``name=value``."""
     known, found = parameters_of(path), dict[str, Any]()
     for pair in pairs:
         name, equals, text = pair.partition("=")
@@ -175,7 +176,7 @@ def _comments(source: str) -> dict[int, str]:
 def _literal(value: ast.expr) -> Any:
     try:
         return ast.literal_eval(value)
-    except ValueError:  # a call, say; its value is known when it runs
+    except ValueError:  # such as a call: its value is known only when it runs
         return None
 
 
@@ -184,7 +185,7 @@ def _type_of(default: Any) -> Any:
 
 
 def _annotated(node: ast.expr) -> Any:
-    """The type that an annotation names; what is not among ours may be anything."""
+    """The type that an annotation names; Any for one that is not supported."""
     match node:
         case ast.Constant(value=None):
             return NoneType

@@ -1,4 +1,4 @@
-"""Where notebooks may come from, and where their runs are kept."""
+"""The folders of notebooks and of their runs."""
 
 import os
 import re
@@ -14,22 +14,22 @@ from pqkit.settings import settings
 
 ENDING = ".ipynb"
 OWN = Path("notebooks")
-"""Where `pqkit init` puts them."""
+"""The folder where `pqkit init` puts notebooks."""
 
 
 def folders() -> list[Path]:
-    """The folders whose notebooks may be jobs: those of the setting ``notebooks``, and the kit's own."""
+    """Folders whose notebooks may be jobs: those of the setting ``notebooks``, and pqkit's."""
     return list(dict.fromkeys([*(folder.absolute() for folder in settings().notebooks), kit_folder()]))
 
 
 def kit_folder() -> Path:
-    """The kit's notebooks; the copy in the working folder where the setting names that."""
+    """The folder of pqkit's notebooks; the copy in the working folder if the setting names it."""
     named = [folder for folder in settings().notebooks if folder == OWN and folder.is_dir()]
     return project_template.folder("notebooks", next(iter(named), None))
 
 
 def first_folder() -> Path:
-    """The first folder of the setting, made where there is none, for notebooks that are written. Raises Refused."""
+    """The setting's first folder, for generated notebooks; created if missing. Raises Refused."""
     try:
         folder = settings().notebooks[0]
         private_folder(folder)
@@ -39,8 +39,10 @@ def first_folder() -> Path:
 
 
 def find(name: str) -> Path:
-    """The notebook ``name``, a path inside one of the folders. Raises UnsafePath for one that leads out of them,
-    NotFound where none has it."""
+    """The notebook ``name``, a path inside one of the folders.
+
+    Raises UnsafePath for a path that leads out of them, NotFound if no folder has it.
+    """
     if not name.endswith(ENDING) or "\x00" in name:
         raise UnsafePath(f"{name!r} is not the path of a notebook, which ends in {ENDING}")
     for folder in folders():
@@ -53,7 +55,7 @@ def find(name: str) -> Path:
 
 
 def new_run(name: str) -> Path:
-    """A new folder ``<time>-<name>`` among the runs, private to its owner."""
+    """Create a folder ``<time>-<name>`` for a run, private to its owner."""
     runs = settings().runs.absolute()
     plain = re.sub(r"[^\w.-]+", "-", name)
     stamp = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}"
@@ -72,18 +74,18 @@ def new_run(name: str) -> Path:
 
 
 JOB = "PQKIT_NOTEBOOK_JOB"
-"""The variable that tells a kernel which job it runs for."""
+"""The environment variable that tells a kernel which job it runs for."""
 
 
 def runs_as_job() -> bool:
-    """Whether this is the kernel of a job."""
+    """True in the kernel of a job."""
     return JOB in os.environ
 
 
 def refuse_other_code(modules: Iterable[str], project: Path | None = None) -> None:
-    """In the kernel of a job, refuse to import what its worker would not: other modules, or those of another folder.
+    """In a job's kernel, refuse modules that its worker would not import, and other folders.
 
-    The parameters of a job are its producer's, who may write files but run none of them. Raises Refused.
+    The producer sets a job's parameters, and may write files but not run them. Raises Refused.
     """
     if not runs_as_job():
         return
@@ -95,6 +97,6 @@ def refuse_other_code(modules: Iterable[str], project: Path | None = None) -> No
 
 
 def create(path: Path) -> Path:
-    """An empty file that only its owner may read, for others to fill."""
+    """Create an empty file that only its owner may read, for later writing."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     return path

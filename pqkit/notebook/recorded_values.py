@@ -1,4 +1,4 @@
-"""Values that a notebook records, kept in its outputs, where whoever ran it finds them again."""
+"""Recorded values: a notebook stores them in its outputs, and the run reads them back."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -15,9 +15,10 @@ class NotJson(PqkitError, ValueError):
 
 
 def record(name: str, value: Any) -> None:
-    """Keep ``value``, which JSON holds exactly, under ``name`` with this run of the notebook; numpy's numbers count.
+    """Keep ``value`` under ``name`` with this run of the notebook.
 
-    Raises NotJson for what would be read as another value, such as a tuple or a key that is no text.
+    JSON must hold the value exactly; numpy's numbers are converted.
+    Raises NotJson for a value that JSON would change, such as a tuple or a key that is not a string.
     """
     value = _plain(value)
     try:
@@ -27,19 +28,19 @@ def record(name: str, value: Any) -> None:
     fault = None if alike(value, kept) else storage_fault(value, kept, name)
     if fault is not None:
         raise NotJson(f"record {name!r}: {fault}")
-    from IPython.display import display  # noqa: PLC0415 - there wherever a notebook runs
+    from IPython.display import display  # noqa: PLC0415 - available wherever a notebook runs
 
     display({MIME: {name: kept}, "text/plain": f"{name} = {kept!r}"}, raw=True)
 
 
 def recorded(cells: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the outputs of these cells hold; a later value replaces an earlier one of its name."""
+    """The recorded values in these cells' outputs; the last value of a name counts."""
     outputs = [output for cell in cells for output in cell.get("outputs", ())]
     return {name: value for output in outputs for name, value in output.get("data", {}).get(MIME, {}).items()}
 
 
 def _plain(value: Any) -> Any:
-    """With Python's own numbers in the place of numpy's."""
+    """Convert numpy's numbers to Python's."""
     if type(value) is dict:
         return {_plain(key): _plain(item) for key, item in value.items()}
     if type(value) in {list, tuple}:

@@ -1,4 +1,4 @@
-"""Retention of runs: deletes runs of notebooks that are too old or too many."""
+"""Retention of notebook runs: deletes those that are too old or too many."""
 
 import shutil
 from collections import defaultdict
@@ -16,14 +16,14 @@ DAY = 86_400 * 1_000_000
 
 
 class Bounds(NamedTuple):
-    """Days that runs are kept (None: for ever), and runs of each notebook (None: all)."""
+    """Retention: days to keep runs (None: forever), runs to keep per notebook (None: all)."""
 
     days: float | None
     runs: int | None
 
 
 class ExpiredRun(NamedTuple):
-    """A run that the bounds let go; ``size`` in bytes."""
+    """A run beyond the bounds; ``size`` in bytes."""
 
     name: str
     run: Run
@@ -33,7 +33,7 @@ class ExpiredRun(NamedTuple):
 def expired(bounds: Bounds, now: int, *, by_hand: bool = False) -> list[ExpiredRun]:
     """Find ended runs beyond the bounds, oldest first; ``now`` in microseconds UTC.
 
-    Runs that a person made are among them only where ``by_hand`` asks for them.
+    Runs started by a person are included only with ``by_hand``.
     """
     counts: dict[str, int] = defaultdict(int)
     found = []
@@ -48,7 +48,7 @@ def expired(bounds: Bounds, now: int, *, by_hand: bool = False) -> list[ExpiredR
 
 
 def delete(database: Database, found: Iterable[ExpiredRun], who: str | None = None, reason: str | None = None) -> int:
-    """Delete these runs, on record, and return their number.
+    """Delete these runs, record it in the audit trail, and return their number.
 
     A run that another process deletes is left to that process.
     """
@@ -56,19 +56,19 @@ def delete(database: Database, found: Iterable[ExpiredRun], who: str | None = No
     if taken:
         detail = {"runs": len(taken), "bytes": sum(run.size for run in taken), "newest": taken[-1].name}
         Operator(database, who).note("prune_runs", reason, **detail)
-    for folder in settings().runs.glob(f"{DELETED}*"):  # and what a process left that died here
+    for folder in settings().runs.glob(f"{DELETED}*"):  # and leftovers of a process that died here
         shutil.rmtree(folder, ignore_errors=True)
     return len(taken)
 
 
 def prune(database: Database, now: int) -> int:
-    """Delete what the settings let go, and return how many runs that were."""
+    """Delete the runs beyond the bounds in the settings, and return their number."""
     wanted = settings()
     return delete(database, expired(Bounds(wanted.keep_runs, wanted.max_runs), now), "retention")
 
 
 def _take(name: str) -> bool:
-    """Give the run's folder a name by which it counts as deleted; False where it is gone."""
+    """Rename the run's folder so that it counts as deleted; False if it is gone."""
     runs = settings().runs
     try:
         (runs / name).rename(runs / f"{DELETED}{name}")

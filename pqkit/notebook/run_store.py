@@ -1,4 +1,4 @@
-"""The record of a run: what was asked, by which versions, how far it came, what it recorded, how it ended."""
+"""The record of a run: parameters, versions, progress, recorded values and verdict."""
 
 import json
 import os
@@ -20,11 +20,12 @@ Verdict = Literal["running", "passed", "failed", "stopped"]
 
 @dataclass
 class Run:
-    """One run of a notebook; times in microseconds UTC. ``cell`` is the last that began, ``error`` one line.
+    """One run of a notebook; times in microseconds UTC.
 
-    ``job`` is (id, attempt) where a worker ran it. A run whose process is gone without a word is read as ``stopped``;
-    ``born`` tells the process from a later one with its pid. Secrets are in none of it; ``secret`` where they are in
-    the report, which is for who has the right ``read_secrets``.
+    ``cell`` is the last cell that began, ``error`` one line. ``job`` is (id, attempt) if a worker ran it. A run whose
+    process ended without a verdict is read as ``stopped``; ``born`` tells the process from a later one with the same
+    pid. The record holds no secrets; ``secret`` is true if the report does, and then only users with the right
+    ``read_secrets`` may read it.
     """
 
     notebook: str
@@ -44,14 +45,14 @@ class Run:
 
     @property
     def is_gone(self) -> bool:
-        """Whether it was running in a process of this host that is not there any more."""
+        """True if it was running in a process of this host that no longer exists."""
         if self.verdict != "running" or self.host not in {None, gethostname()}:
             return False
         there = process_start(self.pid)
         return there is None or (self.born is not None and there != self.born)
 
     def end(self, verdict: Verdict, error: str | None = None) -> None:
-        """It is over now; the error is where the last cell was."""
+        """Record the end of the run; an error names the last cell."""
         where = f"{self.cell}: " if error and self.cell else ""
         self.verdict, self.error, self.ended_at = (
             verdict,
@@ -63,16 +64,16 @@ class Run:
         return error.partition(":")[0] if self.secret else error
 
     def write(self, folder: Path) -> None:
-        """Put the record in place, whole."""
+        """Write the record atomically."""
         replace_whole(folder / RECORD, json.dumps(asdict(self), ensure_ascii=False, indent=1).encode())
 
 
 def read(folder: Path) -> Run:
-    """The record in that folder. NotFound where there is none that can be read."""
+    """Read the record in that folder. Raises NotFound if it has none that can be read."""
     try:
         found = json.loads(read_regular(folder / RECORD))
         job = found.pop("job")
-        found.setdefault("secret", found["notebook"].startswith("job-"))  # earlier releases decrypted in those
+        found.setdefault("secret", found["notebook"].startswith("job-"))  # earlier releases decrypted in these
         found = {"host": None, "born": None, **found}
         run = Run(**found, job=tuple(job) if job else None)
         return _as_it_is(run, folder)
@@ -81,7 +82,7 @@ def read(folder: Path) -> Run:
 
 
 def _as_it_is(run: Run, folder: Path) -> Run:
-    """A run that nobody goes on with is over, since its record was last written."""
+    """A run whose process is gone counts as stopped at the last write of its record."""
     if run.is_gone:
         run.verdict, run.error = "stopped", "its process is gone"
         run.ended_at = (folder / RECORD).stat().st_mtime_ns // 1000
@@ -89,7 +90,7 @@ def _as_it_is(run: Run, folder: Path) -> Run:
 
 
 def past(limit: int | None = 50) -> list[tuple[str, Run]]:
-    """(name of its folder, run), the newest first; ``limit`` None for all."""
+    """Past runs as (name of the folder, run), newest first; ``limit`` None for all."""
     runs = settings().runs
     names = sorted((entry.name for entry in runs.iterdir() if _holds_run(entry)), reverse=True) if runs.is_dir() else []
     found: list[tuple[str, Run]] = []
@@ -104,5 +105,5 @@ def past(limit: int | None = 50) -> list[tuple[str, Run]]:
 
 
 def _holds_run(folder: Path) -> bool:
-    """Whether it is a folder itself, and not one that is being deleted."""
+    """True for a real folder that is not being deleted."""
     return not folder.name.startswith(".") and folder.is_dir() and not folder.is_symlink()
