@@ -6,7 +6,7 @@ connection crosses a fork, and the child resets all state that a thread of the p
 """
 
 import ctypes
-import logging  # first: a fork takes its lock after it has waited here for others, who may write to the log
+import logging  # first: a fork takes its lock after waiting here for other threads, which may write to the log
 import os
 import threading
 import weakref

@@ -105,7 +105,7 @@ class RedriveJobRow(Row, table=True):
 
 
 class RequestRow(Row, table=True):
-    """An idempotency key: a repeated request inserts nothing; ``job_ids`` is a JSON list."""
+    """An idempotency key: an enqueue sent again inserts nothing; ``job_ids`` is a JSON list."""
 
     __tablename__ = "request"
     __table_args__ = (Index("request_age", "at"),)

@@ -31,7 +31,7 @@ class JobRow(Row, table=True):
 
 
 class ReadyRow(Row, table=True):
-    """A job that is due and became so at ``since``; a claim takes the first rows in key order.
+    """A due job, waiting since ``since``; a claim takes the first rows in key order.
 
     ``assigned_to`` names the only worker that may take it. A ``suspect`` ran beside other jobs when their worker died:
     it runs alone until it is found guilty or clean.
@@ -225,7 +225,7 @@ class ProgressRow(Row, table=True):
 
 
 class LogRow(Row, table=True):
-    """A line that a handler kept with its job."""
+    """A log line that a handler stored with its job."""
 
     __tablename__ = "job_log"
     __table_args__ = (Index("job_log_job", "job_id", "id"),)

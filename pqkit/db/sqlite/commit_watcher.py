@@ -78,7 +78,7 @@ class Wake:
         return "commit"
 
     def _set_while_it_settles(self, version: Callable[[], int], seen: int) -> bool:
-        """Poll with growing pauses until the version follows a change of the log; True if ``set``.
+        """Poll with growing pauses until the version follows a change of the log.
 
         Polling ends ``SETTLED`` seconds after the last change. True means that ``set`` was called.
         """

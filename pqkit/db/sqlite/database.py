@@ -136,7 +136,7 @@ class SqliteDatabase(Database):
             create(self.path)
         except (OSError, sqlite.DatabaseError) as error:
             raise DatabaseUnavailable(f"cannot create {self.path}: {error}") from error
-        self.handles.close_idle()  # one that saw the file without a log would call it lost
+        self.handles.close_idle()  # a connection that saw no log yet would take its files as lost
 
     def compact(self) -> list[str]:
         """Do nothing: SQLite reuses the pages of deleted rows."""
@@ -223,7 +223,7 @@ class SqliteDatabase(Database):
             connection.execute(f"PRAGMA busy_timeout={round(BUSY_TIMEOUT * 1000)}")
 
     def opened(self, kept: Kept) -> Kept:
-        """With the connection of the driver, in autocommit mode."""
+        """``kept`` with its driver connection open, in autocommit mode."""
         if kept.connection is None:
             kept.connection = self._connect()
             kept.tx = SqliteTransaction(kept.connection.cursor(), self.hooked)
