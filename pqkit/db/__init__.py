@@ -1,9 +1,9 @@
-"""The only package that names a database: connections, transactions, clocks, schema, waking.
+"""The only package with database-specific code: connections, clocks, schema, waking.
 
-Entry points: ``connect`` (a ``Database`` for a URL), ``base`` (the interface that both databases fulfil), and
-``schema`` with ``migrations``. ``sqlite`` and ``postgresql`` hold all that only one of the two can do.
+Entry points: ``connect`` (a ``Database`` for a URL), ``base`` (the interface that both databases implement), and
+``schema`` with ``migrations``. ``sqlite`` and ``postgresql`` hold the code that only one of the two needs.
 
-Both guard what is acknowledged: ``fork_safety`` closes inherited connections, ``table_guard`` keeps a user's
+Both protect acknowledged writes: ``fork_safety`` closes inherited connections, ``table_guard`` keeps a user's
 ``create_all`` away from the queue's tables, and a commit on SQLite checks that its files are still the same.
 
 Who may import it: every package above ``sql``; consoles and notebooks only through ``queries`` and operations.

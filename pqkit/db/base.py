@@ -1,4 +1,4 @@
-"""What every database is to the rooms above: verbs that mean the same on SQLite and on PostgreSQL."""
+"""The database interface: every method behaves the same on SQLite and on PostgreSQL."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -22,7 +22,10 @@ Durability = Literal["full", "normal"]
 
 
 class Obstacle(NamedTuple):
-    """Somebody who holds everybody else up, in words; ``fatal`` where nobody can write meanwhile; what ends it."""
+    """A process that holds up all others, in ``words``, and what ends it (``mend``).
+
+    ``fatal`` is true if no process can write until then.
+    """
 
     words: str
     fatal: bool
@@ -30,7 +33,7 @@ class Obstacle(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """Bytes of the database, of its write-ahead log, and free on its disk; None for what cannot be known from here."""
+    """Bytes of the database, of its write-ahead log, and free on its disk; None if unknown."""
 
     database: int | None
     log: int | None
@@ -38,21 +41,21 @@ class Sizes(NamedTuple):
 
 
 class Database(fork_safety.AtFork, ABC):
-    """One database. ``name`` is what people are told of it, without secrets; ``url`` opens it again.
+    """One database. ``name`` is for messages and has no secrets; ``url`` opens it again.
 
-    The hot path runs on connections of the driver that are kept; the engine is for people's questions and sessions.
+    The hot path runs on pooled driver connections; the engine serves operators' queries and sessions.
     """
 
     looking: ClassVar[dict[str, Any]]
-    """SQLAlchemy's execution options for one consistent look that cannot write."""
+    """SQLAlchemy execution options for a read-only transaction on one snapshot."""
     tables: ClassVar[str]
-    """The question for the names of the tables."""
+    """The query for the names of the tables."""
     recording: ClassVar[str]
-    """The question whether events are recorded."""
+    """A query whose result is not 0 while events are recorded."""
     ids_have_gaps: ClassVar[bool]
-    """Whether ids may be skipped that no job ever had."""
+    """True if the database may skip ids, so that a missing id need not be a deleted job."""
     places_alone: ClassVar[bool] = False
-    """Whether ``place_job`` may do; where it never does, nobody prepares a row for it."""
+    """True if ``place_job`` is supported; if not, callers prepare no row for it."""
 
     def __init__(self, name: str, url: str, durability: Durability) -> None:
         self.name, self.url, self.durability = name, url, durability
@@ -63,7 +66,7 @@ class Database(fork_safety.AtFork, ABC):
 
     @property
     def engine(self) -> "Engine":
-        """The SQLAlchemy engine, for people's questions and sessions; the hot path never makes it."""
+        """The engine for operators' queries and sessions; the hot path never creates it."""
         fork_safety.notice()
         with self._mutex:
             if self._engine is None:
@@ -71,25 +74,25 @@ class Database(fork_safety.AtFork, ABC):
             return self._engine
 
     def in_child(self) -> None:
-        """The engine's connections are the parent's: they may not even be closed here."""
+        """Drop the engine without closing its connections: they belong to the parent."""
         fork_safety.keep_for_ever(self._engine)
         self._engine, self._mutex = None, threading.Lock()
 
     @contextmanager
     def look(self) -> "Iterator[Connection]":
-        """A SQLAlchemy connection for a question; it cannot write."""
+        """A read-only SQLAlchemy connection."""
         with self.in_words(), self.engine.connect().execution_options(**self.looking) as connection:
             yield connection
 
     def session(self) -> "Session":
-        """A SQLModel session on this database. On SQLite it takes the write lock with its first statement."""
+        """A SQLModel session; on SQLite its first statement takes the write lock."""
         from sqlmodel import Session  # noqa: PLC0415 - a third of a worker's start, for workers that never open one
 
         return Session(self.engine)
 
     @contextmanager
     def in_words(self) -> Iterator[None]:
-        """What goes wrong with the database itself is raised as DatabaseUnavailable, in one line."""
+        """Raise DatabaseUnavailable, in one line, for errors of the database itself."""
         try:
             yield
         except Exception as error:
@@ -104,149 +107,161 @@ class Database(fork_safety.AtFork, ABC):
 
     @abstractmethod
     def is_unavailable(self, error: object) -> bool:
-        """The database, and not what was asked of it, is the trouble."""
+        """True if the database is in trouble, rather than the statement wrong."""
 
     @abstractmethod
     def write(self) -> AbstractContextManager[Transaction]:
-        """``with database.write() as tx``: one write transaction, committed at the end or undone whole."""
+        """``with database.write() as tx``: one write transaction, committed or rolled back."""
 
     def place_job(self, row: Values) -> int | None:  # noqa: ARG002 - for databases that can
-        """Commit a new row of ``job`` and its place in ``ready`` at once, and return its id; None where it takes a
-        transaction. As after ``write``: DatabaseUnavailable may leave open whether the job is there."""
+        """Commit a new row of ``job`` and its row in ``ready`` in one statement; return the id.
+
+        None if the caller must use a transaction. As after ``write``, DatabaseUnavailable may leave open whether the
+        job was committed.
+        """
         return None
 
     @abstractmethod
     def read(self) -> AbstractContextManager[Transaction]:
-        """One consistent look at the database that takes no write lock."""
+        """A read transaction on one snapshot, without the write lock."""
 
     def each(self, made: Callable[[Any], str], values: Sequence[Any]) -> Sequence[str]:
-        """The texts ``made`` of each value, for a transaction to write: here before it holds up anybody."""
+        """The texts ``made`` of each value, ready before a transaction holds up other writers."""
         return [made(value) for value in values]
 
     def row(self, statement: Statement, *values: Any) -> Any:
-        """The first row that answers a question by itself, or None; where it is asked often, this costs the least."""
+        """The first row of a query outside a transaction, or None; the cheapest form of query."""
         found = self.rows(statement, *values)
         return found[0] if found else None
 
     def rows(self, statement: Statement, *values: Any) -> list[Any]:
-        """All rows that answer a question by itself."""
+        """All rows of a query outside a transaction."""
         with self.read() as tx:
             return tx.rows(statement, *values)
 
     def write_one(self, statement: Statement, *values: Any) -> int:
-        """Carry out and commit one statement; the number of rows it changed. Only for what may be done twice: where a
-        connection breaks before the answer, it is sent again."""
+        """Execute and commit one statement; return the number of rows changed.
+
+        The statement must be idempotent: it is sent again if the connection breaks before the answer.
+        """
         with self.write() as tx:
             return tx.run(statement, *values)
 
     @abstractmethod
     def join(self, session: "Session") -> Transaction:
-        """Statements inside the caller's own transaction. ForeignSession where it is on another database."""
+        """Join the caller's transaction. Raises ForeignSession if it is on another database."""
 
     @abstractmethod
     def now(self) -> int:
-        """Microseconds since 1970 UTC, for due times and history: the machine's clock, or the server's."""
+        """Microseconds since 1970 UTC for due times and history; the machine's or server's clock."""
 
     @abstractmethod
     def lease_clock(self) -> tuple[str, int]:
-        """(whose clock, microseconds): two readings compare only where the first part is the same."""
+        """(clock, microseconds): two readings compare only if the first parts are equal."""
 
     def lease_moment(self) -> tuple[str, int | None]:
-        """``lease_clock`` for a statement that takes a reading: None lets the server read its clock as it works on it,
-        which saves the question."""
+        """``lease_clock`` as a parameter of a statement.
+
+        None lets the server read its clock while it executes the statement, which saves a round trip.
+        """
         return self.lease_clock()
 
     def machine_clock(self) -> int | None:
-        """This machine's own clock (microseconds, nobody sets it, it stands still in a sleep), where leases are judged
-        by another one."""
+        """This machine's monotonic clock in microseconds, if leases are judged by another clock.
+
+        It cannot be set, and stands still while the machine is suspended.
+        """
         return None
 
     @abstractmethod
     def wake(self) -> Wake:
-        """Wakes a waiting thread when there may be new work; whoever asks for it closes it."""
+        """A ``Wake`` that wakes a waiting thread when there may be new work; the caller closes it."""
 
     @abstractmethod
     def listen(self) -> AbstractContextManager[Callable[[float], None]]:
-        """A function that waits up to so many seconds for something to have happened, such as the end of a job."""
+        """A function that waits at most its argument in seconds for a change, such as a job's end."""
 
     @abstractmethod
     def refuse_bad_place(self) -> None:
-        """Raise UnsupportedUrl for a place where a database would break."""
+        """Raise UnsupportedUrl for a location where a database would break."""
 
     @abstractmethod
     def data_version(self) -> int:
-        """A number that changes when there may be something new; it costs next to nothing to ask."""
+        """A number that changes when there may be new data; reading it costs next to nothing."""
 
     @property
     def place(self) -> Path | None:
-        """The file that the database is; None where a server has it."""
+        """The database file; None for a database on a server."""
         return None
 
     @abstractmethod
     def exists(self) -> bool:
-        """Whether there is a database at all, with or without tables."""
+        """True if the database exists, with or without tables."""
 
     @abstractmethod
     def create(self) -> None:
-        """Make an empty database where there is none."""
+        """Create an empty database if there is none."""
 
     @abstractmethod
     def compact(self) -> list[str]:
-        """Rid the hot tables of dead rows that the database itself cannot remove now; a line for each table."""
+        """Remove dead rows that the database itself cannot remove now; one line for each hot table."""
 
     @abstractmethod
     def change_schema(self) -> AbstractContextManager["Connection"]:
-        """A connection of its own with a transaction begun, in which nobody else changes the schema; whoever comes
-        meanwhile waits."""
+        """A new connection in a transaction that holds the migration lock; other migrations wait."""
 
     @abstractmethod
     def backup(self, target: Path) -> bool:
-        """Copy the whole database to the SQLite file ``target`` while it is in use, whole or not at all; False where a
-        database cannot do that by itself."""
+        """Copy the database, while it is in use, to the SQLite file ``target``, whole or not at all.
+
+        False if the database has no such operation.
+        """
 
     @abstractmethod
     def make_scratch(self, folder: Path) -> str:
-        """The URL of a new, empty database to do harm to: a file in ``folder``, or a database on the same server.
+        """The URL of a new, empty scratch database: a file in ``folder``, or one on the same server.
 
-        Raises DatabaseUnavailable where the server does not allow it.
+        Raises DatabaseUnavailable if the server does not allow it.
         """
 
     @abstractmethod
     def drop_scratch(self, url: str) -> None:
-        """Drop what ``make_scratch`` made on a server, whoever uses it still; a file goes with its folder."""
+        """Drop a scratch database on a server, even one in use; a file goes with its folder."""
 
     @abstractmethod
     def counters(self, connection: "Connection") -> dict[str, int]:
-        """The last id that was given, by the name of each table that must never give one again."""
+        """The last id handed out, for each table that must never reuse an id."""
 
     @abstractmethod
     def set_counter(self, connection: "Connection", table: str, last: int) -> None:
-        """Let the table give no id up to ``last`` any more."""
+        """Make the table hand out only ids above ``last``."""
 
     @abstractmethod
     def integrity(self) -> list[str]:
-        """What the database's own check finds wrong; empty when nothing is."""
+        """The faults found by the database's own check; empty if there are none."""
 
     @abstractmethod
     def sizes(self) -> Sizes:
-        """How much room it takes, and how much is left."""
+        """The database's size and the free space on its disk."""
 
     @abstractmethod
     def software(self) -> str:
-        """Name and version of what keeps it."""
+        """Name and version of the database software."""
 
     @abstractmethod
     def replaced(self) -> bool:
-        """What is there now is not what was first connected to: it was moved, removed or restored."""
+        """True if the database was moved, removed or restored since the first connection."""
 
     @abstractmethod
     def obstacle(self) -> Obstacle | None:
-        """Who holds everybody else up just now."""
+        """The process that now holds up all others, if there is one."""
 
     @abstractmethod
     def give_up(self) -> None:
-        """Wait for no answer any more, in whatever thread: who waits, and who asks later, is told DatabaseUnavailable.
-        For a process that is about to end."""
+        """Abort: pending and later calls, in any thread, raise DatabaseUnavailable.
+
+        For a process that is about to end.
+        """
 
     @abstractmethod
     def triggers(self, *, on: bool) -> list[str]:
@@ -254,10 +269,10 @@ class Database(fork_safety.AtFork, ABC):
 
     @abstractmethod
     def settled(self, connection: "Connection") -> int:
-        """Every event of a transaction below this one can be seen by the connection."""
+        """The transaction id below which the connection sees every event."""
 
     def close(self) -> None:
-        """Close what this process has open; using the database opens it again."""
+        """Close this process's connections; the next use of the database opens them again."""
         fork_safety.notice()
         if self._engine is not None:
             self._engine.dispose()

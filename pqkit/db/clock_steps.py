@@ -1,4 +1,4 @@
-"""Steps of the wall clock on record: the order on record is that of a clock that nobody sets, for moments would lie."""
+"""Records steps of the wall clock, so that history can be ordered by a monotonic clock."""
 
 from typing import NamedTuple
 
@@ -8,11 +8,11 @@ from pqkit.domain.wall_clock_order import SEEN_EVERY
 from pqkit.sql import compiled as sql
 
 SET_BY = 500_000
-"""Microseconds by which the wall clock moves only where it is set, or the machine slept."""
+"""Microseconds of drift that mean a step: the wall clock was set, or the machine was suspended."""
 
 
 class Standing(NamedTuple):
-    """How far the wall clock is ahead of the clock that nobody sets, at this reading of it."""
+    """The wall clock's offset (``ahead``) from the monotonic clock, at one ``reading`` of that."""
 
     boot: str
     reading: int
@@ -20,24 +20,26 @@ class Standing(NamedTuple):
 
 
 class ClockNoted(NamedTuple):
-    """What is on record of the wall clock: how far it is ahead in that boot, and when that was seen last."""
+    """The recorded offset of the wall clock in one boot, and when it was last confirmed."""
 
     boot: str
     ahead: int
     seen_at: int
 
     def holds(self, boot: str, reading: int, ahead: int) -> bool:
-        """Whether there is nothing new to put on record."""
+        """True if there is nothing new to record."""
         return -SET_BY < self.ahead - ahead < SET_BY and reading - self.seen_at < SEEN_EVERY and self.boot == boot
 
     def is_of(self, now: Standing) -> bool:
-        """Whether nobody has set the clock since."""
+        """True if the clock was not set since."""
         return self.boot == now.boot and abs(self.ahead - now.ahead) < SET_BY
 
 
 def note_clock(tx: SqliteTransaction, now: Standing) -> ClockNoted | None:
-    """Put on record that the wall clock was set since the last write, and now and then that it was not; what is known
-    of it once this is committed."""
+    """Record a step of the wall clock since the last write, or occasionally that there was none.
+
+    The result is valid once the transaction is committed.
+    """
     try:
         return _note(tx, now)
     except sqlite.OperationalError:  # tables of an older pqkit

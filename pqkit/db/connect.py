@@ -1,4 +1,4 @@
-"""Which database a URL means."""
+"""Chooses the database implementation for a URL."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,10 @@ _POSTGRESQL = re.compile(r"(?:postgresql|postgres)(?:\+psycopg)?://")
 
 
 def connect(url: str, durability: Durability = "full") -> Database:
-    """The database behind ``url``: a SQLite file or a PostgreSQL database. Raises UnsupportedUrl for anything else."""
+    """The database behind ``url``: a SQLite file or a PostgreSQL database.
+
+    Raises UnsupportedUrl for anything else.
+    """
     if durability not in {"full", "normal"}:
         raise UnsupportedUrl(f"durability is 'full' or 'normal', not {durability!r}")
     if _POSTGRESQL.match(url):

@@ -1,8 +1,8 @@
-"""Recording what happens to jobs: triggers on the places that a job may stand in, made only where somebody watches.
+"""Triggers on the state tables that record job events, created only while a client watches.
 
-An event is a job's entering a state, or an operator's action, written in the transaction in which it happens, by
-whatever program. On SQLite, where one writes at a time, events are seen in the order of their ids. On PostgreSQL ids
-are handed out before commits, so that an event carries its transaction and is read once none before it is still open.
+An event is a job's entering a state, or an operator's action. It is written in the transaction of the change, whichever
+program makes it. SQLite has one writer at a time, so events become visible in the order of their ids. PostgreSQL hands
+out ids before commits, so an event carries its transaction and is read once no earlier transaction is still open.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ COLUMNS = "tx, at, what, job_id, attempt, note"
 
 
 class _Source(NamedTuple):
-    """A table whose new rows are events: what happened, which attempt, and a note, as expressions over the new row."""
+    """A table whose new rows are events; the other fields are SQL expressions over the new row."""
 
     table: str
     what: str

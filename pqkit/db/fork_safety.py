@@ -1,12 +1,12 @@
-"""What a fork must not tear: connections that are open, locks that another thread holds, threads that stay behind.
+"""Keeps open connections, held locks and threads from crossing a fork.
 
-A child shares its parent's sockets and files, and has none of its threads. A connection of SQLite is worse: its locks
-belong to the process that took them, and the library of the child believes that it holds them. So nothing that is open
-crosses a fork, and everything that a thread of the parent may have been about begins anew in the child.
+A child shares its parent's sockets and files, and has none of its threads. A SQLite connection is worse: its locks
+belong to the process that took them, but the child's copy of the library believes that it holds them. So no open
+connection crosses a fork, and the child resets all state that a thread of the parent may have been changing.
 """
 
 import ctypes
-import logging  # first: a fork takes its lock after it has waited here for others, who may write to the log
+import logging  # first: a fork takes its lock after waiting here for other threads, which may write to the log
 import os
 import threading
 import weakref
@@ -15,24 +15,24 @@ from types import TracebackType
 
 
 class AtFork:
-    """Something that has to know of forks; it joins by ``join_forks``."""
+    """An object with hooks around a fork; ``join_forks`` registers it."""
 
     def join_forks(self) -> None:
         with _state.mutex:
             _state.members.add(self)
 
     def before_fork(self) -> None:
-        """Be quiet, in the process and the thread that forks."""
+        """Become quiet, in the process and thread that forks."""
 
     def after_fork(self) -> None:
-        """Go on, in the process that has forked."""
+        """Continue, in the process that has forked."""
 
     def in_child(self) -> None:
-        """Forget what is the parent's, in the child, before anything else runs there."""
+        """Drop the parent's state, in the child, before anything else runs there."""
 
 
 class _State:
-    """What this module knows. ``turn`` is held by the thread that forks."""
+    """The state of this module. The thread that forks holds ``turn``."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
@@ -50,23 +50,23 @@ _state = _State()
 
 
 def forked() -> bool:
-    """Whether this process began as a fork that has gone on without running a new program."""
+    """True if this process is a fork that did not run a new program."""
     return _state.forked
 
 
 def notice() -> None:
-    """Begin anew where a library has forked this process past Python's hooks; next to nothing anywhere else."""
+    """Reset the state if a library forked this process without Python's hooks; else do nothing."""
     if _state.pid != os.getpid():
         _arrive()
 
 
 def keep_for_ever(thing: object) -> None:
-    """Let nobody finalize this, not even the end of the interpreter."""
+    """Keep an object from being finalized, even at the end of the interpreter."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
 def release(thing: object) -> None:
-    """Take back ``keep_for_ever``."""
+    """Undo ``keep_for_ever``."""
     ctypes.pythonapi.Py_DecRef(ctypes.py_object(thing))
 
 
@@ -89,7 +89,7 @@ def _arrive() -> None:
 
 
 def _each(steps: Iterable[Callable[[], None]]) -> None:
-    """A hook has nobody to raise to, and what fails for one must not keep the others from it."""
+    """Run every hook and log errors: a hook has no caller, and must not stop the others."""
     for step in steps:
         try:
             step()
@@ -101,7 +101,7 @@ os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_
 
 
 class Mutex(AtFork):
-    """A lock that is free in a child, whatever thread of the parent held it."""
+    """A lock that is free in a child, even if a thread of the parent held it."""
 
     def __init__(self) -> None:
         self.in_child()
@@ -111,7 +111,7 @@ class Mutex(AtFork):
         self._lock = threading.RLock()
 
     def __enter__(self) -> None:
-        notice()  # or it would be another lock that is released
+        notice()  # otherwise the exit would release another lock
         self._lock.acquire()
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""Which ends are to be told to hooks, as this process knows it: read anew once a second."""
+"""The states whose ends call hooks, cached in this process and read again once a second."""
 
 import time
 from typing import Any, Protocol
@@ -10,14 +10,17 @@ EVERY = 1.0
 
 
 class Reader(Protocol):
-    """The part of a transaction that asks questions."""
+    """The part of a transaction that runs queries."""
 
     def rows(self, statement: Statement, *values: Any) -> list[Any]: ...
 
 
 class Hooked:
-    """The states that lead to a call. ``caller`` makes the calls for ends of the states ``mine`` that this process
-    writes, from their commit on; if it is no worker in the registry, others leave them to it for ``hold`` µs."""
+    """The states whose ends call hooks.
+
+    ``caller`` makes the calls for ends in the states ``mine`` that this process commits. If it is no worker in the
+    registry, other processes leave these calls to it for ``hold`` µs.
+    """
 
     def __init__(self) -> None:
         self.caller, self.hold = 0, 0
@@ -26,12 +29,12 @@ class Hooked:
         self._read_at = float("-inf")
 
     def serve(self, caller: int, states: frozenset[str], hold: int) -> None:
-        """From now on this process makes calls."""
+        """Let this process call hooks from now on."""
         self.caller, self.mine, self.hold = caller, states, hold
         self._read_at = float("-inf")
 
     def states(self, tx: Reader) -> frozenset[str]:
-        """Those that some process has hooks for."""
+        """The states for which any process has hooks."""
         now = time.monotonic()
         if now - self._read_at >= EVERY:
             self._everybodys = self.mine.union(state for (state,) in tx.rows(sql.HOOKED_STATES))

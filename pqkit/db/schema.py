@@ -1,4 +1,7 @@
-"""Which schema a database has, and bringing it up to this program's. Alembic is imported only when there is work."""
+"""Reads a database's schema version and migrates it to this program's.
+
+Alembic is imported only when there is a migration to run.
+"""
 
 from collections.abc import Collection, Container
 from pathlib import Path
@@ -21,13 +24,13 @@ HEAD = VERSIONS[-1]
 
 
 SHARED_TABLE, LAST_SHARED = "alembic_version", "0012"
-"""Where it was up to that version. A carried-over database keeps it there for older programs."""
+"""The version table up to that version. A carried-over database keeps it for older programs."""
 VERSION_TABLES = frozenset({VERSION_TABLE, SHARED_TABLE})
 _turn = fork_safety.Mutex()
 
 
 class Found(NamedTuple):
-    """A schema's version, and whether it is in the queue's own table."""
+    """A schema's version; ``own`` is true if the queue's own table holds it."""
 
     version: str | None
     own: bool = True
@@ -39,7 +42,7 @@ def version(database: Database) -> str | None:
 
 
 def _find(database: Database) -> Found:
-    # By the driver itself: SQLAlchemy is a third of a worker's start.
+    # Through the driver itself: importing SQLAlchemy takes a third of a worker's start.
     with database.in_words(), database.read() as tx:
         tables = {name for (name,) in tx.cursor.execute(database.tables).fetchall()}
         found = Found(_version_in(tx, VERSION_TABLE, tables))
@@ -58,13 +61,16 @@ def _version_in(tx: Transaction, table: str, tables: Container[str]) -> str | No
 
 
 def _shared_version(tx: Transaction, tables: Container[str]) -> str | None:
-    """The version where it was before; an application's own is none of ours."""
+    """The version in the table used before; an application's own version does not count."""
     found = _version_in(tx, SHARED_TABLE, tables)
     return found if found in VERSIONS else None
 
 
 def _refuse_strangers(database: Database, tables: Collection[str]) -> None:
-    """An application that keeps its tables by Alembic may share its database with the queue, where no name is taken."""
+    """Raise SchemaError for a foreign database.
+
+    An application that migrates by Alembic may share its database with the queue, if no table name is taken.
+    """
     from pqkit.models import metadata  # noqa: PLC0415 - not for a queue that is there
 
     taken = sorted(metadata.tables.keys() & tables)
@@ -75,7 +81,7 @@ def _refuse_strangers(database: Database, tables: Collection[str]) -> None:
 
 
 def check(database: Database) -> None:
-    """Return when the database is there and at this program's version; raise SchemaError with the way out otherwise."""
+    """Raise SchemaError, with the way out, unless the database has this program's version."""
     if not database.exists():
         raise SchemaError(f"{database.name} is not there yet: run `pqkit db init`")
     found = version(database)
@@ -87,17 +93,17 @@ def check(database: Database) -> None:
 
 
 def ensure(database: Database) -> bool:
-    """Create or upgrade what is needed, once, however many threads and processes start together; True when something
-    was done.
+    """Create or upgrade the schema if needed; True if something was done.
 
-    Raises UnsupportedUrl for a place where a database would break.
+    It runs once, even if many threads and processes start together. Raises UnsupportedUrl for a location where a
+    database would break.
     """
     database.refuse_bad_place()
-    with _turn:  # Alembic knows one migration at a time in a process
+    with _turn:  # Alembic runs one migration at a time in a process
         if database.exists() and _find(database) == (HEAD, True):
             return False
         database.create()
-        with database.in_words(), database.change_schema() as connection:  # whoever comes second finds the work done
+        with database.in_words(), database.change_schema() as connection:  # a second process finds the work done
             found = _find(database)
             if found == (HEAD, True):
                 return False
@@ -114,7 +120,7 @@ def _refuse_newer(database: Database, found: str | None) -> None:
 
 
 def migrate(connection: "Connection", to: str = "head") -> None:
-    """Run the migrations up to that version, inside the connection's transaction."""
+    """Run the migrations up to version ``to``, inside the connection's transaction."""
     from alembic import command  # noqa: PLC0415 - costs 0.2 s that a worker's start does not need
     from alembic.config import Config  # noqa: PLC0415
 
@@ -128,8 +134,10 @@ def migrate(connection: "Connection", to: str = "head") -> None:
 
 
 def _carry_over(connection: "Connection") -> None:
-    """Give a database of before its own table of the version. An older program must not upgrade it once more: for such
-    it stands where it stood, at the last version that they know."""
+    """Give a database from before ``VERSION_TABLE`` a version table of its own.
+
+    An older program must not upgrade it again, so the shared table stays at the last version that those programs know.
+    """
     from sqlalchemy import inspect  # noqa: PLC0415 - see migrate
 
     tables = set(inspect(connection).get_table_names())

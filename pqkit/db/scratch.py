@@ -1,4 +1,4 @@
-"""Room for scratch databases where a database lives: a private folder on the same disk, or on the same server."""
+"""Creates scratch databases on the same disk or the same server as a given database."""
 
 import atexit
 import shutil
@@ -16,7 +16,7 @@ from pqkit.files import private_folder
 
 
 class Site:
-    """Hands out new places, each a folder and the URL of an empty database, or of one that is not there yet."""
+    """Hands out new folders, each with the URL of a database that is empty or not created yet."""
 
     def __init__(self, folder: Path, beside: Database) -> None:
         self.folder, self.beside = folder, beside
@@ -34,7 +34,7 @@ class Site:
         return place, self._urls[-1]
 
     def remove(self) -> None:
-        """Delete it all; a server that is away keeps what it has."""
+        """Delete everything; databases on a server that cannot be reached stay."""
         with suppress(DatabaseUnavailable):
             while self._urls:
                 self.beside.drop_scratch(self._urls.pop())
@@ -43,9 +43,9 @@ class Site:
 
 @contextmanager
 def site_beside(url: str) -> Iterator[Site]:
-    """A site beside the database behind ``url``, which need not be there if it is a file; it is gone afterwards.
+    """A site beside the database behind ``url``, removed at the end; a file need not exist.
 
-    Raises DatabaseUnavailable where nothing can be made there.
+    Raises DatabaseUnavailable if nothing can be created there.
     """
     database = connect(url)
     disk = _disk_of(database.path) if isinstance(database, SqliteDatabase) else None
@@ -54,7 +54,7 @@ def site_beside(url: str) -> Iterator[Site]:
     except OSError as error:
         raise DatabaseUnavailable(f"cannot make a folder in {disk}: {error.strerror}") from error
     site = Site(folder, database)
-    atexit.register(site.remove)  # who is impatient presses Ctrl+C twice
+    atexit.register(site.remove)  # an impatient user presses Ctrl+C twice
     try:
         yield site
     finally:

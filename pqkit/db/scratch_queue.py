@@ -27,7 +27,7 @@ class Scratch(NamedTuple):
         A notebook calls this at its end, because its kernel may be killed before exit handlers run.
         """
         shutil.rmtree(self.folder, ignore_errors=True)
-        with suppress(DatabaseUnavailable):  # a server that is away keeps what it has
+        with suppress(DatabaseUnavailable):  # databases on a server that cannot be reached stay
             if self.beside is not None:
                 connect(self.beside).drop_scratch(self.url)
 
@@ -37,10 +37,10 @@ class Scratch(NamedTuple):
 
 
 def scratch(beside: str | None = None) -> Scratch:
-    """A new folder of one's own with a queue, removed by ``remove()`` or when this process ends.
+    """A new private folder with a queue, removed by ``remove()`` or when this process ends.
 
-    Where ``beside`` is the URL of a PostgreSQL database, the queue is a new database on its server, and that one stays
-    as it is. Raises DatabaseUnavailable where the server does not allow it.
+    If ``beside`` is the URL of a PostgreSQL database, the queue is a new database on its server, and ``beside`` is not
+    changed. Raises DatabaseUnavailable if the server does not allow it.
     """
     folder = Path(tempfile.mkdtemp(prefix="pqkit-lab-"))
     try:

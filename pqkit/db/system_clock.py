@@ -1,4 +1,4 @@
-"""Clocks and identities of this machine: what leases are judged by, and how a process is told from another."""
+"""Clocks of this machine, by which leases are judged, and the identities of its processes."""
 
 import os
 import time
@@ -12,8 +12,10 @@ def wall() -> int:
 
 
 def kernel_wall() -> int | None:
-    """The wall clock as the kernel tells it in files, to about a second: whoever changes what this process's own calls
-    say of the time does not change it. None where there are no such files."""
+    """The wall clock as the kernel's files tell it, to about a second; None without such files.
+
+    Tools that fake the results of this process's clock calls do not change it.
+    """
     try:
         begun = Path("/proc/stat").read_text().partition("\nbtime ")[2].split(maxsplit=1)[0]
         awake = Path("/proc/uptime").read_text().split()[0]
@@ -23,8 +25,11 @@ def kernel_wall() -> int | None:
 
 
 def steady() -> int:
-    """Microseconds that this machine has been awake since boot; no one can set this clock, and it is one for all
-    processes. It stands still in a suspend: heartbeats do too, so a machine that wakes finds its workers alive."""
+    """Microseconds that this machine was awake since boot; the same clock for all processes.
+
+    It cannot be set. It stands still during a suspend, as heartbeats do, so a machine that resumes finds its workers
+    alive.
+    """
     return time.monotonic_ns() // 1000
 
 
@@ -40,18 +45,18 @@ def boot_id() -> str:
 
 
 def machine_of(space: str) -> str:
-    """The boot of the machine that a pid space is on."""
+    """The boot id of the machine that has this pid space."""
     return space.split(" ", 1)[0]
 
 
 def pid_space() -> str:
-    """Where a pid means the same process: two containers of one boot have pids of their own."""
+    """The pid namespace of this process: two containers of one boot have pids of their own."""
     return _pid_space_of(os.getpid())
 
 
 @cache
 def _pid_space_of(_pid: int) -> str:
-    """A process stays in its own; a child may be elsewhere, under another pid."""
+    """Cached by pid: a process stays in its namespace, but a child may be in another."""
     try:
         return f"{boot_id()} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
@@ -59,22 +64,22 @@ def _pid_space_of(_pid: int) -> str:
 
 
 def process_start(pid: int) -> int | None:
-    """A number that tells this process from a later one with its pid; None when no such process lives.
+    """A number that tells a process from a later one with its pid; None if it is not alive.
 
-    Linux: clock ticks from boot to the start, which no clock step changes (psutil's create_time follows the wall
+    On Linux: clock ticks from boot to the start, which no clock step changes (psutil's create_time follows the wall
     clock). A zombie counts as dead: it will never write again.
     """
     try:
         fields = _stat(pid)
     except FileNotFoundError:
         return _process_start_elsewhere(pid) if not Path("/proc/self").exists() else None
-    except ProcessLookupError:  # it ended meanwhile
+    except ProcessLookupError:  # it ended during the read
         return None
     return None if fields[0] in {"Z", "X"} else int(fields[19])
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether somebody has stopped that process (SIGSTOP, a debugger), so that it cannot act."""
+    """True if that process is stopped (SIGSTOP, a debugger), so that it cannot act."""
     try:
         return _stat(pid)[0] in {"T", "t"}
     except OSError:
@@ -82,7 +87,7 @@ def is_stopped(pid: int) -> bool:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of a process from its state on."""
+    """The fields of ``/proc/PID/stat``, beginning with the state."""
     stat = _told(f"/proc/{pid}/stat")
     return stat[stat.rindex(")") + 2 :].split()
 
@@ -97,7 +102,7 @@ def _process_start_elsewhere(pid: int) -> int | None:
 
 
 def memory(pid: int | None = None) -> int:
-    """Resident bytes of a process, this one if none is named."""
+    """Resident bytes of a process, by default this one."""
     try:
         return int(_told(f"/proc/{pid or 'self'}/statm").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
@@ -107,7 +112,7 @@ def memory(pid: int | None = None) -> int:
 
 
 def _told(path: str) -> str:
-    """What the kernel says in a short file; asked each second, so without all that a path and a text file could do."""
+    """Read a small /proc file with ``os.read``: it runs every second, and pathlib costs more."""
     file = os.open(path, os.O_RDONLY)
     try:
         return os.read(file, 4096).decode(errors="replace")

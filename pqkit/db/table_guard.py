@@ -1,7 +1,7 @@
-"""The queue's tables are the queue's: no ``create_all`` and no ``drop_all`` of a user's models takes them for its own.
+"""Keeps ``create_all`` and ``drop_all`` of a user's models away from the queue's tables.
 
-A table that a user declares under the name of one of the queue's would be found there by ``create_all`` and taken as
-made, and ``drop_all`` would drop it with every job. Both are refused, on whatever engine, before anything is written.
+If a user's table has the name of one of the queue's, ``create_all`` would find it and take it as created, and
+``drop_all`` would drop it with every job. Both are refused, on any engine, before anything is written.
 """
 
 import sys
@@ -14,15 +14,15 @@ from pqkit.errors import Refused
 
 LIBRARY = "sqlalchemy"
 VERSION_TABLE = "pqkit_version"
-"""Where the schema's version is; an application's Alembic has ``alembic_version`` beside it."""
+"""The table of the schema's version; an application's Alembic has ``alembic_version`` beside it."""
 MARKS = frozenset({"job", "ready", "lease", "closed"})
-"""Tables by which a queue is known, whatever its version."""
+"""Tables that every version of a queue has."""
 OURS = "pqkit_schema"
 """The execution option of a connection that may change the queue's tables."""
 
 
 def guard_own_tables() -> None:
-    """Have SQLAlchemy ask here before it creates or drops tables, as soon as this process has loaded it."""
+    """Check each creation and drop of tables as soon as this process has loaded SQLAlchemy."""
     if LIBRARY in sys.modules:
         _listen()
     elif not any(isinstance(finder, _Awaited) for finder in sys.meta_path):
@@ -30,7 +30,10 @@ def guard_own_tables() -> None:
 
 
 class _Awaited(MetaPathFinder):
-    """Sees SQLAlchemy being loaded: most processes never do, and an application may do so after this package."""
+    """Waits for the import of SQLAlchemy.
+
+    Most processes never import it, and an application may do so after this package.
+    """
 
     def __init__(self) -> None:
         self._searches = False
@@ -87,7 +90,7 @@ def _refuse_table(table: Any, connection: Any, **_: object) -> None:
 
 
 def is_ours(name: str) -> bool:
-    """Whether a table of that name is the queue's."""
+    """True if a table of that name is the queue's."""
     from pqkit.models import metadata  # noqa: PLC0415 - not for processes that create no tables
 
     return name in metadata.tables or name == VERSION_TABLE

@@ -10,11 +10,11 @@ from pqkit.sql.compiled import INSERT_JOB, INSERT_JOB_WITH_ID
 from pqkit.sql.statement import Statement, Values
 
 ARGS = 3
-"""Where ``INSERT_JOB_WITH_ID`` takes the arguments."""
+"""The position of the arguments among the values of ``INSERT_JOB_WITH_ID``."""
 
 
 class Alike(NamedTuple):
-    """Rows for one statement that are all like ``row``, but for the job's id at the place ``key``."""
+    """Rows for one statement that differ from ``row`` only in the job's id at position ``key``."""
 
     statement: Statement
     row: Values
@@ -22,8 +22,10 @@ class Alike(NamedTuple):
 
 
 class Transaction(ABC):
-    """Statements inside one open transaction, over the driver's cursor. Values are tuples in declared order. ``hooked``
-    says which ends are to be told."""
+    """Statements inside one open transaction, on the driver's cursor.
+
+    Values are tuples in declared order. ``hooked`` says which ends call hooks.
+    """
 
     __slots__ = ("cursor", "hooked")
 
@@ -32,19 +34,22 @@ class Transaction(ABC):
 
     @abstractmethod
     def run(self, statement: Statement, *values: Any) -> int:
-        """Execute once; the number of rows changed."""
+        """Execute once; return the number of rows changed."""
 
     @abstractmethod
     def run_many(self, statement: Statement, rows: Iterable[Values]) -> int:
-        """Execute for each row of values; the number of rows changed in all."""
+        """Execute for each row of values; return the total number of rows changed."""
 
     def add_job(self, job: Values) -> int:
-        """Insert a row of ``job``; its id."""
+        """Insert a row of ``job``; return its id."""
         job_id: int = self.row(INSERT_JOB, *job)[0]
         return job_id
 
     def add_alike(self, job: Values, texts: Sequence[str], entry: Alike) -> Sequence[int]:
-        """Insert jobs with these arguments that are all like ``job`` otherwise, and an entry for each; their ids."""
+        """Insert jobs that differ from ``job`` only in their arguments ``texts``; return their ids.
+
+        Each job gets a row like ``entry`` too.
+        """
         ids = self.next_job_ids(len(texts))
         for alike, own in ((Alike(INSERT_JOB_WITH_ID, (None, *job)), {0: ids, ARGS: texts}), (entry, {entry.key: ids})):
             columns = (own.get(place, repeat(value)) for place, value in enumerate(alike.row))
@@ -53,7 +58,7 @@ class Transaction(ABC):
 
     @abstractmethod
     def rows(self, statement: Statement, *values: Any) -> list[Any]:
-        """All rows of the answer."""
+        """All rows of the result."""
 
     def row(self, statement: Statement, *values: Any) -> Any:
         """The first row, or None."""
@@ -62,16 +67,16 @@ class Transaction(ABC):
 
     @abstractmethod
     def next_job_ids(self, count: int) -> Sequence[int]:
-        """Ids for ``count`` jobs that this transaction inserts, in order; nobody else gets them."""
+        """Ids for ``count`` jobs of this transaction, in order; no other transaction gets them."""
 
 
 class SqliteTransaction(Transaction):
-    """On SQLite it holds the write lock, or sees one state of the database."""
+    """A transaction on SQLite: it holds the write lock, or reads one snapshot."""
 
     __slots__ = ()
 
     def add_job(self, job: Values) -> int:
-        """The driver knows the id, and SQLite need not keep rows to return."""
+        """Take the id from the driver, so that SQLite need not return rows."""
         job_id: int = self.cursor.execute(INSERT_JOB_WITH_ID.sqlite.text, (None, *job)).lastrowid
         return job_id
 
@@ -91,7 +96,7 @@ class SqliteTransaction(Transaction):
         return found
 
     def next_job_ids(self, count: int) -> range:
-        """It holds the write lock, so nobody else takes them."""
+        """The ids after the last one used: the write lock keeps other transactions from them."""
         self.cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'job'")
         last = self.cursor.fetchone()
         first = (last[0] if last else 0) + 1

@@ -1,4 +1,6 @@
-"""The tables. A job's state is where its row stands: in ``ready``, ``delayed``, ``lease`` or ``closed``.
+"""The tables. A job's state is the table that holds its row.
+
+The state tables are ``ready``, ``delayed``, ``lease`` and ``closed``.
 
 Times are integers: microseconds since 1970 UTC. The hot path does not use these classes, only their tables.
 """
@@ -18,7 +20,7 @@ def table(name: str) -> Table:
     return metadata.tables[name]
 
 
-# A view, so it has metadata of its own: create_all and the comparison of schemas leave it alone.
+# A view, so it has metadata of its own: create_all and the comparison of schemas ignore it.
 job_state = Table(
     "job_state",
     MetaData(),

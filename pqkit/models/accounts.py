@@ -1,4 +1,4 @@
-"""People and programs that may act, and their sessions."""
+"""Accounts, tokens, sessions, devices and throttled logins."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index
 from sqlmodel import Field
@@ -19,8 +19,10 @@ class AccountRow(Row, table=True):
 
 
 class LoginRow(Row, table=True):
-    """A session: ``digest`` is the SHA-256 of the secret that its owner holds. Until ``confirmed_until`` it may destroy
-    things, because its person has given the password again."""
+    """A session; ``digest`` is the SHA-256 of its owner's secret.
+
+    Until ``confirmed_until`` it may run destructive actions, because the user has entered the password again.
+    """
 
     __tablename__ = "login"
     __table_args__ = (Index("login_account", "account"),)
@@ -32,7 +34,7 @@ class LoginRow(Row, table=True):
 
 
 class DeviceRow(Row, table=True):
-    """A browser from which a person has logged in: ``digest`` is the SHA-256 of the name and of its cookie."""
+    """A browser from which a user has logged in; ``digest``: SHA-256 of the name and its cookie."""
 
     __tablename__ = "device"
     __table_args__ = (Index("device_account", "account"),)
@@ -43,7 +45,7 @@ class DeviceRow(Row, table=True):
 
 
 class SaltRow(Row, table=True):
-    """A random text of this queue's own, by the purpose that it is for."""
+    """A random text of this queue; ``name`` is its purpose."""
 
     __tablename__ = "salt"
     name: str = Field(sa_column=Column(Text, primary_key=True))
@@ -51,7 +53,10 @@ class SaltRow(Row, table=True):
 
 
 class ThrottleRow(Row, table=True):
-    """Logins that failed of late, by ``subject``, a kind and a number. Until ``until`` all others are refused."""
+    """Recent failed logins of a ``subject``, a kind and a number.
+
+    Further logins of the subject are refused until ``until``.
+    """
 
     __tablename__ = "throttle"
     __table_args__ = (Index("throttle_age", "last_at"),)

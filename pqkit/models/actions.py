@@ -1,4 +1,4 @@
-"""What was done: actions, redrives, seals of what was pruned, named enqueues, events."""
+"""History: operators' actions, redrives, seals of pruned jobs, idempotency keys, events."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, text
 from sqlmodel import Field
@@ -8,8 +8,11 @@ from pqkit.models.types import BIG, NARROW, Text
 
 
 class ActionRow(Row, table=True):
-    """What an operator did: who, when, what, why. ``detail`` is a JSON object, ``place`` its number in the chain of
-    seals and ``checksum`` its seal, which covers all before it; NULL until it is sealed."""
+    """An operator's action: who, when, what, why; ``detail`` is a JSON object.
+
+    ``place`` is the action's number in the chain of seals, and ``checksum`` its seal, which covers all earlier actions;
+    both are NULL until it is sealed.
+    """
 
     __tablename__ = "action"
     __table_args__ = (
@@ -29,8 +32,10 @@ class ActionRow(Row, table=True):
 
 
 class TrailRow(Row, table=True):
-    """How many actions are sealed, and the seal of the last one: so that none can be taken from the end. Those up to
-    the id ``since`` are from before there were seals."""
+    """The number of sealed actions and the last seal, so that a deletion at the end is detected.
+
+    Actions up to the id ``since`` are older than the seals.
+    """
 
     __tablename__ = "trail"
     name: str = Field(sa_column=Column(Text, primary_key=True))
@@ -40,7 +45,7 @@ class TrailRow(Row, table=True):
 
 
 class SealRow(Row, table=True):
-    """A pruned batch, as ``pqkit.audit.seals`` tells it. Two that follow the same one cannot be."""
+    """A pruned batch (see ``pqkit.audit.seals``); two seals cannot have the same ``previous``."""
 
     __tablename__ = "seal"
     id: int | None = Field(default=None, sa_column=key())
@@ -60,10 +65,11 @@ class SealRow(Row, table=True):
 
 
 class RedriveRow(Row, table=True):
-    """Many ended jobs that are resubmitted carefully: a few first, then more and more, while they do not fail again.
+    """A bulk resubmit of ended jobs: a few first, then growing steps while few fail again.
 
-    ``canary`` jobs go first, no step is larger than ``most``, and more than the share ``tolerance`` that fails again
-    stops it. ``step`` is the size of the last step, ``jobs`` how many were frozen, ``wanted`` the filter in words.
+    ``canary`` jobs go first, and no step is larger than ``most``. If more than the share ``tolerance`` fails again, the
+    redrive stops. ``step`` is the size of the last step, ``jobs`` the number of frozen jobs, ``wanted`` the filter in
+    words.
     """
 
     __tablename__ = "redrive"
@@ -83,8 +89,10 @@ class RedriveRow(Row, table=True):
 
 
 class RedriveJobRow(Row, table=True):
-    """A job frozen into a redrive: the state it had then, and while it can be put back, how it had ended (``was``, a
-    JSON list of the columns of ``closed``)."""
+    """A job frozen into a redrive, with the state that it had then.
+
+    ``was`` is how it had ended, while that can be restored: a JSON list of the columns of ``closed``.
+    """
 
     __tablename__ = "redrive_job"
     __table_args__ = (Index("redrive_job_by_state", "redrive_id", "state", "job_id"), NARROW)
@@ -97,7 +105,7 @@ class RedriveJobRow(Row, table=True):
 
 
 class RequestRow(Row, table=True):
-    """An enqueue that its sender named, so that sending it again queues nothing. ``job_ids`` is a JSON list."""
+    """An idempotency key: an enqueue sent again inserts nothing; ``job_ids`` is a JSON list."""
 
     __tablename__ = "request"
     __table_args__ = (Index("request_age", "at"),)
@@ -108,8 +116,10 @@ class RequestRow(Row, table=True):
 
 
 class EventRow(Row, table=True):
-    """A job entered a state, or an operator acted (``what`` is ``action``), written by triggers while events are
-    recorded. ``tx`` is its transaction on PostgreSQL."""
+    """An event: a job entered a state, or an operator acted (``what`` is ``action``).
+
+    Triggers write events while they are recorded. ``tx`` is the transaction on PostgreSQL.
+    """
 
     __tablename__ = "event"
     __table_args__ = (Index("event_order", "tx", "id"), {"sqlite_autoincrement": True})

@@ -1,4 +1,4 @@
-"""What all tables share."""
+"""The base class and the key columns of all tables."""
 
 from sqlalchemy import Column, ForeignKey, Identity
 from sqlalchemy.orm import registry
@@ -9,7 +9,7 @@ from pqkit.models.types import BIG
 
 
 class Row(SQLModel, registry=registry()):
-    """Base of pqkit's tables, with metadata of its own so that a user's ``create_all`` does not see them."""
+    """Base of pqkit's tables, with metadata of its own, hidden from a user's ``create_all``."""
 
 
 def key() -> Column[int]:
@@ -25,5 +25,5 @@ def job_key() -> Column[int]:
 
 
 def one_of(column: str, place: Place) -> str:
-    # An OR and no IN, for which SQLite would build a set anew for each row.
+    # OR instead of IN, for which SQLite would build a set for each row.
     return " OR ".join(f"{column} = '{state}'" for state in in_place(place))

@@ -1,4 +1,4 @@
-"""Jobs: what was asked, the four places where they stand, and what is known of their runs."""
+"""Jobs: the request, the four state tables, and the records of runs."""
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, text
 from sqlmodel import Field
@@ -9,7 +9,7 @@ from pqkit.models.types import BIG, NARROW, Json, Text
 
 
 class JobRow(Row, table=True):
-    """What was asked. Written once and never rewritten by the hot path."""
+    """A job as it was enqueued. The hot path writes it once and never updates it."""
 
     __tablename__ = "job"
     __table_args__ = (
@@ -31,19 +31,20 @@ class JobRow(Row, table=True):
 
 
 class ReadyRow(Row, table=True):
-    """Due and waiting since ``since``; a claim cuts off the head of its key. ``assigned_to`` names the one worker that
-    may take it.
+    """A due job, waiting since ``since``; a claim takes the first rows in key order.
 
-    A ``suspect`` was running beside others when their worker died: it runs alone until it is found guilty or clean.
+    ``assigned_to`` names the only worker that may take it. A ``suspect`` ran beside other jobs when their worker died:
+    it runs alone until it is found guilty or clean.
 
-    No foreign key: finding its children would scan this table for each job deleted, and only closed jobs are deleted.
+    No foreign key: the search for children would scan this table for each deleted job, and only closed jobs are
+    deleted.
     """
 
     __tablename__ = "ready"
     __table_args__ = (
         Index(
             "ready_suspect",
-            "suspect",  # always 1, and the reason that SQLite prefers this index to the key
+            "suspect",  # always 1: makes SQLite prefer this index to the key
             "queue",
             "priority",
             "job_id",
@@ -74,7 +75,7 @@ class ReadyRow(Row, table=True):
 
 
 class DelayedRow(Row, table=True):
-    """Not due yet, or between two attempts."""
+    """A job that is not due yet, or between two attempts."""
 
     __tablename__ = "delayed"
     __table_args__ = (
@@ -94,7 +95,7 @@ class DelayedRow(Row, table=True):
 
 
 class LeaseRow(Row, table=True):
-    """A worker's right to run one attempt. The key makes two live leases on one job impossible."""
+    """A worker's right to run one attempt; the key makes two live leases on a job impossible."""
 
     __tablename__ = "lease"
     __table_args__ = (CheckConstraint("attempt > 0", name="lease_attempt"), Index("lease_by_worker", "worker_id"))
@@ -127,9 +128,9 @@ class ClosedRow(Row, table=True):
 
 
 class AttemptRow(Row, table=True):
-    """History, append-only: one row for each run, written when it ends, however it ends.
+    """Append-only history: one row for each run, written when it ends, however it ends.
 
-    ``next_at`` is the moment that was set for the next run, where one was.
+    ``next_at`` is the due time of the next run, if there is one.
     """
 
     __tablename__ = "attempt"
@@ -158,7 +159,7 @@ class RefusalRow(Row, table=True):
 
 
 class HoldRow(Row, table=True):
-    """The unfinished job that holds a unique key of its queue; ``kept``: it holds the key until it is deleted."""
+    """The unfinished job that holds a unique key of its queue; ``kept``: until it is deleted."""
 
     __tablename__ = "unique_hold"
     __table_args__ = (Index("unique_hold_job", "job_id", unique=True), NARROW)
@@ -169,10 +170,10 @@ class HoldRow(Row, table=True):
 
 
 class DependentRow(Row, table=True):
-    """A job that waits in ``delayed``, due never, until others have ended; a batch is such a job, with a name.
+    """A job that waits in ``delayed``, without a due time, until other jobs have ended.
 
-    ``passed``: those with ids up to it have been seen to have ended. ``on_fail`` says what becomes of the job when one
-    of them ends otherwise than completed; ``due_at`` is when it is due at the earliest.
+    A batch is such a job with a name. All its dependencies with ids up to ``passed`` have ended. ``on_fail`` says what
+    happens to the job if one of them does not complete; ``due_at`` is its earliest due time.
     """
 
     __tablename__ = "dependent"
@@ -203,7 +204,7 @@ class DependencyRow(Row, table=True):
 
 
 class FileIntentRow(Row, table=True):
-    """A staged file whose attempt's finish was accepted and that is still to be renamed onto its target."""
+    """A staged file of an accepted finish, not yet renamed to its target."""
 
     __tablename__ = "file_intent"
     __table_args__ = (NARROW,)
@@ -224,7 +225,7 @@ class ProgressRow(Row, table=True):
 
 
 class LogRow(Row, table=True):
-    """A line that a handler kept with its job."""
+    """A log line that a handler stored with its job."""
 
     __tablename__ = "job_log"
     __table_args__ = (Index("job_log_job", "job_id", "id"),)
@@ -236,7 +237,7 @@ class LogRow(Row, table=True):
 
 
 class TraceRow(Row, table=True):
-    """The span that queued a job, in the words of W3C's trace context, for the spans of its runs."""
+    """The span that enqueued a job, as a W3C ``traceparent``; the parent of its runs' spans."""
 
     __tablename__ = "job_trace"
     job_id: int = Field(sa_column=job_key())

@@ -1,4 +1,4 @@
-"""Measures: what workers and maintenance write once a second, and forecasts from it."""
+"""Metrics that workers and maintenance write once a second, and forecasts from them."""
 
 from sqlalchemy import BigInteger, Index, text
 from sqlmodel import Field
@@ -8,15 +8,16 @@ from pqkit.models.types import Text
 
 
 class RollupRow(Row, table=True):
-    """How the runs ended that ended in the ``width`` seconds from ``at`` on: written once a second by each worker, and
-    merged into wider rows (``worker_id`` 0) by maintenance.
+    """The number of runs that ended in the ``width`` seconds from ``at`` on, by outcome.
 
-    ``waited`` and ``ran`` are microseconds in all; ``waits`` and ``runs`` are histograms, JSON objects from the index
-    of a bucket (``pqkit.domain.histogram``) to how many runs fell into it. The last second of a worker that was killed
-    is not in here; the attempts tell it.
+    Each worker writes them once a second; maintenance merges them into wider rows (``worker_id`` 0).
 
-    Runs that failed have the pattern of their ``error``, and the last error and job as an
-    example. Jobs that came are counted too, by maintenance, in the second of their creation: outcome ``enqueued``.
+    ``waited`` and ``ran`` are total microseconds. ``waits`` and ``runs`` are histograms: JSON objects from the index of
+    a bucket (``pqkit.domain.histogram``) to its number of runs. The last second of a killed worker is missing here; the
+    attempts have it.
+
+    Failed runs have the pattern of their ``error``, with the last error and job as an example. Maintenance also counts
+    new jobs, in the second of their creation, as outcome ``enqueued``.
     """
 
     __tablename__ = "rollup"
@@ -42,12 +43,12 @@ class RollupRow(Row, table=True):
 
 
 class PulseRow(Row, table=True):
-    """A sample of the whole, taken by maintenance about once a second; wider rows hold means, and the greatest for
-    ``commit_most``, the last of what only grows.
+    """A sample of the whole database, taken by maintenance about once a second.
 
-    So many ``samples`` are in it. ``memory`` and sizes are bytes (None where they cannot be known), commit times
-    microseconds of the sample's own commit; then the jobs that have ended, by state, and the id up to which jobs that
-    came are counted.
+    Wider rows merge ``samples`` samples: means of gauges, the maximum for ``commit_most``, the last value of counters.
+
+    ``memory`` and sizes are in bytes (None if unknown). Commit times are microseconds of the sample's own commit. The
+    counters are the jobs that have ended, by state; new jobs are counted up to the id ``counted_to``.
     """
 
     __tablename__ = "pulse"
@@ -73,8 +74,11 @@ class PulseRow(Row, table=True):
 
 
 class DepthRow(Row, table=True):
-    """A queue's unfinished jobs at the time of a pulse, by state, and for how many microseconds the oldest pending one
-    has waited. A queue without any has no row. Wider rows hold means over the pulses, and the oldest of all."""
+    """A queue's unfinished jobs by state, at a pulse; a queue without any has no row.
+
+    ``oldest`` is the wait of the oldest pending job in microseconds. Wider rows hold means over the pulses, and the
+    maximum of ``oldest``.
+    """
 
     __tablename__ = "depth"
     __table_args__ = (Index("depth_by_width", "width", "at"),)
@@ -90,10 +94,10 @@ class DepthRow(Row, table=True):
 
 
 class ForecastRow(Row, table=True):
-    """When a queue was expected to have no pending job any more, and whether it came so.
+    """A forecast of when a queue will have no pending jobs, and whether it was right (``hit``).
 
-    Moments in microseconds UTC; no ``likely`` says that it will not drain, no ``latest`` that it may not. ``hit`` is
-    decided at ``decided_at``, None for one that can no longer be judged.
+    Times are microseconds UTC. Without ``likely`` the queue will not drain; without ``latest`` it may not. ``hit`` is
+    set at ``decided_at``, and is None if the forecast can no longer be judged.
     """
 
     __tablename__ = "forecast"

@@ -8,11 +8,10 @@ from pqkit.models.types import NARROW, Text
 
 
 class QueueRow(Row, table=True):
-    """Settings of a queue, as ``pqkit.domain.queue_limits.QueueSettings`` explains them. Jobs may stand in a queue that
-    has no row.
+    """A queue's settings (see ``pqkit.domain.queue_limits.QueueSettings``).
 
-    ``limited`` is 1 where a claim must look at more than the queue's head; ``rate_at`` is when the bucket of its rate
-    is full again.
+    A queue may have jobs without having a row. ``limited`` is 1 if a claim must check more than the queue's head;
+    ``rate_at`` is when the bucket of its rate limit is full again.
     """
 
     __tablename__ = "queue"
@@ -37,7 +36,7 @@ class QueueRow(Row, table=True):
 
 
 class ScheduleRow(Row, table=True):
-    """A job that comes again and again, as ``pqkit.domain.schedule_times.Schedule`` explains it."""
+    """A recurring job (see ``pqkit.domain.schedule_times.Schedule``)."""
 
     __tablename__ = "schedule"
     name: str = Field(sa_column=Column(Text, primary_key=True))
@@ -65,10 +64,10 @@ class ScheduleRow(Row, table=True):
 
 
 class SlotRow(Row, table=True):
-    """A moment of a schedule that has been decided about: ``job_id`` was queued for it, or ``reason`` says why not.
+    """A past slot of a schedule: the job that was enqueued for it, or the ``reason`` for none.
 
-    The key decides: however many tick, a slot has one row, and its job is queued in the transaction that wrote it.
-    Slots that were missed in a row share one, with the last of them and their ``count``.
+    The key ensures that a slot has one row, even if several schedulers tick. The job is enqueued in the transaction
+    that writes the row. Consecutive missed slots share one row, with the last slot and their ``count``.
     """
 
     __tablename__ = "slot"

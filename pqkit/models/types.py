@@ -1,4 +1,4 @@
-"""The kinds of columns that the databases store differently, and that the rooms above see alike."""
+"""Column types that the databases store differently and that look the same to callers."""
 
 import json
 from collections.abc import Callable
@@ -12,13 +12,12 @@ from sqlalchemy.types import UserDefinedType
 
 BIG = BigInteger().with_variant(Integer, "sqlite")
 NARROW = {"sqlite_with_rowid": False}
-# Compared and sorted by code points, as SQLite and Python do, whatever the server's language.
+# Compared and sorted by code points, as SQLite and Python do, whatever the server's locale.
 Text = AnyText().with_variant(AnyText(collation="C"), "postgresql")
 
 
 class _JsonAsText(UserDefinedType[str]):
-    """Stored as JSON, which keeps the text as it is where JSONB writes numbers and orders keys anew; goes in and comes
-    out as compact text."""
+    """Compact JSON text, stored as JSON: JSONB would rewrite numbers and reorder keys."""
 
     cache_ok = True
 

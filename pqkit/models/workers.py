@@ -1,4 +1,4 @@
-"""Workers, and which of them maintains."""
+"""Workers, maintenance duties, clock steps and hook calls."""
 
 from sqlalchemy import BigInteger, Column, Index
 from sqlmodel import Field
@@ -8,12 +8,12 @@ from pqkit.models.types import BIG, NARROW, Text
 
 
 class WorkerRow(Row, table=True):
-    """One worker process's life, kept after its end. ``id`` is random: no two lives share it.
+    """One life of a worker process, kept after its end; ``id`` is random and never reused.
 
-    ``boot_id`` and ``beat`` (microseconds of a clock that no one can set) decide about leases; ``heartbeat_at`` is for
-    people. ``machine_at`` is what the worker's machine read at the beat, where that is not the clock of leases.
-    ``process_start`` tells a process from a later one with the same pid, ``pid_space`` where pids compare. ``queues``
-    is a JSON list, NULL for all.
+    ``boot_id`` and ``beat`` (microseconds of a clock that cannot be set) decide about leases; ``heartbeat_at`` is for
+    people. ``machine_at`` is the machine's clock at the last heartbeat, if leases use another clock. ``process_start``
+    tells a process from a later one with the same pid; ``pid_space`` says where pids compare. ``queues`` is a JSON
+    list, NULL for all.
     """
 
     __tablename__ = "worker"
@@ -48,8 +48,10 @@ class WorkerTaskRow(Row, table=True):
 
 
 class DutyFailureRow(Row, table=True):
-    """A kind of maintenance that failed again and again on a worker, and has not succeeded there since. ``resigned``:
-    the worker gave maintenance up for it."""
+    """A maintenance duty that failed repeatedly on a worker and has not succeeded there since.
+
+    ``resigned``: the worker gave up maintenance because of it.
+    """
 
     __tablename__ = "duty_failure"
     worker_id: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
@@ -60,9 +62,11 @@ class DutyFailureRow(Row, table=True):
 
 
 class ClockStepRow(Row, table=True):
-    """From ``at`` on (microseconds of that boot, on the clock that nobody sets) the wall clock was ``ahead`` of it by
-    so many microseconds: a row for each time that it was set. ``last_at``: the newest write known was then, or shortly
-    after. The server's clock has none."""
+    """A step of the wall clock: from ``at`` on it was ``ahead`` of the monotonic clock.
+
+    Both are microseconds; ``at`` is a reading of that boot's monotonic clock. ``last_at``: the newest known write was
+    then, or shortly after. The server's clock has no rows.
+    """
 
     __tablename__ = "clock_step"
     id: int | None = Field(default=None, sa_column=key())
@@ -73,7 +77,7 @@ class ClockStepRow(Row, table=True):
 
 
 class HookRow(Row, table=True):
-    """A state whose ends some process has hooks for, and when a process said so last."""
+    """A state for which a process has hooks; ``at`` is when a process last confirmed it."""
 
     __tablename__ = "hook"
     state: str = Field(sa_column=Column(Text, primary_key=True))
@@ -81,10 +85,10 @@ class HookRow(Row, table=True):
 
 
 class HookCallRow(Row, table=True):
-    """An end of which hooks are still to be told, written with the end itself and gone when they were called.
+    """A pending hook call, committed with the job's end and deleted after the call.
 
-    ``caller`` is the process that is to call them, 0 for any that has some. Another takes it over where that is no
-    living worker, from ``held_until`` on.
+    ``caller`` is the process that should call the hooks, 0 for any that has hooks. If ``caller`` is no living worker,
+    another process takes over from ``held_until`` on.
     """
 
     __tablename__ = "hook_call"
@@ -102,7 +106,7 @@ class HookCallRow(Row, table=True):
 
 
 class DutyRow(Row, table=True):
-    """Who does a maintenance duty, until when on the lease clock of which boot."""
+    """The worker that holds a maintenance duty, until a time on the lease clock of ``boot_id``."""
 
     __tablename__ = "duty"
     name: str = Field(sa_column=Column(Text, primary_key=True))

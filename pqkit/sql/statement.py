@@ -10,8 +10,8 @@ Values = tuple[Any, ...]
 class Text:
     """One SQL text and the order of its values.
 
-    ``order`` says for each place which value it takes, of those passed and then the ``fixed`` ones; None: as passed,
-    which ``is_in_order`` says to a caller that would save the call of ``bind``.
+    ``order`` has, for each parameter, the index of its value among those passed followed by the ``fixed`` ones. None
+    means as passed; then ``is_in_order`` is true, and a caller can skip ``bind``.
     """
 
     __slots__ = ("_fixed", "_pick", "is_in_order", "text")
@@ -31,9 +31,8 @@ class Text:
 class Statement:
     """One statement, with a text for each database; compared by identity.
 
-    ``many`` takes all rows at once, as an array for each
-    column; None where PostgreSQL runs the statement row by row. The first ``alike`` columns are values instead, for
-    rows that have them in common.
+    ``many`` takes all rows at once, as an array for each column; None if PostgreSQL runs the statement row by row. The
+    first ``alike`` columns are single values instead, which all rows share.
     """
 
     __slots__ = ("alike", "many", "postgresql", "sqlite")

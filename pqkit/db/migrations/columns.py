@@ -1,4 +1,4 @@
-"""The kinds of columns, as the migrations say them."""
+"""Column types and keys for the migrations."""
 
 from typing import Any
 
@@ -16,11 +16,14 @@ def on_postgresql() -> bool:
 
 
 def key(name: str = "id") -> sa.Column[Any]:
-    """A key that the database counts up."""
+    """A primary key column that the database numbers."""
     return sa.Column(name, BIG, sa.Identity(), nullable=False)
 
 
 def hot_job_key() -> list[sa.ForeignKeyConstraint]:
-    """On PostgreSQL checking each row written costs a third of the throughput and rewrites the wide rows of ``job``;
-    there the trigger ``job_forgotten`` does what the constraint does elsewhere."""
+    """The foreign key of a hot table to ``job``; none on PostgreSQL.
+
+    There the check of each row costs a third of the throughput and rewrites the wide rows of ``job``, so the trigger
+    ``job_forgotten`` replaces the constraint.
+    """
     return [] if on_postgresql() else [sa.ForeignKeyConstraint(["job_id"], ["job.id"], ondelete="CASCADE")]

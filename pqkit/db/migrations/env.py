@@ -1,4 +1,4 @@
-"""Alembic runs inside the caller's transaction, so that a failed upgrade leaves nothing behind."""
+"""Runs Alembic in the caller's transaction, so that a failed upgrade leaves nothing behind."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""What the first schema is on PostgreSQL alone: cleaning up after deleted jobs, and how the hot tables are vacuumed."""
+"""The first schema's part for PostgreSQL only: cleanup of deleted jobs, and vacuum settings."""
 
 from collections.abc import Iterator
 
@@ -18,8 +18,8 @@ FORGET_TRIGGER = """
 CREATE TRIGGER job_forgotten AFTER DELETE ON job REFERENCING OLD TABLE AS gone
 FOR EACH STATEMENT EXECUTE FUNCTION pqkit_forget_jobs()
 """
-# Rows live for moments: vacuum by a count of dead ones and not by a share of the table, at full speed, and without
-# giving space back, which would lock everybody out.
+# Rows live for moments: vacuum by a count of dead rows and not by a share of the table, at full speed, and without
+# truncation, which would lock out all other transactions.
 _QUICK: Storage = {
     "autovacuum_vacuum_scale_factor": 0,
     "autovacuum_vacuum_threshold": 1000,
@@ -28,9 +28,9 @@ _QUICK: Storage = {
     "autovacuum_analyze_threshold": 5000,
     "vacuum_truncate": "off",
 }
-# Rows that are only added, and pruned in bulk.
+# Rows are only added, and pruned in bulk.
 _GROWING: Storage = {"autovacuum_vacuum_scale_factor": 0.02, "autovacuum_analyze_scale_factor": 0.02}
-# A few rows, written over each second: room beside each keeps its next version on the same page.
+# A few rows, updated each second: free space on the page keeps a row's next version on the same page.
 _BEATING: Storage = {**_QUICK, "autovacuum_vacuum_threshold": 200, "fillfactor": 50}
 TUNED: dict[str, Storage] = {
     "ready": _QUICK,

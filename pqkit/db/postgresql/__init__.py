@@ -1,4 +1,4 @@
-"""PostgreSQL, driven by psycopg 3. Imported only where a URL asks for it."""
+"""PostgreSQL, driven by psycopg 3. Imported only if a URL asks for it."""
 
 from pqkit.db.postgresql.database import PostgresDatabase
 

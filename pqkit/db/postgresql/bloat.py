@@ -1,8 +1,9 @@
-"""Hot tables that are full of dead rows which nobody may remove while a stranger's transaction is open.
+"""Rewrites hot tables full of dead rows that vacuum cannot remove.
 
-Such a table is emptied and its few living rows are written again, which no snapshot can forbid: a moment under a lock
-that claims wait for. A look that has taken its snapshot before and reads the table after would miss its rows, so ours
-lock the tables before they take one (see ``PostgresDatabase.look``).
+Vacuum cannot remove them while another program's transaction is open. Such a table is truncated and its few live rows
+are inserted again, which no snapshot can prevent. Claims wait for the lock for a moment. A query with an older snapshot
+would miss the rows, so pqkit's own queries lock the tables before they take a snapshot (see
+``PostgresDatabase.look``).
 """
 
 from contextlib import AbstractContextManager
@@ -24,7 +25,7 @@ class _Readable(Server, Protocol):
 
 
 def compact(database: _Readable) -> list[str]:
-    """Write those tables anew; a line for each. One that is in use, or has many living rows, is left for later."""
+    """Rewrite these tables, a line for each; skip those in use or with many live rows."""
     with database.read() as tx:
         held = horizon(tx.cursor, HELD) is not None
         full = [found for found in dead_rows(tx.cursor) if found.dead > FEW and found.live <= MOST] if held else []

@@ -1,4 +1,4 @@
-"""Opening connections: how they are set up, and what is learnt of the server on the way."""
+"""Opens connections, sets them up, and learns the server's clock and poolers on the way."""
 
 import os
 import socket
@@ -16,8 +16,8 @@ Connection = psycopg.Connection[Any]
 Values = dict[str, str]
 
 _ALWAYS = {"default_transaction_isolation": "'read committed'", "jit": "off", "plan_cache_mode": "'force_generic_plan'"}
-# Statistics are wrong about tables that fill and empty by the minute, and a plan that reads a whole table because it
-# was empty a moment ago costs seconds. Our statements are written to walk indexes, so nothing else is left to choose.
+# Statistics are wrong about tables that fill and empty within minutes, and a plan that scans a whole table because it
+# was empty a moment ago costs seconds. Our statements are written for index scans, so the planner gets no other choice.
 _WALKING = dict.fromkeys(
     ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_sort"), "off"
 )
@@ -28,10 +28,10 @@ SHORT = "2"
 
 
 class Opener(fork_safety.AtFork):
-    """Opens connections to one address. ``pooled`` says that the last one went through a pooler such as PgBouncer.
+    """Opens connections to one address; ``pooled``: the last one came from a pooler (PgBouncer).
 
-    A child has its parent's sockets. What it wrote to them, if only a farewell, would be the parent's word to the
-    server: so each of them becomes one of the child's own whose other end is closed.
+    A forked child has its parent's sockets. The server would take anything it writes to them, even the message that
+    ends a connection, as the parent's. So the child replaces each of them by a socket whose other end is closed.
     """
 
     def __init__(self, address: Address, durability: Durability) -> None:
@@ -51,13 +51,13 @@ class Opener(fork_safety.AtFork):
         self._opened = weakref.WeakSet()
 
     def open(self, values: Values) -> Connection:
-        """A new connection in autocommit mode, set up with ``values``. Raises psycopg's errors."""
+        """Open a connection in autocommit mode, set up with ``values``. Raises psycopg's errors."""
         connection = Connection.connect(**self.params)
         self.set_up(connection, values)
         return connection
 
     def ask_why(self) -> None:
-        """Raise what is the matter in the server's own words, if anything is; who asks has waited long already."""
+        """Try to connect and raise the server's own error, if any; short, as the caller has waited."""
         Connection.connect(**{**self.params, "connect_timeout": SHORT}).close()
 
     @property
@@ -65,7 +65,7 @@ class Opener(fork_safety.AtFork):
         return {**self._address.params, "autocommit": True}
 
     def set_up(self, connection: Connection, values: Values) -> None:
-        """Set ``values`` for the session, unless a pooler would lend the session to others: see ``of_transaction``."""
+        """Set ``values`` for the session, unless a pooler shares it: see ``of_transaction``."""
         self._opened.add(connection)
         before = local()
         row = connection.execute(f"SELECT pg_backend_pid(), {MICROSECONDS}").fetchone()
@@ -78,11 +78,11 @@ class Opener(fork_safety.AtFork):
             connection.execute(self._written("SET", values))
 
     def _is_pooled(self, connection: Connection, pid: int) -> bool:
-        """A pooler makes up the number of a server's process that it tells its clients; the server tells its own."""
+        """True behind a pooler, which tells its clients an invented pid instead of the server's."""
         return pid != connection.info.backend_pid
 
     def of_transaction(self, values: Values) -> str:
-        """What a transaction must begin with."""
+        """The settings that a transaction must begin with: empty without a pooler."""
         return self._written("SET LOCAL", values) if self.pooled else ""
 
     def _written(self, verb: str, values: Values) -> str:

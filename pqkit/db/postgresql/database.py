@@ -1,4 +1,4 @@
-"""PostgreSQL as one database behind the verbs that all have."""
+"""PostgreSQL as an implementation of the database interface."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 LOOK = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-# Tells two databases apart: the server's life, the database, and the tables that an unqualified name means there.
+# Tells two databases apart: the server's start, the database, and the table that an unqualified name means there.
 IDENTITY = "SELECT pg_postmaster_start_time(), current_database(), to_regclass('job')::oid"
 COUNTERS = (
     "SELECT d.refobjid::regclass::text, s.last_value FROM pg_sequences s "
@@ -36,12 +36,12 @@ COUNTERS = (
 ).replace("%", "%%")
 SET_COUNTER = "SELECT setval(pg_get_serial_sequence(%s, 'id'), %s, false)"
 SERVER = "server"
-"""Whose lease clock it is."""
+"""The name of the lease clock: the server's."""
 SOONEST, LATEST = 0.002, 0.05
 
 
 class Made(Sequence[str]):
-    """Texts that are made as they are asked for, while the server works on those before."""
+    """Texts made on demand, while the server works on the previous ones."""
 
     def __init__(self, made: Callable[[Any], str], values: Sequence[Any]) -> None:
         self._made, self._values = made, values
@@ -59,7 +59,10 @@ class Made(Sequence[str]):
 
 
 class PostgresDatabase(Database):
-    """Claims take row locks and skip each other's; the server's clock alone decides about leases and due times."""
+    """A PostgreSQL database; only the server's clock decides about leases and due times.
+
+    Claims take row locks and skip rows that other claims have locked.
+    """
 
     looking = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # noqa: RUF012 - never changed
     recording = event_triggers.ON_POSTGRESQL
@@ -76,7 +79,7 @@ class PostgresDatabase(Database):
 
     @property
     def pooled(self) -> bool:
-        """Whether a pooler such as PgBouncer stands between this process and the server, as far as is known."""
+        """True if a pooler such as PgBouncer was last seen between this process and the server."""
         return self._opener.pooled
 
     def write(self) -> Write:
@@ -108,7 +111,7 @@ class PostgresDatabase(Database):
         return Made(made, values)
 
     def rows(self, statement: Statement, *values: Any) -> list[Any]:
-        """One statement sees one state without a transaction around it."""
+        """Query without a transaction: one statement reads one snapshot anyway."""
         with self.in_words():
             return self.kept.ask(statement.postgresql.text, statement.postgresql.bind(values))
 
@@ -119,7 +122,7 @@ class PostgresDatabase(Database):
     def _end_look(self, connection: Any) -> None:
         try:
             if not connection.closed:
-                connection.pgconn.exec_(b"ROLLBACK")  # psycopg's own has the server forget what is prepared
+                connection.pgconn.exec_(b"ROLLBACK")  # psycopg's own deallocates prepared statements
         finally:
             self.kept.put(connection)
 
@@ -135,7 +138,7 @@ class PostgresDatabase(Database):
         return JoinedTransaction(connection.cursor(), self.hooked)
 
     def now(self) -> int:
-        """The server's clock: asked now and then, and carried on between by a clock of this machine that none sets."""
+        """The server's clock, read occasionally and advanced by this machine's monotonic clock."""
         known = self._opener.clock
         if not known.fresh:
             try:
@@ -146,7 +149,7 @@ class PostgresDatabase(Database):
         return known.now()
 
     def lease_clock(self) -> tuple[str, int]:
-        """The server's clock, asked now: a lease must not depend on what this machine makes of it meanwhile."""
+        """The server's clock, read now: a lease must not depend on this machine's clock."""
         return SERVER, self._ask_clock()
 
     def lease_moment(self) -> tuple[str, int | None]:
@@ -159,12 +162,12 @@ class PostgresDatabase(Database):
         return NotifiedWake(self._listener)
 
     def data_version(self) -> int:
-        """How often new work was announced to this process."""
+        """The number of times that new work was announced to this process."""
         return self._listener.heard
 
     @contextmanager
     def listen(self) -> Iterator[Callable[[float], None]]:
-        """Only new work is announced, for each announcement costs the server: for an end, look ever more seldom."""
+        """Sleep with growing pauses: a job's end is not announced, as each NOTIFY costs the server."""
         pause = SOONEST
 
         def wait(seconds: float) -> None:
@@ -175,14 +178,14 @@ class PostgresDatabase(Database):
         yield wait
 
     def refuse_bad_place(self) -> None:
-        """A server looks after its own place."""
+        """Do nothing: a server looks after its own storage."""
 
     def exists(self) -> bool:
         self._ask("SELECT 1")
         return True
 
     def create(self) -> None:
-        """The database is the server's to make: a missing one is an error that says so."""
+        """Do nothing: an operator creates the database on the server; a missing one is an error."""
 
     @contextmanager
     def change_schema(self) -> "Iterator[Connection]":
@@ -223,7 +226,7 @@ class PostgresDatabase(Database):
         return int(connection.exec_driver_sql(question).scalar_one())
 
     def replaced(self) -> bool:
-        """A server has no file that could be moved away under a worker; who is gone is met again, or not."""
+        """False: a server has no file that could be moved away under a worker."""
         return False
 
     def obstacle(self) -> Obstacle | None:
@@ -232,7 +235,7 @@ class PostgresDatabase(Database):
         return None if found is None else Obstacle(found.words, fatal=False, mend=found.mend)
 
     def health(self) -> Health:
-        """What the server says of itself, as far as a queue depends on it."""
+        """The server's health, as far as a queue depends on it."""
         with self.read() as tx:
             return health(tx.cursor)
 
@@ -257,7 +260,7 @@ class PostgresDatabase(Database):
             creator=self._open_for_engine,
             pool_pre_ping=True,
             max_overflow=-1,
-            hide_parameters=True,  # an error would tell them
+            hide_parameters=True,  # an error would show them
         )
 
         @event.listens_for(engine, "begin")

@@ -1,7 +1,7 @@
-"""One connection of the process listens for new work and wakes everybody here who waits for it.
+"""Listens for new work on one connection and wakes the waiting threads of this process.
 
-Notifications are a shortcut and no promise: who waits looks by himself every second. Where a pooler lends connections
-for single transactions, listening is not possible and that second is all there is.
+Notifications are a shortcut and no guarantee: a waiting worker also polls once a second. Behind a pooler that lends
+connections for single transactions, LISTEN does not work and the workers only poll.
 """
 
 import os
@@ -19,11 +19,11 @@ from pqkit.db.sqlite.commit_watcher import Wake
 
 TRY_AGAIN = 1.0
 LOOK_UP = 10.0
-"""So long the connection may be kept after the last who waited; a broken one is noticed at once."""
+"""Seconds that the connection may outlive its last waiter; a broken connection is noticed at once."""
 
 
 class NotifiedWake(Wake):
-    """Wakes also when new work was announced."""
+    """Wakes also when new work is announced."""
 
     def __init__(self, listener: "Listener") -> None:
         read_end, self._told_end = os.pipe()
@@ -33,7 +33,7 @@ class NotifiedWake(Wake):
         listener.add(self)
 
     def tell(self) -> None:
-        with suppress(BlockingIOError):  # full: it has been told already
+        with suppress(BlockingIOError):  # full: the waiter wakes anyway
             os.write(self._told_end, b"x")
 
     def close(self) -> None:
@@ -43,7 +43,10 @@ class NotifiedWake(Wake):
 
 
 class Listener(fork_safety.AtFork):
-    """Its thread and its connection are there while somebody in this process waits. ``heard`` counts announcements."""
+    """Has a thread and a connection while a thread of this process waits for work.
+
+    ``heard`` counts announcements.
+    """
 
     _thread: threading.Thread | None
 
@@ -65,7 +68,7 @@ class Listener(fork_safety.AtFork):
             self._wakes.discard(wake)
 
     def in_child(self) -> None:
-        """The thread does not come along through a fork."""
+        """Reset: the thread does not exist in a child."""
         self.heard = 0
         self._mutex = threading.Lock()
         self._wakes: set[NotifiedWake] = set()
@@ -83,15 +86,15 @@ class Listener(fork_safety.AtFork):
 
     def _listen(self, connection: Connection) -> None:
         connection.execute(f"LISTEN {CHANNEL}")
-        self._tell_all()  # what came while nobody listened
+        self._tell_all()  # for work that came before LISTEN
         while self._wanted():
-            # The driver's own wait looks up ten times a second. Many words that came together are one.
+            # The driver's own wait polls ten times a second. Notifications that came together count as one.
             select.select([connection], [], [], LOOK_UP)
             if list(connection.notifies(timeout=0)):
                 self._tell_all()
 
     def _wanted(self) -> bool:
-        """Whether somebody waits; the thread ends where nobody does."""
+        """True if a thread waits; if none does, the listener's thread ends."""
         with self._mutex:
             if not self._wakes:
                 self._thread = None

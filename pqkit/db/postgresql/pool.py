@@ -1,4 +1,4 @@
-"""The connections that the hot path keeps: few, shared by the threads, and checked by their first statement."""
+"""The hot path's connection pool: small, shared by threads, checked by the first statement."""
 
 import logging
 import os
@@ -22,14 +22,14 @@ from pqkit.sql.statement import Values
 T = TypeVar("T")
 MOST = 10
 WAIT = 5.0
-# The pool asks ever more seldom for a server that is away; so often it begins anew, and meets it soon after its return.
+# Seconds after which the pool restarts its growing back-off, so that it reconnects soon after the server is back.
 BEGIN_ANEW = 3.0
 
-logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # what it would say is raised in words, once
+logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # its messages are raised as errors, once
 
 
 class Kept(fork_safety.AtFork):
-    """The kept connections of one database in this process. Raises psycopg's errors."""
+    """The pooled connections of one database in this process. Raises psycopg's errors."""
 
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
@@ -38,7 +38,7 @@ class Kept(fork_safety.AtFork):
         self.join_forks()
 
     def begin(self, text: str) -> Connection:
-        """A connection with a transaction begun by ``text``; give it back with ``put``."""
+        """A connection with a transaction begun by ``text``; return it with ``put``."""
 
         def begun(connection: Connection) -> Connection:
             local_settings = self._opener.of_transaction(HOT)
@@ -48,8 +48,11 @@ class Kept(fork_safety.AtFork):
         return self._first(begun)
 
     def quiet(self) -> Connection | None:
-        """A connection that has had nothing to say since its last answer; give it back with ``put``. None where the one
-        whose turn it is has, as one does that the server has closed, or where a pooler has no sessions to set up."""
+        """An idle connection with no unread input; return it with ``put``.
+
+        None if the next connection in the pool has unread input, as one that the server closed has, or behind a pooler,
+        which has no sessions to set up.
+        """
         connection = self._take()
         if not self._opener.pooled and not connection.closed and not _has_spoken(connection):
             return connection
@@ -57,11 +60,14 @@ class Kept(fork_safety.AtFork):
         return None
 
     def ask(self, text: str, values: Values = ()) -> list[Any]:
-        """The rows of a question of its own."""
+        """The rows of a query outside a transaction."""
         return self._alone(text, values, Cursor.fetchall)
 
     def run(self, text: str, values: Values = ()) -> int:
-        """The number of rows that a statement by itself has changed; where the connection breaks, it is sent again."""
+        """Execute one statement outside a transaction; return the number of rows changed.
+
+        It is sent again if the connection breaks.
+        """
         return self._alone(text, values, _changed)
 
     def ask_clock(self) -> int:
@@ -72,13 +78,13 @@ class Kept(fork_safety.AtFork):
         return int(now)
 
     def put(self, connection: Connection) -> None:
-        """Give a connection back; a broken one is replaced."""
+        """Return a connection; a broken one is replaced."""
         if connection in self._lent:  # and not the parent's
             self._lent.discard(connection)
             self._opened().putconn(connection)
 
     def give_up(self) -> None:
-        """Break the connections that are in use, and open no others: nobody waits any longer for what does not come."""
+        """Break the connections in use and open no others, so that no thread waits for an answer."""
         self._given_up = True
         if self._pool is not None:
             self._pool.close(timeout=0)
@@ -102,7 +108,7 @@ class Kept(fork_safety.AtFork):
         return self._first(carried_out)
 
     def _first(self, statement: Callable[[Connection], T]) -> T:
-        """Run a first statement. Where a connection turns out to be broken nothing is lost: the next one is tried."""
+        """Run a first statement; if its connection is broken, try the next one: nothing is lost."""
         left = MOST
         while True:
             connection = self._take()
@@ -131,12 +137,12 @@ class Kept(fork_safety.AtFork):
         fork_safety.notice()
         with self._mutex:
             if self._pool is None:
-                self._opener.open(HOT).close()  # a refusal is raised at once, and not when the pool gives up
+                self._opener.open(HOT).close()  # raises a refusal at once, before the pool's time-out
                 self._pool = self._new_pool()
             return self._pool
 
     def in_child(self) -> None:
-        """The pool's connections are the parent's; its threads are not here, and its locks may be held by them."""
+        """Drop the pool: the connections are the parent's, and its threads may hold the locks."""
         fork_safety.keep_for_ever(self._pool)
         self._pool = None
         self._begin()

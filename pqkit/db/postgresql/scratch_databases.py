@@ -1,4 +1,4 @@
-"""Scratch databases on a server, beside those that are in use."""
+"""Creates and drops scratch databases on a server, beside those in use."""
 
 import secrets
 from typing import Any
@@ -15,9 +15,10 @@ PREFIX = "pqkit_lab_"
 
 
 def create(server: str) -> str:
-    """Make an empty database on the server that ``server`` names, which stays as it is; the new one's URL.
+    """Create an empty database on the server of the URL ``server``; return the new one's URL.
 
-    Raises DatabaseUnavailable where the server cannot be reached or does not allow it.
+    The database of ``server`` is not changed. Raises DatabaseUnavailable if the server cannot be reached or does not
+    allow it.
     """
     name = PREFIX + secrets.token_hex(6)
     url = _named(server, name)
@@ -26,7 +27,7 @@ def create(server: str) -> str:
 
 
 def drop(server: str, url: str) -> None:
-    """Drop a database that ``create`` has made, whoever uses it still."""
+    """Drop a database that ``create`` made, even one in use."""
     name = read_address(url).params["dbname"]
     assert name.startswith(PREFIX)
     _run(server, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))

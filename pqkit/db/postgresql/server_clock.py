@@ -1,24 +1,25 @@
-"""The server's clock, as a process knows it between two questions."""
+"""Estimates the server's clock between two readings of it."""
 
 import time
 
 MICROSECONDS = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 FRESH_FOR = 60_000_000
 ASK_AGAIN = 5_000_000
-# CLOCK_BOOTTIME goes on while a machine sleeps; nobody can set either clock.
+# CLOCK_BOOTTIME continues while a machine is suspended; neither clock can be set.
 _LOCAL = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def local() -> int:
-    """Microseconds of a clock of this machine that nobody sets."""
+    """Microseconds of a clock of this machine that cannot be set."""
     return time.clock_gettime_ns(_LOCAL) // 1000
 
 
 class ServerClock:
-    """How far the server's clock is ahead of this machine's own; this machine's wall clock may be wrong by hours.
+    """The server's clock as an offset from this machine's monotonic clock.
 
-    An answer that arrives at ``after`` to a question sent at ``before`` was read somewhere between the two: the
-    distance known so far is kept as long as it lies within, so that a slow answer does not make time jump.
+    This machine's wall clock may be wrong by hours. The server reads its clock between ``before``, when the query is
+    sent, and ``after``, when the answer arrives. The known offset is kept while it fits between the two, so that a slow
+    answer does not make time jump.
     """
 
     def __init__(self) -> None:
@@ -30,18 +31,18 @@ class ServerClock:
         return self._ahead is not None and local() - self._learnt < FRESH_FOR
 
     def carry_on(self) -> bool:
-        """Do without an answer for a while; False where there never was one."""
+        """Continue without an answer for a while; False if there never was one."""
         self._learnt = local() - FRESH_FOR + ASK_AGAIN
         return self._ahead is not None
 
     def learn(self, before: int, server: int, after: int) -> None:
-        """Take note of the server's ``server`` (microseconds since 1970 UTC), read between two local moments."""
+        """Learn the server's reading (microseconds since 1970 UTC), taken between two local moments."""
         least, most = server - after, server - before
         if self._ahead is None or not least <= self._ahead <= most:
             self._ahead = (least + most) // 2
         self._learnt = after
 
     def now(self) -> int:
-        """The server's microseconds since 1970 UTC, by what is known."""
+        """The server's time in microseconds since 1970 UTC, by the known offset."""
         assert self._ahead is not None
         return local() + self._ahead

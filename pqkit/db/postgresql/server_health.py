@@ -1,4 +1,4 @@
-"""What a PostgreSQL server says about its own health, as far as a queue depends on it."""
+"""Queries a PostgreSQL server's health, as far as a queue depends on it."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ LONG_OPEN = 60
 
 
 class Dead(NamedTuple):
-    """Rows of a hot table that are dead and not removed yet, beside those that live, as the server counts them."""
+    """Live rows of a hot table, and dead ones not removed yet, as the server counts them."""
 
     table: str
     live: int
@@ -16,8 +16,10 @@ class Dead(NamedTuple):
 
 
 class Health(NamedTuple):
-    """``version`` is as people say it. ``standby`` says that this server follows another, ``standbys`` how many follow
-    it, ``waits`` that a commit waits for one of them; ``used`` and ``most`` are connections.
+    """The server's version, settings, replication, connections and dead rows.
+
+    ``version`` is the version as people write it. ``standby``: this server follows another; ``standbys``: the number of
+    servers that follow it; ``waits``: a commit waits for one of them. ``used`` and ``most`` are connections.
     """
 
     version: str
@@ -67,25 +69,25 @@ WHERE c.relnamespace = current_schema()::regnamespace AND NOT (i.indisvalid AND 
 
 
 def health(cursor: Any) -> Health:
-    """The server's own account of itself."""
+    """The server's health by its own statistics."""
     row = cursor.execute(_HEALTH).fetchone()
     return Health._make((*row, dead_rows(cursor)))
 
 
 def dead_rows(cursor: Any) -> list[Dead]:
-    """The hot tables' rows, as the server counts them."""
+    """The row counts of the hot tables, as the server counts them."""
     return [Dead(*found) for found in cursor.execute(_DEAD).fetchall()]
 
 
 class Held(NamedTuple):
-    """What keeps dead rows from being removed, in words, and the statement that ends it."""
+    """The transaction that keeps dead rows from being removed, and the statement that ends it."""
 
     words: str
     mend: str
 
 
 def horizon(cursor: Any, seconds: int | None = None) -> Held | None:
-    """The transaction that holds back the removal of dead rows, and has been open for a minute."""
+    """The oldest transaction that blocks vacuum, if open for more than ``seconds`` (default 60)."""
     least = LONG_OPEN if seconds is None else seconds
     session = cursor.execute(_HORIZON, (least,)).fetchone()
     if session is not None:
@@ -102,5 +104,5 @@ def horizon(cursor: Any, seconds: int | None = None) -> Held | None:
 
 
 def invalid_indexes(cursor: Any) -> list[str]:
-    """A line for each index that the server itself calls unfit for use."""
+    """One line for each index that the server itself marks as invalid."""
     return [f"the index {name} is not valid: REINDEX INDEX {name}" for (name,) in cursor.execute(_INVALID).fetchall()]

@@ -1,4 +1,4 @@
-"""Transactions on PostgreSQL: many rows go as one statement over arrays, and new work is told of after the commit."""
+"""Transactions on PostgreSQL: one statement over arrays for many rows, NOTIFY after commits."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -18,23 +18,23 @@ from pqkit.sql.compiled import ASSIGN, INSERT_JOB_WITH_ID, INSERT_READY, PAUSE
 from pqkit.sql.statement import Statement, Values
 
 CHANNEL = "pqkit_ready"
-# The server lets one notifying transaction commit at a time. Told in a transaction of its own, which waits for no disk,
-# other producers' commits need not stand in line; if the word is lost, whoever polls finds the job within a second.
+# The server commits one notifying transaction at a time. So NOTIFY has a transaction of its own, which waits for no
+# disk, and other producers' commits need not queue. If the NOTIFY is lost, a polling worker finds the job in a second.
 COMMIT_AND_TELL = f"COMMIT; BEGIN; SET LOCAL synchronous_commit = off; NOTIFY {CHANNEL}; COMMIT"
 TELL = f"SELECT set_config('synchronous_commit', 'off', true), pg_notify('{CHANNEL}', '')"
-# The sequence is looked up once, and not for each id.
+# Looks the sequence up once, not for each id.
 NEXT_IDS = (
     "SELECT array_agg(nextval(it.sequence)) FROM generate_series(1, %s), "
     "(SELECT pg_get_serial_sequence('job', 'id')::regclass AS sequence OFFSET 0) AS it"
 )
-# What may give a waiting worker something to claim: a new job, a queue that is resumed, a job for another worker.
+# Statements that may give a waiting worker a job to claim: a new job, a queue resumed, a job for another worker.
 ANNOUNCED = frozenset({INSERT_READY, PAUSE, ASSIGN})
-# Rows in one COPY, which has a statement's time limit, and in one message: the server works while the next is written.
+# Rows in one COPY, which a statement timeout limits, and in one message: the server works while the next is built.
 COPIED, SENT = 20_000, 2_000
 
 
 class PostgresTransaction(Transaction):
-    """``placed`` says that there may be something new to claim."""
+    """A transaction on PostgreSQL; ``placed``: it may have added a job to claim."""
 
     __slots__ = ("placed",)
 
@@ -52,7 +52,7 @@ class PostgresTransaction(Transaction):
     def run_many(self, statement: Statement, rows: Iterable[Values]) -> int:
         sql = statement.many
         assert sql is not None, f"there is no text for many rows of: {statement.postgresql.text}"
-        # Who changes the same rows does it in the same order: they wait for each other, and never in a circle.
+        # All transactions change rows in the same order: they may wait for each other, but cannot deadlock.
         ordered = list(rows) if sql.text.startswith("INSERT") else sorted(rows)
         if not ordered:
             return 0
@@ -67,7 +67,7 @@ class PostgresTransaction(Transaction):
         return changed
 
     def add_alike(self, job: Values, texts: Sequence[str], entry: Alike) -> Sequence[int]:
-        """By COPY, the entries first: half of the texts are made while the server works on those."""
+        """Insert by COPY, entries first: half of the texts are made while the server works on those."""
         ids, jobs = self.next_job_ids(len(texts)), Alike(INSERT_JOB_WITH_ID, (None, *job))
         for first in range(0, len(ids), COPIED):
             some, made = ids[first : first + COPIED], list[str]()
@@ -87,7 +87,7 @@ class PostgresTransaction(Transaction):
 
     @contextmanager
     def _copying(self, alike: Alike, *own: int) -> Iterator[Callable[..., None]]:
-        """A function that sends rows: a column of ids, and one for each of the places ``own``."""
+        """A function that sends rows: a column of ids, and one for each of the positions ``own``."""
         into, line = _copy_into(alike, (alike.key, *own))
         with self.cursor.copy(into) as copy:
 
@@ -111,8 +111,10 @@ class PostgresTransaction(Transaction):
 
 
 def _copy_into(alike: Alike, own: Sequence[int]) -> tuple[str, str]:
-    """The COPY that fills the columns of this INSERT, and its line, with ``%s`` where the rows differ. What is NULL in
-    every row is left out, which spares the server a tenth of its work."""
+    """The COPY for the columns of an INSERT, and its line format, with ``%s`` where rows differ.
+
+    Columns that are NULL in every row are left out, which saves the server a tenth of its work.
+    """
     table, _, rest = alike.statement.postgresql.text.removeprefix("INSERT INTO ").partition(" (")
     names, fields = [], []
     for place, (name, value) in enumerate(zip(_names(rest), alike.row, strict=True)):
@@ -136,8 +138,10 @@ def _field(value: object) -> str:
 
 
 def _array(values: Values) -> object:
-    """A column of values as one parameter, in the text that the server reads: the driver's own way to write a list
-    costs more than all else that an exchange does here."""
+    """A column of values as one parameter, as an array literal in text.
+
+    The driver's own conversion of a list costs more than the rest of an exchange here.
+    """
     kinds = set(map(type, values))
     if kinds == {int}:
         return f"{{{','.join(map(str, values))}}}"
@@ -154,7 +158,7 @@ def _quoted(value: object) -> str:
 
 
 class JoinedTransaction(PostgresTransaction):
-    """Inside a transaction that somebody else commits: the word of new work goes out with it."""
+    """Statements in a transaction that the caller commits; NOTIFY is sent with that commit."""
 
     __slots__ = ()
 
@@ -163,7 +167,7 @@ class JoinedTransaction(PostgresTransaction):
 
 
 class Server(Protocol):
-    """The part of the database that a write transaction needs: its connections, and its words for trouble."""
+    """The part of the database that a write transaction needs: connections and error texts."""
 
     kept: Kept
     hooked: Hooked
@@ -179,7 +183,7 @@ class Server(Protocol):
 
 
 class Write:
-    """A class and not a generator: this is entered for every job that is queued alone."""
+    """A write transaction: a class, not a generator, because every single enqueue enters it."""
 
     __slots__ = ("_connection", "_database", "_tx")
 
@@ -205,7 +209,7 @@ class Write:
 
     def _commit(self) -> None:
         if self._connection.info.transaction_status == TransactionStatus.INERROR:
-            self._roll_back()  # COMMIT would answer ROLLBACK, and nobody would hear it
+            self._roll_back()  # COMMIT would answer ROLLBACK without an error
             raise AssertionError("a statement failed, and its error was swallowed")
         try:
             self._connection.execute(COMMIT_AND_TELL if self._tx.placed else "COMMIT")
@@ -214,7 +218,7 @@ class Write:
             raise unanswered(self._database, error) from error
 
     def _roll_back(self) -> None:
-        with suppress(psycopg.Error):  # a connection that is gone has rolled back already
+        with suppress(psycopg.Error):  # a lost connection has rolled back already
             self._connection.execute("ROLLBACK")
 
 

@@ -1,6 +1,6 @@
-"""A job by one statement and the word of it right behind, in one exchange with the server.
+"""Inserts one job and sends its NOTIFY in a single round trip (libpq pipeline).
 
-They are prepared by hand and sent by libpq's pipeline: psycopg's own costs more time than the second exchange takes.
+Both are prepared by hand and sent by libpq's pipeline: psycopg's own pipeline costs more than a second round trip.
 """
 
 import select
@@ -25,8 +25,11 @@ _prepared: WeakSet[Connection] = WeakSet()
 
 
 def place_job(database: Server, row: Values) -> int | None:
-    """Two statements that are a transaction each: the job, and the word of it. None where no connection is at hand that
-    is set up for the session and has been quiet: a transaction's BEGIN finds out which of them still work."""
+    """Insert a job and then NOTIFY, each in a transaction of its own; return the id.
+
+    None if there is no idle connection with a session that is set up: then the caller uses a transaction, whose BEGIN
+    finds out which connections still work.
+    """
     connection = database.kept.quiet()
     if connection is None:
         return None
@@ -36,7 +39,7 @@ def place_job(database: Server, row: Values) -> int | None:
         if connection.closed:
             raise unanswered(database, error) from error
         raise
-    except BaseException:  # such as Ctrl+C: nobody knows what the server would answer next
+    except BaseException:  # such as Ctrl+C: the server's next answer is not known
         connection.close()
         raise
     finally:
@@ -44,7 +47,7 @@ def place_job(database: Server, row: Values) -> int | None:
 
 
 def _place(connection: Connection, values: Values) -> int:
-    """Raises psycopg's errors."""
+    """Insert the job, preparing first where needed. Raises psycopg's errors."""
     dumped = Transformer(connection).dump_sequence(values, [PyFormat.TEXT] * len(values))
     if connection not in _prepared:
         _prepare(connection)
@@ -73,7 +76,7 @@ def _exchange(connection: Connection, values: Sequence[Buffer | None]) -> int:
     pgconn.send_query_prepared(TELLING, ())
     pgconn.pipeline_sync()
     placed = _answer(connection)
-    with suppress(psycopg.Error):  # the job is there; if the word of it is lost, whoever polls finds it
+    with suppress(psycopg.Error):  # the job is there; without NOTIFY a polling worker finds it
         _answer(connection)
         pgconn.exit_pipeline_mode()
     if placed.status != ExecStatus.TUPLES_OK:
@@ -82,7 +85,7 @@ def _exchange(connection: Connection, values: Sequence[Buffer | None]) -> int:
 
 
 def _answer(connection: Connection) -> PGresult:
-    """What a statement came to, once its transaction has ended: the result alone comes before the commit."""
+    """A statement's result, once its transaction has ended: it arrives before the commit."""
     result = None
     try:
         while (found := _next(connection.pgconn)) is None or found.status != ExecStatus.PIPELINE_SYNC:

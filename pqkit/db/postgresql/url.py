@@ -1,4 +1,4 @@
-"""Where a PostgreSQL database is, how to connect to it, and what may be told of it: never its password."""
+"""Parses PostgreSQL URLs into connection parameters and a name without the password."""
 
 import re
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from pqkit.errors import UnsupportedUrl
 
-# A peer that is gone is noticed in seconds; whoever knows better says so in the URL.
+# A lost peer is noticed in seconds; the URL can override these.
 PATIENCE = {
     "connect_timeout": "5",
     "keepalives_idle": "5",
@@ -26,14 +26,14 @@ _KIND = re.compile(r"^postgres(?:ql)?(?:\+psycopg)?://")
 
 
 class Address(NamedTuple):
-    """``params`` are libpq's; ``name`` is the address as people are told it."""
+    """A database's address: ``params`` for libpq, ``name`` for messages."""
 
     params: dict[str, str]
     name: str
 
 
 def read_address(url: str) -> Address:
-    """Take a URL apart. Raises UnsupportedUrl, without the password that may stand in it."""
+    """Parse a URL. Raises UnsupportedUrl, without the password that it may contain."""
     try:
         asked = conninfo_to_dict(_KIND.sub("postgresql://", url))
         ports = [int(port or 5432) for port in str(asked.get("port") or "").split(",")]

@@ -1,6 +1,6 @@
-"""Waiting for somebody's commit: inotify on SQLite's write-ahead log, with a slow look as the net.
+"""Waits for commits by inotify on SQLite's write-ahead log, or by polling without inotify.
 
-The libraries that wrap inotify wait tens of milliseconds to gather events; a queue wants the first one at once.
+The libraries that wrap inotify wait tens of milliseconds to gather events; a queue needs the first one at once.
 """
 
 import ctypes
@@ -14,13 +14,13 @@ from pathlib import Path
 
 _IN_MODIFY, _IN_MOVED_TO, _IN_CREATE = 0x2, 0x80, 0x100
 _EVENT = struct.Struct("iIII")
-# A commit is written to the log, and at durability full synced, before it can be seen.
+# A commit is written to the log, and synced at durability ``full``, before readers see it.
 FIRST_LOOK, GROWTH, LONGEST_LOOK, SETTLED = 0.0001, 1.25, 0.002, 0.05
 BLIND_LOOK = 0.01
 
 
 class Wake:
-    """Wakes one waiting thread when another thread calls ``set``, and when there is something to read from ``news``.
+    """Wakes one waiting thread when another thread calls ``set``, or when ``news`` is readable.
 
     ``wait`` returns why it ended.
     """
@@ -34,7 +34,7 @@ class Wake:
 
     @property
     def sees_commits(self) -> bool:
-        """False where nothing tells of commits: then only ``set`` and time-outs end a wait."""
+        """False if no descriptor tells of commits: then only ``set`` and time-outs end a wait."""
         return self._news is not None
 
     def set(self) -> None:
@@ -42,14 +42,14 @@ class Wake:
         try:
             os.write(self._write_end, b"x")
         except (BlockingIOError, OSError):
-            return  # full: the waiter is woken anyway; closed: nobody waits
+            return  # full: the waiter wakes anyway; closed: no thread waits
 
     def fileno(self) -> int:
         """The end of the pipe for ``signal.set_wakeup_fd``."""
         return self._write_end
 
     def wait(self, timeout: float) -> str:
-        """Wait up to ``timeout`` seconds; "set", "commit" or "timeout"."""
+        """Wait at most ``timeout`` seconds; return "set", "commit" or "timeout"."""
         end = time.monotonic() + timeout
         while True:
             left = max(0.0, end - time.monotonic())
@@ -63,10 +63,10 @@ class Wake:
                 return "commit"
 
     def wait_for_commit(self, timeout: float, version: Callable[[], int], seen: int) -> str:
-        """Wait until ``version()`` is no longer ``seen``, which a caller reads before its own look at the database.
+        """Wait until ``version()`` differs from ``seen``, which callers read before they query.
 
-        Returns "commit", or "set" or "timeout" as ``wait`` does. After a change of the log the version is looked at
-        for a moment, until it follows; the changes of this process itself, such as heartbeats, are among them.
+        Returns "commit", or "set" or "timeout" as ``wait`` does. After a change of the log, the version is polled for a
+        moment until it follows. This process's own writes, such as heartbeats, change the log too.
         """
         end = time.monotonic() + timeout
         while version() == seen:
@@ -78,8 +78,10 @@ class Wake:
         return "commit"
 
     def _set_while_it_settles(self, version: Callable[[], int], seen: int) -> bool:
-        """Look ever more seldom until the version follows a change of the log, or the last change has come to nothing;
-        whether ``set`` was called meanwhile."""
+        """Poll with growing pauses until the version follows a change of the log.
+
+        Polling ends ``SETTLED`` seconds after the last change. True means that ``set`` was called.
+        """
         pause, until = FIRST_LOOK, time.monotonic() + SETTLED
         while version() == seen and time.monotonic() < until:
             why = self.wait(pause)
@@ -91,7 +93,7 @@ class Wake:
         return False
 
     def wait_for_set(self, timeout: float) -> bool:
-        """Wait up to ``timeout`` seconds for ``set`` alone."""
+        """Wait at most ``timeout`` seconds for ``set`` only."""
         readable, _, _ = select.select([self._read_end], [], [], timeout)
         if readable:
             os.read(self._read_end, 65536)
@@ -102,13 +104,13 @@ class Wake:
             os.close(fd)
 
     def _is_commit(self) -> bool:
-        """Read the news; whether they mean a commit."""
+        """Read from ``news``; True if it means a commit."""
         assert self._news is not None
         return bool(os.read(self._news, 65536))
 
 
 class LogWake(Wake):
-    """Wakes also on a change of the database file's log. The folder is watched, so the log may be made again."""
+    """Wakes also when the log changes; it watches the folder, so the log may be created again."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(_watch(path.parent))

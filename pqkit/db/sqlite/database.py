@@ -1,4 +1,4 @@
-"""SQLite: one file in WAL mode, with a kept connection per thread for the hot path."""
+"""SQLite: one file in WAL mode, with one long-lived connection per thread for the hot path."""
 
 import os
 import shutil
@@ -30,11 +30,14 @@ if TYPE_CHECKING:
 READ_ONLY = "pqkit_read_only"
 BUSY_TIMEOUT = 5.0
 LONGEST_CHANGE = 120_000
-"""Milliseconds that one waits for another's migration."""
+"""Milliseconds to wait for another process's migration."""
 
 
 class SqliteDatabase(Database):
-    """SQLite in WAL mode. Every write is one ``BEGIN IMMEDIATE``; durability ``full`` syncs at each commit."""
+    """SQLite in WAL mode; every write is one ``BEGIN IMMEDIATE``.
+
+    Durability ``full`` syncs at each commit.
+    """
 
     looking = {READ_ONLY: True}  # noqa: RUF012 - never changed
     recording = event_triggers.ON_SQLITE
@@ -42,7 +45,7 @@ class SqliteDatabase(Database):
     ids_have_gaps = False
 
     def __init__(self, path: Path, durability: Durability = "full") -> None:
-        # SQLite puts its log beside the file that a link leads to, and so does whoever names that file itself.
+        # SQLite puts its log beside the target of a link, as for a process that opens the target directly.
         self.path = path.resolve() if path.is_symlink() else path.absolute()
         super().__init__(str(self.path), f"sqlite:///{self.path}", durability)
         self.handles = Handles(self.path)
@@ -83,7 +86,7 @@ class SqliteDatabase(Database):
         return system_clock.boot_id(), system_clock.steady()
 
     def note_clock(self, tx: SqliteTransaction) -> ClockNoted | None:
-        """Put on record how the wall clock stands; what is known of it once this is committed."""
+        """Record the wall clock's offset; the result is valid once the transaction is committed."""
         boot, reading = self.lease_clock()
         known, ahead = self.clock_noted, self.now() - reading
         if known is not None and known.holds(boot, reading, ahead):
@@ -91,7 +94,10 @@ class SqliteDatabase(Database):
         return note_clock(tx, Standing(boot, reading, ahead))
 
     def data_version(self) -> int:
-        """A number that changes when another connection has committed, and when the thread's own was opened again."""
+        """A number that changes with each commit of another connection.
+
+        It also changes when this thread's own connection is opened again.
+        """
         try:
             with self._used() as kept:
                 return int(kept.connection.execute("PRAGMA data_version").fetchone()[0]) + (kept.opened << 32)
@@ -130,10 +136,10 @@ class SqliteDatabase(Database):
             create(self.path)
         except (OSError, sqlite.DatabaseError) as error:
             raise DatabaseUnavailable(f"cannot create {self.path}: {error}") from error
-        self.handles.close_idle()  # a look before that saw an application's file without a log would miss it as lost
+        self.handles.close_idle()  # a connection that saw no log yet would take its files as lost
 
     def compact(self) -> list[str]:
-        """What is deleted leaves free pages."""
+        """Do nothing: SQLite reuses the pages of deleted rows."""
         return []
 
     @contextmanager
@@ -162,7 +168,7 @@ class SqliteDatabase(Database):
         return f"sqlite:///{folder / 'queue.db'}"
 
     def drop_scratch(self, url: str) -> None:
-        """It goes with its folder."""
+        """Do nothing: the file goes with its folder."""
 
     def counters(self, connection: "Connection") -> dict[str, int]:
         given: dict[str, int] = dict(connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence").all())
@@ -170,7 +176,7 @@ class SqliteDatabase(Database):
 
     def set_counter(self, connection: "Connection", table: str, last: int) -> None:
         if table not in self.counters(connection):
-            return  # it goes on from its greatest key by itself
+            return  # SQLite continues from the greatest key by itself
         connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
         connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
 
@@ -190,10 +196,10 @@ class SqliteDatabase(Database):
         return f"SQLite {driver_version().sqlite}"
 
     def give_up(self) -> None:
-        """A file always answers, if only that it is locked."""
+        """Do nothing: a file always answers, if only that it is locked."""
 
     def close(self) -> None:
-        """Close the connections of all threads and of the pool, but for those in use just now."""
+        """Close the connections of all threads and of the pool, except those in use."""
         self.handles.close_idle()
         self._first_file = None
 
@@ -202,14 +208,14 @@ class SqliteDatabase(Database):
 
         from pqkit.db.sqlite.sqlalchemy_engine import watch_pool  # noqa: PLC0415
 
-        # No limit: a session waits for the write lock, and not for another session's connection.
+        # No limit: a session should wait for the write lock, not for another session's connection.
         engine = create_engine(self.url, module=sqlite, creator=self.open, max_overflow=-1, hide_parameters=True)
         watch_pool(engine, self, read_only=READ_ONLY)
         self.handles.pool = engine
         return engine
 
     def begin_in_turn(self, connection: Any) -> None:
-        """Begin the write transaction of a session when its turn has come."""
+        """Begin a session's write transaction when its turn comes."""
         connection.execute("PRAGMA busy_timeout=0")  # see _connect
         try:
             self.turns.begin(connection, self.path)
@@ -217,7 +223,7 @@ class SqliteDatabase(Database):
             connection.execute(f"PRAGMA busy_timeout={round(BUSY_TIMEOUT * 1000)}")
 
     def opened(self, kept: Kept) -> Kept:
-        """With the connection of the driver, in autocommit mode."""
+        """``kept`` with its driver connection open, in autocommit mode."""
         if kept.connection is None:
             kept.connection = self._connect()
             kept.tx = SqliteTransaction(kept.connection.cursor(), self.hooked)
@@ -225,18 +231,18 @@ class SqliteDatabase(Database):
         return kept
 
     def connection(self) -> Any:
-        """This thread's kept connection, for a process that does not fork meanwhile."""
+        """This thread's connection, for a process that does not fork while it is in use."""
         return self.opened(self.handles.mine()).connection
 
     @contextmanager
     def _used(self) -> Iterator[Kept]:
-        """This thread's kept connection, which nobody closes meanwhile."""
+        """This thread's connection, locked so that no other thread closes it."""
         kept = self.handles.mine()
         with kept.lock:
             yield self.opened(kept)
 
     def refuse_inherited(self, connection: Any) -> None:
-        """Raise ForkedWhileOpen where a transaction was begun by the parent of this process."""
+        """Raise ForkedWhileOpen if the parent of this process began the transaction."""
         if connection.pid != os.getpid():
             raise ForkedWhileOpen(f"{self.path}: this process was forked in the midst of its parent's transaction")
 
@@ -244,13 +250,13 @@ class SqliteDatabase(Database):
         return event_triggers.begin_on_sqlite() if on else event_triggers.end_on_sqlite()
 
     def settled(self, connection: "Connection") -> int:  # noqa: ARG002 - see Database.settled
-        return 1  # all are of transaction 0, and who writes them does it alone
+        return 1  # all are of transaction 0, and SQLite has one writer at a time
 
     def replaced(self) -> bool:
         return self._first_file is not None and self._first_file != identity(str(self.path))
 
     def obstacle(self) -> Obstacle | None:
-        """A process that was stopped while it held the write lock: every other writer waits for it."""
+        """A process that was stopped while it held the write lock; every other writer waits for it."""
         holder = write_lock_holder(self.path)
         if holder is None or not holder.stopped:
             return None
@@ -264,21 +270,21 @@ class SqliteDatabase(Database):
         self._first_file = self._first_file or identity(str(self.path))
         try:
             connection = self.open()
-            # SQLite's own waiting starves: a writer that has waited long looks ever more seldom. ``Write`` looks at
-            # random short intervals instead, so that ten busy writers all get their turn.
+            # SQLite's own busy handler starves writers: the longer one has waited, the less often it tries. ``Write``
+            # tries at random short intervals instead, so that ten busy writers all get their turn.
             connection.execute("PRAGMA busy_timeout=0")
         except sqlite.DatabaseError as error:
             raise DatabaseUnavailable(f"cannot open {self.path}: {error}") from error
         return connection
 
     def open(self) -> Any:
-        """A new connection of the driver."""
-        # mode=rw: SQLite must not make an empty file where somebody has moved the database away.
+        """Open a new driver connection."""
+        # mode=rw: SQLite must not create an empty file if the database was moved away.
         file = f"file:{quote(str(self.path))}?mode=rw"
         options = {"timeout": BUSY_TIMEOUT, "isolation_level": None, "check_same_thread": False}
         connection = self.handles.open(file, **options)
         _prepare(connection, self.durability)
-        connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # opens the log, and waits while another mends it
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # opens the log, or waits for its recovery
         connection.files = self.handles.files()
         return connection
 

@@ -1,4 +1,4 @@
-"""The SQLite library in use: pysqlite3 bundles one without the WAL-reset bug, Python's own serves elsewhere."""
+"""Chooses the SQLite library: pysqlite3, without the WAL-reset bug, or else Python's own."""
 
 import importlib
 from typing import Any, NamedTuple
@@ -21,13 +21,13 @@ def _load() -> Any:
 
 
 sqlite: Any = _load()
-# What is neither number nor text the driver offers to adapters, None too, and its search costs more for each NULL than
-# to store the whole row. An adapter that is found at once ends the search; this one, in C, answers None.
+# The driver looks for an adapter of each value that is neither number nor text. For None that search costs more than to
+# store the whole row. An adapter that is found at once ends the search; this one, in C, returns None.
 sqlite.register_adapter(type(None), {}.get)
 
 
 def driver_version() -> DriverVersion:
-    """Which driver and SQLite this process uses; ``safe`` says that it is free of the WAL-reset bug (3.7.0-3.51.2)."""
+    """The driver and SQLite version in use; ``safe``: without the WAL-reset bug (3.7.0-3.51.2)."""
     version: tuple[int, ...] = sqlite.sqlite_version_info
     backported = any(version[:2] == fix[:2] and version >= fix for fix in WAL_RESET_FIX_BACKPORTED)
     return DriverVersion(sqlite.__name__.split(".")[0], sqlite.sqlite_version, version >= FIXED_IN or backported)
@@ -38,6 +38,9 @@ def is_busy(error: BaseException) -> bool:
 
 
 def is_unavailable(error: object) -> bool:
-    """The database, and not what was asked of it, is the trouble: locked, full, read-only, broken, no database."""
+    """True if the database is in trouble: locked, full, read-only, broken or no database.
+
+    False if the statement was wrong.
+    """
     wrong_question = (sqlite.IntegrityError, sqlite.ProgrammingError, sqlite.InterfaceError, sqlite.NotSupportedError)
     return isinstance(error, sqlite.DatabaseError) and not isinstance(error, wrong_question)

@@ -1,4 +1,4 @@
-"""Making a SQLite file: it appears whole and in WAL mode, once for many who start together."""
+"""Creates a SQLite file atomically and in WAL mode, even if many processes start together."""
 
 import os
 import random
@@ -15,10 +15,10 @@ LEFT_BY_THE_DEAD = 600.0
 
 
 def create(path: Path) -> None:
-    """An empty database in WAL mode, private to its owner, whose directory entry is on disk; what is there is kept.
+    """Create an empty database in WAL mode, private to its owner; an existing file is kept.
 
-    The file is never opened but by SQLite: to close it would take from all threads of this process the locks that
-    they hold on it.
+    The directory entry is synced to disk. Only SQLite opens the file: closing any other handle would drop the locks
+    that all threads of this process hold on it.
     """
     private_folder(path.parent)
     if not path.exists():
@@ -30,7 +30,7 @@ def create(path: Path) -> None:
 
 
 def _put_in_place(path: Path) -> None:
-    """Make it beside, under a name that nobody looks for, and give it its own."""
+    """Create the file under a temporary name in the same folder, then link it to its name."""
     prefix = f".{path.name}-new-"
     _tidy(path.parent, prefix)
     handle, name = tempfile.mkstemp(prefix=prefix, dir=path.parent)
@@ -40,7 +40,7 @@ def _put_in_place(path: Path) -> None:
     try:
         path.hardlink_to(made)
     except FileExistsError:
-        return  # another was faster
+        return  # another process was faster
     except OSError:  # a file system without links
         made.rename(path)
     finally:
@@ -48,7 +48,7 @@ def _put_in_place(path: Path) -> None:
 
 
 def _tidy(folder: Path, prefix: str) -> None:
-    """Remove what those have left who were killed in the midst of it."""
+    """Remove temporary files of processes that were killed while they created the database."""
     for old in folder.glob(f"{prefix}*"):
         with suppress(FileNotFoundError):
             if time.time() - old.stat().st_mtime > LEFT_BY_THE_DEAD:
@@ -56,7 +56,7 @@ def _tidy(folder: Path, prefix: str) -> None:
 
 
 def _write_ahead(path: Path) -> None:
-    """Set WAL mode. SQLite does not wait for others who do the same."""
+    """Set WAL mode. Retries, because SQLite does not wait for others that do the same."""
     until = time.monotonic() + PATIENCE
     while True:
         connection = sqlite.connect(str(path), isolation_level=None, timeout=30)

@@ -1,4 +1,4 @@
-"""Which file system a path is on: SQLite's locks, and the memory that its WAL mode shares, hold on local ones alone."""
+"""Refuses network file systems: SQLite's locks and shared memory work only on local ones."""
 
 import re
 from functools import cache
@@ -25,7 +25,7 @@ MEND = "PQKIT_URL=sqlite:////path/on/a/local/disk/queue.db"
 
 @cache
 def mounts() -> dict[Path, str]:
-    """The type of the file system at each place where one is mounted, read once."""
+    """The file system type at each mount point, read once."""
     try:
         lines = Path("/proc/self/mounts").read_text(errors="surrogateescape").splitlines()
     except OSError:
@@ -36,18 +36,18 @@ def mounts() -> dict[Path, str]:
 
 
 def _unescaped(place: str) -> str:
-    """A space in a path stands there as ``\\040``, and so on."""
+    """Decode the octal escapes of a mount point: a space is ``\\040``."""
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), place)
 
 
 def file_system(path: Path) -> str:
-    """The type of the file system that the path is on, whether it is there already or not."""
+    """The type of the file system that the path is on; the path need not exist."""
     place = path.resolve()
     return next((mounts()[folder] for folder in (place, *place.parents) if folder in mounts()), "unknown")
 
 
 def refuse_network(path: Path) -> None:
-    """Raise UnsupportedUrl for a database on a network file system, which would break it sooner or later."""
+    """Raise UnsupportedUrl for a path on a network file system: the database would break there."""
     system = file_system(path)
     if system in NETWORK:
         raise UnsupportedUrl(

@@ -1,16 +1,19 @@
-"""Who holds SQLite's write lock: a process that was stopped or hangs inside a transaction blocks every writer."""
+"""Finds the process that holds SQLite's write lock.
+
+A process that was stopped or hangs inside a transaction blocks every writer.
+"""
 
 from pathlib import Path
 from typing import NamedTuple
 
 # In the -shm file of a database in WAL mode the writer locks this byte (SQLite's file format, section 2.3.1).
 _WRITER_BYTE = 120
-# The kernel's list is not one of one moment: where other locks come and go meanwhile, it misses one now and then.
+# The kernel's list is no snapshot: it sometimes misses a lock while others come and go.
 _LOOKS = 5
 
 
 class Holder(NamedTuple):
-    """A process that holds the write lock; ``state`` is the kernel's word, such as "T (stopped)"."""
+    """The process that holds the write lock; ``state`` is the kernel's, such as "T (stopped)"."""
 
     pid: int
     state: str
@@ -18,7 +21,7 @@ class Holder(NamedTuple):
 
     @property
     def stopped(self) -> bool:
-        """It will not go on by itself."""
+        """True if it will not continue by itself."""
         return self.state[:1] in {"T", "t"}
 
     def __str__(self) -> str:
@@ -26,7 +29,7 @@ class Holder(NamedTuple):
 
 
 def write_lock_holder(database: Path) -> Holder | None:
-    """The holder now; None when nobody holds it or the system does not say (/proc/locks is Linux's)."""
+    """The present holder; None if the lock is free or there is no /proc/locks (Linux only)."""
     try:
         inode = Path(f"{database}-shm").stat().st_ino
         return next(filter(None, (_in_list(_locks(), inode) for _ in range(_LOOKS))), None)

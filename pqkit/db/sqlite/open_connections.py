@@ -1,8 +1,8 @@
-"""The connections to one SQLite file that this process has open, so that none of them crosses a fork.
+"""Tracks this process's open connections to a SQLite file, so that none crosses a fork.
 
-SQLite notes per process which locks it holds on a file. A child inherits the note and not the locks: it would write
-without any, and whoever closes the file next deletes the log under it. So before a fork every connection is closed,
-once the transactions under way have ended. Where one stays open, the child refuses the file.
+SQLite keeps a record per process of the locks it holds on a file. A child inherits the record but not the locks: it
+would write without any, and the process that closes the file next deletes the log under it. So before a fork every
+connection is closed, once the open transactions have ended. If one stays open, the child refuses the file.
 """
 
 import os
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PATIENCE = 5.0
 """Seconds that a fork waits for the transactions of other threads."""
 SHORTLY = 0.25
-"""Seconds of these for which nobody may begin another one."""
+"""Seconds of ``PATIENCE`` during which no thread may begin another transaction."""
 LOOK = 0.001
 _DENY = 1
 
@@ -34,23 +34,25 @@ Files = tuple[File | None, File | None]
 """The write-ahead log and the database."""
 _FILE: Callable[[os.stat_result], File] = itemgetter(ST_DEV, ST_INO)
 _known: set[File] = set()
-"""The files of which a child knows that nothing was inherited."""
+"""The files for which this child has checked that no open connection was inherited."""
 
 
 def _close(handle: Any) -> None:
-    if handle.pid == os.getpid():  # a parent's is left alone: to close it would undo the parent's transaction
+    if handle.pid == os.getpid():  # closing a parent's would roll back its transaction
         sqlite.Connection.close(handle)
         handle.closed = True
 
 
-# ``user`` is the thread that has it in use, or keeps it; ``files`` are those that it has opened.
+# ``user`` is the thread that uses or keeps the connection; ``files`` are the files that it opened.
 _FIELDS = {"close": _close, "closed": False, "pid": 0, "user": 0, "files": None}
 Handle: Any = type("Handle", (sqlite.Connection,), _FIELDS)
 
 
 class Kept:
-    """The connection that one thread keeps, with the transaction object of its writes. Whoever uses it holds ``lock``;
-    ``opened`` counts how often it was."""
+    """One thread's long-lived connection, with the transaction object of its writes.
+
+    A thread holds ``lock`` while it uses the connection. ``opened`` counts how often it was opened.
+    """
 
     __slots__ = ("__weakref__", "connection", "lock", "opened", "tx")
 
@@ -61,7 +63,7 @@ class Kept:
         self.opened = 0
 
     def close(self) -> None:
-        """Close it, unless a transaction is under way or another thread uses it."""
+        """Close the connection, unless a transaction is open or another thread uses it."""
         if not self.lock.acquire(blocking=False):
             return
         try:
@@ -73,7 +75,7 @@ class Kept:
 
 
 class Handles(fork_safety.AtFork):
-    """All connections of this process to ``path``. ``pool`` is the engine whose pool has some of them."""
+    """All connections of this process to ``path``; ``pool`` is an engine that pools some."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._log = str(path), f"{path}-wal"
@@ -89,7 +91,7 @@ class Handles(fork_safety.AtFork):
         self._gate, self._mutex = threading.RLock(), threading.Lock()
 
     def mine(self) -> Kept:
-        """What this thread keeps; its connection may have to be opened."""
+        """This thread's ``Kept``; its connection may not be open yet."""
         fork_safety.notice()
         own = self._own.__dict__
         kept: Kept | None = own.get("kept")
@@ -100,7 +102,7 @@ class Handles(fork_safety.AtFork):
         return kept
 
     def open(self, url: str, **options: Any) -> Any:
-        """A new connection; not while another thread forks. ForkedWhileOpen where the file was inherited."""
+        """Open a connection, after any fork in progress. ForkedWhileOpen if the file was inherited."""
         fork_safety.notice()
         with self._gate:
             if fork_safety.forked():
@@ -112,7 +114,7 @@ class Handles(fork_safety.AtFork):
         return handle
 
     def close_idle(self) -> None:
-        """Close what nobody uses just now, in whatever thread; each opens again when it is used."""
+        """Close the connections of all threads that are not in use; each opens again when needed."""
         if self.pool is not None:
             self.pool.pool.dispose()
         with self._mutex:
@@ -121,12 +123,14 @@ class Handles(fork_safety.AtFork):
             kept.close()
 
     def files(self) -> Files:
-        """Those that stand at the queue's names now."""
+        """The files that now have the queue's names."""
         return identity(self._log), identity(self._path)
 
     def refuse_lost_files(self, handle: Any) -> None:
-        """Raise DatabaseUnavailable where a connection's files are not there any more, or others: what was written to
-        them may be lost, and nobody may be told that it is kept."""
+        """Raise DatabaseUnavailable if a connection's files were removed or replaced.
+
+        Writes to them may be lost, so they must not be acknowledged.
+        """
         now = self.files()
         if now == handle.files:
             return
@@ -137,7 +141,7 @@ class Handles(fork_safety.AtFork):
         )
 
     def before_fork(self) -> None:
-        """Wait for the others' transactions, and close everything; keep from finalizing what stays open."""
+        """Wait for other threads' transactions and close all; keep the rest from being finalized."""
         until = time.monotonic() + PATIENCE
         while not self._close_all() and time.monotonic() < until:
             self._gate.release()
@@ -156,14 +160,14 @@ class Handles(fork_safety.AtFork):
     def in_child(self) -> None:
         _known.clear()
         for handle in [handle for handle in self._all if not handle.closed]:
-            if not self._left:  # past Python's hooks
+            if not self._left:  # forked without Python's hooks
                 fork_safety.keep_for_ever(handle)
-            handle.set_authorizer(_deny)  # what the child's frames would still do with it
+            handle.set_authorizer(_deny)  # against the child's frames that still use it
         self._left, self._all = [], weakref.WeakSet()
         self._start()
 
     def _close_all(self) -> bool:
-        """Let nobody open another one, and close all; False where another thread still uses one after a moment."""
+        """Block new connections, close all; False if another thread still uses one a moment later."""
         self._gate.acquire()
         until = time.monotonic() + SHORTLY
         while True:
@@ -199,9 +203,9 @@ def _deny(*_: object) -> int:
 
 
 def identity(path: str) -> File | None:
-    """What tells a file from another one with its name; None where there is none."""
+    """The device and inode, which tell a file from another with its name; None if there is none."""
     try:
-        return _FILE(os.stat(path))  # noqa: PTH116 - asked at each commit, of which a Path is a fiftieth
+        return _FILE(os.stat(path))  # noqa: PTH116 - runs at each commit, of which a Path would cost a fiftieth
     except OSError:
         return None
 
@@ -212,6 +216,6 @@ def _open_files() -> set[File]:
     for each in Path("/dev/fd").iterdir():
         try:
             found.add(_FILE(os.fstat(int(each.name))))
-        except OSError:  # the look itself
+        except OSError:  # the descriptor of this listing itself
             continue
     return found

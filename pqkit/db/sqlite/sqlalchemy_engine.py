@@ -1,4 +1,4 @@
-"""SQLAlchemy on SQLite: how its transactions begin and end, and which thread uses a connection of its pool."""
+"""Begins SQLAlchemy's transactions on SQLite, and tracks which threads use its pool."""
 
 import threading
 from typing import Any, Protocol
@@ -20,14 +20,14 @@ class Owner(Protocol):
 
 
 def watch_pool(engine: Engine, database: Owner, *, read_only: str) -> None:
-    """Begin transactions as SQLite wants them, and keep book of the connections that threads have in use."""
+    """Begin transactions as SQLite needs it, and track the connections that threads have in use."""
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
         if connection.get_execution_options().get(read_only):
             connection.exec_driver_sql("BEGIN")
             return
-        # IMMEDIATE: a read that turns into a write fails at once when another writer was faster.
+        # IMMEDIATE: a read that becomes a write would fail at once if another writer was faster.
         database.begin_in_turn(connection.connection.dbapi_connection)
 
     @event.listens_for(engine, "commit")

@@ -1,4 +1,4 @@
-"""Begins a write transaction on SQLite: fairly among many writers, for a minute at most."""
+"""Begins a write transaction on SQLite, fairly among many writers, within a minute at most."""
 
 import random
 import time
@@ -15,8 +15,10 @@ TELL_AFTER = 5.0
 
 
 def begin(attempt: Callable[[], object], path: Path) -> None:
-    """Begin a write transaction by ``attempt``. Raises LockTimeout after a minute, DatabaseUnavailable for other
-    trouble."""
+    """Begin a write transaction by ``attempt``.
+
+    Raises LockTimeout after a minute, DatabaseUnavailable for other trouble.
+    """
     try:
         attempt()
     except sqlite.OperationalError as error:
@@ -24,7 +26,7 @@ def begin(attempt: Callable[[], object], path: Path) -> None:
 
 
 def begin_patiently(attempt: Callable[[], object], path: Path, error: BaseException) -> None:
-    """Try again at random short intervals: who has waited long must not look more seldom than who comes."""
+    """Try again at random short intervals, so that old waiters try as often as new ones."""
     begun = time.monotonic()
     told = TELL_AFTER
     while is_busy(error) and (waited := time.monotonic() - begun) < PATIENCE:

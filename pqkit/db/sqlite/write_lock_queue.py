@@ -1,4 +1,4 @@
-"""The sessions of one process wait for SQLite's write lock one behind the other."""
+"""Makes the sessions of one process wait in line for SQLite's write lock."""
 
 import asyncio
 import threading
@@ -15,10 +15,10 @@ from pqkit.errors import DatabaseUnavailable, LockTimeout
 
 
 class Turns(AtFork):
-    """Only the first session that waits competes with the queue's own short writes.
+    """A line of waiting sessions: only the first competes with the queue's own short writes.
 
-    Were there thirty, a heartbeat would have one chance in thirty each time that one of them ends, and the worker would
-    lose its leases.
+    If 30 competed, a heartbeat would have one chance in 30 each time a session ends, and the worker would lose its
+    leases.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Turns(AtFork):
         self._of_thread = threading.local()
 
     def begin(self, connection: Any, path: Path) -> None:
-        """Begin a session's write transaction when its turn has come; errors as for ``write_lock.begin``."""
+        """Begin a session's transaction when its turn comes; errors as in ``write_lock.begin``."""
         self.refuse_own(path)
         with self._turn(path):
             write_lock.begin(lambda: connection.execute("BEGIN IMMEDIATE"), path)
@@ -40,13 +40,14 @@ class Turns(AtFork):
         self._of_thread.last = connection
 
     def forget(self, connection: Any) -> None:
-        """That connection is closed."""
+        """Drop the record of a closed connection."""
         self._begun.pop(connection, None)
 
     def refuse_own(self, path: Path) -> None:
-        """Raise where an open session of this thread holds the lock: the thread would wait for itself.
+        """Raise if an open session of this thread holds the lock: the thread would wait for itself.
 
-        In an event loop that session is another coroutine's, which goes on when this one gives way: LockTimeout.
+        Raises DatabaseUnavailable; in an event loop LockTimeout, because the session is another coroutine's, which can
+        continue once this one yields.
         """
         last = getattr(self._of_thread, "last", None)
         if last is None or self._begun.get(last) != threading.get_ident() or not _is_open(last):

@@ -1,4 +1,4 @@
-"""One write transaction on SQLite: begun at once, and committed or undone whole."""
+"""One write transaction on SQLite: begun immediately, and committed or rolled back."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -31,7 +31,7 @@ class Owner(Protocol):
 
 
 class Write:
-    """A class and not a generator: this is entered for every job that is queued alone."""
+    """A write transaction: a class, not a generator, because every single enqueue enters it."""
 
     __slots__ = ("_clock", "_database", "_kept", "_tx")
 
@@ -64,7 +64,7 @@ class Write:
             raise DatabaseUnavailable(f"{self._database.path}: {error}") from error
 
     def _begin(self) -> None:
-        """With the lock on the connection, which is held until the end and not while another writer is waited for."""
+        """Begin, and hold the connection's lock until the end, but not while waiting for a writer."""
         kept = self._kept
         kept.lock.acquire()
         try:

@@ -1,5 +1,5 @@
-"""Every statement of the hot path and of the operators' verbs, declared once in Core for every database.
+"""Every statement of the hot path and of operators, declared once in Core for all databases.
 
-``with_for_update(skip_locked=True)`` is dropped on SQLite, where ``BEGIN IMMEDIATE`` does its work. Whoever runs them
-reads ``pqkit.sql.compiled``; these modules import SQLAlchemy.
+SQLite ignores ``with_for_update(skip_locked=True)``: ``BEGIN IMMEDIATE`` does its work there. Code that runs the
+statements imports ``pqkit.sql.compiled``, because these modules import SQLAlchemy.
 """

@@ -1,4 +1,4 @@
-"""People, their sessions, tokens, and what slows guessing down."""
+"""Accounts, sessions, tokens and login throttling."""
 
 from sqlalchemy import BigInteger, bindparam, case, delete, func, select, update
 

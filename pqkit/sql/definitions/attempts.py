@@ -1,4 +1,4 @@
-"""How attempts end and what they report: always under the fence."""
+"""Ends and reports of attempts, always under the fence."""
 
 from dataclasses import replace
 
@@ -8,11 +8,11 @@ from sqlalchemy.dialects.postgresql import insert
 from pqkit.sql.definitions.builder import Declared, delete_by, delete_by_key, equal, found_by, insert_row, up_to
 from pqkit.sql.definitions.tables import ATTEMPT, CLOSED, INTENT, LEASE, LOG, PROGRESS, REFUSAL
 
-# Finish: deleting the lease is the permission for everything else in the transaction.
+# Finish: deleting the lease permits everything else in the transaction.
 
 HELD = ("job_id", "attempt", "worker_id")
 DELETE_LEASE = delete_by_key(LEASE, *HELD)
-# The same for jobs that follow each other: as many rows as there are numbers from the first to the last.
+# The same for jobs with consecutive ids: it deletes one row for each id from the first to the last.
 DELETE_LEASE_RUN = Declared(
     delete(LEASE).where(LEASE.c.job_id.between(bindparam("first"), bindparam("last")), *equal(LEASE, *HELD[1:])),
     ("first", "last", "the_attempt", "the_worker_id"),
@@ -20,7 +20,7 @@ DELETE_LEASE_RUN = Declared(
 INSERT_ATTEMPT = insert_row(
     ATTEMPT, "job_id", "attempt", "worker_id", "claimed_at", "started_at", "ended_at", "outcome", "error", "next_at"
 )
-# Most runs end with nothing more to say, and each value that need not be passed makes a batch faster.
+# Most runs end without an error or a result, and each value that need not be passed makes a batch faster.
 INSERT_ATTEMPT_PLAIN = insert_row(
     ATTEMPT, "job_id", "attempt", "worker_id", "claimed_at", "started_at", "ended_at", outcome="completed"
 )
@@ -28,7 +28,7 @@ INSERT_CLOSED_PLAIN = insert_row(CLOSED, "job_id", "finished_at", "attempt", "re
 INSERT_CLOSED = insert_row(CLOSED, "job_id", "state", "finished_at", "attempt", "retries", "crashes", "result", "error")
 INSERT_REFUSAL = insert_row(REFUSAL, "at", "job_id", "attempt", "worker_id", "outcome")
 INSERT_INTENT = insert_row(INTENT, "job_id", "staged", "target")
-# The name of a staged file says whose it is: no other job's intent has one of those.
+# The name of a staged file contains its job: no other job's intent has one of these names.
 DELETE_INTENT = replace(
     delete_by(INTENT, "job_id", "staged"),
     many=delete(INTENT).where(*found_by(INTENT, "job_id"), *found_by(INTENT, "staged")),
@@ -41,8 +41,8 @@ INTENTS = Declared(
     .limit(up_to("most")),
     ("after_job", "after_staged", "most"),
 )
-# What an attempt reports; its lease decides whether it may. A handler whose session was its finish has let go of the
-# lease already: its last lines are taken because that finish stands.
+# Reports of an attempt; they need its lease. A handler that finished with its own session has given up the lease
+# already: its last log lines are accepted because that finish stands.
 
 _held = exists().where(*equal(LEASE, *HELD))
 STANDS = Declared(
@@ -62,7 +62,7 @@ DELETE_PROGRESS = delete_by(PROGRESS, "job_id")
 REPORT_PROGRESS = Declared(
     insert(PROGRESS)
     .from_select(["job_id", "attempt", "at", "fraction", "note"], select(*_reported, *_said).where(_held))
-    .on_conflict_do_nothing(),  # another attempt's note came between: the later beat writes over it
+    .on_conflict_do_nothing(),  # another attempt's note came first: the next heartbeat overwrites it
     ("at", "part", "words", *_held_params),
 )
 REPORT_LINE = Declared(

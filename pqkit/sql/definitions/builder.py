@@ -1,7 +1,7 @@
-"""Declaring statements in SQLAlchemy Core, with their parameters in the order in which callers pass them.
+"""Declares statements in SQLAlchemy Core, with parameters in the order of the callers.
 
-Core's executemany with dictionaries costs three times the driver's own; what is lost by going past it (type
-conversion) is not needed, because every stored value is an integer, a float or text.
+Core's executemany with dictionaries costs three times the driver's own. The type conversion that is lost is not needed,
+because every stored value is an integer, a float or text.
 """
 
 from collections.abc import Callable
@@ -38,8 +38,8 @@ POSTGRESQL = postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-
 class Declared:
     """``core`` with its parameters in the order in which callers pass them.
 
-    ``postgresql`` is said where PostgreSQL needs a statement of its own, and ``many`` where it can take all rows at
-    once: the parameters are arrays then, one for each column, but for the first ``alike``.
+    ``postgresql`` is set if PostgreSQL needs a statement of its own, and ``many`` if it can take all rows at once: then
+    the parameters are arrays, one for each column, except the first ``alike``.
     """
 
     core: ClauseElement
@@ -50,12 +50,12 @@ class Declared:
     alike: int = 0
 
     def compile(self) -> Statement:
-        """The texts for both databases. Raises TypeError where ``params`` is not what the statement takes."""
+        """The texts for both databases. Raises TypeError if ``params`` does not fit the statement."""
         sqlite, postgresql, *many = (Text(*written) for written in self.texts())
         return Statement(sqlite, postgresql, many[0] if many else None, self.alike)
 
     def texts(self) -> "list[Written]":
-        """What ``Statement`` is made of: the text for SQLite, the one for PostgreSQL, and one for many rows there."""
+        """The parts of a ``Statement``: texts for SQLite, for PostgreSQL, and for many rows there."""
         forms = [(self.core, SQLITE), (self.core if self.postgresql is None else self.postgresql, POSTGRESQL)]
         if self.many is not None:
             forms.append((self.many, POSTGRESQL))
@@ -65,7 +65,10 @@ class Declared:
 def write_out(
     core: ClauseElement, dialect: Dialect, params: tuple[str, ...], columns: tuple[str, ...] | None = None
 ) -> "Written":
-    """The text of a statement whose values come in the order of ``params``. Raises TypeError where it takes others."""
+    """The text of a statement with values in the order of ``params``.
+
+    Raises TypeError if the statement takes other parameters.
+    """
     compiled = core.compile(dialect=dialect, column_keys=columns)
     places: list[str] = compiled.positiontup or []  # type: ignore[attr-defined]
     text = lay_out(" ".join(str(compiled).split())) + "\n"
@@ -84,30 +87,33 @@ Written = tuple[str, tuple[int, ...] | None, Values]
 
 @dataclass(frozen=True, eq=False)
 class OnPostgresql:
-    """A statement for which SQLite has no counterpart; ``core`` and ``params`` as those of ``Declared``."""
+    """A statement without a counterpart on SQLite; ``core`` and ``params`` as in ``Declared``."""
 
     core: ClauseElement
     params: tuple[str, ...]
 
     def compile(self) -> Text:
-        """Raises TypeError where ``params`` is not what the statement takes."""
+        """The text for PostgreSQL. Raises TypeError if ``params`` does not fit the statement."""
         return Text(*self.written())
 
     def written(self) -> Written:
-        """What ``Text`` is made of."""
+        """The parts of a ``Text``."""
         return write_out(self.core, POSTGRESQL, self.params)
 
 
 def by_lease_clock(form: Callable[[ColumnElement[int]], ClauseElement], *params: str) -> Declared:
-    """``form`` of the lease clock's reading, the parameter ``clock``; where that is NULL, the server reads its own."""
+    """``form`` of the lease clock reading ``clock``; if NULL, the server reads its own clock."""
     reading = bindparam("clock", type_=BigInteger)
     own = cast(extract("epoch", func.clock_timestamp()) * literal_column("1000000"), BigInteger)
     return Declared(form(reading), params, postgresql=form(func.coalesce(reading, own)))
 
 
 def insert_row(table: Table, *columns: str, unless_there: bool = False, **always: str) -> Declared:
-    """Insert one row; the parameters are the columns, in the order given, and ``always`` are words for other columns.
-    ``unless_there`` leaves a row alone that has one of its keys already, and the number of rows says so."""
+    """Insert one row; ``columns`` are the parameters, in that order.
+
+    ``always`` has fixed texts for other columns. ``unless_there`` keeps an existing row that has one of the keys; it is
+    not in the number of rows changed.
+    """
     words: dict[str, ColumnElement[str]] = {name: literal_column(f"'{word}'") for name, word in always.items()}
     one, many = insert(table).values(words) if words else insert(table), insert(table)
     many = many.from_select([*columns, *words], select(rows_of(table, columns)).add_columns(*words.values()))
@@ -117,8 +123,10 @@ def insert_row(table: Table, *columns: str, unless_there: bool = False, **always
 
 
 def delete_by(table: Table, *columns: str, alike: int = 0) -> Declared:
-    """Delete the rows where each column equals its parameter. Many rows that have the first ``alike`` columns in common
-    go at once where one more column is left."""
+    """Delete the rows where each column equals its parameter.
+
+    If only one column follows the first ``alike`` ones, rows that share those can be deleted at once.
+    """
     one = Declared(delete(table).where(*equal(table, *columns)), tuple(f"the_{name}" for name in columns))
     if alike + 1 < len(columns):
         return one
@@ -126,19 +134,22 @@ def delete_by(table: Table, *columns: str, alike: int = 0) -> Declared:
 
 
 def found_by(table: Table, *columns: str) -> list[ColumnElement[bool]]:
-    """Conditions that find many rows by walking an index: the last column is in a sorted array, the others are equal.
-    A join with the arrays may be planned while the table is empty, and later walk all of it for each row.
+    """Conditions that find rows by index: the last column is in a sorted array, others equal.
+
+    A join with the arrays may be planned while the table is empty, and later scan all of it for each row.
     """
     *same, name = columns
     key, keys = table.c[name], bindparam(f"the_{name}", type_=ARRAY(table.c[name].type))
-    # Below equal columns the server may walk all of them, and look for each in the array: so where to begin and end.
+    # With leading equality columns PostgreSQL may scan the whole prefix; bounds on the last column limit the scan.
     ends = [key >= Grouping(keys)[1], key <= Grouping(keys)[func.cardinality(keys)]] if same else []
     return [*equal(table, *same), key == any_(keys), *ends]
 
 
 def delete_by_key(table: Table, key: str, *others: str) -> Declared:
-    """``delete_by`` for columns of which the first is a key by itself. Many rows come in its order: they are found by
-    it, and the place of their other values in the arrays by halving."""
+    """``delete_by`` for columns of which the first is a key by itself.
+
+    Many rows come in its order: they are found by it, and their other values in the arrays by binary search.
+    """
     arrays = {name: bindparam(f"the_{name}", type_=ARRAY(table.c[name].type)) for name in (key, *others)}
     place = func.width_bucket(table.c[key], arrays[key])
     same = (table.c[name] == Grouping(arrays[name])[place] for name in others)
@@ -146,18 +157,20 @@ def delete_by_key(table: Table, key: str, *others: str) -> Declared:
 
 
 def rows_of(table: Table, columns: tuple[str, ...], prefix: str = "") -> TableValuedAlias:
-    """Rows out of one array for each column."""
+    """The rows made of one array for each column."""
     arrays = (bindparam(prefix + name, type_=ARRAY(table.c[name].type)) for name in columns)
     named = (column(name, table.c[name].type) for name in columns)
     return func.unnest(*arrays).table_valued(*named).render_derived(name="rows")
 
 
 def equal(table: Table, *columns: str) -> list[ColumnElement[bool]]:
-    """``column = :the_column`` for each; a bare column name would clash with an UPDATE's own parameters."""
+    """``column = :the_column`` for each; a bare name would clash with an UPDATE's parameters."""
     return [table.c[name] == bindparam(f"the_{name}") for name in columns]
 
 
 def up_to(parameter: str) -> ColumnElement[int]:
-    """A parameter as a LIMIT. SQLite plans a statement anew at each run whose limit is a bare parameter, which costs
-    more than to run it."""
+    """A parameter as a LIMIT.
+
+    If the limit is a bare parameter, SQLite plans the statement again at each run, which costs more than the run.
+    """
     return bindparam(parameter, type_=Integer) + literal_column("0")

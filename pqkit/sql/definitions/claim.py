@@ -1,6 +1,6 @@
-"""The claim: whom a ready job is for, and cutting off the head of its queue.
+"""The claim: takes jobs that the worker may run from the head of a queue.
 
-On SQLite the transaction's write lock keeps other claims away; on PostgreSQL the rows' own locks do.
+On SQLite the transaction's write lock keeps other claims away; on PostgreSQL row locks do.
 """
 
 from typing import Any
@@ -14,12 +14,12 @@ from pqkit.sql.definitions.tables import JOB, LEASE, QUEUE, READY, WORKER_TASK
 
 
 def paused(queue: ColumnElement[str], now: ColumnElement[int]) -> ColumnElement[bool]:
-    """The queue takes no claims now."""
+    """True if the queue allows no claims now."""
     return exists().where(QUEUE.c.name == queue, *_pause(now))
 
 
 def held_back(queue: ColumnElement[str], now: ColumnElement[int]) -> ColumnElement[bool]:
-    """A plain claim takes nothing from the queue now: it is paused, or a claim must mind its limits."""
+    """True if a plain claim takes nothing from the queue now: it is paused or has limits."""
     return exists().where(QUEUE.c.name == queue, or_(QUEUE.c.limited == literal_column("1"), and_(*_pause(now))))
 
 
@@ -29,12 +29,12 @@ def _pause(now: ColumnElement[int]) -> tuple[ColumnElement[bool], ...]:
 
 
 def served(worker_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """The worker knows the ready job's task."""
+    """True if the worker knows the ready job's task."""
     return exists().where(WORKER_TASK.c.worker_id == worker_id, WORKER_TASK.c.task == JOB.c.task)
 
 
 def allowed(name: ColumnElement[str]) -> ColumnElement[bool]:
-    """The ready job is for anybody, or assigned to the worker of that name."""
+    """True if the ready job is for any worker, or assigned to the worker of that name."""
     return or_(READY.c.assigned_to.is_(None), READY.c.assigned_to == name)
 
 
@@ -64,8 +64,8 @@ def _innocent_head(*, locked: bool) -> Declared:
 
 
 def _suspect_head(*, locked: bool) -> Declared:
-    # By the keys of the partial index: SQLite takes it only where it sees the index's own condition as a literal and
-    # needs no other column, and would otherwise read the whole queue.
+    # By the keys of the partial index: SQLite uses it only if the index's own condition is a literal in the statement
+    # and no other column is needed; otherwise it would scan the whole queue.
     found = READY.alias("found")
     same = [found.c[name] == READY.c[name] for name in ("queue", "priority", "job_id")]
     ordered = _head().where(found.c.queue == bindparam("in_queue"), found.c.suspect == literal_column("1"))
@@ -79,11 +79,11 @@ def _suspect_head(*, locked: bool) -> Declared:
 
 
 HEAD, SUSPECT_HEAD = _innocent_head(locked=True), _suspect_head(locked=True)
-# The same without locks, for who only asks whether there is work: a lock would hide the job from a claim.
+# The same without locks, for a check whether there is work: a lock would hide the job from a claim.
 PEEK, SUSPECT_PEEK = _innocent_head(locked=False), _suspect_head(locked=False)
 DELETE_READY = delete_by(READY, "queue", "priority", "job_id", alike=2)
 INSERT_LEASE = insert_row(LEASE, "job_id", "attempt", "retries", "crashes", "suspect", "worker_id", "claimed_at")
-# The same for jobs that follow each other in one queue, which are most of a backlog: rows of a range instead of keys.
+# The same for consecutive ids in one queue, which are most of a backlog: a range instead of keys.
 _run = (*equal(READY, "queue", "priority"), READY.c.job_id.between(bindparam("first"), bindparam("last")))
 _run_params = ("the_queue", "the_priority", "first", "last")
 LEASE_RUN = Declared(
@@ -96,7 +96,7 @@ LEASE_RUN = Declared(
     ("worker", "now", *_run_params),
 )
 DELETE_READY_RUN = Declared(delete(READY).where(*_run), _run_params)
-# Each queue that has ready jobs, by one step to the next name in the key each, however many jobs there are.
+# Each queue that has ready jobs, by one index step for each name (a skip scan), however many jobs there are.
 _first = (
     select(func.min(READY.c.queue).label("name")).where(READY.c.queue > bindparam("after")).cte("names", recursive=True)
 )

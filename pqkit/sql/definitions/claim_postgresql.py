@@ -1,4 +1,4 @@
-"""The claim's look at the head of a queue, as PostgreSQL needs it."""
+"""The claim's query of the head of a queue, as PostgreSQL needs it."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ ASKED = ("task", "args", "max_retries", "backoff", "timeout", "unique_key", "lim
 
 
 def head(*conditions: ColumnElement[bool], locked: bool) -> Select[Any]:
-    """The first rows of ``ready`` whose job this worker knows, with what it needs to run them.
+    """The first rows of ``ready`` with a task that this worker knows, and what a run needs.
 
-    Nothing here may be planned by statistics, which are wrong about tables that fill and empty by the minute: a join
-    with ``job`` would now and then read all of it. So the job is fetched row by row (LATERAL with a LIMIT).
+    No plan may depend on statistics, which are wrong about tables that fill and empty within minutes: a join with
+    ``job`` would sometimes scan all of it. So the job is fetched row by row (LATERAL with a LIMIT).
 
-    The lock on the worker's tasks makes a claim and the burial of its worker exclude each other: who buries deletes
-    them, so it waits for the claim to end and sees its leases.
+    The lock on the worker's tasks makes a claim and the burial of its worker exclude each other: the burial deletes the
+    tasks, so it waits for the claim to end and sees its leases.
     """
     job = select(*(JOB.c[name] for name in ASKED)).where(JOB.c.id == READY.c.job_id).limit(literal_column("1"))
     asked, worker = job.lateral("asked"), bindparam("worker", type_=BigInteger)

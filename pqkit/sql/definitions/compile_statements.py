@@ -1,5 +1,7 @@
-"""Writes ``pqkit/sql/compiled.py`` from the declarations, or checks it: ``python -m
-pqkit.sql.definitions.compile_statements``."""
+"""Writes ``pqkit/sql/compiled.py`` from the declarations, or checks it.
+
+Run ``python -m pqkit.sql.definitions.compile_statements``.
+"""
 
 import subprocess
 import sys
@@ -45,7 +47,7 @@ def declared() -> Iterator[tuple[str, Declared]]:
 
 
 def on_postgresql() -> Iterator[tuple[str, OnPostgresql]]:
-    """Those that only PostgreSQL has."""
+    """The statements that only PostgreSQL has, with their names."""
     yield from ((name, it) for _, name, it in _declarations() if isinstance(it, OnPostgresql))
 
 
@@ -67,7 +69,7 @@ def source() -> str:
 
 
 def difference(written: str) -> str:
-    """The lines in which ``written`` differs from the source; empty where it is up to date."""
+    """The lines in which ``written`` differs from the source; empty if it is up to date."""
     lines = written.splitlines(keepends=True), source().splitlines(keepends=True)
     return "".join(unified_diff(*lines, "written", "declared"))
 

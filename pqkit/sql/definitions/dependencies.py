@@ -10,7 +10,7 @@ INSERT_DEPENDENT = insert_row(DEPENDENT, *DEPENDENT_COLUMNS)
 INSERT_DEPENDENCY = insert_row(DEPENDENCY, "job_id", "on_job_id", unless_there=True)
 _columns = [DEPENDENT.c[name] for name in DEPENDENT_COLUMNS]
 _waits = DEPENDENT.c.released_at.is_(None)
-# With when the job is due, which is never while it waits, and NULL where an operator has taken it elsewhere.
+# With the due time of the job: never while it waits, NULL if an operator has moved it elsewhere.
 WAITING_DEPENDENTS = Declared(
     select(*_columns, DELAYED.c.due_at.label("stands"))
     .outerjoin_from(DEPENDENT, DELAYED, DELAYED.c.job_id == DEPENDENT.c.job_id)
@@ -19,11 +19,11 @@ WAITING_DEPENDENTS = Declared(
     .limit(up_to("most")),
     ("after", "most"),
 )
-# The lock keeps members from being added to a batch while it is looked at.
+# The lock keeps members from being added to a batch while it is checked.
 DEPENDENT_LOCKED = Declared(
     select(*_columns).where(*equal(DEPENDENT, "job_id"), _waits).with_for_update(), ("the_job_id",)
 )
-# What a job waits for, in the order of ids: how each has ended, NULL while it has not; and whether it is there at all.
+# The dependencies of a job in the order of ids: how each ended, NULL before its end; and whether it exists at all.
 NEXT_DEPENDENCIES = Declared(
     select(DEPENDENCY.c.on_job_id, CLOSED.c.state, JOB.c.id.is_not(None).label("there"))
     .select_from(
@@ -48,7 +48,7 @@ UNFINISHED_DEPENDENCIES = Declared(
     .limit(up_to("most")),
     ("the_job_id", "after", "most"),
 )
-# Members that have failed lately, whose batch is to be called off.
+# Members that failed recently, whose batch must be canceled.
 FAILED_MEMBERS = Declared(
     select(DEPENDENT.c.job_id, CLOSED.c.job_id.label("member"))
     .select_from(
@@ -64,7 +64,7 @@ FAILED_MEMBERS = Declared(
     ),
     ("the_state", "since"),
 )
-# What one of these jobs waits for, and what that waits for, to the end of the chain.
+# The dependencies of these jobs, direct and indirect.
 _reached = (
     select(DEPENDENCY.c.on_job_id.label("job_id"))
     .join_from(DEPENDENCY, DEPENDENT, DEPENDENT.c.job_id == DEPENDENCY.c.job_id)

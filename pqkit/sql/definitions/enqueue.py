@@ -1,4 +1,4 @@
-"""What producers write."""
+"""Statements of producers."""
 
 from sqlalchemy import bindparam, delete, literal_column, select, update
 
@@ -23,7 +23,7 @@ READY_COLUMNS = ("queue", "priority", "job_id", "attempt", "retries", "crashes",
 INSERT_READY = insert_row(
     READY, "queue", "priority", "job_id", "attempt", "retries", "crashes", "suspect", "assigned_to", "since"
 )
-# A new job and its place by one statement, which needs no BEGIN and no COMMIT: one way to the server instead of four.
+# A new job and its ``ready`` row in one statement without BEGIN and COMMIT: one round trip instead of four.
 _values = {name: bindparam(name, type_=JOB.c[name].type) for name in JOB_COLUMNS}
 _made = JOB.insert().values(_values).returning(*(JOB.c[name] for name in ("id", "queue", "priority", "created_at")))
 _job = _made.cte("made")
@@ -36,7 +36,7 @@ HOLDER = Declared(
     select(HOLD.c.job_id, HOLD.c.kept).where(*equal(HOLD, "queue", "unique_key")), ("the_queue", "the_unique_key")
 )
 INSERT_HOLD = insert_row(HOLD, "queue", "unique_key", "job_id", "kept", unless_there=True)
-# A job that has ended lets go of its key, unless it keeps it for as long as the job is there.
+# A job that has ended releases its unique key, unless it keeps the key until it is deleted.
 _loose = HOLD.c.kept == literal_column("0")
 DELETE_HOLD = Declared(
     delete(HOLD).where(*equal(HOLD, "job_id"), _loose),

@@ -1,4 +1,4 @@
-"""Forgetting recorded events."""
+"""Deletes recorded events."""
 
 from sqlalchemy import bindparam, delete, select
 

@@ -1,4 +1,4 @@
-"""Which ends hooks want to be told of, and the calls that are still to be made."""
+"""The states whose ends call hooks, and the pending hook calls."""
 
 from sqlalchemy import BigInteger, bindparam, delete, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -25,7 +25,7 @@ HOOK_CALLS_OF = Declared(
     select(HOOK_CALL.c.id, *_ended).where(*equal(HOOK_CALL, "caller")).order_by(HOOK_CALL.c.id).limit(up_to("most")),
     ("the_caller", "most"),
 )
-# Those that nobody living is about to make.
+# Calls that no living process is about to make.
 _living = exists().where(WORKER.c.id == HOOK_CALL.c.caller, WORKER.c.ended_at.is_(None))
 LEFT_HOOK_CALLS = Declared(
     select(HOOK_CALL.c.id, HOOK_CALL.c.caller, *_ended)

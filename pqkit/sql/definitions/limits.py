@@ -1,6 +1,6 @@
-"""The claim from a queue with limits, priority by priority and, where keys are limited, key by key.
+"""The claim from a queue with limits: by priority and, if keys are limited, key by key.
 
-Who claims holds the queue's row, so that claims from such a queue come one after the other and what they count holds.
+A claim locks the queue's row, so that claims from such a queue run one after the other and their counts stay right.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,11 +19,11 @@ _limits = select(*(QUEUE.c[name] for name in QueueSettings._fields), QUEUE.c.rat
     *equal(QUEUE, "name"), QUEUE.c.limited == literal_column("1")
 )
 LIMITS = Declared(_limits.with_for_update(), ("the_name",))
-# Whoever holds one such row waits for no other: two that wait for each other would wait for ever.
+# A transaction that has locked one such row does not wait for another row: two could deadlock.
 LIMITS_UNLESS_LOCKED = Declared(_limits.with_for_update(skip_locked=True), ("the_name",))
 LIMITS_PEEK = Declared(_limits, ("the_name",))
 SPEND = Declared(update(QUEUE).where(*equal(QUEUE, "name")).values(rate_at=bindparam("full")), ("full", "the_name"))
-# By the jobs' own key, row by row: see claim_postgresql.
+# By the jobs' primary key, row by row: see claim_postgresql.
 _queue_of = select(JOB.c.queue).where(JOB.c.id == LEASE.c.job_id).scalar_subquery()
 _key_of = select(JOB.c.limit_key).where(JOB.c.id == LEASE.c.job_id).scalar_subquery()
 RUNNING_IN = Declared(
@@ -32,7 +32,7 @@ RUNNING_IN = Declared(
 
 
 def _steps(name: str, first: Select[Any], then: Callable[[ColumnElement[Any]], Select[Any]]) -> Select[Any]:
-    """Each different value of a column of an index, by one step to the next one each, however many rows have it."""
+    """Each distinct value of an indexed column, by one index step each (a skip scan)."""
     values = first.cte(name, recursive=True)
     following = then(values.c.value).scalar_subquery()
     values = values.union_all(select(following).where(values.c.value.is_not(None)))
@@ -58,7 +58,7 @@ KEYS = Declared(
     ("the_queue", "the_priority", "after", "most"),
 )
 LAST_OF_CLASS = Declared(select(func.max(READY.c.job_id)).where(*_of_class), ("the_queue", "the_priority"))
-# The key of a job that comes to ``ready``, for jobs that have one.
+# The limit key of a job that enters ``ready``, for jobs that have one.
 _own_key = select(JOB.c.limit_key).where(JOB.c.id == READY.c.job_id).scalar_subquery()
 _place = ("queue", "priority", "job_id")
 MARK_KEY = Declared(
@@ -79,8 +79,10 @@ Conditions = tuple[ColumnElement[bool], ...]
 def _heads(
     of: Callable[[FromClause], Conditions], params: tuple[str, ...], *, suspect: str, by_index: bool
 ) -> Iterator[Declared]:
-    """The look of a claim, and the same without locks for who only asks. ``by_index``: SQLite finds the rows in a
-    partial index, which it takes only for what needs no other column."""
+    """The query of a claim, and the same without locks for a check whether there is work.
+
+    ``by_index``: SQLite finds the rows in a partial index, which it uses only if no other column is needed.
+    """
     key = (READY.c.queue, READY.c.priority, READY.c.job_id)
     life = (READY.c.attempt + literal_column("1"), READY.c.retries, READY.c.crashes, READY.c.suspect)
     found, of_kind = READY.alias("found") if by_index else READY, READY.c.suspect == literal_column(suspect)
@@ -113,7 +115,7 @@ def _of_key(ready: FromClause) -> Conditions:
 
 
 def _unkeyed(ready: FromClause) -> Conditions:
-    """Those after a job up to which all are known to have a key, or they would all be passed over each time."""
+    """Rows without a key, after a job up to which all are known to have one: skips those."""
     return *_class(ready), ready.c.limit_key.is_(None), ready.c.job_id > bindparam("passed")
 
 

@@ -1,4 +1,4 @@
-"""What maintenance looks for and moves."""
+"""Statements of maintenance: finds and moves jobs, workers and roll-ups."""
 
 from sqlalchemy import (
     BigInteger,
@@ -56,7 +56,7 @@ LEASES_OF = Declared(
         LEASE.c.claimed_at,
         LEASE.c.claimed_at.label("since"),
         JOB.c.task,
-        func.substr(cast(JOB.c.args, Text), 1, 1).label("args"),  # enough to see whether they are encrypted
+        func.substr(cast(JOB.c.args, Text), 1, 1).label("args"),  # shows if they are encrypted
         JOB.c.max_retries,
         JOB.c.backoff,
         JOB.c.timeout,
@@ -70,8 +70,8 @@ LEASES_OF = Declared(
     .limit(up_to("most")),
     ("the_worker_id", "most"),
 )
-# Who may have to be rescued from: the living, and those with leases who have no living registry row: it was ended, or
-# never written. Of these nothing is known but the id.
+# The workers whose jobs may need a rescue: the living ones, and those with leases but without a living registry row,
+# because it was ended or never written. Of the latter only the id is known.
 _orphaned = (
     select(LEASE.c.worker_id)
     .distinct()
@@ -86,7 +86,7 @@ HOLDERS = by_lease_clock(
     ).order_by(literal_column("1")),
     *("clock", "most"),
 )
-# Who has a duty until when, what time it is, and the living worker that has it.
+# The holder of a duty and its end, the time now, and the living worker that holds it.
 DUTY_HELD = by_lease_clock(
     lambda clock: (
         select(DUTY.c.worker_id, DUTY.c.boot_id, DUTY.c.until, *LIFE, clock)
@@ -122,7 +122,7 @@ RESIGNED_FOR = Declared(
 )
 DELETE_DUTY_FAILURE = delete_by(DUTY_FAILURE, "worker_id", "duty")
 FORGET_DUTY_FAILURES = Declared(delete(DUTY_FAILURE).where(DUTY_FAILURE.c.at < bindparam("before")), ("before",))
-# How far the wall clocks of this boot's living workers are ahead of the clock that nobody sets, as of their last beats.
+# The offsets of the wall clock from the monotonic clock, by the last heartbeats of this boot's living workers.
 CLOCKS_AHEAD = Declared(
     select(WORKER.c.heartbeat_at - WORKER.c.beat).where(
         *equal(WORKER, "boot_id"), WORKER.c.ended_at.is_(None), WORKER.c.id != bindparam("but")
@@ -146,7 +146,7 @@ DELETE_DUTY = delete_by(DUTY, "name", "worker_id", "until")
 
 ROLLUP_COLUMNS = tuple(column.name for column in ROLLUP.c if column.name != "id")
 INSERT_ROLLUP = insert_row(ROLLUP, *ROLLUP_COLUMNS)
-# The oldest rows of one width that ended before a moment, to be merged into wider ones.
+# The oldest rows of one width that ended before a given time, to be merged into wider ones.
 FINE_ROLLUPS = Declared(
     select(ROLLUP.c.id, *(ROLLUP.c[name] for name in ROLLUP_COLUMNS))
     .where(*equal(ROLLUP, "width"), ROLLUP.c.at < bindparam("before"))

@@ -1,4 +1,4 @@
-"""What maintenance asks several times a second: whether there is anything to do."""
+"""The query that maintenance runs several times a second: is there anything to do?"""
 
 from sqlalchemy import exists, func, select
 

@@ -1,4 +1,4 @@
-"""The operators' verbs."""
+"""Statements of the operators' actions."""
 
 from sqlalchemy import and_, bindparam, case, delete, exists, func, literal, null, select, update
 
@@ -18,7 +18,7 @@ REPLACED_BY = Declared(
 )
 SEALED_COLUMNS = ("at", "who", "verb", "job_id", "reason", "detail")
 INSERT_TRAIL = insert_row(TRAIL, "name", "actions", "checksum", "since", unless_there=True)
-# Whoever holds it is about to commit: nothing else is locked after it.
+# The transaction that holds this lock is about to commit: it locks nothing else afterwards.
 TRAIL_LOCKED = Declared(
     select(TRAIL.c.actions, TRAIL.c.checksum, TRAIL.c.since).where(*equal(TRAIL, "name")).with_for_update(),
     ("the_name",),

@@ -1,4 +1,4 @@
-"""What retention reads, deletes and seals."""
+"""Statements with which retention reads, deletes and seals ended jobs."""
 
 from typing import Any
 
@@ -37,9 +37,9 @@ from pqkit.sql.definitions.tables import (
 
 
 def _one_of(column: ColumnElement[Any], parameter: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """That the column has one of the values in a JSON list, on SQLite and on PostgreSQL.
+    """Conditions, on SQLite and on PostgreSQL, that the column has a value of a JSON list.
 
-    PostgreSQL looks each value of an array up in an index; what stands IN a select it may compare with a whole table.
+    PostgreSQL looks up each value of an array in an index; for IN with a subquery it may scan the whole table.
     """
     values = bindparam(parameter, type_=String)
     of_array = func.json_array_elements_text(cast(values, JSON))
@@ -49,7 +49,7 @@ def _one_of(column: ColumnElement[Any], parameter: str) -> tuple[ColumnElement[b
 
 
 def _rows_of(key: ColumnElement[int], *order: ColumnElement[int]) -> Declared:
-    """Whole rows whose key is in a JSON list."""
+    """All columns of the rows whose key is in a JSON list."""
     whole = select(key.table).order_by(*(order or (key,)))
     on_sqlite, on_postgresql = (whole.where(one) for one in _one_of(key, "ids"))
     return Declared(on_sqlite, ("ids",), postgresql=on_postgresql)
@@ -75,10 +75,10 @@ _expired = (
 )
 _params = ("the_state", "before", "after_at", "after_job", "queues", "most")
 _these, _these_on_postgresql = _one_of(JOB.c.queue, "queues")
-# In the queues of a JSON list, or in all others.
+# Expired jobs in the queues of a JSON list, or in all others.
 EXPIRED_IN = Declared(_expired.where(_these), _params, postgresql=_expired.where(_these_on_postgresql))
 EXPIRED = Declared(_expired.where(~_these), _params, postgresql=_expired.where(~_these_on_postgresql))
-# A job that was resubmitted since the look has left its place, or ended anew at another moment.
+# A job that was resubmitted since the query has left ``closed``, or has ended again at another time.
 DELETE_ENDED = delete_by_key(CLOSED, "job_id", "state", "finished_at")
 JOBS_OF = _rows_of(JOB.c.id)
 CLOSED_OF = _rows_of(CLOSED.c.job_id)

@@ -1,4 +1,4 @@
-"""Redrives: freezing jobs, sending them in steps, and looking what became of them."""
+"""Redrives: freezes jobs, resubmits them in steps, and checks how they end."""
 
 from sqlalchemy import bindparam, exists, func, literal_column, null, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
@@ -21,7 +21,7 @@ _redrive = select(
 )
 running = REDRIVE.c.state == _word(RedriveState.RUNNING)
 RUNNING_REDRIVES = Declared(_redrive.where(running).order_by(REDRIVE.c.id))
-# The row lock keeps an undo and the next step apart where others write at the same time.
+# The row lock keeps an undo and the next step apart on databases with concurrent writers.
 LOCK_REDRIVE = Declared(_redrive.where(*equal(REDRIVE, "id")).with_for_update(), ("the_id",))
 SET_REDRIVE = Declared(
     update(REDRIVE)
@@ -53,7 +53,7 @@ HOW_IT_ENDED = Declared(
     ).where(*equal(CLOSED, "job_id")),
     ("the_job_id",),
 )
-# What became of those that are open, where something did; one that was deleted meanwhile had ended.
+# Judges the sent jobs that have ended or retry; a job that was deleted since had ended.
 _ended = exists().where(CLOSED.c.job_id == REDRIVE_JOB.c.job_id)
 _badly = CLOSED.c.state.in_([_word(JobState.FAILED), _word(JobState.UNPROCESSABLE)])
 _retries = exists().where(DELAYED.c.job_id == REDRIVE_JOB.c.job_id, DELAYED.c.state == _word(JobState.RETRYING))

@@ -1,4 +1,4 @@
-"""What maintenance counts about once a second, how samples become wider rows, and forecasts."""
+"""Statements that sample counts once a second, merge samples into wider rows, and forecast."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from pqkit.sql.definitions.tables import CLOSED, DELAYED, DEPTH, FORECAST, JOB, 
 
 
 def _part(name: str, **columns: ColumnElement[Any]) -> Select[Any]:
-    """A part of the look; what it has nothing to say of is empty or 0."""
+    """A part of the ``LOOK`` query; the columns that it does not fill are empty or 0."""
     said = {
         "queue": literal_column("''"),
         "state": literal_column("''"),
@@ -28,7 +28,7 @@ _counted_to = func.coalesce(
     select(func.coalesce(func.max(PULSE.c.counted_to), _zero)).scalar_subquery(),
 )
 COUNTED_TO = Declared(select(_counted_to))
-# All that a sample counts, of one state of the database and by one way to the server.
+# All counts of a sample, from one snapshot and in one round trip.
 LOOK = Declared(
     union_all(
         _part("ready", queue=READY.c.queue, count=_many, more=func.min(READY.c.since)).group_by(READY.c.queue),
@@ -57,7 +57,7 @@ PAUSED_NOW = Declared(
     ("now",),
 )
 
-# Jobs that came, up to the highest id of an earlier look: on PostgreSQL a lower id may be committed after a higher one.
+# New jobs, up to the highest id of an earlier query: on PostgreSQL a lower id may be committed after a higher one.
 
 _new = (
     select(JOB.c.id, JOB.c.created_at, JOB.c.queue, JOB.c.task)

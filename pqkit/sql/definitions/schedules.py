@@ -25,7 +25,7 @@ SCHEDULES_DUE = Declared(
     .limit(up_to("most")),
     ("now", "most"),
 )
-# A schedule that nobody has changed since it was looked at; the lock keeps it so.
+# A schedule that was not changed since it was read; the lock keeps it so.
 TICKABLE = Declared(
     select(SCHEDULE.c.next_at)
     .where(*equal(SCHEDULE, "name", "version"), SCHEDULE.c.paused_at.is_(None))
@@ -48,7 +48,7 @@ SLOTS_BETWEEN = Declared(
     ),
     ("the_schedule", "first", "last"),
 )
-# Jobs of the schedule's earlier slots that have not ended, the latest first, and whether they run.
+# Jobs of the schedule's earlier slots that have not ended, latest first, and whether they run.
 UNFINISHED_SLOTS = Declared(
     select(SLOT.c.job_id, LEASE.c.job_id.is_not(None).label("runs"))
     .select_from(

@@ -1,4 +1,4 @@
-"""Lays a statement's text out as in a ``.sql`` file: one clause or condition a line, subqueries indented."""
+"""Formats a statement as a ``.sql`` file has it: one clause or condition a line, indented."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _INDENT = "    "
 
 
 def lay_out(text: str) -> str:
-    """``text``, a statement on one line, with line breaks and indents; without them it stays the same."""
+    """The one-line statement ``text`` with line breaks and indents added, otherwise unchanged."""
     return "\n".join(line for part in _parts(text) for line in _lines(part))
 
 
@@ -45,7 +45,7 @@ def _places(text: str) -> Iterator[int]:
 
 
 def _depths(text: str) -> list[int]:
-    """How many brackets and CASE expressions are open at each character."""
+    """The number of open brackets and CASE expressions at each character."""
     depths, depth, last = [0] * len(text), 0, 0
     for found in re.finditer(r"\(|\)|\bCASE\b|\bEND\b", text):
         depths[last : found.start()] = [depth] * (found.start() - last)
@@ -55,7 +55,7 @@ def _depths(text: str) -> list[int]:
 
 
 def _lines(part: str) -> Iterator[str]:
-    """One clause: conditions and what does not fit stand deeper, and so do subqueries."""
+    """The lines of one clause; conditions, wrapped lines and subqueries are indented more."""
     indent = _INDENT if part.startswith("AND ") else ""
     opens = _SUBQUERY.search(part)
     if opens is None:
@@ -78,7 +78,7 @@ def _end_of(text: str, start: int) -> int:
 
 
 def _wrapped(line: str, indent: str) -> Iterator[str]:
-    """``line`` cut after commas and before conditions; the pieces after the first stand deeper."""
+    """``line`` wrapped after commas and before conditions; later pieces are indented more."""
     deeper = indent + _INDENT
     while len(line) > WIDTH:
         places = [found.end() for found in _CUTS.finditer(line) if found.end() > len(deeper)]

@@ -1,4 +1,4 @@
-"""The tables, as the statements name them."""
+"""The tables under the names that the statements use."""
 
 from pqkit.models import table
 

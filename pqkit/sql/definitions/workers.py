@@ -80,7 +80,7 @@ TASKS_AT_HEAD = Declared(
     .limit(up_to("most")),
     ("the_queue", "most"),
 )
-# Before its leases are settled, and its end is written when they are: whoever looks sees the order of commits.
+# Locked before its leases are settled; its end is written after them, so that readers see the order of commits.
 LOCK_WORKER = Declared(
     select(WORKER.c.id).where(*_alive, WORKER.c.beat == bindparam("seen_beat")).with_for_update(),
     ("worker", "seen_beat"),

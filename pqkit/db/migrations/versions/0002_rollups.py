@@ -1,4 +1,7 @@
-"""Roll-ups of how runs ended, for charts that need not count jobs. New tables only: older workers go on beside it."""
+"""Adds roll-ups of run outcomes, so that charts need not count jobs.
+
+New tables only: older workers keep working.
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,7 @@
-"""People, their sessions, tokens, and the logins that failed. New tables only: older programs go on beside it."""
+"""Adds accounts, sessions, tokens and failed logins.
+
+New tables only: older programs keep working.
+"""
 
 import sqlalchemy as sa
 from alembic import op

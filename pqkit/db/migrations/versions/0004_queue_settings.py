@@ -1,4 +1,4 @@
-"""Settings of a queue: limits, retries, how long ended jobs are kept. New columns only."""
+"""Adds settings of a queue: limits, retries, retention of ended jobs. New columns only."""
 
 import sqlalchemy as sa
 from alembic import op

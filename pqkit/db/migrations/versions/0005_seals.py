@@ -1,4 +1,4 @@
-"""Seals of what was pruned. A new table only: older workers go on beside it, and prune nothing."""
+"""Adds seals of pruned jobs. A new table only: older workers keep working but do not prune."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Redrives: bulk resubmits that begin with a few jobs and stop by themselves. New tables only."""
+"""Adds redrives: bulk resubmits that start with a canary and can stop. New tables only."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,7 @@
-"""Samples of the whole and of each queue, groups of errors, forecasts. Older workers go on beside it."""
+"""Adds samples of the database and each queue, error groups and forecasts.
+
+Older workers keep working.
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Enqueues that their sender has named. A new table only."""
+"""Adds idempotency keys of enqueue requests. A new table only."""
 
 import sqlalchemy as sa
 from alembic import op

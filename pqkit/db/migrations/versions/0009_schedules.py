@@ -1,4 +1,4 @@
-"""Schedules and their slots. New tables only."""
+"""Adds schedules and their slots. New tables only."""
 
 import sqlalchemy as sa
 from alembic import op

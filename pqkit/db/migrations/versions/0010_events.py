@@ -1,4 +1,4 @@
-"""What happens to jobs, where somebody watches. A new table only; nothing is written into it before."""
+"""Adds the event stream of jobs. A new table only, empty until events are watched."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Keys whose jobs are limited, unique keys that are kept, and jobs that wait for others. Nothing is rewritten."""
+"""Adds limit keys, unique keys kept after a job's end, and dependencies. Rewrites no table."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The traces of jobs, where somebody traces. A new table only."""
+"""Adds trace contexts of jobs, for programs that trace. A new table only."""
 
 import sqlalchemy as sa
 from alembic import op

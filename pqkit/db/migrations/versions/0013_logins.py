@@ -1,4 +1,4 @@
-"""Devices from which people have logged in, until when a login is confirmed, and a salt. Older programs go on."""
+"""Adds login devices, the expiry of a confirmation, salts. Older programs keep working."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,6 +1,7 @@
-"""Arguments and results as the text that was checked: JSONB writes 1e22 as an integer, -0.0 as 0.0, and orders keys.
+"""Stores arguments and results as JSON, not JSONB, so that the checked text is kept.
 
-PostgreSQL alone; the two tables are written anew there. Programs from before go on: what they give as JSONB is cast.
+JSONB writes 1e22 as an integer, -0.0 as 0.0, and sorts keys. PostgreSQL only: it rewrites the two tables.
+Older programs keep working: the JSONB that they send is cast.
 """
 
 from alembic import op
@@ -23,7 +24,7 @@ def upgrade() -> None:
         return
     run = op.get_bind().exec_driver_sql
     view, grants = run(VIEW).scalar_one(), run(GRANTS).scalars().all()
-    run("DROP VIEW job_state")  # no column that a view shows can change its type
+    run("DROP VIEW job_state")  # PostgreSQL does not change the type of a column that a view uses
     run("ALTER TABLE job ALTER COLUMN args TYPE json USING args::json")
     run("ALTER TABLE closed ALTER COLUMN result TYPE json USING result::json")
     for text in (f"CREATE VIEW job_state AS {view}", *grants):

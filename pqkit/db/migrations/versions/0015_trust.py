@@ -1,4 +1,7 @@
-"""Duties that fail, steps of the wall clock, and seals over the operators' trail. Older workers leave rows unsealed."""
+"""Adds failing duties, steps of the wall clock, and seals over the operators' actions.
+
+Older workers leave rows unsealed.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -44,5 +47,5 @@ def upgrade() -> None:
         sqlite_where=sa.text("place IS NULL"),
         postgresql_where=sa.text("place IS NULL"),
     )
-    # What older versions wrote stays as it is, without a seal.
+    # Rows of older versions stay unsealed.
     op.execute("INSERT INTO trail SELECT 'actions', 0, '', coalesce(max(id), 0) FROM action")

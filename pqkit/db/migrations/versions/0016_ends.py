@@ -1,4 +1,4 @@
-"""When each span of the wall clock was last seen, what a worker's machine read at its last beat, calls of hooks."""
+"""Adds hook calls, workers' own clock readings, and when each clock step was last seen."""
 
 import sqlalchemy as sa
 from alembic import op
