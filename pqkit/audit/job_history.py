@@ -35,14 +35,14 @@ def of_ended(record: Row) -> History:
 
 
 def lives(workers: Iterable[Row]) -> dict[int, Life]:
-    """Worker lives by id, from rows of ``worker``."""
+    """Build worker lives by id from rows of ``worker``."""
     return {row["id"]: Life(row["name"], row["started_at"], row["ended_at"]) for row in workers}
 
 
 def pauses(deeds: Iterable[tuple[int, str, str]]) -> list[Pause]:
     """Pair pauses with resumes in the operators' record.
 
-    ``deeds`` are (time, verb, detail), oldest first. A pause with an end of its own ends there.
+    ``deeds`` are (time, verb, detail), oldest first. A pause with its own end time ends there.
     """
     found: list[Pause] = []
     begun: dict[str, tuple[int, int | None]] = {}

@@ -152,7 +152,7 @@ def ended_by(claim: Claim, error: BaseException, *, cancel_asked: bool = False) 
     """
     try:
         return _decided(claim, error, cancel_asked=cancel_asked)
-    except BaseException as second:  # noqa: BLE001 - an error's own code may raise anything, SystemExit too
+    except BaseException as second:  # noqa: BLE001 - an error's own code may raise anything, even SystemExit
         plain = RuntimeError(f"the handler's error cannot be read: {summarize(second)}")
         return _failed(claim, plain, summarize(plain))
 
@@ -222,7 +222,7 @@ def _message(error: BaseException) -> str:
 def _name(error: BaseException) -> str:
     try:
         return _plain(type(error).__name__)
-    except BaseException:  # noqa: BLE001 - a metaclass may do so too
+    except BaseException:  # noqa: BLE001 - a metaclass may raise, too
         return "an error without a name"
 
 

@@ -70,7 +70,7 @@ def encode_result(value: Any) -> str | None:
         return _exactly(value, "result")
     except PayloadError as error:
         note = {"not_kept": clean_text(str(error))}
-    except BaseException as error:  # noqa: BLE001 - its own code may raise anything, and the work is done
+    except BaseException as error:  # noqa: BLE001 - the value's own code may raise anything, and the work is done
         note = {"not_kept": f"the result cannot be read: {type(error).__name__}"}
     try:
         text = _dump(note | {"instead": _mend(value, 2)})

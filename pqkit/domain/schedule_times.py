@@ -91,7 +91,7 @@ class Timetable(NamedTuple):
             yield slot
 
     def _cron(self, moment: int) -> Iterator[int]:
-        from cronsim import CronSim, CronSimError  # noqa: PLC0415 - a worker without cron schedules does without
+        from cronsim import CronSim, CronSimError  # noqa: PLC0415 - a worker without cron schedules does not load it
 
         try:
             found = CronSim(self.cron or "", moment_in(self.zone, moment))

@@ -118,7 +118,7 @@ MOVES: tuple[Move, ...] = (
 
 
 def targets(source: JobState | None, verb: str) -> tuple[JobState | None, ...]:
-    """The states that ``verb`` may lead to from ``source``; empty where it is refused."""
+    """The states that ``verb`` may lead to from ``source``; empty if it is refused."""
     return tuple(move.target for move in MOVES if move.source is source and move.verb == verb)
 
 

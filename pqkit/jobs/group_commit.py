@@ -116,7 +116,7 @@ class GroupCommit(fork_safety.AtFork):
             self._commit_together(group)
         except DatabaseUnavailable as error:
             _fail(group, str(error))
-        except Exception as error:  # noqa: BLE001 - what one call breaks must not fail the others: each on its own
+        except Exception as error:  # noqa: BLE001 - a failing call must not fail the others: commit each alone
             for each in group if len(group) > 1 else ():
                 self._commit([each])
             group[0].error = group[0].error if group[0].done else error
@@ -178,7 +178,7 @@ class AsyncCommit(fork_safety.AtFork):
             pending, self._pending = self._pending, []
         try:
             inserted = self._group.insert([call for call, _ in pending])
-        except Exception as error:  # noqa: BLE001 - it goes to whoever awaits
+        except Exception as error:  # noqa: BLE001 - the awaiting coroutines get it
             alone = len(pending) == 1 or isinstance(error, DatabaseUnavailable)
             for call, future in pending:  # a failing call must not fail the others
                 _answer(future, None, error) if alone else self._commit_alone(call, future)

@@ -58,7 +58,7 @@ def settle_each(tx: Transaction, finished: Sequence[Finished], *, again: bool = 
 
 
 def finish_in(database: Database, session: "Session", finished: Finished) -> None:
-    """Finish inside the handler's own transaction. Raises LeaseLost when the fence refuses it."""
+    """Finish inside the handler's own transaction. Raises LeaseLost if the fence refuses it."""
     try:
         with database.in_words():
             settle(database.join(session), [finished])

@@ -92,7 +92,7 @@ def _is_here(worker: Living) -> bool:
 
 
 def _is_gone(worker: Living) -> bool:
-    """True if its process is gone. Raises OSError if this process has no free file handle."""
+    """True if its process is gone. Raises OSError if that cannot be checked (no free handle)."""
     try:
         return system_clock.process_start(worker.pid) != worker.process_start
     except PermissionError:  # that machine hides its processes

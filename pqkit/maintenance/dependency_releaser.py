@@ -50,7 +50,10 @@ class Dependents:
         return released
 
     def call_off(self) -> list[int]:
-        """Cancel jobs whose dependency failed, and the other members of a batch; return those jobs."""
+        """Cancel jobs whose dependency failed, and the other members of a batch.
+
+        Returns the waiting jobs.
+        """
         since = self._database.now() - LATELY
         with self._database.read() as tx:
             for state in FAILED:

@@ -20,7 +20,7 @@ LEFT_BEHIND = "it left leases behind"
 
 
 class Rescued(NamedTuple):
-    """A rescued worker: the reason, its jobs' fate, and the processes of its handlers ended.
+    """A rescued worker: the reason, its jobs' fate, and the ended processes of its handlers.
 
     ``excused``: the death is no evidence against a job.
     """

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import groupby
 
-import psutil  # noqa: F401 - what a rescue needs must not be loaded when the memory is used up
+import psutil  # noqa: F401 - a rescue must not load a module when memory is used up
 
 from pqkit.backup.scheduled_backups import Schedule
 from pqkit.db import Database

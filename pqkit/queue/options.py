@@ -14,10 +14,12 @@ class Options(TypedDict, total=False):
     ``delay`` and ``timeout`` are seconds, ``backoff`` the seconds before each retry; a lower ``priority`` goes first.
     ``limit_key``: the queue runs at most ``key_concurrency`` jobs with the same key at once; it replaces the task's own
     key.
+
     ``unique_while``: a job holds its ``unique_key`` until it has ended (``unfinished``), until a worker claims it
     (``waiting``), or until it is deleted or pruned (``kept``). ``replace``: a waiting job with the key gets this call's
     arguments and priority. ``debounce``: the same, and the job is due that many seconds after the last such call.
     ``actor``: the name on record for such a change, once for each job.
+
     ``depends_on``: jobs (or their ids) that must end first. If one does not complete, ``if_failed`` decides: ``hold``
     waits until it is resubmitted and completes, ``continue`` runs the job, ``cancel`` cancels it.
     """

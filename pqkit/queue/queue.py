@@ -184,7 +184,7 @@ class Queue:
         return JobState(row[0]), row[1], row[2]
 
     def listen(self) -> AbstractContextManager[Callable[[float], None]]:
-        """Return a function that waits up to that many seconds for an event since its last return."""
+        """Return a function that waits up to the given seconds for an event since its last return."""
         return self.database.listen()
 
     def operator(self, who: str | None = None) -> Operator:
