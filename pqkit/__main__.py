@@ -1,7 +1,7 @@
 import sys
 
 if not sys.flags.safe_path:
-    del sys.path[0]  # the working folder, whose files would be taken for modules of the same names
+    del sys.path[0]  # the working folder, whose files could shadow modules of the same name
 
 from pqkit.cli import main
 

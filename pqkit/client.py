@@ -1,6 +1,6 @@
-"""A small client of the REST interface, for Python programs that do not stand beside the database.
+"""A small REST client for Python programs without access to the database.
 
-It needs httpx (the extra ``api``). What the service refuses is raised as ServiceRefused.
+It needs httpx (the extra ``api``). A refusal by the service raises ServiceRefused.
 """
 
 import os
@@ -15,11 +15,11 @@ from pqkit.domain.states import JobState
 from pqkit.errors import PqkitError
 
 PATIENCE = 60.0
-"""Seconds that an answer may take; a claim waits for half of them at most."""
+"""Timeout of a request in seconds; a claim waits for at most half of it."""
 
 
 class ServiceRefused(PqkitError):
-    """The service answered that it will not; ``status`` is its HTTP status."""
+    """The service refused the request; ``status`` is its HTTP status."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(f"{detail} (HTTP {status})")
@@ -27,7 +27,7 @@ class ServiceRefused(PqkitError):
 
 
 class Leased(NamedTuple):
-    """A job under a lease. ``attempt`` only grows: a fencing token for what is done outside."""
+    """A leased job. ``attempt`` only grows: a fencing token for effects outside pqkit."""
 
     lease: str
     id: int
@@ -41,10 +41,10 @@ class Leased(NamedTuple):
 
 
 class Client:
-    """One service. Use it as a context, or close it; it may be shared between threads."""
+    """A client of one service. Close it or use it as a context manager; it is thread-safe."""
 
     def __init__(self, url: str, token: str | None = None, *, transport: httpx.BaseTransport | None = None) -> None:
-        """``token`` is by default the environment's ``PQKIT_TOKEN``."""
+        """``token`` defaults to the environment's ``PQKIT_TOKEN``."""
         shown = token or os.environ.get("PQKIT_TOKEN", "")
         self._http = httpx.Client(
             base_url=url, headers={"Authorization": f"Bearer {shown}"}, timeout=PATIENCE, transport=transport
@@ -64,14 +64,14 @@ class Client:
     def enqueue(
         self, task: str, args: Mapping[str, Any] | None = None, *, key: str | None = None, **options: Any
     ) -> int:
-        """Queue one call and return its job's id; it is on disk then. With a ``key`` it may be sent again safely."""
+        """Queue one call and return its job id once it is on disk; with ``key`` a retry is safe."""
         sent = {"task": task, "args": dict(args or {}), **options}
         return int(self.post("/jobs", sent, _named(key))["id"])
 
     def enqueue_many(
         self, task: str, calls: Sequence[Mapping[str, Any]], *, key: str | None = None, **options: Any
     ) -> list[int]:
-        """Queue many calls of one task, all or none; their ids, in order."""
+        """Queue many calls of one task, all or none; return their ids in order."""
         sent = {"task": task, "calls": [dict(call) for call in calls], **options}
         return list(self.post("/jobs/bulk", sent, _named(key))["ids"])
 
@@ -81,7 +81,7 @@ class Client:
         return found
 
     def jobs(self, **wanted: Any) -> Iterator[dict[str, Any]]:
-        """Every job that fits (``state``, ``queue``, ``task``, ``text`` …), page by page, the newest first."""
+        """Yield the matching jobs (``state``, ``queue``, ``task``, ``text`` …), newest first."""
         before = None
         while True:
             page = self._ask("GET", "/jobs", params=wanted | ({"before": before} if before else {}))
@@ -94,7 +94,7 @@ class Client:
         return JobState(self.post(f"/jobs/{job_id}/resubmit", {"reason": reason})["state"])
 
     def cancel(self, job_id: int, reason: str | None = None) -> JobState:
-        """The state after: ``processing`` where the job was asked to stop and has not yet."""
+        """Cancel a job; return its new state: ``processing`` if it was asked to stop and still runs."""
         return JobState(self.post(f"/jobs/{job_id}/cancel", {"reason": reason})["state"])
 
     def stats(self) -> dict[str, Any]:
@@ -102,12 +102,12 @@ class Client:
         return found
 
     def worker(self, name: str, tasks: Sequence[str], queues: Sequence[str] = ()) -> "RemoteWorker":
-        """Begin the life of a worker that runs one job at a time."""
+        """Register a worker that runs one job at a time."""
         sent = {"name": name, "tasks": list(tasks), "queues": list(queues)}
         return RemoteWorker(self, self.post("/workers", sent)["worker"])
 
     def post(self, path: str, sent: Any = None, headers: dict[str, str] | None = None) -> Any:
-        """For what has no method here."""
+        """Post to a path that has no method here."""
         return self._ask("POST", path, json=sent, headers=headers)
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
@@ -124,13 +124,15 @@ class RemoteWorker:
         self._client, self.id = client, worker_id
 
     def claim(self, wait: float = 0.0) -> Leased | None:
-        """The next job, after waiting up to ``wait`` seconds (at most 30). Whatever this worker held before is given
-        up by it."""
+        """Claim the next job, waiting up to ``wait`` seconds (at most 30).
+
+        The worker gives up any job that it held before.
+        """
         found = self._client.post(f"/workers/{self.id}/claim", {"wait": wait})["jobs"]
         return Leased(**found[0]) if found else None
 
     def beat(self) -> list[int]:
-        """Say that this worker lives; the ids of jobs whose cancel was asked for. Call it every few seconds."""
+        """Send a heartbeat; return the ids of jobs to cancel. Call it every few seconds."""
         return list(self._client.post(f"/workers/{self.id}/beat")["cancel"])
 
     def finish(self, job: Leased, result: Any = None) -> JobState:
@@ -146,7 +148,7 @@ class RemoteWorker:
         return self._end(job, "release", None)
 
     def leave(self) -> None:
-        """End this life; what it holds goes back uncharged."""
+        """End this worker; its jobs return to the queue, uncharged."""
         self._client.post(f"/workers/{self.id}/end")
 
     def _end(self, job: Leased, how: str, sent: Any) -> JobState:

@@ -1,6 +1,7 @@
-"""Imports by the module names of earlier releases, as users' own notebooks have them: each leads to today's module.
+"""Redirects imports of earlier releases' module names, as in users' notebooks.
 
-An import by an old name warns with ``DeprecationWarning`` and says the new one. They go with the next release.
+An import by an old name warns with ``DeprecationWarning`` and names the new module. The old names go with the next
+release.
 """
 
 import sys
@@ -37,11 +38,11 @@ MOVED = {
     "pqkit.states": "pqkit.domain.states",
     "pqkit.tasks": "pqkit.domain.tasks",
 }
-"""Each old name, and where the module is now."""
+"""Today's module for each old name."""
 
 
 class MovedModules(MetaPathFinder, Loader):
-    """Finds the old names; asked last, so only for modules that are not there."""
+    """Finds modules by their old names; it is asked last, so only for missing modules."""
 
     def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
         return ModuleSpec(fullname, self, is_package=True) if fullname in MOVED else None
@@ -56,6 +57,6 @@ class MovedModules(MetaPathFinder, Loader):
 
 
 def find_moved_modules() -> None:
-    """Let imports by old names find today's modules."""
+    """Install the finder for old module names."""
     if not any(isinstance(finder, MovedModules) for finder in sys.meta_path):
         sys.meta_path.append(MovedModules())

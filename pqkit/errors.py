@@ -1,4 +1,4 @@
-"""Errors whose message is one clear line for the person who caused or must mend them."""
+"""pqkit's errors: each message is one clear line for the person who can fix it."""
 
 
 class PqkitError(Exception):
@@ -6,31 +6,31 @@ class PqkitError(Exception):
 
 
 class UnsupportedUrl(PqkitError, ValueError):
-    """A database URL that pqkit has no back end for."""
+    """A database URL that no back end of pqkit supports."""
 
 
 class ForeignSession(PqkitError, ValueError):
-    """A session that the queue cannot join: it is on another database, or under another SQLite library."""
+    """A session that the queue cannot join: another database, or another SQLite library."""
 
 
 class SchemaError(PqkitError):
-    """The database is not one that this version can work on."""
+    """This version of pqkit cannot use the database's schema."""
 
 
 class DatabaseUnavailable(PqkitError):
-    """The database cannot be reached or written just now; trying again later may help."""
+    """The database cannot be reached or written at the moment; a later retry may help."""
 
 
 class LockTimeout(DatabaseUnavailable):
-    """Others held the database's write lock for longer than anybody waits; an attempt that meets it is not charged."""
+    """Other writers held the write lock past the timeout; the attempt is not charged."""
 
 
 class WrongClock(PqkitError):
-    """This process reads another time than the others on its machine."""
+    """This process's clock differs from that of the other processes on its machine."""
 
 
 class ForkedWhileOpen(PqkitError):
-    """A process that was forked in the midst of its parent's transaction cannot use the same SQLite file."""
+    """A process forked during its parent's transaction cannot use the same SQLite file."""
 
 
 class NotFound(PqkitError, LookupError):
@@ -38,23 +38,23 @@ class NotFound(PqkitError, LookupError):
 
 
 class Refused(PqkitError):
-    """The verb is not allowed in the state that things are in."""
+    """The verb is not allowed in the current state."""
 
 
 class Forbidden(PqkitError):
-    """Whoever asks may not do that."""
+    """The user lacks the permission."""
 
 
 class NotLoggedIn(PqkitError):
-    """There is no such session or token, or it is over."""
+    """The session or token does not exist or has expired."""
 
 
 class NotConfirmed(PqkitError):
-    """A person has to give the password again before something is destroyed."""
+    """A destructive action needs the password again."""
 
 
 class LoginRefused(PqkitError):
-    """A login that failed or came too soon; ``retry_after`` is how many seconds to wait before the next."""
+    """A login failed or came too soon; ``retry_after`` is the seconds to wait."""
 
     def __init__(self, message: str, retry_after: float = 0.0) -> None:
         super().__init__(message)
@@ -62,7 +62,7 @@ class LoginRefused(PqkitError):
 
 
 class LeaseLost(PqkitError):
-    """This attempt no longer holds its job: what it would write is thrown away."""
+    """This attempt no longer holds its job: its writes are discarded."""
 
 
 class JobFailed(PqkitError):
@@ -74,7 +74,7 @@ class JobFailed(PqkitError):
 
 
 def for_anybody(error: Exception) -> str:
-    """The error's words for somebody who has shown no right to see where the database is."""
+    """The error's message for a client without the right to see where the database is."""
     if isinstance(error, DatabaseUnavailable | SchemaError):
         return "the database cannot be used just now (`pqkit doctor` says why)"
     return str(error)

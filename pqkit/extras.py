@@ -1,6 +1,6 @@
-"""How an extra of pqkit is installed: from where pqkit itself came from, and never from an index.
+"""Installs pqkit's extras from where pqkit itself came from, never from a package index.
 
-pqkit is not published: on an index anybody may own its name, and who installs it from there runs that person's code.
+pqkit is not published: any person may own its name on an index, and installing from there would run that person's code.
 """
 
 import json
@@ -11,12 +11,12 @@ ELSEWHERE = "CHECKOUT-OR-WHEEL"
 
 
 def hint(extra: str) -> str:
-    """The command that adds an extra, with the checkout or wheel from which this pqkit was installed, where known."""
+    """The command that installs an extra, with this pqkit's checkout or wheel if known."""
     return f"pip install '{_source() or ELSEWHERE}[{extra}]' (README.md: Install)"
 
 
 def _source() -> str | None:
-    """The path of the checkout or wheel; None for what pip has not noted, or what came from an address."""
+    """The path of the checkout or wheel; None if pip did not record it or it came from a URL."""
     try:
         noted = metadata.distribution("pqkit").read_text("direct_url.json")
         parts = urlsplit(json.loads(noted or "{}").get("url", ""))

@@ -1,4 +1,4 @@
-"""Files and folders that are ours: regular, private to their owner, on disk before anyone is told."""
+"""pqkit's own files and folders: regular, private to their owner, and durable."""
 
 import errno
 import os
@@ -17,18 +17,18 @@ class UnsafePath(PqkitError, ValueError):
 
 
 def inside(root: Path, name: str) -> Path:
-    """``root / name`` for a plain file name. Raises UnsafePath for anything else: the name is data, not a path."""
+    """Join ``root`` and a plain file name. Raises UnsafePath: the name is data, not a path."""
     if not name or name in {".", ".."} or name != Path(name).name or "\x00" in name:
         raise UnsafePath(f"{name!r} is not a plain file name")
     return root.absolute() / name
 
 
 def private_folder(folder: Path, *, new: bool = False) -> Path:
-    """Make a folder and the parents that it lacks, each for its owner alone; ``new``: it must not be there yet.
+    """Create a folder and its missing parents, each private; ``new``: it must not exist yet.
 
-    Raises OSError. ``mkdir``'s own ``parents`` gives its mode to the last folder only, and the umask's to the others.
-    A link in the working folder, or at the end, may lead to a folder of this user or root that nobody else may change:
-    UnsafePath for another.
+    Raises OSError. ``mkdir``'s own ``parents`` applies its mode only to the last folder. A link at the end of the path,
+    or in the working folder, must lead to a folder that only this user or root may change; otherwise it raises
+    UnsafePath.
     """
     absolute = folder.absolute()
     for step in reversed(absolute.parents):
@@ -42,7 +42,10 @@ def private_folder(folder: Path, *, new: bool = False) -> Path:
 
 
 def open_regular(path: Path) -> int:
-    """A handle to read the file by. A link, a folder or a device raises UnsafePath; a missing one FileNotFoundError."""
+    """Open a regular file for reading.
+
+    Raises UnsafePath for a link, folder or device, FileNotFoundError for a missing file.
+    """
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         handle = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
@@ -52,22 +55,22 @@ def open_regular(path: Path) -> int:
         raise UnsafePath(f"{path.name} cannot be opened as a regular file: {error.strerror}") from None
     finally:
         os.close(folder)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):  # asked before fdopen, which raises for a folder and leaves it open
+    if not stat.S_ISREG(os.fstat(handle).st_mode):  # before fdopen, which raises for a folder and leaves it open
         os.close(handle)
         raise UnsafePath(f"{path.name} is not a regular file")
     return handle
 
 
 def read_regular(path: Path) -> bytes:
-    """The file's bytes; raises what ``open_regular`` raises."""
+    """Read a regular file; raises as ``open_regular``."""
     with os.fdopen(open_regular(path), "rb") as file:
         return file.read()
 
 
 def read_small(path: Path) -> str:
-    """The text of a file of settings or keys, which may be a link. UnsafePath for what would never end, such as a FIFO.
+    """Read a file of settings or keys, which may be a link.
 
-    Raises FileNotFoundError and UnicodeDecodeError.
+    Raises UnsafePath for a file without end such as a FIFO, FileNotFoundError and UnicodeDecodeError.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
@@ -83,9 +86,10 @@ def read_small(path: Path) -> str:
 
 
 def open_own(path: Path, flags: int) -> int:
-    """A handle to a file of one's own, which is made where it is missing. UnsafePath for a link, or what others made.
+    """Open a file of this user, creating it if it is missing.
 
-    A file with two names is refused as well: by the other name it may be any file of its owner.
+    Raises UnsafePath for a link, another user's file, or a file with two names: by the other name it may be any file of
+    its owner.
     """
     try:
         handle = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
@@ -101,13 +105,13 @@ def open_own(path: Path, flags: int) -> int:
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a new file, private to its owner, and wait until it is on disk. Replaces a left-over of the same name."""
+    """Write a private file and wait until it is on disk; replaces a leftover of the same name."""
     path.unlink(missing_ok=True)
     write_new(path, data)
 
 
 def write_new(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Write a file that must not be there, not even as a link, durably. FileExistsError where it is."""
+    """Write a new file durably. Raises FileExistsError if it exists, even as a link."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
@@ -116,16 +120,16 @@ def write_new(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 
 def replace_whole(path: Path, data: bytes) -> None:
-    """Put a private file in place of what is there, whole: readers see the old or the new one, and a link is lost."""
+    """Replace a file atomically by a private one: readers see old or new; a link is replaced."""
     fresh = path.with_name(f".{path.name}.new")
     write_durably(fresh, data)
     fresh.replace(path)
 
 
 def put_in_place(staged: str | Path, target: str | Path) -> None:
-    """Rename a staged file onto its target, durably; nothing is left to do where that was done already.
+    """Rename a staged file to its target, durably; do nothing if that was done already.
 
-    Raises PermissionError for a pair that no job has staged: whoever writes a row into the database could name any.
+    Raises PermissionError for a pair that no job staged: a tampered database row could name any file.
     """
     source, place = Path(staged), Path(target)
     if source.parent != place.parent or not re.fullmatch(rf"\.{re.escape(place.name)}\.\d+-\d+\.staged", source.name):
@@ -157,7 +161,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def readers(path: Path) -> str | None:
-    """Why others than this user may read or change a file with secrets, and the remedy; None where nobody may."""
+    """Explain why other users can read or change a file with secrets, with a remedy; or None."""
     found = path.stat()
     if not _trusted(found.st_uid):
         return f"{path} belongs to {owner(found.st_uid)}: chown {os.geteuid()} {path}"
@@ -166,7 +170,7 @@ def readers(path: Path) -> str | None:
 
 
 def writers(path: Path) -> tuple[str, str] | None:
-    """Why others than this user and root may change a file or folder, and the remedy; None where nobody may."""
+    """Explain why users except this one and root can change a path, with a remedy; or None."""
     found = path.stat()
     if not _trusted(found.st_uid):
         return f"{path} belongs to {owner(found.st_uid)}", f"chown {os.geteuid()} {path}"
@@ -175,8 +179,8 @@ def writers(path: Path) -> tuple[str, str] | None:
 
 
 def owner(uid: int) -> str:
-    """A user in words."""
-    import pwd  # noqa: PLC0415 - only where somebody is named
+    """A user's name for messages."""
+    import pwd  # noqa: PLC0415 - only needed to name a user
 
     try:
         return f"user {pwd.getpwuid(uid).pw_name}"
@@ -185,6 +189,6 @@ def owner(uid: int) -> str:
 
 
 def _trusted(uid: int) -> bool:
-    """This user, root, and the user who became root by sudo."""
+    """True for this user, root, and the user who became root by sudo."""
     sudo = os.environ.get("SUDO_UID", "") if os.geteuid() == 0 else ""
     return uid in {os.geteuid(), 0} or sudo == str(uid)

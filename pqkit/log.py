@@ -1,4 +1,4 @@
-"""Log lines: structured events in plain words, for a terminal or as JSON, with nothing in them that moves a cursor."""
+"""Structured logs for a terminal or as JSON, without secrets or terminal escapes."""
 
 import json
 import logging
@@ -14,8 +14,8 @@ from pqkit.redaction.redact import HIDDEN, public
 from pqkit.redaction.secret_words import is_secret
 from pqkit.settings import settings
 
-# Control characters, line ends of Unicode, signs that turn the direction of writing, signs that nobody sees, and
-# terminal escapes: job data may hold any of them.
+# Control characters, Unicode line ends, direction marks, invisible characters and terminal escapes: job data may hold
+# any of them.
 UNSEEN = "\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
 UNSEEN += "\U000e0000-\U000e007f"
 _UNSAFE = re.compile(f"[\x00-\x1f{UNSEEN}]")
@@ -24,13 +24,13 @@ _UNSAFE_IN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f{UNSEEN}]")
 
 
 def configure(level: str | None = None) -> None:
-    """Send log lines to standard output in the format and from the level that the settings say."""
+    """Log to standard output in the format and at the level of the settings."""
     wanted = settings()
     _configure("stdout", level or wanted.log_level, as_json=wanted.log_format == "json")
 
 
 def configure_command() -> None:
-    """Send log lines to standard error: on standard output stands what the command was asked for, such as JSON."""
+    """Log to standard error: standard output holds the command's result, such as JSON."""
     _configure("stderr", "info", as_json=False)
 
 
@@ -45,13 +45,15 @@ def _configure(stream: str, level: str, *, as_json: bool) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Forgiving(stream))),
-        cache_logger_on_first_use=stream == "stdout",  # a command may turn out to be one that logs there
+        cache_logger_on_first_use=stream == "stdout",  # a command may become one that logs to standard output
     )
 
 
 class _Forgiving:
-    """A standard stream, as it is at each line, with write errors swallowed: a full disk under the log must not end the
-    worker that logs."""
+    """A standard stream, looked up for each line, that ignores write errors.
+
+    A full disk under the log must not end the worker.
+    """
 
     def __init__(self, stream: str) -> None:
         self._stream = stream
@@ -72,17 +74,17 @@ def get_logger(component: str) -> FilteringBoundLogger:
 
 
 def escape(text: str) -> str:
-    """``text`` on one line, control characters and what turns or hides text written out."""
+    """Put ``text`` on one line, with control, direction and invisible characters escaped."""
     return _UNSAFE.sub(_written_out, text)
 
 
 def escape_lines(text: str) -> str:
-    """The same for a text whose lines and tabs are kept."""
+    """Escape a text, but keep its lines and tabs."""
     return _UNSAFE_IN_LINES.sub(_written_out, text.replace("\r\n", "\n"))
 
 
 def escape_unseen(text: str) -> str:
-    """A JSON text with what it leaves as it is and a terminal obeys as JSON's own escapes."""
+    """Escape in a JSON text the characters that JSON allows and a terminal obeys."""
     return _UNSEEN.sub(lambda found: json.dumps(found.group())[1:-1], text)
 
 
@@ -91,7 +93,7 @@ def _written_out(found: re.Match[str]) -> str:
 
 
 def _escape(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Each value without secrets, a text on one line; the time is the log's own."""
+    """Remove secrets and put each text on one line; the log's own timestamp stays."""
     return {key: value if key == "timestamp" else _shown(key, value) for key, value in event.items()}
 
 

@@ -1,4 +1,7 @@
-"""Settings from the environment (``PQKIT_URL`` …), ``.env`` and ``[tool.pqkit]`` in pyproject.toml, checked once."""
+"""Settings from the environment (``PQKIT_URL`` …), ``.env`` and pyproject.toml.
+
+They are checked once. The table in pyproject.toml is ``[tool.pqkit]``.
+"""
 
 import tomllib
 from collections.abc import Callable, Mapping
@@ -24,7 +27,7 @@ BEATS_PER_LEASE = 3
 ENV_FILE = ".env"
 PROJECT_FILE, PROJECT_TABLE = "pyproject.toml", ("tool", "pqkit")
 ALONE = {"KEY", "KEYS", "OTEL_EXPORTER_OTLP_HEADERS"}
-"""Names of variables that are secret, and of other things are not."""
+"""Variable names that are secret, although such words are not secret in other names."""
 
 
 def _read_days(value: object) -> object:
@@ -32,7 +35,7 @@ def _read_days(value: object) -> object:
 
 
 Days = Annotated[Annotated[float, Field(ge=0)] | None, BeforeValidator(_read_days)]
-"""A length of time; None for ever."""
+"""A number of days; None means for ever."""
 Network = IPv4Network | IPv6Network
 
 
@@ -45,7 +48,7 @@ def _read_network(value: object) -> object:
 
 
 def _read_prefix(value: object) -> object:
-    """Begins with a slash and does not end in one; empty where there is none."""
+    """Normalize a path prefix: a leading slash, no trailing one; empty for none."""
     if not isinstance(value, str):
         return value
     path = value.strip("/")
@@ -55,7 +58,7 @@ def _read_prefix(value: object) -> object:
 
 
 def _read_address(value: object) -> object:
-    """Without a slash at its end; None for an empty one."""
+    """Normalize a public address: no trailing slash; None if empty."""
     if not isinstance(value, str):
         return value
     try:
@@ -76,7 +79,7 @@ PublicAddress = Annotated[str | None, BeforeValidator(_read_address)]
 
 
 class Settings(BaseSettings):
-    """Every setting with its default; the environment wins over ``.env``, which wins over pyproject.toml."""
+    """All settings with defaults; the environment wins over ``.env``, then pyproject.toml."""
 
     model_config = Config(
         env_prefix="PQKIT_",
@@ -209,7 +212,7 @@ class Settings(BaseSettings):
 
 
 class SettingsError(PqkitError, ValueError):
-    """A setting that does not fit; the message names it and where it may come from."""
+    """An invalid setting; the message names it and its possible sources."""
 
 
 @cache
@@ -219,8 +222,10 @@ def settings() -> Settings:
 
 
 def load() -> Settings:
-    """The settings as they are now. SettingsError names the one that does not fit, or a file of secrets that others
-    read."""
+    """Read the settings now.
+
+    Raises SettingsError for an invalid setting, and for a file of secrets that other users can read.
+    """
     try:
         _refuse_open_secrets(Path(ENV_FILE), _of_env)
         _refuse_open_secrets(Path(PROJECT_FILE), _of_project)
@@ -236,8 +241,8 @@ def load() -> Settings:
 
 
 def _refuse_open_secrets(file: Path, read: Callable[[str], Mapping[str, object]]) -> None:
-    """``read`` gives the names and values of the file's text."""
-    if not file.exists() or file.is_dir():  # such as an environment of Python's that is named .env
+    """Refuse a file with secrets that others can read; ``read`` parses names and values."""
+    if not file.exists() or file.is_dir():  # such as a virtual environment named .env
         return
     given = read(read_small(file))
     held = [name for name, value in given.items() if value and _is_secret(name, value)]

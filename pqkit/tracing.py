@@ -1,8 +1,8 @@
-"""OpenTelemetry: spans of enqueues and of runs, joined by what the producer leaves with the job. Off by default.
+"""OpenTelemetry spans of enqueues and runs, linked by trace context stored with the job.
 
-Nothing here is imported where the setting ``traces`` is off. Where the program has made a tracer provider of its own,
-that one is used; otherwise OpenTelemetry's own variables say where spans go (``OTEL_EXPORTER_OTLP_ENDPOINT``; with
-``OTEL_TRACES_EXPORTER=console`` to standard output).
+Off by default; OpenTelemetry is not imported while the setting ``traces`` is off. If the program has its own tracer
+provider, that one is used. Otherwise OpenTelemetry's own variables say where spans go (``OTEL_EXPORTER_OTLP_ENDPOINT``;
+with ``OTEL_TRACES_EXPORTER=console`` to standard output).
 """
 
 import os
@@ -23,7 +23,7 @@ PARENT = "traceparent"
 
 
 def parent() -> str | None:
-    """The current span in the words of W3C's trace context; None where nothing is traced."""
+    """The current span as W3C trace context; None if nothing is traced."""
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415 - see above
 
     carrier: dict[str, str] = {}
@@ -33,7 +33,7 @@ def parent() -> str | None:
 
 @contextmanager
 def enqueuing(task: str) -> Iterator[None]:
-    """A span for who queues."""
+    """Open a producer span for an enqueue."""
     from opentelemetry.trace import SpanKind  # noqa: PLC0415 - see above
 
     with _span(f"enqueue {task}", SpanKind.PRODUCER, None):
@@ -42,7 +42,7 @@ def enqueuing(task: str) -> Iterator[None]:
 
 @contextmanager
 def running(task: str, job_id: int, attempt: int, told: str | None) -> "Iterator[Span]":
-    """A span for a run, of the trace that the producer's ``parent`` told of."""
+    """Open a consumer span for a run, in the trace of the producer's ``parent``."""
     from opentelemetry.trace import SpanKind  # noqa: PLC0415 - see above
 
     with _span(f"run {task}", SpanKind.CONSUMER, told) as span:
@@ -51,7 +51,7 @@ def running(task: str, job_id: int, attempt: int, told: str | None) -> "Iterator
 
 
 def ended(outcome: str, error: str | None) -> None:
-    """Say in the current span how its run ended."""
+    """Record in the current span how its run ended."""
     from opentelemetry.trace import get_current_span  # noqa: PLC0415 - see above
 
     span = get_current_span()
@@ -67,7 +67,7 @@ def _fail(span: "Span", error: str) -> None:
 
 
 def flush() -> None:
-    """Send what is not sent yet: before a process ends without its exit handlers."""
+    """Send pending spans, before a process ends without its exit handlers."""
     from opentelemetry import trace  # noqa: PLC0415 - see above
 
     send = getattr(trace.get_tracer_provider(), "force_flush", None)
@@ -80,7 +80,7 @@ def _span(name: str, kind: "SpanKind", told: str | None) -> "Iterator[Span]":
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415 - see above
 
     context = TraceContextTextMapPropagator().extract({PARENT: told}) if told else None
-    # OpenTelemetry would write an exception down as it is, with its secrets.
+    # OpenTelemetry would record an exception unredacted, with its secrets.
     with _tracer().start_as_current_span(
         name, context=context, kind=kind, record_exception=False, set_status_on_exception=False
     ) as span:

@@ -1,3 +1,3 @@
-"""The version, where every room can import it; pyproject.toml reads it from here."""
+"""The version, in a module that every package can import; pyproject.toml reads it here."""
 
 VERSION = "0.2.0"

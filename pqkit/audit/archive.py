@@ -1,6 +1,6 @@
-"""Archives of pruned jobs: gzipped JSON lines, a file a day, to which each pruned batch is added as a whole.
+"""Archives of pruned jobs: gzipped JSON lines, one file a day, appended batch by batch.
 
-A batch is a gzip member of its own, so that any reader of gzip reads the whole file, and a seal can name its part.
+Each batch is a gzip member of its own: any gzip reader reads the whole file, and a seal can name its part.
 """
 
 import fcntl
@@ -21,11 +21,14 @@ from pqkit.files import UnsafePath, inside, open_own, open_regular, private_fold
 
 
 class ArchiveError(PqkitError):
-    """An archive that is not there, or does not hold what its seal says."""
+    """The archive is missing, or does not hold what its seal says."""
 
 
 class Part(NamedTuple):
-    """Where a batch is: ``size`` bytes from ``start`` on in ``file`` (a plain name), and their SHA-256."""
+    """A batch's position in an archive.
+
+    It is the ``size`` bytes from ``start`` on in ``file`` (a plain name); ``digest`` is their SHA-256.
+    """
 
     file: str
     start: int
@@ -34,9 +37,9 @@ class Part(NamedTuple):
 
 
 def add(folder: Path, records: Iterable[dict[str, Any]], at: int) -> Part:
-    """Add a batch to the file of the day of ``at`` (microseconds UTC); when this returns it is on disk.
+    """Append a batch to the file of the day of ``at`` (microseconds UTC) and fsync it.
 
-    The file's name holds the host's: two machines never write to one file. Raises ArchiveError.
+    The file's name contains the host's, so two machines never write to one file. Raises ArchiveError.
     """
     day = datetime.fromtimestamp(at / SECOND, UTC)
     lines = "".join(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n" for record in records)
@@ -63,15 +66,15 @@ def _append(path: Path, member: bytes) -> int:
             file.flush()
             os.fsync(handle)
         except OSError:
-            os.ftruncate(handle, start)  # half of a member would end the reading of whatever comes after it
+            os.ftruncate(handle, start)  # half a gzip member would make everything after it unreadable
             raise
     return start
 
 
 def read(folder: Path, part: Part) -> list[dict[str, Any]]:
-    """The records of a batch. Raises ArchiveError unless they are exactly what was written."""
+    """Read the records of a batch. Raises ArchiveError unless they are exactly what was written."""
     try:
-        path = inside(folder, part.file)  # the name is data: a database that was tampered with names any file
+        path = inside(folder, part.file)  # the name is untrusted data: a tampered database could name any file
         with os.fdopen(open_regular(path), "rb") as file:
             file.seek(part.start)
             member = file.read(part.size)

@@ -1,4 +1,4 @@
-"""A job's record as rows: read from the database for an audit or an archive, or back from an archive."""
+"""A job's record as rows, read from the database (audit, archiving) or back from an archive."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ Row = Mapping[Any, Any]
 
 
 def history(job: Row, standings: Sequence[Standing], runs: Iterable[Row], actions: Iterable[Row]) -> History:
-    """What an audit judges, from rows of ``job``, ``attempt`` and ``action``."""
+    """Build a job's history from rows of ``job``, ``attempt`` and ``action``."""
     return History(
         job["id"],
         job["queue"],
@@ -27,7 +27,7 @@ def history(job: Row, standings: Sequence[Standing], runs: Iterable[Row], action
 
 
 def of_ended(record: Row) -> History:
-    """The history of a job that has ended, from its record in an archive."""
+    """Build the history of an ended job from its record in an archive."""
     closed = record["closed"]
     budget = closed["attempt"], closed["retries"], closed["crashes"]
     standing = Standing(Place.CLOSED, JobState(closed["state"]), *budget, closed["finished_at"], None)
@@ -35,13 +35,15 @@ def of_ended(record: Row) -> History:
 
 
 def lives(workers: Iterable[Row]) -> dict[int, Life]:
-    """Worker lives by id, from rows of ``worker``."""
+    """Build worker lives by id from rows of ``worker``."""
     return {row["id"]: Life(row["name"], row["started_at"], row["ended_at"]) for row in workers}
 
 
 def pauses(deeds: Iterable[tuple[int, str, str]]) -> list[Pause]:
-    """The spans between pause and resume, from (when, verb, detail) of the operators' record, oldest first; a pause
-    with an end of its own ends there."""
+    """Pair pauses with resumes in the operators' record.
+
+    ``deeds`` are (time, verb, detail), oldest first. A pause with its own end time ends there.
+    """
     found: list[Pause] = []
     begun: dict[str, tuple[int, int | None]] = {}
     for at, verb, detail in deeds:
@@ -55,8 +57,10 @@ def pauses(deeds: Iterable[tuple[int, str, str]]) -> list[Pause]:
 
 
 def changes(deeds: Iterable[tuple[int, str, str]]) -> dict[str, list[Change]]:
-    """What the settings of each queue were changed to, from (when, verb, detail) of the operators' record, oldest
-    first."""
+    """Collect the changes to each queue's settings from the operators' record.
+
+    ``deeds`` are (time, verb, detail), oldest first.
+    """
     found: dict[str, list[Change]] = {}
     for at, verb, detail in deeds:
         about = json.loads(detail)

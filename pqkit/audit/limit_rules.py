@@ -1,4 +1,4 @@
-"""Were more jobs claimed than the limits of their queue allowed? Pure, over what is on record."""
+"""Finds jobs that were claimed beyond the limits of their queue. Pure, over recorded rows."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,15 +10,15 @@ from pqkit.domain.queue_limits import PLAIN, QueueSettings
 from pqkit.domain.wall_clock_order import WallClock
 from pqkit.redaction.redact import redact
 
-# Clocks of two processes may differ a little; what overlaps for longer ran at the same time.
+# The clocks of two processes may differ slightly; only a longer overlap means that two runs overlapped.
 SLACK = 100_000
-# Claims that are under way while a setting is changed may not know of it.
+# A claim that is under way while a setting changes may still use the old setting.
 SETTLING = SECOND
 UNTIL_NOW = 2**62
 
 
 class Started(NamedTuple):
-    """A run, or a lease (``ended_at`` None); microseconds UTC."""
+    """A run, or a lease (``ended_at`` is None); microseconds UTC."""
 
     job_id: int
     key: str | None
@@ -27,15 +27,18 @@ class Started(NamedTuple):
 
 
 class Change(NamedTuple):
-    """From ``at`` on these settings hold."""
+    """The settings of a queue, in force from ``at`` on."""
 
     at: int
     settings: QueueSettings
 
 
 def crowded(runs: Iterable[Started], changes: Sequence[Change]) -> Mapping[int, str]:
-    """The jobs of one queue that were claimed although a limit left no room, each in words. ``runs`` come in the order
-    of their claims, ``changes`` as they were made."""
+    """Find the jobs of one queue that were claimed although a limit left no room.
+
+    ``runs`` come in the order of their claims, ``changes`` in the order in which they were made. Returns the broken
+    limit in words, by job id.
+    """
     found: dict[int, str] = {}
     crowd, coming = _Crowd(), list(reversed(changes))
     for run in runs:
@@ -50,8 +53,10 @@ def crowded(runs: Iterable[Started], changes: Sequence[Change]) -> Mapping[int, 
 def unset(
     runs: Iterable[Started], changes: Sequence[Change], clock: WallClock
 ) -> tuple[Iterable[Started], Sequence[Change]]:
-    """The same on the clock that nobody sets, without the runs of which it cannot be told when they were; nothing where
-    that is so of a change."""
+    """Translate runs and changes to the monotonic clock, when the wall clock was set back.
+
+    Runs whose time is ambiguous are left out. If the time of any change is ambiguous, both results are empty.
+    """
     if not clock.was_set_back:
         return runs, changes
     told = [(clock.places(change.at), change) for change in changes]
@@ -69,7 +74,7 @@ def unset(
 
 
 class _Crowd:
-    """Who runs in the queue, as its record goes by."""
+    """The runs in progress in a queue, replayed in the order of the record."""
 
     def __init__(self) -> None:
         self.since = 0
@@ -83,7 +88,7 @@ class _Crowd:
         self._full_at = None
 
     def join(self, run: Started) -> str | None:
-        """Let one more run; the limit that did not allow it, in words."""
+        """Add one run; return the limit that it broke, in words, or None."""
         words = self._too_many(run) or self._too_soon(run.claimed_at)
         for running in (self._all, *([] if run.key is None else [self._of_key[run.key]])):
             heappush(running, UNTIL_NOW if run.ended_at is None else run.ended_at)
@@ -112,7 +117,7 @@ class _Crowd:
 
 
 def _still(running: list[int], now: int) -> int:
-    """How many of these ends are still to come; the others are forgotten."""
+    """Count the end times that are still to come, and drop the others."""
     while running and running[0] <= now + SLACK:
         heappop(running)
     return len(running)

@@ -1,4 +1,4 @@
-"""What an audit says of jobs that are not there any more: sealed, deleted by a person on record, or missing."""
+"""Audits jobs that are no longer stored: sealed, deleted by a person on record, or missing."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,9 +12,12 @@ from pqkit.audit.seals import Seal, Span
 
 
 class Past(NamedTuple):
-    """``there`` and ``deleted`` are the ids that stand in the database, and those that operators have deleted; ``last``
-    is the last id that was given, None where ids may be skipped; ``named`` are ids that other records name, such as an
-    operator's action or a schedule's slot."""
+    """The evidence about jobs that are no longer stored.
+
+    ``there`` and ``deleted`` are the ids in the database and the ids that operators deleted. ``last`` is the last id
+    that was assigned, None where ids may be skipped. ``named`` are ids that other records name, such as an operator's
+    action or a schedule's slot.
+    """
 
     seals: Sequence[Seal]
     there: list[Span]
@@ -24,7 +27,7 @@ class Past(NamedTuple):
 
 
 def examine(certificate: Certificate, past: Past, around: Surroundings, archives: Path | None = None) -> None:
-    """Add to the certificate what the seals, and the archives in that folder, prove and break."""
+    """Add to the certificate what the seals, and the archives in ``archives``, prove and break."""
     certificate.pruned = sum(one.jobs for one in past.seals)
     certificate.findings += _seals_whole(past)
     certificate.findings += _none_missing(past)

@@ -1,6 +1,6 @@
-"""Judging history: by what the database recorded of a job, was every promise kept?
+"""The audit's rules: each checks one promise against the history that the database recorded.
 
-It proves what the database recorded. What a handler did elsewhere is not in it.
+The audit proves only what the database recorded, not what a handler did elsewhere.
 """
 
 import hashlib
@@ -14,15 +14,15 @@ from pqkit.domain.outcomes import MAX_CRASHES
 from pqkit.domain.states import JobState, Place
 from pqkit.domain.wall_clock_order import WallClock, surely_before
 
-# Two readings of one clock by two processes may differ a little in order.
+# Two processes that read one clock may get slightly different times.
 CLOCK_SLACK = 2 * SECOND
 STUCK_AFTER = 60 * SECOND
-# Maintenance lets go of the lives of workers after a year.
+# Maintenance deletes workers' lives after a year.
 LIVES_KEPT = 300 * 86_400 * SECOND
 FAILURES = ("failed", "timed_out")
-# The verbs after which the budget of failures begins anew.
+# The verbs that reset a job's retry budget.
 RENEWS = {"resubmit", "undo"}
-# The outcomes of a last run that explain how a job ended, and the operators' verbs that do.
+# The last run's outcomes that explain how a job ended, and the operators' verbs that do.
 ENDED_BY = {
     JobState.COMPLETED: {"completed"},
     JobState.CANCELED: {"canceled", "crashed"},
@@ -38,7 +38,7 @@ BY_OPERATORS = {
 
 
 class Standing(NamedTuple):
-    """A row in one of the four places. ``at`` is when it is due, was claimed or finished; None in ``ready``."""
+    """A row in a place table. ``at`` is the due, claim or finish time; None in ``ready``."""
 
     place: Place
     state: JobState
@@ -50,7 +50,7 @@ class Standing(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """A run that has ended; ``next_at`` is the moment that was set for the next one, where one was."""
+    """A run that has ended; ``next_at`` is the time set for the next run, if any."""
 
     attempt: int
     worker_id: int
@@ -62,7 +62,7 @@ class Ran(NamedTuple):
 
 
 class Acted(NamedTuple):
-    """What an operator did to the job."""
+    """An operator's action on the job."""
 
     at: int
     verb: str
@@ -87,7 +87,7 @@ class Pause(NamedTuple):
 
 @dataclass(frozen=True)
 class History:
-    """All that is on record of one job."""
+    """Everything on record about one job."""
 
     job_id: int
     queue: str
@@ -101,9 +101,12 @@ class History:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What jobs share: the workers' lives, the queues' pauses, the jobs that were claimed against a limit of their
-    queue, that have a unique key beside another or without holding it, that idle workers pass over, or whose rows say
-    different things, when the wall clock was set, the moment of the look."""
+    """Context that jobs share in an audit.
+
+    It holds the time of the audit (``now``), the workers' lives, the queues' pauses and the changes of the wall clock;
+    and, by job id in words: jobs claimed beyond a limit of their queue (``crowded``), jobs that share a unique key or
+    lack the hold on theirs (``twins``), jobs that idle workers pass over, and jobs whose rows contradict each other.
+    """
 
     now: int
     lives: Mapping[int, Life] = field(default_factory=dict)
@@ -116,7 +119,7 @@ class Surroundings:
 
 
 class Refused(NamedTuple):
-    """A finish that the fence did not let through: its worker had lost the job."""
+    """A finish that the fence refused: its worker had lost the job."""
 
     job_id: int
     attempt: int
@@ -126,7 +129,7 @@ class Refused(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """A promise that was not kept, and the job's record as a timeline of (moment, words)."""
+    """A broken promise, and the job's record as a timeline of (time, words)."""
 
     rule: str
     job_id: int
@@ -179,7 +182,7 @@ def fence_held(job: History, around: Surroundings) -> str | None:
 
 
 def ended_on_record(job: History, _around: Surroundings) -> str | None:
-    """What no run has ended, an operator has; and what had ended runs again only where an operator said so."""
+    """Every end has its run or operator; a job that ended reruns only after a resubmit."""
     verbs = [action.verb for action in job.actions]
     unfinished = any(not s.state.final for s in job.standings)
     again = sum(_final(run) for run in job.runs[: None if unfinished else -1])
@@ -194,7 +197,7 @@ def ended_on_record(job: History, _around: Surroundings) -> str | None:
 
 
 def _final(run: Ran) -> bool:
-    """No other run was to follow it."""
+    """True if no other run was to follow this one."""
     return run.outcome in {"completed", "canceled"} or (run.outcome in FAILURES and run.next_at is None)
 
 
@@ -216,7 +219,7 @@ def history_whole(job: History, around: Surroundings) -> str | None:
 
 def _strange_run(run: Ran, around: Surroundings) -> str | None:
     lost = run.worker_id not in around.lives and around.now - run.ended_at < LIVES_KEPT
-    if lost and run.outcome != "crashed":  # what is left of an unknown worker is rescued
+    if lost and run.outcome != "crashed":  # rescue ends the leases of an unknown worker
         return f"attempt {run.attempt} is by worker {run.worker_id}, of which nothing is on record"
     if surely_before(_ends(run, around), around.clock.places(run.claimed_at), CLOCK_SLACK):
         return f"attempt {run.attempt} ended before it was claimed"
@@ -240,7 +243,7 @@ def budgets_kept(job: History, _around: Surroundings) -> str | None:
 
 
 def record_agrees(job: History, around: Surroundings) -> str | None:
-    """What two rows say of one moment is the same, so that neither was changed alone."""
+    """Rows that record the same moment agree, so that neither was changed alone."""
     found = (_end_differs(job), _due_differs(job), _order_differs(job, around), around.contradictions.get(job.job_id))
     return next(filter(None, found), None)
 
@@ -257,7 +260,7 @@ def _end_differs(job: History) -> str | None:
 
 
 def _due_differs(job: History) -> str | None:
-    """A retry is due when its last run said; a snoozed job may be put off by its unique key."""
+    """A retry is due when its last run said; a unique key may postpone a snoozed job."""
     if not job.runs or job.runs[-1].next_at is None:
         return None
     for s in job.standings:
@@ -282,7 +285,7 @@ def _order_differs(job: History, around: Surroundings) -> str | None:
 
 
 def _unbudgeted(job: History) -> int:
-    """A last failure that said that a retry is useless."""
+    """1 if the last failure said that a retry is useless, else 0."""
     return sum(run.outcome in FAILURES and run.next_at is None for run in job.runs[-1:])
 
 
@@ -311,7 +314,7 @@ def _inside(pause: Pause, moment: int, clock: WallClock) -> bool:
     places = clock.places(moment)
     if not surely_before(clock.places(pause.since), places, CLOCK_SLACK):
         return False
-    # What ends a pause may be a moment of the wall clock: then that is what counts.
+    # A pause may end at a set wall-clock time: then the wall clock decides.
     until = pause.until
     return until is None or (moment < until and surely_before(places, clock.places(until), CLOCK_SLACK))
 
@@ -350,19 +353,19 @@ RULES: dict[str, Rule] = {
     "limits kept": limits_kept,
     "none stuck": none_stuck,
 }
-# Retention goes by ``finished_at`` as it stands, and an archive is whole by its digest.
+# An archive is protected by its digest, and retention uses ``finished_at`` as it stands.
 RULES_OF_THE_ENDED = {name: rule for name, rule in RULES.items() if name != RECORD}
-# What is said of jobs that are not there any more; ``pqkit.audit.pruned_jobs`` judges by these.
+# The rules for jobs that are no longer stored; ``pqkit.audit.pruned_jobs`` judges by these.
 RULES_OF_THE_PAST = SEALS, MISSING, ARCHIVES, TRAIL = ("seals whole", "none missing", "archives whole", "trail whole")
 
 
 @dataclass
 class Certificate:
-    """What an audit looked at and found. ``checksum`` (SHA-256) is of every fact that was judged, in job order;
-    ``contents`` of every column of those jobs, such as arguments and results, which no rule can judge.
+    """The audit's scope and findings.
 
-    ``pruned`` jobs are known by their seals; ``archived`` ones among them were read from the archive and judged again.
-    ``refused`` finishes broke nothing: the fence has held.
+    ``checksum`` (SHA-256) covers every fact that was judged, in job order. ``contents`` covers every column of those
+    jobs, such as arguments and results, which no rule can judge. ``pruned`` jobs are known by their seals; ``archived``
+    ones among them were read from the archive and judged again. ``refused`` finishes broke nothing: the fence held.
     """
 
     jobs: int = 0
@@ -382,14 +385,14 @@ class Certificate:
         return not self.findings
 
     def smallest(self) -> Finding | None:
-        """The finding with the shortest timeline: the easiest to understand."""
+        """Return the finding with the shortest timeline: the easiest to understand."""
         return min(self.findings, key=lambda found: (len(found.timeline), found.job_id), default=None)
 
 
 def judge(
     histories: Iterable[History], around: Surroundings, rules: Mapping[str, Rule] = MappingProxyType(RULES)
 ) -> Certificate:
-    """Hold every job's history against every rule."""
+    """Check every job's history against every rule."""
     certificate, digest = Certificate(), hashlib.sha256()
     for job in histories:
         digest.update(repr((job.job_id, job.queue, job.standings, job.runs, job.actions)).encode())
@@ -412,7 +415,7 @@ def _findings(job: History, around: Surroundings, rules: Mapping[str, Rule]) -> 
 
 
 def timeline(job: History, around: Surroundings) -> list[tuple[int, str]]:
-    """What happened to the job, oldest first."""
+    """The job's events, oldest first."""
     events = [(job.created_at, f"queued in {job.queue}")]
     for run in job.runs:
         life = around.lives.get(run.worker_id)

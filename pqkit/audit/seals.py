@@ -1,7 +1,7 @@
-"""What was pruned stays proven: each batch leaves a seal, and each seal holds the one before it.
+"""Seals over pruned jobs: a hash chain in which each batch's seal covers the one before it.
 
-A seal names the jobs that left and the checksum of what an audit saw of them, so that later audits can say of every
-job that was ever queued that it is there, sealed, or deleted by somebody whose name is on record.
+A seal names the pruned jobs and the checksum of the facts that an audit saw. Later audits can so prove of every job
+that was ever queued that it is stored, sealed, or deleted by a person on record.
 """
 
 import hashlib
@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 Span = tuple[int, int]
-"""The first and the last of some ids that follow each other."""
+"""The first and the last of a run of consecutive ids."""
 
 
 class Seal(NamedTuple):
-    """One pruned batch. ``ids`` are spans as text, ``states`` a JSON object of how many were in which, ``facts`` the
-    audit's checksum over them. ``file``, ``start``, ``size`` and ``digest`` say where they are archived, if they are.
+    """The seal of one pruned batch.
+
+    ``ids`` are spans as text, ``states`` is a JSON object of counts by state, ``facts`` is the audit's checksum over
+    the jobs. ``file``, ``start``, ``size`` and ``digest`` locate the batch in the archive, if it has one.
     """
 
     at: int
@@ -35,12 +37,12 @@ class Seal(NamedTuple):
 
 
 def sealed(seal: Seal) -> Seal:
-    """The seal with its own checksum, which covers everything in it and by ``previous`` all seals before it."""
+    """Add the seal's checksum over its fields and, through ``previous``, all seals before it."""
     return seal._replace(checksum=hashlib.sha256(repr(tuple(seal[:-1])).encode()).hexdigest())
 
 
 def broken(seals: Sequence[Seal]) -> Iterator[tuple[Seal, str]]:
-    """The seals that are not what they were when they were made, or do not follow the one before them."""
+    """Find the seals that were changed, or that do not follow the seal before them."""
     before = ""
     for seal in seals:
         if sealed(seal).checksum != seal.checksum:
@@ -51,7 +53,7 @@ def broken(seals: Sequence[Seal]) -> Iterator[tuple[Seal, str]]:
 
 
 class Entry(NamedTuple):
-    """An action as its seal covers it: its number in the chain, and what is on record of it."""
+    """An operator's action as its seal covers it; ``place`` is its number in the chain."""
 
     place: int
     at: int
@@ -63,13 +65,16 @@ class Entry(NamedTuple):
 
 
 def chained(entry: Entry, previous: str) -> str:
-    """The seal of an action that follows the one with the seal ``previous``."""
+    """Compute the seal of an action that follows the action with the seal ``previous``."""
     return hashlib.sha256(repr((previous, *entry)).encode()).hexdigest()
 
 
 def unchained(entries: Iterable[tuple[Entry, str]], sealed: int, last: str) -> Iterator[tuple[Entry | None, str]]:
-    """The actions, in order of their places and each with its seal, that are not what they were or do not follow each
-    other; ``sealed`` of them there should be, and the seal of the last one is ``last``."""
+    """Find the actions that were changed, or that do not follow the action before them.
+
+    ``entries`` are (action, seal) in order of place; ``sealed`` is the number of actions expected, ``last`` the seal of
+    the last one.
+    """
     previous, place = "", 0
     for entry, checksum in entries:
         place += 1
@@ -83,7 +88,7 @@ def unchained(entries: Iterable[tuple[Entry, str]], sealed: int, last: str) -> I
 
 
 def spans(ids: Iterable[int]) -> list[Span]:
-    """Ascending ids as spans."""
+    """Group ascending ids into spans."""
     found: list[Span] = []
     for number in ids:
         if found and number == found[-1][1] + 1:
@@ -94,7 +99,7 @@ def spans(ids: Iterable[int]) -> list[Span]:
 
 
 def as_text(found: Iterable[Span]) -> str:
-    """ "1-500,502"."""
+    """Format spans as text, such as "1-500,502"."""
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in found)
 
 
@@ -104,7 +109,7 @@ def from_text(text: str) -> list[Span]:
 
 
 def uncovered(last: int, covered: Iterable[Span]) -> list[Span]:
-    """What no span covers of the ids from 1 to ``last``."""
+    """Find the ids from 1 to ``last`` that no span covers."""
     found, after = [], 0
     for first, end in sorted(covered):
         if first > after + 1:
@@ -116,7 +121,7 @@ def uncovered(last: int, covered: Iterable[Span]) -> list[Span]:
 
 
 def without(ids: Iterable[int], covered: Iterable[Span]) -> list[Span]:
-    """Those of some ascending ids that no span covers."""
+    """Find the ids (given ascending) that no span covers."""
     ordered = sorted(covered)
 
     def is_covered(number: int) -> bool:
@@ -127,7 +132,7 @@ def without(ids: Iterable[int], covered: Iterable[Span]) -> list[Span]:
 
 
 def overlap(covered: Iterable[Span]) -> int | None:
-    """The first id that two spans cover."""
+    """Find the first id that two spans cover."""
     after = 0
     for first, end in sorted(covered):
         if first <= after:

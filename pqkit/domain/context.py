@@ -1,4 +1,4 @@
-"""What a handler may ask for beside its arguments: who it is, how it reports, how its effects join its completion."""
+"""The handler's context: fencing token, progress reports, stop requests, session, files."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def _nowhere(*_: object) -> None:
-    """A report that nobody listens to: the handler runs outside a worker."""
+    """Drop a report: the handler runs outside a worker."""
 
 
 def _no_session() -> "Session":
@@ -25,7 +25,7 @@ class Context:
     """Passed as ``ctx`` to a handler that has a parameter of that name.
 
     ``attempt`` counts every run of the job and only grows; with ``job_id`` it is a fencing token that systems outside
-    of pqkit can check as well. The reports go out with the worker's next heartbeat.
+    pqkit can check as well. The worker sends reports with its next heartbeat.
     """
 
     job_id: int
@@ -45,45 +45,46 @@ class Context:
 
     @property
     def session(self) -> "Session":
-        """A SQLModel session on the queue's own database whose commit *is* the job's completion.
+        """A SQLModel session on the queue's own database; its commit *is* the job's completion.
 
-        What it wrote is there exactly when this attempt's finish was accepted. It holds the database's write lock from
-        its first statement on, so use it at the end of the handler and do not commit it yourself.
+        Its writes are kept only if the fence accepts this attempt's finish. It holds the database's write lock from its
+        first statement on, so use it at the end of the handler and do not commit it yourself.
         """
         if self.opened is None:
             self.opened = self.open_session()
         return self.opened
 
     def progress(self, fraction: float, note: str = "") -> None:
-        """Report how far the run is, with a short note; less than 0 counts as 0, and more than 1 as 1.
+        """Report progress from 0 to 1 with a short note; values outside are clamped.
 
-        Raises ValueError for what is no finite number.
+        Raises ValueError for a number that is not finite.
         """
         if not math.isfinite(fraction):
             raise ValueError(f"progress is a number from 0 to 1, not {fraction}")
         self.report_progress(min(max(float(fraction), 0.0), 1.0), str(note))
 
     def log(self, message: Any) -> None:
-        """Keep one line with the job."""
+        """Store one log line with the job."""
         self.report_line(str(message))
 
     def should_stop(self) -> bool:
-        """True once the worker is stopping, the job was asked to cancel, or its deadline has passed."""
+        """True if the worker is stopping, the job was asked to cancel, or its deadline has passed."""
         return self.stop_asked()
 
     def give_way(self) -> None:
-        """Raise if the handler should stop; a loop calls it where stopping does no harm."""
+        """Raise Stopped if the handler should stop; call it where stopping does no harm."""
         if self.stop_asked():
             raise Stopped("the handler gave way")
 
     def stage(self, path: str | Path) -> Path:
-        """A path beside ``path`` to write to; it replaces ``path`` once this attempt's finish has been accepted.
+        """Return a path beside ``path``; its file replaces ``path`` once the finish is accepted.
 
-        A refused or crashed attempt leaves ``path`` as it was; a crash after the finish is mended by maintenance.
+        A refused or crashed attempt leaves ``path`` unchanged. If the worker crashes after the finish, maintenance
+        moves the file.
         """
         target = Path(path).absolute()
         staged = target.with_name(f".{target.name}.{self.job_id}-{self.attempt}.staged")
-        if staged.is_symlink():  # its name can be foreseen: whoever planted it would have another file written
+        if staged.is_symlink():  # its name is predictable: an attacker's symlink would redirect the write
             staged.unlink()
         self.staged.append((str(staged), str(target)))
         return staged

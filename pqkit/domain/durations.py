@@ -1,7 +1,7 @@
-"""Lengths of time: the unit of stored times, and durations in words."""
+"""Durations: the unit of stored times, and durations in words."""
 
 SECOND = 1_000_000
-"""Microseconds, the unit of every time that is stored."""
+"""Microseconds, the unit of every stored time."""
 MINUTE_S, DAY_S = 60, 86_400
 
 

@@ -1,4 +1,4 @@
-"""Errors that are the same but for their particulars: one pattern stands for all of them."""
+"""Groups errors that differ only in details such as numbers or paths, under one pattern."""
 
 import re
 
@@ -22,9 +22,9 @@ _PARTICULARS = re.compile(
 
 
 def pattern(summary: str | None) -> str:
-    """An error's one line, as ``ValueError: row 17 of a/b``, with a gap (…) for each of its particulars.
+    """Replace the details of a one-line error (``ValueError: row 17 of a/b``) by gaps (…).
 
-    Errors of one task with the same pattern are one group.
+    Errors of one task with the same pattern form one group.
     """
     kind, colon, message = (summary or "unknown")[:MAX_READ].partition(": ")
     if not colon:
@@ -35,7 +35,7 @@ def pattern(summary: str | None) -> str:
 
 
 def fits(text: str, wanted: str) -> bool:
-    """Whether a text has the parts of a pattern in their order, whatever stands in its gaps, in any case of letters."""
+    """True if the text contains the pattern's parts in order, ignoring case."""
     place, low = 0, text.lower()
     for part in wanted.lower().split(GAP):
         place = low.find(part, place)

@@ -1,6 +1,6 @@
-"""Exact or refused: whether a value comes back from its stored JSON as what it was given as, by type and by repr.
+"""Checks that a value comes back from its stored JSON unchanged, by type and by repr.
 
-The same of what an annotation makes of a value is asked in ``conversion``.
+``value_conversion`` checks the changes that an annotation makes to a value.
 """
 
 import json
@@ -14,38 +14,39 @@ from typing import Any
 from pydantic_core import TzInfo
 
 PLAIN = frozenset({str, int, float, bool, type(None)})
-"""The types of the values that JSON has beside objects and arrays."""
+"""The types of JSON's scalar values."""
 NUMBERS = frozenset({int, float, bool})
 CHANGED = "would arrive as another value"
 _PRECISION = 2**53
 
 
 def is_flat(args: dict[str, Any]) -> bool:
-    """Whether an object holds nothing but plain values under names, as JSON has them."""
+    """True if the object has only text keys and JSON scalars."""
     return PLAIN.issuperset(map(type, args.values())) and set(map(type, args)) <= {str}
 
 
 def is_wide(number: Any) -> bool:
-    """Whether it is an integer that a float may not hold."""
+    """True for an integer that a float may not represent exactly."""
     return type(number) is int and not -_PRECISION <= number <= _PRECISION
 
 
 def alike(one: Any, other: Any) -> bool:
-    """Whether both are the same plain values, objects and arrays, at a glance; False asks for a closer look."""
+    """Fast check that two JSON-like values are equal; False asks for a closer check."""
     try:
-        # The form without references: it is equal for equal values. It has no subclasses and no foreign types.
+        # Format version 2 has no references, so equal values give equal bytes. marshal refuses subclasses and foreign
+        # types.
         return marshal.dumps(one, 2) == marshal.dumps(other, 2)
     except ValueError:
         return False
 
 
 def holds(text: str, value: Any) -> bool:
-    """Whether JSON holds that value and nothing else, at a glance."""
+    """Fast check that the JSON text holds exactly that value."""
     return alike(value, json.loads(text))
 
 
 def storage_fault(kept: Any, back: Any, where: str) -> str | None:
-    """One line where ``back``, which the handler would get, is another value than ``kept``; None where it is not."""
+    """Describe how ``back`` (the handler's value) differs from ``kept``; None if equal."""
     if kept is back:
         return None
     if isinstance(kept, float) and not math.isfinite(kept):
@@ -73,26 +74,26 @@ def _difference(kept: Any, back: Any, where: str) -> str | None:
 
 
 def has_parts(value: Any) -> bool:
-    """Whether it is an object of a data class or a model."""
+    """True for an instance of a data class or a model."""
     return (is_dataclass(value) and not isinstance(value, type)) or hasattr(value, "model_fields_set")
 
 
 def parts_of(value: Any) -> dict[str, Any]:
-    """The attributes of such an object: those in slots, and those that its class does not declare, too."""
+    """The attributes of such an object, including slots and undeclared (extra) fields."""
     declared = fields(value) if is_dataclass(value) else ()
     slots = {each.name: getattr(value, each.name) for each in declared if hasattr(value, each.name)}
     return {**slots, **getattr(value, "__dict__", {}), **(getattr(value, "__pydantic_extra__", None) or {})}
 
 
 def _private_fault(kept: Any, back: Any, where: str) -> str | None:
-    """A plain value in a model's private attribute, which nobody stores, would be lost."""
+    """Name a plain value in a model's private attribute: it is not stored and would be lost."""
     mine, other = (getattr(each, "__pydantic_private__", None) or {} for each in (kept, back))
     lost = (name for name, value in mine.items() if type(value) in PLAIN and value != other.get(name))
     return next((f"{where}.{name} is private, and {CHANGED}" for name in lost), None)
 
 
 def first_fault(one: Any, other: Any, where: str, compare: Any) -> str | None:
-    """The first fault among the parts of two values of one type."""
+    """Return the first fault among the parts of two values of one type."""
     if isinstance(one, dict) and list(map(_named, one)) != list(map(_named, other)):
         return _keys_fault(one, where)
     if not isinstance(one, (dict, list, tuple)):

@@ -1,8 +1,8 @@
-"""When a queue will be empty: the drift of its depth, with an interval that is to hold four times in five.
+"""Forecasts when a queue will be empty, from the drift of its depth, with an 80 % interval.
 
-The depth is taken as a random walk with drift: after k steps it lies k times the mean step lower, give or take the
-spread of k steps and the doubt about the mean itself (as in Hyndman and Athanasopoulos, Forecasting, on random walks
-with drift). Where those bounds meet zero, the interval ends.
+The depth is modeled as a random walk with drift: after k steps it is lower by k times the mean step, plus or minus the
+spread of k steps and the uncertainty of the mean itself (as in Hyndman and Athanasopoulos, Forecasting, on random walks
+with drift). The interval ends where those bounds reach zero.
 """
 
 from collections.abc import Sequence
@@ -14,20 +14,22 @@ from typing import NamedTuple
 from pqkit.domain.durations import SECOND
 
 HOLDS = 0.8
-"""So often the interval is to hold."""
+"""The coverage of the interval."""
 Z = 1.2816
 STEPS = 6
 FEWEST_STEPS = 4
 LEAST_SPAN = 45 * SECOND
 LEAST_PENDING = 10
 ROUGHLY = 0.08
-"""No forecast is surer than this share of the time that is left."""
+"""Least half-width of the interval, as a share of the time left."""
 NEVER = 30 * 86_400
 
 
 class Drain(NamedTuple):
-    """Seconds until nothing is pending: at least, likely, at most. No ``likely``: it will not drain at this rate; no
-    ``most``: it may not."""
+    """Seconds until the queue is empty: at least, likely, at most.
+
+    ``likely`` is None if the queue will not drain at this rate; ``most`` is None if it may never drain.
+    """
 
     least: float | None
     likely: float | None
@@ -35,9 +37,9 @@ class Drain(NamedTuple):
 
 
 def drain(points: Sequence[tuple[int, int]], now: int) -> Drain | None:
-    """Forecast from (microseconds, pending jobs), oldest first; None where there is too little to go by.
+    """Forecast from (microseconds, pending jobs), oldest first; None for too little data.
 
-    The points should not reach further back than the rate at which the queue drains has been what it is.
+    The points should cover only the time since the drain rate last changed.
     """
     if len(points) < FEWEST_STEPS + 1 or points[-1][1] < LEAST_PENDING or points[-1][0] - points[0][0] < LEAST_SPAN:
         return None
@@ -52,7 +54,7 @@ def drain(points: Sequence[tuple[int, int]], now: int) -> Drain | None:
 
 
 def _at(points: Sequence[tuple[int, int]], moment: float) -> float:
-    """The depth at a moment, between two points on the line that joins them."""
+    """Interpolate the depth at a moment linearly between two points."""
     after = next(i for i, point in enumerate(points) if point[0] >= moment - 1)
     if after == 0:
         return points[0][1]
@@ -61,7 +63,7 @@ def _at(points: Sequence[tuple[int, int]], moment: float) -> float:
 
 
 def _bounds(pending: int, mean: float, spread: float, steps: int) -> tuple[float | None, float | None]:
-    """The numbers k of steps at which ``pending - k mean -+ spread sqrt(k + k^2 / steps)`` is zero."""
+    """The step counts k at which ``pending - k mean -+ spread sqrt(k + k^2 / steps)`` is zero."""
     a, b, c = mean**2 - spread**2 / steps, -(2 * pending * mean + spread**2), float(pending**2)
     root = b * b - 4 * a * c
     if root < 0:
@@ -91,7 +93,7 @@ def _rounded(likely: float | None, least: float | None, most: float | None, step
 
 
 def came_so(earliest: int | None, likely: int | None, latest: int | None, drained_at: int | None) -> bool:
-    """Whether a forecast of these moments was right about a queue that drained then, or has not so far (None)."""
+    """True if the forecast was right; ``drained_at`` is None while the queue has not drained."""
     if likely is None:
         return drained_at is None
     if drained_at is None:

@@ -1,16 +1,16 @@
-"""Histograms of durations that add up: four buckets for each doubling, so a quantile is right within a fifth."""
+"""Mergeable duration histograms: 4 buckets per doubling, so quantiles are right within 20 %."""
 
 from collections.abc import Mapping
 
 from pqkit.domain.durations import SECOND
 
 Counts = Mapping[int, int]
-_FINE = 2  # two binary digits after the first
+_FINE = 2  # two binary digits after the leading one
 _SMALL = 1 << _FINE
 
 
 def bucket(microseconds: int) -> int:
-    """The index of the bucket that holds a duration; negative ones count as none."""
+    """Return the index of a duration's bucket; negative durations count as 0."""
     if microseconds < _SMALL:
         return max(0, microseconds)
     shift = microseconds.bit_length() - _FINE - 1
@@ -18,7 +18,7 @@ def bucket(microseconds: int) -> int:
 
 
 def bounds(index: int) -> tuple[int, int]:
-    """[from, to) of a bucket in microseconds."""
+    """The half-open range [from, to) of a bucket in microseconds."""
     if index < _SMALL:
         return index, index + 1
     shift, part = (index >> _FINE) - 1, index & (_SMALL - 1)
@@ -26,7 +26,7 @@ def bounds(index: int) -> tuple[int, int]:
 
 
 def quantile(counts: Counts, q: float) -> float | None:
-    """The ``q``-quantile in seconds, interpolated within its bucket; None for an empty histogram."""
+    """Compute the ``q``-quantile in seconds, interpolated in its bucket; None if empty."""
     wanted, seen = q * sum(counts.values()), 0
     for index in sorted(counts):
         seen += counts[index]

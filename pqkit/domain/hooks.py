@@ -1,10 +1,10 @@
-"""What is called after a job's end is on disk: functions of the user's own, declared beside the tasks.
+"""Hooks: a user's functions, declared beside the tasks, called after a job's end is on disk.
 
-Every end is told at least once, wherever it was written: by a worker, by maintenance, over REST, by an operator. The
-call that is to be made stands in the database with the end itself, so that an end whose process dies before the call is
-told by another. So a call may come twice: the job's id, its attempt and the state tell whether it did. Each end is told
-in one process, of those that import a hook for its state: in the worker that ran the job, or else in one that imports
-the task, or after ten seconds in any. What finds no such process for a week is dropped.
+Every end is delivered at least once, whether a worker, maintenance, REST or an operator wrote it. The pending call is
+stored in the same transaction as the end; if the process dies before the call, another process makes it. A call may
+therefore come twice: deduplicate by job id, attempt and state. Each end is delivered in one process that imports a hook
+for its state: the worker that ran the job, else a process that imports the task, else, after ten seconds, any. A call
+that finds no such process for a week is dropped.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,11 @@ from pqkit.domain.states import JobState
 
 
 class Ended(NamedTuple):
-    """An attempt that has ended: the state that its job is in now, the error in one line (None where there was none),
-    and when, in microseconds UTC."""
+    """An attempt that has ended, as a hook receives it.
+
+    ``state`` is the job's new state, ``error`` is one line (None without an error), ``ended_at`` is in microseconds
+    UTC.
+    """
 
     job_id: int
     task: str
@@ -37,25 +40,25 @@ def _on(state: JobState, hook: H) -> H:
 
 
 def on_completed(hook: H) -> H:
-    """The job is done. For each job this costs a call, in a thread beside the worker's own."""
+    """Call ``hook`` when a job completes. It costs one call per job, in a separate thread."""
     return _on(JobState.COMPLETED, hook)
 
 
 def on_retrying(hook: H) -> H:
-    """An attempt failed, and another is set."""
+    """Call ``hook`` when an attempt failed and a retry is set."""
     return _on(JobState.RETRYING, hook)
 
 
 def on_failed(hook: H) -> H:
-    """The handler said that a retry is useless."""
+    """Call ``hook`` when the handler said that a retry is useless."""
     return _on(JobState.FAILED, hook)
 
 
 def on_unprocessable(hook: H) -> H:
-    """Retries are used up, or the job killed its workers: a person must look."""
+    """Call ``hook`` when retries are used up or the job killed its workers: a person must look."""
     return _on(JobState.UNPROCESSABLE, hook)
 
 
 def on_canceled(hook: H) -> H:
-    """The job was called off while it ran, or by itself."""
+    """Call ``hook`` when a job is canceled while it runs, or cancels itself."""
     return _on(JobState.CANCELED, hook)

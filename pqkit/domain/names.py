@@ -1,4 +1,4 @@
-"""Names that jobs, queues, workers and keys may have."""
+"""Rules for the names of jobs, queues, workers and keys."""
 
 from pqkit.domain.retry_policy import (
     BadPolicy,
@@ -7,11 +7,11 @@ from pqkit.domain.retry_policy import (
 
 
 class BadOrder(BadPolicy):
-    """An option of an enqueue that makes no sense."""
+    """An invalid option of an enqueue."""
 
 
 def check_name(what: str, name: str) -> str:
-    """The name, where it may be one. Raises BadOrder otherwise."""
+    """Return the name if it is valid. Raises BadOrder otherwise."""
     try:
         check_named(what, name)
     except BadPolicy as error:

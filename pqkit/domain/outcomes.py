@@ -1,4 +1,4 @@
-"""What a run of a job comes to: the executor decides it here as a value, the queue writes it."""
+"""The outcome of an attempt: the executor decides it as a value, and the queue writes it."""
 
 import json
 import traceback
@@ -14,12 +14,12 @@ from pqkit.errors import LockTimeout
 
 MAX_SUMMARY_CHARS = 200
 MAX_MESSAGE_CHARS = 10_000
-# Seconds for others to be done with the write lock that the attempt could not get.
+# Seconds to wait after the attempt could not get the write lock.
 AFTER_LOCK = 1.0
 
 
 class Retry(Exception):
-    """Raised by a handler: this attempt failed, run again after ``after`` seconds (default: the job's own backoff)."""
+    """Raised by a handler: fail; run again after ``after`` s (default: the job's backoff)."""
 
     def __init__(self, message: str = "the handler asked for a retry", *, after: float | None = None) -> None:
         if after is not None:
@@ -29,7 +29,7 @@ class Retry(Exception):
 
 
 class Snooze(Exception):
-    """Raised by a handler: not now, run again in ``seconds``; no retry is used up."""
+    """Raised by a handler: run again in ``seconds``; this uses up no retry."""
 
     def __init__(self, seconds: float, message: str = "snoozed by the handler") -> None:
         check_delay(seconds)
@@ -42,7 +42,7 @@ class Fail(Exception):
 
 
 class Cancel(Exception):
-    """Raised by a handler: the job calls itself off and ends ``canceled``."""
+    """Raised by a handler: the job cancels itself and ends ``canceled``."""
 
 
 class TimedOut(Exception):
@@ -50,7 +50,7 @@ class TimedOut(Exception):
 
 
 class Stopped(Exception):
-    """The worker is stopping and the handler gave way: the job goes back to its place, uncharged."""
+    """The worker is stopping and the handler yielded: the job returns to its place, uncharged."""
 
 
 class ChildDied(Exception):
@@ -58,9 +58,10 @@ class ChildDied(Exception):
 
 
 class Claim(NamedTuple):
-    """One leased attempt as the claim reads it. ``attempt`` counts every run and only grows: the fencing token.
+    """One leased attempt as the claim reads it.
 
-    ``since`` is when the job became due, ``claimed_at`` when this lease began; microseconds UTC.
+    ``attempt`` counts every run and only grows: the fencing token. ``since`` is when the job became due, ``claimed_at``
+    when this lease began; microseconds UTC.
     """
 
     queue: str
@@ -83,14 +84,14 @@ class Claim(NamedTuple):
 
 
 def is_private(claim: Claim) -> bool:
-    """Its arguments are encrypted, and so must be what comes of them; plain ones are an object."""
+    """True if the arguments, and so the results, are encrypted; plain ones are an object."""
     return claim.args[:1] == '"'
 
 
-# As ``Claim._make``, without a call in Python for each: claims come hundreds at a time.
+# Equals ``Claim._make``, without a Python call for each: claims come hundreds at a time.
 CLAIM: Callable[[Sequence[Any]], Claim] = partial(tuple.__new__, Claim)
 
-# Parts of a claim that are whole rows of parameters; taken hundreds at a time.
+# Slices of a claim that are whole rows of parameters, for claims that come hundreds at a time.
 READY_KEY, LEASE = itemgetter(slice(0, 3)), itemgetter(slice(2, 9))
 HELD, HELD_SINCE = itemgetter(2, 3, 7), itemgetter(2, 3, 7, 8)
 
@@ -98,7 +99,7 @@ HELD, HELD_SINCE = itemgetter(2, 3, 7), itemgetter(2, 3, 7, 8)
 class Outcome(NamedTuple):
     """How an attempt ended (``kind``, the word in its history) and where the job goes.
 
-    ``delay`` is in seconds and set exactly where ``state`` is delayed; ``charge`` says which budget the attempt used.
+    ``delay`` is in seconds and set only where ``state`` is delayed; ``charge`` names the budget that the attempt used.
     """
 
     kind: str
@@ -128,29 +129,30 @@ PUT_OFF = 10.0
 
 
 def put_off(why: str) -> Outcome:
-    """The outcome of an attempt that could not begin, by no fault of its handler: later again, uncharged."""
+    """The outcome of an attempt that could not begin, not by its handler's fault: uncharged."""
     return Outcome("snoozed", JobState.SCHEDULED, delay=PUT_OFF, summary=clean_text(why)[:MAX_SUMMARY_CHARS])
 
 
 def stopped_by(error: BaseException) -> Outcome:
-    """The outcome of a handler that ended in an error because its worker was told to stop."""
+    """The outcome of a handler that raised because its worker was told to stop."""
     words = "the worker stopped"
     return released(words if isinstance(error, Stopped) else f"{words}: {summarize(error)}"[:MAX_SUMMARY_CHARS])
 
 
 def excuse(outcome: Outcome) -> Outcome:
-    """The outcome of a failure at the moment at which the worker was told to stop, which may be its reason."""
+    """Release a job that failed as its worker was told to stop, which may be the reason."""
     return released()._replace(error=outcome.error) if outcome.charge and outcome.kind != "timed_out" else outcome
 
 
 def ended_by(claim: Claim, error: BaseException, *, cancel_asked: bool = False) -> Outcome:
-    """Decide what ``error`` means for the job. A cancel that was asked for wins over a retry, never over a success.
+    """Decide what ``error`` means for the job.
 
-    It raises nothing, whatever the error does when it is looked at: that is a failure like any other.
+    A requested cancel wins over a retry, never over a success. It raises nothing: if the error's own code raises, that
+    is a failure like any other.
     """
     try:
         return _decided(claim, error, cancel_asked=cancel_asked)
-    except BaseException as second:  # noqa: BLE001 - an error's own code may raise anything, SystemExit too
+    except BaseException as second:  # noqa: BLE001 - an error's own code may raise anything, even SystemExit
         plain = RuntimeError(f"the handler's error cannot be read: {summarize(second)}")
         return _failed(claim, plain, summarize(plain))
 
@@ -190,7 +192,7 @@ MAX_CRASHES = 3
 
 
 def crashed(claim: Claim, summary: str) -> Outcome:
-    """An attempt that ended without a report: back to its place, or quarantined after ``MAX_CRASHES`` of them."""
+    """An attempt that ended without a report: retried, or quarantined at ``MAX_CRASHES``."""
     last = claim.crashes + 1 >= MAX_CRASHES
     state = JobState.UNPROCESSABLE if last else JobState.PENDING
     return Outcome("crashed", state, error=summary, summary=f"crashed: {summary}", charge="crashes")
@@ -203,7 +205,7 @@ def summarize(error: BaseException) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """The traceback as text that any database can hold."""
+    """The traceback as text that every database can store."""
     try:
         return clean_text("".join(traceback.format_exception(error)))
     except BaseException:  # noqa: BLE001 - an exception whose own __str__ raises must still end its attempt
@@ -220,17 +222,17 @@ def _message(error: BaseException) -> str:
 def _name(error: BaseException) -> str:
     try:
         return _plain(type(error).__name__)
-    except BaseException:  # noqa: BLE001 - a metaclass may do so too
+    except BaseException:  # noqa: BLE001 - a metaclass may raise, too
         return "an error without a name"
 
 
 def _plain(text: str) -> str:
-    """The bare text of what may be a subclass of str with methods of its own."""
+    """Return the plain text of a str subclass, without calling its own methods."""
     return str.__str__(text)
 
 
 def _checked(delay: float) -> float:
-    """A delay that a handler's error names; a subclass may have set it past the check. Raises BadPolicy."""
+    """Check a delay from a handler's error; a subclass may bypass the check. Raises BadPolicy."""
     check_delay(delay)
     return float(delay)
 

@@ -1,7 +1,7 @@
-"""What may be stored: JSON within bounds. Arguments are refused when they break a rule; a result says that it did.
+"""Bounds for stored JSON: arguments beyond them are refused, a result is replaced by a note.
 
-The bounds (256 KiB, depth 32, finite numbers, 64-bit integers, no NUL, no lone surrogate) are what SQLite, PostgreSQL's
-JSONB and every JSON reader can all hold; a value outside them would be refused by one of them when it is too late.
+SQLite, PostgreSQL's JSONB and every JSON reader can hold values within the bounds: 256 KiB, depth 32, finite numbers,
+64-bit integers, no NUL, no lone surrogate. One of them would refuse a value outside them later, when it is too late.
 """
 
 import json
@@ -19,7 +19,7 @@ MAX_DEPTH = 32
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 MAX_ERROR_CHARS = 16_000
 SHORT = 19
-"""A shorter text has no integer beyond 64 bits."""
+"""A text shorter than this has no integer beyond 64 bits."""
 ESCAPED_NUL = "\\u0000"
 _BAD_TEXT = re.compile("[\x00\ud800-\udfff]")
 _LONG_NUMBER, _SURROGATE = re.compile("[0-9]{19}"), re.compile("[\ud800-\udfff]")
@@ -31,15 +31,18 @@ class PayloadError(PqkitError, ValueError):
 
 
 def encode_args(args: Mapping[str, Any]) -> str:
-    """``args`` as compact JSON. Raises PayloadError for anything but an object within the bounds that JSON holds
-    exactly: what would come back as another type, such as a tuple, is refused."""
+    """Encode ``args`` as compact JSON.
+
+    Raises PayloadError unless they are an object within the bounds that JSON holds exactly: a value that would come
+    back as another type, such as a tuple, is refused.
+    """
     if not isinstance(args, Mapping):
         raise PayloadError(f"arguments must be a JSON object, not {type(args).__name__}")
     return _exactly(args if type(args) is dict else dict(args), "args")
 
 
 def surely_fits(text: str) -> bool:
-    """Whether a JSON text is within the bounds beyond doubt, at a glance; False asks for a closer look."""
+    """Fast check that a JSON text is within the bounds; False asks for a closer check."""
     size = len(text)
     if size > MAX_BYTES // 4 or text.count("{") + text.count("[") > MAX_DEPTH:  # a character takes at most four bytes
         return False
@@ -49,17 +52,17 @@ def surely_fits(text: str) -> bool:
 
 
 def surely_fits_flat(text: str) -> bool:
-    """The same of an object of plain values whose numbers are finite, as a serializer has written it in UTF-8."""
+    """The same check for a flat object with finite numbers, written in UTF-8 by a serializer."""
     if len(text) >= SHORT and (len(text) > MAX_BYTES // 4 or _LONG_NUMBER.search(text)):
         return False
     return ESCAPED_NUL not in text
 
 
 def encode_result(value: Any) -> str | None:
-    """A handler's result as JSON; None stays None. It is not refused: the work is done, and its finish must stand.
+    """Encode a handler's result as JSON; None stays None.
 
-    A result that JSON cannot hold exactly is replaced by a note that says so, with what comes near it under
-    ``instead``; one beyond the size limit by a note alone.
+    It is never refused: the work is done, and its finish must stand. A result that JSON cannot hold exactly is replaced
+    by a note, with the nearest value under ``instead``; a result beyond the size limit by the note alone.
     """
     if value is None:
         return None
@@ -67,7 +70,7 @@ def encode_result(value: Any) -> str | None:
         return _exactly(value, "result")
     except PayloadError as error:
         note = {"not_kept": clean_text(str(error))}
-    except BaseException as error:  # noqa: BLE001 - its own code may raise anything, and the work is done
+    except BaseException as error:  # noqa: BLE001 - the value's own code may raise anything, and the work is done
         note = {"not_kept": f"the result cannot be read: {type(error).__name__}"}
     try:
         text = _dump(note | {"instead": _mend(value, 2)})
@@ -81,7 +84,7 @@ def decode(text: str | None) -> Any:
 
 
 def clean_text(text: str, limit: int = MAX_ERROR_CHARS) -> str:
-    """Text that any database takes: NUL and lone surrogates replaced, the middle cut out beyond ``limit``."""
+    """Replace NUL and lone surrogates (databases refuse them); cut the middle above ``limit``."""
     text = _BAD_TEXT.sub("\ufffd", text)
     if len(text) <= limit:
         return text
@@ -174,9 +177,9 @@ def _mend_text(value: Any) -> str:
 
 
 def read_json(text: str | bytes) -> Any:
-    """The value of a JSON text that somebody sent, with nothing dropped and nothing rounded.
+    """Parse JSON from outside, dropping and rounding nothing.
 
-    Raises JSONDecodeError for what is no JSON, and ValueError for an object with a name twice, for a number that would
+    Raises JSONDecodeError for invalid JSON, and ValueError for a duplicate name in an object, for a number that would
     be rounded, and for a text that is nested too deep.
     """
     try:
@@ -186,7 +189,7 @@ def read_json(text: str | bytes) -> Any:
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of these pairs: of two with one name the parser would drop one without a word."""
+    """Build an object from pairs, refusing duplicate names: the parser would drop one silently."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
@@ -195,7 +198,7 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _exact_float(digits: str) -> float:
-    """The number, if its shortest form says the same: 0.1 does, and 0.10000000000000000001 would be rounded."""
+    """Parse a number that its shortest form equals: 0.1 does, 0.10000000000000000001 is refused."""
     found = float(digits)
     if repr(found) != digits and not _same(repr(found), digits):
         raise ValueError(f"{digits:.40} would become {found!r}: give it as text, or with fewer digits")
@@ -205,5 +208,5 @@ def _exact_float(digits: str) -> float:
 def _same(one: str, other: str) -> bool:
     try:
         return Decimal(one) == Decimal(other)
-    except InvalidOperation:  # an exponent beyond all bounds
+    except InvalidOperation:  # the exponent is beyond all bounds
         return False

@@ -1,5 +1,7 @@
-"""What a queue allows: how many jobs at once, how many in a time, how often a failed one is tried, how long ended ones
-are kept. Pure arithmetic over microseconds; the claim and ``why`` both ask here."""
+"""A queue's settings: concurrency, rate, retries and retention.
+
+Pure arithmetic over microseconds; the claim and ``why`` both use it.
+"""
 
 import json
 from collections.abc import Sequence
@@ -11,16 +13,16 @@ from pqkit.errors import PqkitError
 
 MOST = 1_000_000_000
 NEARLY = 1e-6
-LATE, MOST_LATE = 100_000, 0.9  # microseconds, and of the time between two starts
+LATE, MOST_LATE = 100_000, 0.9  # microseconds; share of the time between two starts
 YEAR = 366 * 86_400.0
 
 
 class BadLimit(PqkitError, ValueError):
-    """A setting of a queue that makes no sense."""
+    """An invalid setting of a queue."""
 
 
 class QueueOptions(TypedDict, total=False):
-    """The settings of a queue that are to change; None takes one away. See ``QueueSettings``."""
+    """The settings of a queue to change; None removes one. See ``QueueSettings``."""
 
     concurrency: int | None
     key_concurrency: int | None
@@ -35,13 +37,13 @@ class QueueOptions(TypedDict, total=False):
 
 
 class QueueSettings(NamedTuple):
-    """The settings of a queue; None leaves it to the task and to pqkit's defaults.
+    """The settings of a queue; None leaves the choice to the task and to pqkit's defaults.
 
-    ``concurrency`` jobs run at once on all workers together, ``key_concurrency`` of those with the same ``limit_key``.
-    ``rate`` jobs start in ``rate_per`` seconds, ``rate_burst`` of them at once after a rest. ``ageing``: a waiting job
-    gains one step of priority in so many seconds. ``max_retries`` and ``backoff`` (JSON, seconds before each retry)
-    hold for jobs whose task and enqueue say nothing. Ended jobs are kept ``keep_completed`` days, dead letters and
-    failed ones ``keep_dead`` days.
+    At most ``concurrency`` jobs run at once on all workers together, and ``key_concurrency`` with the same
+    ``limit_key``. At most ``rate`` jobs start in ``rate_per`` seconds, ``rate_burst`` of them at once after a rest. A
+    waiting job gains one step of priority every ``ageing`` seconds. ``max_retries`` and ``backoff`` (JSON, seconds
+    before each retry) apply to jobs whose task and enqueue set none. Ended jobs are kept ``keep_completed`` days, dead
+    letters and failed jobs ``keep_dead`` days.
     """
 
     concurrency: int | None = None
@@ -57,24 +59,24 @@ class QueueSettings(NamedTuple):
 
     @property
     def limited(self) -> bool:
-        """Whether a claim from the queue must look at more than its head."""
+        """True if a claim must look at more than the head of the queue."""
         return any(limit is not None for limit in (self.concurrency, self.key_concurrency, self.rate, self.ageing))
 
     @property
     def _step(self) -> float:
-        """Microseconds in which one job of the rate becomes free."""
+        """Microseconds in which the rate frees one job."""
         return (self.rate_per or 1.0) * SECOND / (self.rate or 1)
 
     @property
     def burst(self) -> int:
-        """How many jobs of the rate may start at once after a rest: a second's worth unless it is said."""
+        """The number of jobs that may start at once after a rest; default: one second's worth."""
         return self.rate_burst or max(1, round(SECOND / self._step))
 
     def _full_at(self, rate_at: int | None, now: int) -> float:
-        """When the bucket is full again: no later than if it were empty now, for the clock may have been set back.
+        """When the bucket is full again, at the latest as if it were empty now.
 
-        Where it was full a moment ago, that moment, or nearly: the start that it let has only come late, for whoever
-        looked was late, and those after it must not be late as well, or the rate would never be reached.
+        The bound holds because the clock may have been set back. If the bucket was full a moment ago, that moment
+        (nearly) counts: a worker that looks late must not delay later starts, or the rate would never be reached.
         """
         late = min(self._step * MOST_LATE, LATE)
         if rate_at is None or now - rate_at > SECOND:
@@ -82,13 +84,13 @@ class QueueSettings(NamedTuple):
         return min(max(rate_at, now - late), now + self.burst * self._step)
 
     def free(self, rate_at: int | None, now: int) -> int:
-        """How many jobs the rate lets start now."""
+        """The number of jobs that the rate lets start now."""
         if self.rate is None:
             return MOST
         return int((now + self.burst * self._step - self._full_at(rate_at, now)) / self._step + NEARLY)
 
     def spent(self, rate_at: int | None, now: int, jobs: int) -> int:
-        """When the bucket is full again after so many starts."""
+        """When the bucket is full again after ``jobs`` starts."""
         return round(self._full_at(rate_at, now) + jobs * self._step)
 
     def next_at(self, rate_at: int | None, now: int) -> int:
@@ -96,7 +98,7 @@ class QueueSettings(NamedTuple):
         return round(max(now, self._full_at(rate_at, now) - (self.burst - 1) * self._step))
 
     def changed(self, options: QueueOptions) -> "QueueSettings":
-        """With these options; raises BadLimit for values that make no sense."""
+        """Apply these options; raises BadLimit for invalid values."""
         values: dict[str, object] = dict(options)
         if options.get("backoff") is not None:
             check_policy(None, options["backoff"])
@@ -108,7 +110,7 @@ class QueueSettings(NamedTuple):
         return changed
 
     def keeps_less_than(self, before: "QueueSettings") -> bool:
-        """Whether ended jobs may be pruned earlier than before; a default that takes a number's place may be less."""
+        """True if ended jobs may be pruned earlier than before; a default may be less than a number."""
         return any(
             now != then and (now is None or then is None or now < then)
             for now, then in ((self.keep_completed, before.keep_completed), (self.keep_dead, before.keep_dead))

@@ -1,4 +1,4 @@
-"""How a redrive goes on: a few jobs first, then twice as many each time, until too many of them fail again."""
+"""Paces a redrive: few jobs first, then twice as many each step, until too many fail again."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -8,7 +8,7 @@ MAX_JOBS = 100_000
 
 
 class RedriveState(StrEnum):
-    """``stopped`` by a person or by itself, ``undone`` where what was not claimed was put back."""
+    """A redrive's state: a person or its own rule ``stopped`` it, or an undo put its jobs back."""
 
     RUNNING = "running"
     DONE = "done"
@@ -17,8 +17,11 @@ class RedriveState(StrEnum):
 
 
 class Fate(StrEnum):
-    """What became of one job of a redrive: not yet resubmitted, resubmitted and open, completed (or called off),
-    failed again, left alone for a reason, or put back as it had been."""
+    """The state of one job in a redrive.
+
+    In order: not yet resubmitted, resubmitted and open, completed (or canceled), failed again, skipped for a reason, or
+    put back as it was.
+    """
 
     WAITING = "waiting"
     SENT = "sent"
@@ -29,8 +32,10 @@ class Fate(StrEnum):
 
 
 class Plan(NamedTuple):
-    """``canary`` jobs go first, no step has more than ``most``, a share of more than ``tolerance`` that fails again
-    stops the rest. ``step`` is the size of the last step."""
+    """A redrive's pace: ``canary`` jobs go first, and at most ``most`` in a step.
+
+    If a share of more than ``tolerance`` fails again, the rest stops. ``step`` is the size of the last step.
+    """
 
     canary: int
     most: int
@@ -39,7 +44,7 @@ class Plan(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """How many jobs of a redrive have which fate."""
+    """The number of a redrive's jobs by fate."""
 
     waiting: int = 0
     sent: int = 0
@@ -50,7 +55,7 @@ class Tally(NamedTuple):
 
 
 class Next(NamedTuple):
-    """What to do now: resubmit ``send`` jobs, or end in ``state`` because of ``note``; neither is to wait."""
+    """The next action: resubmit ``send`` jobs or end in ``state`` for ``note``; else wait."""
 
     send: int = 0
     state: RedriveState | None = None
@@ -58,7 +63,10 @@ class Next(NamedTuple):
 
 
 def decide(plan: Plan, seen: Tally) -> Next:
-    """The next step. The first is judged whole before there is a second; later ones when half of one is over."""
+    """Choose the next step.
+
+    The second step waits until all of the first has ended, a later one until half of the last has.
+    """
     judged = seen.well + seen.again
     if seen.again > plan.tolerance * max(judged, plan.canary):
         return Next(state=RedriveState.STOPPED, note=f"{seen.again} of {judged} failed again")

@@ -1,4 +1,4 @@
-"""When the next attempt runs: pure arithmetic over delays in seconds."""
+"""Retry timing: pure arithmetic over delays in seconds, and checks of a job's options."""
 
 from collections.abc import Sequence
 
@@ -13,15 +13,18 @@ MAX_TIMEOUT = 100 * 365 * 86_400.0
 MAX_NAME = 200
 
 LATEST = 253_370_764_800_000_000
-"""The year 9999 begins, in microseconds UTC."""
+"""The start of the year 9999, in microseconds UTC."""
 
 
 class BadPolicy(PqkitError, ValueError):
-    """What is said of jobs and makes no sense: retries, delays, a name, a switch that is neither on nor off."""
+    """An invalid option of a job: retries, delays, a name, or a switch that is no bool."""
 
 
 def check_policy(max_retries: object, backoff: object) -> None:
-    """Raise BadPolicy unless retries are 0 to ``MAX_RETRIES`` and delays are 0 s to a year; None says nothing."""
+    """Raise BadPolicy unless retries are 0 to ``MAX_RETRIES`` and delays are 0 s to a year.
+
+    None means unset.
+    """
     if max_retries is not None and not _is_number(max_retries, MAX_RETRIES, whole=True):
         raise BadPolicy(f"max_retries must be a whole number, 0 to {MAX_RETRIES}, not {shown(max_retries)}")
     if backoff is None:
@@ -40,7 +43,7 @@ def check_delay(delay: object) -> None:
 
 
 def check_moment(what: str, at: object) -> None:
-    """Raise BadPolicy unless it is a moment (microseconds UTC) that every calendar and zone can show."""
+    """Raise BadPolicy unless every calendar and time zone can show it (microseconds UTC)."""
     if type(at) is not int or not 0 <= at < LATEST:
         raise BadPolicy(f"{what} must be a moment from 1970 on and before the year 9999")
 
@@ -58,7 +61,7 @@ def check_switch(what: str, value: object) -> None:
 
 
 def check_named(what: str, value: object) -> None:
-    """Raise BadPolicy unless it may name a task, a queue or a key."""
+    """Raise BadPolicy unless it is a valid name of a task, a queue or a key."""
     named = isinstance(value, str) and 0 < len(value) <= MAX_NAME and value.isprintable() and value == value.strip()
     if not named:
         said = f"{what} must be 1 to {MAX_NAME} printable characters without spaces around"
@@ -66,7 +69,7 @@ def check_named(what: str, value: object) -> None:
 
 
 def shown(value: object) -> str:
-    """A value as a message shows it, in one short line."""
+    """Show a value in a message, in one short line."""
     try:
         text = repr(value)
     except ValueError:  # an integer of thousands of digits
@@ -75,7 +78,7 @@ def shown(value: object) -> str:
 
 
 def _is_number(value: object, most: float, *, whole: bool = False) -> bool:
-    """A finite number of Python itself from 0 on: True is none, nor is another library's, which JSON does not hold."""
+    """True for a finite built-in number from 0 to ``most``; not for True or a library's number."""
     kinds = {int} if whole else {int, float}
     return type(value) in kinds and 0 <= value <= most  # type: ignore[operator] # its type is one of these
 

@@ -1,12 +1,12 @@
-"""What maintenance samples about once a second, as values; ``pqkit.models`` says what the columns mean."""
+"""Maintenance's samples, taken about once a second; ``pqkit.models`` explains the columns."""
 
 from typing import NamedTuple
 
 
 class Pulse(NamedTuple):
-    """The whole: workers and their slots, sizes in bytes, the times of commits in microseconds, jobs that have ended.
+    """A sample of the whole queue: workers, slots, sizes (bytes), commit times (µs), ended jobs.
 
-    So many ``samples`` are in it; None stands for what cannot be known.
+    ``samples`` is the number of samples merged into it; None stands for an unknown value.
     """
 
     at: int
@@ -29,7 +29,7 @@ class Pulse(NamedTuple):
 
 
 class Depth(NamedTuple):
-    """A queue's unfinished jobs by state; ``oldest`` is for how many microseconds a pending one has waited at most."""
+    """A queue's unfinished jobs by state; ``oldest`` is a pending job's longest wait in µs."""
 
     at: int
     width: int

@@ -1,8 +1,8 @@
-"""When a schedule's slots are: pure arithmetic over microseconds since 1970 UTC.
+"""A schedule's slots: pure arithmetic over microseconds since 1970 UTC.
 
-Cron is read as Debian's cron reads it (cron(8)). Where hour and minute are fixed, a time that daylight saving leaves
-out comes right after the gap, and one that there is twice comes the first time. Where either begins with a star, or
-seconds are given, slots follow the clock that goes on: nothing is moved.
+Cron is read as Debian's cron reads it (cron(8)). Where hour and minute are fixed, a time that daylight saving skips
+runs right after the gap, and a time that occurs twice runs the first time. Where either field begins with a star, or
+seconds are given, slots follow elapsed time: nothing is moved.
 """
 
 import json
@@ -25,11 +25,11 @@ MAX_EVERY = 366 * 86_400.0
 
 
 class BadSchedule(PqkitError, ValueError):
-    """A schedule that makes no sense; the message says what it takes."""
+    """An invalid schedule; the message says what is needed."""
 
 
 class Missed(StrEnum):
-    """What becomes of slots that nobody ticked in time."""
+    """The policy for slots that no worker ticked in time."""
 
     SKIP = "skip"
     LATEST = "latest"
@@ -37,7 +37,7 @@ class Missed(StrEnum):
 
 
 class Overlap(StrEnum):
-    """What becomes of a slot while the job of an earlier one is unfinished."""
+    """The policy for a slot while the job of an earlier slot is unfinished."""
 
     SKIP = "skip"
     QUEUE_ONE = "queue_one"
@@ -46,9 +46,10 @@ class Overlap(StrEnum):
 
 
 class Timetable(NamedTuple):
-    """One of ``cron`` (five fields, or six with seconds first), ``every`` (seconds, 1 or more) and ``at``.
+    """A timetable: exactly one of ``cron``, ``every`` and ``at``.
 
-    Cron is read in ``zone``; intervals are counted from ``anchor``.
+    ``cron`` has five fields, or six with seconds first, and is read in ``zone``; ``every`` is in seconds (1 or more),
+    counted from ``anchor``.
     """
 
     cron: str | None = None
@@ -58,7 +59,7 @@ class Timetable(NamedTuple):
     anchor: int = 0
 
     def check(self) -> None:
-        """Raise BadSchedule unless slots can be told from it."""
+        """Raise BadSchedule unless it defines slots."""
         if sum(part is not None for part in (self.cron, self.every, self.at)) != 1:
             raise BadSchedule("a schedule has either cron, every or at")
         self._check_every()
@@ -73,7 +74,7 @@ class Timetable(NamedTuple):
             raise BadSchedule(f"every must be 1 second to a year, not {self.every:g} seconds")
 
     def after(self, moment: int) -> Iterator[int]:
-        """Every slot after that moment, in order."""
+        """Yield every slot after that moment, in order."""
         if self.at is not None:
             return iter([self.at] if self.at > moment else [])
         if self.every is not None:
@@ -83,14 +84,14 @@ class Timetable(NamedTuple):
         return self._cron(moment)
 
     def between(self, start: int, end: int) -> Iterator[int]:
-        """The slots from ``start`` on and before ``end``."""
+        """Yield the slots from ``start`` up to, but not including, ``end``."""
         for slot in self.after(start - 1):
             if slot >= end:
                 return
             yield slot
 
     def _cron(self, moment: int) -> Iterator[int]:
-        from cronsim import CronSim, CronSimError  # noqa: PLC0415 - a worker without cron schedules does without
+        from cronsim import CronSim, CronSimError  # noqa: PLC0415 - a worker without cron schedules does not load it
 
         try:
             found = CronSim(self.cron or "", moment_in(self.zone, moment))
@@ -98,7 +99,7 @@ class Timetable(NamedTuple):
             raise BadSchedule(f"cron {self.cron!r} cannot be read: {str(error).lower()}") from None
         last = moment
         for time in found:
-            # Begun inside an hour that comes twice, cron names its first time once more.
+            # Started inside an hour that occurs twice, cron repeats that hour's first time.
             slot = (time - EPOCH) // timedelta(microseconds=1)
             if slot > last:
                 last = slot
@@ -119,8 +120,8 @@ def zone_of(name: str) -> ZoneInfo:
 class Schedule(NamedTuple):
     """A schedule as it is stored.
 
-    ``args`` is JSON, in which the text ``{slot}`` stands for the slot's time; ``next_at`` is the slot to tick next,
-    None where nothing comes any more; ``version`` counts the changes.
+    ``args`` is JSON in which the text ``{slot}`` stands for the slot's time; ``next_at`` is the slot to tick next, None
+    if there is none; ``version`` counts the changes.
     """
 
     name: str
@@ -151,17 +152,16 @@ class Schedule(NamedTuple):
         return Timetable(self.cron, self.every, self.at, self.zone, self.anchor)
 
     def plan(self, now: int) -> "Plan":
-        """What is to be done about the slots that are due."""
+        """Plan the slots that are due."""
         return plan(self.timetable, Missed(self.missed), self.missed_cap, self.next_at or now, now)
 
     def args_at(self, slot: int) -> str:
-        """The arguments of the job of a slot."""
+        """The arguments of a slot's job."""
         return self.args.replace(SLOT, json.dumps(moment_in(self.zone, slot).isoformat()))
 
 
 class Plan(NamedTuple):
-    """What is to be done about slots that are due: those to run, those that were missed, where to go on (None where
-    nothing comes any more)."""
+    """A plan for due slots: those to run, those missed, and the next slot (None: no more)."""
 
     run: list[int]
     missed: list[int]
@@ -169,13 +169,13 @@ class Plan(NamedTuple):
 
 
 def plan(table: Timetable, missed: Missed, cap: int, next_at: int, now: int) -> Plan:
-    """Decide about the slots from ``next_at`` to ``now``, at most about a thousand and the last few at a time.
+    """Plan the slots from ``next_at`` to ``now``, about 1,000 and the last few at a time.
 
     The last due slot is on time unless it is a minute late; the others were missed. ``cap`` bounds ``Missed.ALL``.
     """
     kept = cap if missed is Missed.ALL else 1
     due, after = _due(table, next_at, now, AT_ONCE + kept)
-    if len(due) == AT_ONCE + kept:  # the last of them may not be the last ones
+    if len(due) == AT_ONCE + kept:  # more slots may be due after these
         return Plan([], due[:AT_ONCE], due[AT_ONCE])
     run, left = due[-kept:], due[:-kept]
     if missed is Missed.SKIP and run and now - run[-1] > LATE:

@@ -1,4 +1,4 @@
-"""The eight states of a job, where its row stands in each, and every move between them."""
+"""The eight states of a job, the table of its row in each, and every move between them."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pqkit.domain.durations import SECOND
 
 NEVER = 221_845_392_000 * SECOND
-"""When a job is due that waits for other jobs: in the year 9000, as microseconds since 1970 UTC."""
+"""The due time of a job that waits for other jobs: the year 9000, in microseconds since 1970 UTC."""
 
 
 class Place(StrEnum):
@@ -19,7 +19,7 @@ class Place(StrEnum):
 
 
 class JobState(StrEnum):
-    """A job's state in the words a person uses."""
+    """A job's state, as users name it."""
 
     SCHEDULED = "scheduled"
     RETRYING = "retrying"
@@ -63,7 +63,7 @@ MEANINGS: dict[JobState, str] = {
 
 
 def in_place(place: Place) -> tuple[JobState, ...]:
-    """The states whose rows stand in that table, in the order of the table above."""
+    """The states whose rows stand in that table, in the order of ``PLACES``."""
     return tuple(state for state in JobState if state.place is place)
 
 
@@ -72,7 +72,7 @@ WAITING = (*in_place(Place.DELAYED), *in_place(Place.READY))
 
 
 class Move(NamedTuple):
-    """One arrow of the state machine: who moves a job from where to where, and by which verb."""
+    """One transition of the state machine: the actor, the verb, and the states before and after."""
 
     source: JobState | None
     verb: str
@@ -118,7 +118,7 @@ MOVES: tuple[Move, ...] = (
 
 
 def targets(source: JobState | None, verb: str) -> tuple[JobState | None, ...]:
-    """The states that ``verb`` may lead to from ``source``; empty where it is refused."""
+    """The states that ``verb`` may lead to from ``source``; empty if it is refused."""
     return tuple(move.target for move in MOVES if move.source is source and move.verb == verb)
 
 

@@ -1,4 +1,4 @@
-"""Tasks: functions registered by name, with the policy of their jobs and a check of their arguments."""
+"""Tasks: functions registered by name, with the policy of their jobs and argument checks."""
 
 import inspect
 import json
@@ -38,9 +38,9 @@ R = TypeVar("R")
 Isolation = Literal["thread", "process"]
 CONTEXT_PARAMETER = "ctx"
 LONG_INTEGER = re.compile("[0-9]{16}")
-"""What is in the text of an integer that a float may not hold."""
+"""Matches any JSON text with an integer that a float may not represent exactly."""
 SIMPLE = {Any, object, int, str, float, bool, type(None)}
-"""Annotations under which a plain value of the right type is stored as it is."""
+"""Annotations under which a plain value of the right type is stored unchanged."""
 
 
 class ArgumentError(PqkitError, ValueError):
@@ -48,17 +48,17 @@ class ArgumentError(PqkitError, ValueError):
 
 
 class Enqueuer(Protocol):
-    """The part of a queue that a task needs to queue a call of itself."""
+    """The part of a queue that a task needs to enqueue a call of itself."""
 
     def enqueue(self, task: Any, args: dict[str, Any], /) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a task says of its jobs: where they go, how often they are tried, how long one run may take (seconds).
+    """A task's policy: its queue, the retries, and the time limit of one run (seconds).
 
     ``max_retries`` and ``backoff`` are None where the task leaves them to the queue. ``encrypted``: arguments, results
-    and errors are stored under a key. ``limit_key``: names in braces stand for arguments.
+    and errors are stored encrypted. ``limit_key``: names in braces stand for arguments.
     """
 
     queue: str = "default"
@@ -109,7 +109,7 @@ class Task(Generic[P, R]):
         self._check, self._write = self._arguments.validator.validate_python, self._arguments.serializer.to_json
         kinds = [kind for hint in hints.values() for kind in _kinds(hint)]
         self._simple, self._floats = all(kind in SIMPLE for kind in kinds), float in kinds
-        # Where anything may come, the serializer would write null for the numbers that are none.
+        # Under Any or object, the serializer would write null for NaN and infinity.
         self._loose = not {Any, object}.isdisjoint(kinds)
         self._key_parts = _fields_of(self.policy.limit_key, self.function, self.name)
 
@@ -117,7 +117,7 @@ class Task(Generic[P, R]):
         return self.function(*args, **kwargs)
 
     def enqueue(self, *args: Any, **kwargs: Any) -> Any:
-        """Queue one call on the default queue of ``get_queue()`` and return its ``Job``."""
+        """Enqueue one call on the default queue of ``get_queue()`` and return its ``Job``."""
         signature = inspect.signature(self.function)
         free = [p for p in signature.parameters.values() if p.name != CONTEXT_PARAMETER]
         try:
@@ -127,9 +127,10 @@ class Task(Generic[P, R]):
         return default_queue().enqueue(self, {**bound.arguments, **kwargs})
 
     def encode(self, args: Mapping[str, Any]) -> str:
-        """``args`` checked against the signature, as the JSON text to store. Raises ArgumentError or PayloadError.
+        """Check ``args`` against the signature and return the JSON text to store.
 
-        Every argument is stored exactly, or refused: the handler gets the value of the annotated type that was given.
+        Raises ArgumentError or PayloadError. Every argument is stored exactly or refused: the handler gets the given
+        value in its annotated type.
         """
         if not self._simple or type(args) is not dict or not PLAIN.issuperset(map(type, args.values())):
             return self._encode_closely(args)
@@ -142,7 +143,7 @@ class Task(Generic[P, R]):
             return self._encode_closely(args)
         if self._floats and any(map(is_wide, args.values())):
             return self._encode_closely(args)
-        # Most texts are short, and a call takes longer than this look.
+        # Most texts are short, and this check costs less than a call.
         fits = ESCAPED_NUL not in text if len(text) < SHORT else surely_fits_flat(text)
         return text if fits else self._encode_closely(args)
 
@@ -157,7 +158,7 @@ class Task(Generic[P, R]):
             text = self._write(checked, warnings=False).decode()
             if not surely_fits(text):
                 text = encode_args(self._arguments.dump_python(checked, mode="json", warnings=False))
-        except (ValueError, RecursionError):  # not what JSON has, and the value itself says best where
+        except (ValueError, RecursionError):  # JSON cannot hold it, and the value's own check says best where
             text = encode_args(given)
         self._refuse_changes(given, checked, text)
         return text
@@ -179,7 +180,10 @@ class Task(Generic[P, R]):
             raise PayloadError(f"{self.name}: {fault}")
 
     def limit_key(self, text: str) -> str | None:
-        """The key of a call with these encoded arguments; None where the task declares none, or one of them is None."""
+        """The limit key of a call with these encoded arguments.
+
+        None if the task declares none, or if one of its arguments is None.
+        """
         if self.policy.limit_key is None:
             return None
         given = json.loads(text)
@@ -187,8 +191,11 @@ class Task(Generic[P, R]):
         return None if None in parts.values() else self.policy.limit_key.format_map(parts)
 
     def decode(self, text: str) -> dict[str, Any]:
-        """Keyword arguments for the function from stored JSON. Raises ArgumentError when the code has moved on, and for
-        what an annotation would change: a producer that knows the task only by name does not see it."""
+        """Decode stored JSON into keyword arguments for the function.
+
+        Raises ArgumentError if the code's signature has changed, and for values that an annotation would change: a
+        producer that knows the task only by name does not see its annotations.
+        """
         if not self._simple or (self._floats and LONG_INTEGER.search(text)):
             return self._decode_closely(text)
         try:
@@ -209,7 +216,7 @@ class Task(Generic[P, R]):
         if (fault := _conversion_fault(stored, read)) is None:
             return
         written = self._arguments.dump_python(read, mode="json", warnings=False)
-        if not alike(stored, written):  # or it is just how this value is written
+        if not alike(stored, written):  # otherwise the value is only written in another form
             raise ArgumentError(f"{self.name}: {fault}")
 
     def schema(self) -> dict[str, Any]:
@@ -253,12 +260,12 @@ def task(
 ) -> Any:
     """Register a sync or async function as a task, by its own name or by ``name``.
 
-    Unsaid, the queue's settings decide how often a failed job is tried again, and otherwise pqkit: 3 times, after 1, 2
-    and 4 seconds. ``backoff`` holds the seconds before each retry (the last repeats), ``timeout`` the seconds one run
-    may take; ``isolation="process"`` runs it in a child process, which can be killed at its deadline. ``encrypted``
-    tasks have their arguments, results and errors stored under a key (settings ``key_file`` and ``keys``).
-    ``limit_key="{customer}"`` gives each job a key by its arguments; of the jobs with the same one, the queue runs no
-    more at once than its ``key_concurrency``.
+    Without a retry policy, the queue's settings apply, and otherwise pqkit's default: 3 retries, after 1, 2 and 4
+    seconds. ``backoff`` holds the seconds before each retry (the last repeats), ``timeout`` the seconds one run may
+    take; ``isolation="process"`` runs it in a child process, which can be killed at its deadline. ``encrypted`` tasks
+    have their arguments, results and errors stored under a key (settings ``key_file`` and ``keys``).
+    ``limit_key="{customer}"`` gives each job a key by its arguments; the queue runs at most ``key_concurrency`` jobs
+    with the same key at once.
     """
     check_policy(max_retries, backoff)
     tries = None if backoff is None else tuple(backoff)
@@ -290,7 +297,7 @@ _default: list[Callable[[], Enqueuer]] = [_no_default_queue]
 
 
 def default_queue() -> Enqueuer:
-    """The queue that ``Task.enqueue`` uses; the floor above says which (imports go down only)."""
+    """Return the queue of ``Task.enqueue``; a higher layer sets it (imports go down only)."""
     return _default[-1]()
 
 
@@ -309,9 +316,9 @@ def _arguments_of(function: Callable[..., Any], hints: dict[str, Any], name: str
         elif parameter.name != CONTEXT_PARAMETER:
             hint = hints[parameter.name]
             fields[parameter.name] = hint if parameter.default is parameter.empty else NotRequired[hint]
-    make: Any = TypedDict  # a type checker wants its fields written out; these come from a signature
+    make: Any = TypedDict  # type checkers want literal fields; these come from a signature
     shape = make(f"{name} arguments", fields)
-    # Without numbers that are none: JSON has null in their place, which no float would take back.
+    # NaN and infinity are refused: JSON would store null, which no float accepts.
     shape.__pydantic_config__ = ConfigDict(
         extra=extra, arbitrary_types_allowed=False, ser_json_inf_nan="constants", allow_inf_nan=False
     )
@@ -322,7 +329,7 @@ def _arguments_of(function: Callable[..., Any], hints: dict[str, Any], name: str
 
 
 def _hints_of(function: Callable[..., Any], name: str) -> dict[str, Any]:
-    """What each parameter is annotated with, Any where it is not."""
+    """The annotation of each parameter, Any where it has none."""
     try:
         hints = get_type_hints(function, include_extras=True)
     except NameError as error:
@@ -332,12 +339,12 @@ def _hints_of(function: Callable[..., Any], name: str) -> dict[str, Any]:
 
 
 def _kinds(hint: Any) -> tuple[Any, ...]:
-    """The members of a union, or what is none by itself."""
+    """The members of a union; any other annotation alone."""
     return get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
 
 
 def _fields_of(template: str | None, function: Callable[..., Any], name: str) -> dict[str, Any]:
-    """The arguments that a limit key is made of, with their defaults. Raises ValueError for what is no argument."""
+    """The arguments in a limit key, with defaults. Raises ValueError for an unknown argument."""
     fields = [found for _, found, _, _ in Formatter().parse(template or "") if found is not None]
     arguments = inspect.signature(function).parameters
     for each in fields:
@@ -358,13 +365,13 @@ def _conversion_fault(given: dict[str, Any], taken: dict[str, Any]) -> str | Non
 
 
 def _place(name: int | str, *steps: int | str) -> str:
-    """An argument, and where in it: "argument 'rows' at args.rows[3].weight"."""
+    """Name an argument and the place in it: "argument 'rows' at args.rows[3].weight"."""
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step:.80}" for step in steps)
     return f"argument '{name}'" + (f" at args.{name}{path}" if path else "")
 
 
 def encode_unregistered(args: Mapping[str, Any]) -> str:
-    """Arguments for a task that this process does not know: only the storage rules are checked."""
+    """Encode arguments of a task unknown to this process: only the storage rules are checked."""
     return encode_args(args)
 
 

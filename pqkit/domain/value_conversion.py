@@ -1,7 +1,7 @@
-"""What an annotation makes of a value that is given: another form of it is allowed, another value is not.
+"""Checks an annotation's conversion of a value: it may change the form, not the value.
 
-Text stands for whatever the annotation reads in it, an array or an object for the collections and models that are
-written so. A number stays the same number: 5 may become 5.0, and True does not become 1. Nothing is left out.
+Text may stand for any value that the annotation parses from it, an array or an object for collections and models. A
+number stays the same number: 5 may become 5.0, and True does not become 1. Nothing is left out.
 """
 
 from collections import deque
@@ -20,8 +20,10 @@ _READS_ANY_SHAPE = {"before", "wrap"}
 
 
 def refusal(value: Any, where: str, depth: int = 0) -> str | None:
-    """One line where something in it would be another thing once it was read: an iterator that is used up, a buffer
-    that passes for bytes."""
+    """Refuse values that reading would change: an iterator, or a buffer in place of bytes.
+
+    Returns the fault in one line, or None.
+    """
     if isinstance(value, Iterator):
         return f"{where} is an iterator, which JSON cannot hold: make a list of it"
     if isinstance(value, (bytearray, memoryview)):
@@ -32,7 +34,7 @@ def refusal(value: Any, where: str, depth: int = 0) -> str | None:
 
 
 def conversion_fault(given: Any, taken: Any, where: str) -> str | None:
-    """One line where an annotation has made another value of ``given``; None where it only has another form."""
+    """Describe how an annotation changed the value of ``given``; None if only its form changed."""
     if given is taken:
         return None
     if isinstance(taken, (set, frozenset)) and type(given) in {list, type(taken)}:
@@ -48,18 +50,18 @@ def conversion_fault(given: Any, taken: Any, where: str) -> str | None:
 
 
 def _form_fault(given: Any, taken: Any, where: str) -> str | None:
-    """The same of an array or an object that was made into something else."""
+    """The same check for an array or an object that became another type."""
     if type(given) is dict and (hasattr(taken, "_asdict") or has_parts(taken)):
         return _object_fault(given, taken, where)
     if type(given) is list and hasattr(taken, "_asdict"):
-        return first_fault(given, list(taken)[: len(given)], where, conversion_fault)  # the rest are defaults
+        return first_fault(given, list(taken)[: len(given)], where, conversion_fault)  # the other fields have defaults
     if type(given) is list and isinstance(taken, (tuple, deque)):
         return first_fault(given, list(taken), where, conversion_fault)
     return None if type(given) in {str, list, dict, type(None)} else _changed(given, taken, where)
 
 
 def _mapping_fault(given: dict[Any, Any], taken: dict[Any, Any], where: str) -> str | None:
-    """Text may stand for a key that does not look like it; keys keep their order."""
+    """Compare two mappings: a text key may stand for its converted form; keys keep their order."""
     if len(given) != len(taken):
         return _count_fault(given, taken, where)
     there = {key: key for key in taken}
@@ -91,7 +93,7 @@ def _loss(given: dict[Any, Any], taken: Any, known: set[str], where: str) -> str
 
 
 def _forgets(kind: Any) -> bool:
-    """Whether a model drops what it does not know, and reads nothing but its own fields."""
+    """True if a model drops unknown fields and reads only its own fields."""
     settings = getattr(kind, "model_config", {"extra": "forbid"})
     if settings.get("extra", "ignore") != "ignore":
         return False
@@ -100,7 +102,7 @@ def _forgets(kind: Any) -> bool:
 
 
 def _names_of(kind: Any) -> dict[str, str | None]:
-    """The fields of a model by the other names that they are given by; None where a name leads into the value."""
+    """A model's fields by alias; None where an alias leads into the value."""
     declared = getattr(kind, "__pydantic_fields__", {}).items()
     return {alias: name for field, info in declared for alias, name in _aliases(field, info)}
 
@@ -123,8 +125,7 @@ def _set_fault(given: Any, taken: Any, where: str) -> str | None:
 
 
 def _twin(item: Any, twins: dict[Any, Any]) -> Any:
-    """What became of an item of a set, where it still is equal; the item itself where it got another form, as a number
-    cannot."""
+    """Find a set item after conversion: an equal item, or else, unless it is a number, itself."""
     if type(item) in NUMBERS:
         return twins.get(item)
     try:
@@ -141,14 +142,16 @@ def _is_same_number(given: Any, taken: Any) -> bool:
     taken = getattr(taken, "value", taken)
     if type(taken) is type(given):
         return bool(taken == given)
-    if type(given) is float and isinstance(taken, Decimal):  # with as many digits as whoever reads it pleases
+    if type(given) is float and isinstance(taken, Decimal):  # a reader chooses its own number of digits
         return False
     return type(given) is not bool and type(taken) is not int and type(taken) is not bool and bool(taken == given)
 
 
 def with_standard_zones(value: Any, *, own: bool = False) -> Any:
-    """Moments as Python itself makes them: the validator has a class of its own for their offsets. ``own`` says that
-    nobody else has the objects in it, which may then be changed."""
+    """Replace the validator's own time zone class by Python's ``timezone`` in all moments.
+
+    ``own`` says that no other code holds the objects in ``value``, so they may be changed.
+    """
     match value:
         case datetime() | time() if type(value.tzinfo) is TzInfo:
             offset = value.utcoffset()

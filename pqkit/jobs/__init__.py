@@ -1,10 +1,10 @@
-"""Jobs as they enter the queue, and the moves that an operator may make with them.
+"""Enqueueing jobs, and the moves that an operator may make with them.
 
 Entry points: ``spec`` (the checked options of one enqueue), ``insert`` (the rows), ``group_commit`` (enqueues that
 share a transaction), ``unique_keys``, ``idempotency``, ``dependencies``, ``batch``, and ``transitions`` (a job's
-position, and bringing it elsewhere inside an operator's transaction).
+position, and moves inside an operator's transaction).
 
-Who may import it: ``operations``, ``maintenance``, the facade ``pqkit.queue`` and what stands above. Users go through
+Who may import it: ``operations``, ``maintenance``, the facade ``pqkit.queue`` and the packages above. Users go through
 ``pqkit.queue``.
 
 Start reading: ``spec``, then ``insert``.

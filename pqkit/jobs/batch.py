@@ -1,4 +1,4 @@
-"""Batches: jobs that are queued together, and one job more when all of them have ended."""
+"""Batches: jobs that are queued together, and a completion job after all of them have ended."""
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Unpack
@@ -19,7 +19,7 @@ Make = Callable[[Task[..., Any] | str, dict[str, Any] | None, "Options"], Call]
 
 
 class Batch:
-    """Members that are still to be queued. ``id`` is that of the completion job, once all are on disk."""
+    """Members that are not queued yet. ``id`` is the completion job's id, once all are on disk."""
 
     def __init__(self, name: str, then: Call, make: Make) -> None:
         self.name, self.id = name, 0
@@ -31,13 +31,13 @@ class Batch:
     def enqueue(
         self, task: Task[..., Any] | str, args: dict[str, Any] | None = None, /, **options: "Unpack[Options]"
     ) -> None:
-        """Add a member; it is queued with the others. Raises as ``Queue.enqueue``."""
+        """Add a member, to be queued with the others. Raises the same errors as ``Queue.enqueue``."""
         self._calls.append(self._make(task, args, options))
 
     def enqueue_many(
         self, task: Task[..., Any] | str, calls: Iterable[dict[str, Any]], /, **options: "Unpack[Options]"
     ) -> None:
-        """Add a member for each of the calls."""
+        """Add a member for each call."""
         all_calls = list(calls)
         try:
             self._calls += [self._make(task, args, options) for args in all_calls]
@@ -46,7 +46,7 @@ class Batch:
             raise
 
     def commit(self, database: Database, inserter: Inserter) -> None:
-        """Queue all of it, or nothing."""
+        """Queue the whole batch in one transaction."""
         order, text = self._then
         with database.write() as tx:
             members = [each.id for each in inserter.insert_all(tx, self._calls)] if self._calls else []
@@ -56,7 +56,7 @@ class Batch:
 
 
 def add_member(database: Database, inserter: Inserter, batch: int, call: Call) -> Inserted:
-    """Queue one more member of a batch that is not over. Raises Refused where it is."""
+    """Queue one more member of an open batch. Raises Refused if the batch is over."""
     with database.write() as tx:
         passed = hold_open(tx, batch).passed
         job = inserter.insert(tx, *call)
@@ -65,13 +65,13 @@ def add_member(database: Database, inserter: Inserter, batch: int, call: Call) -
         if job.existing or call[0].ties.waits:
             refuse_circle(tx, batch, job.id)
         tx.run_many(sql.INSERT_DEPENDENCY, [(batch, job.id)])
-        if job.id <= passed:  # it was there before, for its unique key was taken
+        if job.id <= passed:  # the job already existed: its unique key was taken
             tx.run(sql.SET_PASSED, job.id - 1, batch)
     return job
 
 
 def batch_of(database: Database, job_id: int) -> int | None:
-    """The batch, by the id of its completion job, that a job is a member of."""
+    """The batch of a job, as the id of its completion job; None if it is in no batch."""
     with database.read() as tx:
         row = tx.row(sql.BATCH_OF, job_id)
     return None if row is None else int(row[0])

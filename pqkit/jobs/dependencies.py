@@ -1,6 +1,6 @@
-"""Jobs that wait for others, as they are entered: a batch is a job that waits for its members.
+"""Dependencies: jobs that wait for other jobs. A batch is a job that waits for its members.
 
-The job is there from the beginning, so that there is one of it whatever happens; it is due never, until maintenance
+The waiting job is inserted at once, so exactly one exists in every case; its due time is ``NEVER`` until maintenance
 finds that nothing is left to wait for.
 """
 
@@ -17,11 +17,11 @@ from pqkit.sql import compiled as sql
 
 MOST_DEPENDENCIES = 1_000_000
 MOST_WAITS = 100_000
-"""Waits that jobs which are queued together may have: they are one transaction, in which nobody else writes."""
+"""Limit on the waits of jobs that are queued together: their one transaction blocks all other writers."""
 
 
 class Dependent(NamedTuple):
-    """A job that waits for others, as ``DependentRow`` explains it."""
+    """A job that waits for others; see ``DependentRow``."""
 
     job_id: int
     batch: str | None
@@ -32,7 +32,7 @@ class Dependent(NamedTuple):
 
 
 def refuse_unknown(tx: Transaction, order: Order) -> None:
-    """Raise BadOrder where the order waits for a job that is not there; nothing is written before."""
+    """Raise BadOrder if the order waits for an unknown job; called before any write."""
     ties = order.ties
     for awaited in ties.depends_on if ties.batch is None else ():
         if tx.row(sql.JOB_EXISTS, awaited) is None:
@@ -40,7 +40,7 @@ def refuse_unknown(tx: Transaction, order: Order) -> None:
 
 
 def enter(tx: Transaction, order: Order, ids: Sequence[int], now: int) -> None:
-    """Write down what these new jobs wait for. Raises BadOrder for too many waits."""
+    """Insert what these new jobs wait for. Raises BadOrder for too many waits."""
     ties = order.ties
     check_waits(len(ids) if ties.batch is None else 0, len(ties.depends_on), MOST_WAITS)
     for job_id in ids:
@@ -49,7 +49,7 @@ def enter(tx: Transaction, order: Order, ids: Sequence[int], now: int) -> None:
 
 
 def check_waits(jobs: int, awaited: int, most: int) -> None:
-    """Raise BadOrder where so many jobs, which wait for so many others each, would be too much for one transaction."""
+    """Raise BadOrder if ``jobs`` waiting for ``awaited`` jobs each exceed ``most`` waits."""
     if jobs * awaited > most:
         raise BadOrder(
             f"{jobs} jobs that wait for {awaited} others each are {jobs * awaited} waits, and {most} may be queued at "
@@ -58,7 +58,7 @@ def check_waits(jobs: int, awaited: int, most: int) -> None:
 
 
 def hold_open(tx: Transaction, batch: int) -> Dependent:
-    """Keep a batch from ending before this transaction does. Raises Refused where it is over."""
+    """Lock a batch so that it cannot end during this transaction. Raises Refused if it is over."""
     row, job = tx.row(sql.DEPENDENT_LOCKED, batch), find(tx, batch)
     if row is None or Dependent._make(row).batch is None or job is None or job.due_at != NEVER:
         raise Refused(f"batch {batch} is over, or there is none")
@@ -66,8 +66,10 @@ def hold_open(tx: Transaction, batch: int) -> Dependent:
 
 
 def refuse_lost_wait(tx: Transaction, order: Order, holder: int) -> None:
-    """Raise Refused where the job that has the order's key would not do what the order waits for: complete that batch,
-    or wait for the same jobs. The key's job is as it was."""
+    """Raise Refused if the holder of the order's key lacks what the order waits for.
+
+    The holder would have to complete the same batch, or wait for the same jobs. The holder is not changed.
+    """
     ties = order.ties
     if ties.batch is not None:
         raise Refused(
@@ -82,7 +84,7 @@ def refuse_lost_wait(tx: Transaction, order: Order, holder: int) -> None:
 
 
 def refuse_circle(tx: Transaction, batch: int, member: int) -> None:
-    """Raise Refused where a job waits for the batch that it is to be a member of: neither would ever run."""
+    """Raise Refused for a cycle: a member that waits for its own batch, so neither would run."""
     if tx.row(sql.WAITS_FOR, member, batch) is not None:
         raise Refused(f"job {member} waits for batch {batch}: it cannot be a member of it")
 

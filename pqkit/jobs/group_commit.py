@@ -1,4 +1,4 @@
-"""Group commit: whoever inserts at the same moment shares a transaction, and nobody returns before it is on disk."""
+"""Group commit: concurrent inserts share one transaction and return once it is on disk."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ MOST_AT_ONCE = 1_000
 
 
 class _Waiting:
-    """What one thread wants inserted. Its lock is held until that is done, or until it is its turn to lead."""
+    """One thread's inserts. Its lock is held until they are done, or until it must lead."""
 
     __slots__ = ("calls", "error", "inserted", "leads", "lock")
 
@@ -37,8 +37,10 @@ class _Waiting:
 
 
 class GroupCommit(fork_safety.AtFork):
-    """Who comes while nobody commits, commits at once and alone. Who comes meanwhile waits, and the first of those
-    commits for all of them: the disk is asked once for a whole group.
+    """Commits concurrent inserts in groups, with one disk sync for each group.
+
+    A caller that finds no commit under way commits alone at once. Callers that arrive during a commit wait, and the
+    first of them then commits for all.
     """
 
     _led: bool
@@ -49,7 +51,7 @@ class GroupCommit(fork_safety.AtFork):
         self.join_forks()
 
     def insert(self, calls: Sequence[Call]) -> list[Inserted]:
-        """Insert and commit ``calls``, all or none. Raises what the database raises, for these alone."""
+        """Insert and commit ``calls``, all or none. Raises the database's errors for these alone."""
         fork_safety.notice()
         with self._mutex:
             mine = _Waiting(calls) if self._led else None
@@ -59,7 +61,7 @@ class GroupCommit(fork_safety.AtFork):
         return self._insert_alone(calls) if mine is None else self._insert_with_others(mine)
 
     def in_child(self) -> None:
-        """Whoever led before a fork does not lead in the child."""
+        """Forget the parent's leader: it does not lead in the child."""
         self._mutex = threading.Lock()
         self._waiting: list[_Waiting] = []
         self._led = False
@@ -102,7 +104,7 @@ class GroupCommit(fork_safety.AtFork):
             self._waiting[0].lock.release()
 
     def _give_up(self, mine: _Waiting) -> None:
-        """The waiting thread was interrupted: take back what nobody has begun, and pass on its turn."""
+        """Withdraw the calls of an interrupted thread if not begun, and pass on its turn to lead."""
         with self._mutex:
             if mine in self._waiting:
                 self._waiting.remove(mine)
@@ -114,7 +116,7 @@ class GroupCommit(fork_safety.AtFork):
             self._commit_together(group)
         except DatabaseUnavailable as error:
             _fail(group, str(error))
-        except Exception as error:  # noqa: BLE001 - what one call breaks must not fail the others: each on its own
+        except Exception as error:  # noqa: BLE001 - a failing call must not fail the others: commit each alone
             for each in group if len(group) > 1 else ():
                 self._commit([each])
             group[0].error = group[0].error if group[0].done else error
@@ -142,7 +144,7 @@ def _fail(group: Sequence[_Waiting], words: str) -> None:
 
 
 class AsyncCommit(fork_safety.AtFork):
-    """Group commit for coroutines: those of one turn of the loop go together, through one thread of their own."""
+    """Group commit for coroutines: one loop turn's inserts go together through a single thread."""
 
     def __init__(self, group: GroupCommit) -> None:
         self._group = group
@@ -150,7 +152,7 @@ class AsyncCommit(fork_safety.AtFork):
         self.join_forks()
 
     def in_child(self) -> None:
-        """Neither the thread nor what waits for it comes along through a fork."""
+        """Start afresh: neither the thread nor its pending calls survive a fork."""
         self._thread = _one_thread()
         self._mutex = threading.Lock()
         self._pending: list[tuple[Call, asyncio.Future[Inserted]]] = []
@@ -166,7 +168,7 @@ class AsyncCommit(fork_safety.AtFork):
         return await asyncio.shield(future)
 
     def close(self) -> None:
-        """Wait for what was asked for."""
+        """Wait for the pending inserts."""
         fork_safety.notice()
         self._thread.shutdown()
         self._thread = _one_thread()
@@ -176,9 +178,9 @@ class AsyncCommit(fork_safety.AtFork):
             pending, self._pending = self._pending, []
         try:
             inserted = self._group.insert([call for call, _ in pending])
-        except Exception as error:  # noqa: BLE001 - it goes to whoever awaits
+        except Exception as error:  # noqa: BLE001 - the awaiting coroutines get it
             alone = len(pending) == 1 or isinstance(error, DatabaseUnavailable)
-            for call, future in pending:  # what one call breaks must not fail the others
+            for call, future in pending:  # a failing call must not fail the others
                 _answer(future, None, error) if alone else self._commit_alone(call, future)
         else:
             for (_, future), each in zip(pending, inserted, strict=True):
@@ -196,7 +198,7 @@ def _one_thread() -> ThreadPoolExecutor:
 
 
 def _answer(future: "asyncio.Future[Inserted]", inserted: Inserted | None, error: Exception | None) -> None:
-    with suppress(RuntimeError):  # its loop is closed: nobody awaits it, and others wait behind it
+    with suppress(RuntimeError):  # the loop is closed: no coroutine awaits the result, and other calls must go on
         future.get_loop().call_soon_threadsafe(_end, future, inserted, error)
 
 

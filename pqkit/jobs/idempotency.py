@@ -1,4 +1,4 @@
-"""Enqueues that their sender has named: sent again, because an answer was lost, they queue nothing and answer alike."""
+"""Idempotency keys: a repeated enqueue request returns the first job ids, inserts nothing."""
 
 import hashlib
 import json
@@ -13,11 +13,11 @@ from pqkit.jobs.spec import Ties
 from pqkit.sql import compiled as sql
 
 KEPT = 24 * 3_600 * SECOND
-"""Microseconds that a name is remembered."""
+"""Microseconds for which a key is remembered."""
 
 
 def insert_named(database: Database, inserter: Inserter, key: str, calls: Sequence[Call]) -> tuple[list[int], bool]:
-    """(ids, whether they were there already). Raises Refused where the name stands for another request."""
+    """Return (ids, whether the key was known). Raises Refused if it stands for another request."""
 
     return _once(database, key, _digest(calls), lambda tx: [each.id for each in inserter.insert_all(tx, calls)])
 
@@ -31,7 +31,7 @@ def _once(
     database: Database, key: str, digest: str, insert: Callable[[Transaction], list[int]]
 ) -> tuple[list[int], bool]:
     with database.write() as tx:
-        # The name first: on PostgreSQL whoever comes at the same time waits here, and then finds the answer.
+        # Insert the key first: on PostgreSQL a concurrent request waits here, and then finds the answer.
         if tx.run(sql.INSERT_REQUEST, key, digest, database.now()):
             ids = insert(tx)
             tx.run(sql.ANSWER_REQUEST, json.dumps(ids), key)
@@ -48,8 +48,10 @@ def _without_actor(ties: Ties) -> Any:
 
 
 def _digest(calls: Sequence[Call]) -> str:
-    """Of what was asked, but for the moment at which a delay ends, which differs each time, and for what is encrypted:
-    that differs as well, and its digest must tell nothing of it."""
+    """Digest of the request, without due times and encrypted arguments.
+
+    A delay's due time and a ciphertext differ on each call, and the digest must not leak encrypted arguments.
+    """
     asked = [
         (
             *order._replace(declared=None, due_at=None, trace=None, ties=_without_actor(order.ties)),

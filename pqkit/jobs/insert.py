@@ -1,4 +1,4 @@
-"""Putting jobs into the tables: one, many of a kind, or different ones together."""
+"""Inserts jobs: one, many of one kind, or different ones together."""
 
 import time
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from pqkit.sql.statement import Statement
 
 
 class Inserted(NamedTuple):
-    """A job's id; ``existing`` where its unique key was taken and this is the job that has it."""
+    """A job's id; ``existing``: the unique key was taken, and this is the job that holds it."""
 
     id: int
     existing: bool = False
 
 
 class _Known(NamedTuple):
-    """What a queue says of retries, and until when (monotonic seconds) that is not looked up again."""
+    """A queue's retry policy, cached until ``until`` (monotonic seconds)."""
 
     policy: Retries
     until: float
@@ -30,14 +30,14 @@ REMEMBERED = 1.0
 
 
 class Inserter:
-    """Inserts into one database. It remembers for a second which queues are there and what they say of retries."""
+    """Inserts into one database; caches for a second which queues exist and their retry policy."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[str, _Known] = {}
 
     def insert_alone(self, order: Order, text: str) -> Inserted | None:
-        """Insert and commit by one statement, on a database that can; None where that does not do."""
+        """Insert and commit in one statement; None if the database or the order does not allow it."""
         known = self._known.get(order.queue)
         if known is None or time.monotonic() >= known.until or not order.is_simple:
             return None
@@ -59,7 +59,7 @@ class Inserter:
                 tx.run(_place_of(order), *order.place(job_id, now))
                 _tie(tx, order, [job_id], now)
                 return Inserted(job_id)
-            tx.run(sql.DELETE_JOB, job_id)  # another transaction took the key since the look
+            tx.run(sql.DELETE_JOB, job_id)  # another transaction has taken the key since the check
 
     def _insert_simple(self, tx: Transaction, order: Order, text: str) -> Inserted:
         policy, now = self._enter_queue(tx, order.queue), self._database.now()
@@ -78,7 +78,7 @@ class Inserter:
         return list(ids)
 
     def insert_all(self, tx: Transaction, calls: Sequence[Call]) -> list[Inserted]:
-        """Different calls, in their order; those that need no look before go in together."""
+        """Insert different calls in order; calls that need no check of other jobs go in together."""
         if len(calls) == 1:
             return [self.insert(tx, *calls[0])]
         if not all(order.is_plain for order, _ in calls):
@@ -101,7 +101,7 @@ class Inserter:
         if known is not None and time.monotonic() < known.until:
             return known.policy
         row = tx.row(sql.KNOWN_QUEUE, queue)
-        if row is None:  # not remembered: this transaction may yet be undone
+        if row is None:  # not cached: this transaction may still be rolled back
             tx.run(sql.INSERT_QUEUE, queue, self._database.now())
             return RETRIES
         max_retries, backoff = row
@@ -111,7 +111,7 @@ class Inserter:
 
 
 def _tie(tx: Transaction, order: Order, ids: Sequence[int], now: int) -> None:
-    """Say what new jobs wait for, or which limit they are under."""
+    """Insert the new jobs' dependencies, or mark their limit key."""
     if order.ties.waits:
         dependencies.enter(tx, order, ids, now)
     else:

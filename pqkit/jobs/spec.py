@@ -1,4 +1,4 @@
-"""What a producer asks for, checked and brought into the columns of ``job``."""
+"""A producer's enqueue options, checked and converted to the columns of ``job``."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -27,7 +27,7 @@ PRIORITIES = range(-32_768, 32_768)
 
 
 class Retries(NamedTuple):
-    """What a queue says of jobs whose task and enqueue say nothing; ``backoff`` as it is stored."""
+    """A queue's retry policy, for jobs whose task and enqueue set none; ``backoff`` as stored."""
 
     max_retries: int = DEFAULT_MAX_RETRIES
     backoff: str | None = None
@@ -37,9 +37,11 @@ RETRIES = Retries()
 
 
 class Ties(NamedTuple):
-    """What an order has to do with other jobs: those it waits for and what becomes of it when one of them fails, the
-    name of the batch that it completes, and how it goes about a unique key that is taken; ``actor`` is the name on
-    record where it changes a job that waits."""
+    """An order's relation to other jobs.
+
+    It names the jobs to wait for, what happens when one of them fails, the batch that the job completes, and the rule
+    for a taken unique key. ``actor`` is the name on record if the order changes a waiting job.
+    """
 
     depends_on: tuple[int, ...] = ()
     if_failed: IfFailed = "hold"
@@ -57,9 +59,9 @@ FREE = Ties()
 
 
 class Order(NamedTuple):
-    """One kind of enqueue: everything but the arguments. ``due_at`` (microseconds UTC) is None for now.
+    """One kind of enqueue: all but the arguments. ``due_at`` (microseconds UTC) is None for now.
 
-    ``max_retries`` and ``backoff`` are None where neither the call nor the task says them.
+    ``max_retries`` and ``backoff`` are None if neither the call nor the task sets them.
     """
 
     task: str
@@ -78,12 +80,12 @@ class Order(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether it can be inserted without a look at other jobs."""
+        """True if it can be inserted without a check of other jobs."""
         return self.unique_key is None and not self.ties.waits
 
     @property
     def is_simple(self) -> bool:
-        """Whether all of it is a row of ``job`` and one of ``ready``."""
+        """True if it needs only a row of ``job`` and a row of ``ready``."""
         return (
             self.ties is FREE
             and self.unique_key is None
@@ -94,17 +96,17 @@ class Order(NamedTuple):
 
     @property
     def keyed_by_arguments(self) -> bool:
-        """Whether the task says what the limit key is of each call, and this order does not."""
+        """True if the task derives each call's limit key from arguments, and the order sets none."""
         return self.limit_key is None and self.declared is not None and self.declared.policy.limit_key is not None
 
     @property
     def encode(self) -> Callable[[dict[str, Any]], str]:
-        """What makes the stored form of arguments; for many it is looked up once."""
+        """The encoder of arguments, looked up once for many calls."""
         check = self._check
         return (lambda args: encryption.close_json(check(args))) if self.encrypted else check
 
     def call(self, args: dict[str, Any]) -> "tuple[Order, str]":
-        """This order as it is for these arguments, and their stored form."""
+        """Return the order for these arguments, and their stored form."""
         order, declared = self, self.declared
         if declared is None:
             text = encode_unregistered(args)
@@ -115,13 +117,13 @@ class Order(NamedTuple):
         return order, encryption.close_json(text) if self.encrypted else text
 
     def _with_key(self, text: str) -> "Order":
-        """This order under the limit key that its task makes of these arguments."""
+        """Set the limit key that the task derives from these arguments."""
         if not self.keyed_by_arguments or self.declared is None or (key := self.declared.limit_key(text)) is None:
             return self
         return self._replace(limit_key=check_name("limit_key", key))
 
     def check_each(self, calls: Sequence[Any]) -> None:
-        """Raise the error of the first of these arguments that cannot be queued, with its place before it."""
+        """Raise the error of the first arguments that cannot be queued, prefixed with their index."""
         for place, args in enumerate(calls):
             try:
                 self.call(args)
@@ -133,7 +135,7 @@ class Order(NamedTuple):
         return encode_unregistered if self.declared is None else self.declared.encode
 
     def row(self, args: str, now: int, policy: Retries = RETRIES) -> tuple[Any, ...]:
-        """The row of ``job``; what the order leaves open is the queue's to say."""
+        """The row of ``job``; the queue's policy fills what the order leaves open."""
         return (
             self.queue,
             self.task,
@@ -176,7 +178,7 @@ def make_order(
     if_failed: IfFailed = "hold",
     actor: str | None = None,
 ) -> Order:
-    """Check the options and fill in the task's own policy. Raises BadOrder or ValueError with one line."""
+    """Check the options, fill in the task's policy. Raises BadOrder or ValueError in one line."""
     name, declared = (task.name, task) if isinstance(task, Task) else (task, find(task))
     policy = declared.policy if declared else Policy()
     max_retries = policy.max_retries if max_retries is None else max_retries
@@ -244,13 +246,15 @@ def _encrypted(policy: Policy) -> bool:
 
 
 def order_like(asked: Sequence[Any]) -> Order:
-    """The order of a job from its stored ``task, queue, priority, max_retries, backoff, timeout, unique_key, limit_key,
-    args``; what was encrypted is so again."""
+    """Rebuild a job's order from its stored columns; encrypted arguments stay encrypted.
+
+    The columns are ``task, queue, priority, max_retries, backoff, timeout, unique_key, limit_key, args``.
+    """
     name, queue, priority, max_retries, backoff, timeout, unique_key, limit_key, args = asked
     declared = find(name)
     order = Order(name, declared, queue, priority, max_retries, backoff, timeout, unique_key, None)
     encrypted = encryption.is_sealed(args) or _encrypted(declared.policy if declared else Policy())
-    by_arguments = order.keyed_by_arguments  # those that a replacement has
+    by_arguments = order.keyed_by_arguments  # the limit key follows from the replacement's arguments
     return order._replace(limit_key=None if by_arguments else limit_key, encrypted=encrypted)
 
 

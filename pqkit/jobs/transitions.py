@@ -1,4 +1,4 @@
-"""Where a job stands, and bringing it elsewhere, inside the transaction of an operator's verb."""
+"""A job's position, and its moves inside the transaction of an operator's verb."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ NOT_IN_PLACE = "its files are not in place yet: see the worker's log, or try aga
 
 
 class Standing(NamedTuple):
-    """Where a job stands now, as the operators' verbs read it."""
+    """A job's current row, as the operators' verbs read it."""
 
     job_id: int
     queue: str
@@ -27,7 +27,7 @@ class Standing(NamedTuple):
 
 
 class Moved(Exception):
-    """The job has left its place since the look: on PostgreSQL others write at the same time."""
+    """The job left its place after it was read: on PostgreSQL other writers run concurrently."""
 
 
 def find(tx: Transaction, job_id: int) -> Standing | None:
@@ -36,12 +36,12 @@ def find(tx: Transaction, job_id: int) -> Standing | None:
 
 
 def resubmit(tx: Transaction, job: Standing, now: int) -> str | None:
-    if tx.row(sql.HAS_INTENT, job.job_id):  # or they might replace those of the next run
+    if tx.row(sql.HAS_INTENT, job.job_id):  # or they might replace the files of the next run
         return NOT_IN_PLACE
     needs_key = job.unique_key is not None and job.state.final
     if needs_key and not tx.run(sql.INSERT_HOLD, job.queue, job.unique_key, job.job_id, 0):
         holder = _holder(tx, job)
-        if holder != job.job_id:  # or it has kept its key
+        if holder != job.job_id:  # otherwise the job has kept its own key
             return f"its unique key is held by job {holder}"
     try:
         leave(tx, job)
@@ -66,7 +66,7 @@ def close(tx: Transaction, job: Standing, state: JobState, now: int, error: str)
 def _holder(tx: Transaction, job: Standing) -> int:
     holder = tx.row(sql.HOLDER, job.queue, job.unique_key)
     if holder is None or (holder[0] == job.job_id and not holder[1]):
-        raise Moved  # the key came free meanwhile, or somebody else has resubmitted this job
+        raise Moved  # the key has come free in between, or another operator has resubmitted this job
     return int(holder[0])
 
 
@@ -74,7 +74,7 @@ def set_priority(tx: Transaction, job: Standing, priority: int) -> None:
     if job.state is JobState.PENDING:
         there(tx.run(sql.SET_READY_PRIORITY, priority, job.queue, job.priority, job.job_id))
     else:
-        # A new row, so that a stage that looked before does not bring the old priority along.
+        # Insert a new row, so that a stage that read earlier does not restore the old priority.
         row = tx.row(sql.TAKE_DELAYED, job.due_at, job.job_id)
         there(row is not None)
         tx.run(sql.INSERT_DELAYED, *row)
@@ -82,7 +82,7 @@ def set_priority(tx: Transaction, job: Standing, priority: int) -> None:
 
 
 def put_back(tx: Transaction, job: Standing, was: Sequence[object]) -> None:
-    """Undo a resubmit that no worker has claimed: the job has ended again, as ``was`` says (columns of ``closed``)."""
+    """Undo a resubmit that no worker has claimed: restore ``was`` (columns of ``closed``)."""
     leave(tx, job)
     tx.run(sql.INSERT_CLOSED, job.job_id, *was)
     if job.unique_key is not None:

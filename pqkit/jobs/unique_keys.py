@@ -1,4 +1,4 @@
-"""Unique keys, at insert only: who has a key, whether that still counts, and bringing a waiting job up to date."""
+"""Unique keys at insert: finds the holder, checks whether it counts, updates a waiting job."""
 
 import json
 
@@ -13,9 +13,9 @@ from pqkit.sql import compiled as sql
 
 
 def holder(tx: Transaction, order: Order, text: str, now: int) -> int | None:
-    """The job that has the order's key; None where none counts. A waiting one is replaced where the order says so.
+    """Return the job that holds the order's key; None if none counts.
 
-    Raises Refused where that job would not do what the order waits for.
+    A waiting holder is replaced if the order says so. Raises Refused if that job would not do what the order waits for.
     """
     while True:
         row = tx.row(sql.HOLDER, order.queue, order.unique_key)
@@ -35,7 +35,7 @@ def holder(tx: Transaction, order: Order, text: str, now: int) -> int | None:
         try:
             if order.ties.replaces:
                 _replace(tx, job, order, text, now)
-        except Moved:  # a worker has taken it, or it has ended
+        except Moved:  # a worker has claimed it, or it has ended
             continue
         return job.job_id
 
@@ -47,13 +47,13 @@ def _kept_by(order: Order, job_id: int) -> int:
 
 
 def take(tx: Transaction, order: Order, job_id: int) -> bool:
-    """Whether the new job has the key now."""
+    """Take the key for the new job; True if it now holds the key."""
     kept = int(order.ties.unique_while == "kept")
     return bool(tx.run(sql.INSERT_HOLD, order.queue, order.unique_key, job_id, kept))
 
 
 def _replace(tx: Transaction, job: Standing, order: Order, text: str, now: int) -> None:
-    """Give a waiting job this call's arguments and priority, and put off one that is not due."""
+    """Give a waiting job this call's arguments and priority; postpone it if it is not due."""
     task = tx.row(sql.AS_ASKED, job.job_id)[0]
     if task != order.task:
         raise Refused(f"job {job.job_id} has the unique key {order.unique_key!r} and is one of the task {task}")
@@ -66,14 +66,14 @@ def _replace(tx: Transaction, job: Standing, order: Order, text: str, now: int) 
 
 
 def _record(tx: Transaction, job: Standing, actor: str, now: int) -> None:
-    """Put on record who changed the job, the first time; the next verb of an operator seals it."""
+    """Record once which actor changed the job; the next operator's verb seals the record."""
     if tx.row(sql.REPLACED_BY, job.job_id, actor) is None:
         detail = {"from": job.state, "unique_key": job.unique_key}
         tx.run(sql.INSERT_ACTION, now, actor, "replace", job.job_id, None, json.dumps(detail))
 
 
 def _put_off(tx: Transaction, job: Standing, due_at: int) -> Standing:
-    """Let it be due then; one that waits for others still does, and is due then at the earliest."""
+    """Set a new due time; a job that waits for others is then due at the earliest."""
     if job.due_at == NEVER:
         transitions.there(tx.run(sql.SET_DEPENDENT_DUE, due_at, job.job_id))
         return job

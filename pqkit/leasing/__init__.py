@@ -4,8 +4,8 @@ Entry points: ``worker_leases`` (one worker's calls: register, exchange, heartbe
 under the fence), ``claim_limits`` (claims from queues with limits), ``unconfirmed_commits`` (commits whose answer was
 lost), ``run_metrics``, ``pending_hooks`` and ``remote_workers`` (workers that speak REST).
 
-The fence: an attempt's end counts only where the lease row still names this job, attempt and worker. Every write here
-asks it.
+The fence: an attempt's end counts only while the lease row still names this job, attempt and worker. Every write here
+checks it.
 
 Who may import it: ``jobs``, ``maintenance``, the facade and the worker.
 

@@ -1,5 +1,7 @@
-"""The claim from a queue with limits. What runs is counted anew each time, from the leases themselves, so that a worker
-that dies frees its share exactly when its leases end."""
+"""Claims from queues with limits.
+
+Each claim counts running jobs from the leases, so a dead worker frees its share exactly when its leases end.
+"""
 
 import time
 from collections import Counter
@@ -14,13 +16,13 @@ from pqkit.leasing.rounds import next_names
 from pqkit.sql import compiled as sql
 
 MOST_SUSPECTS = 100
-# Seconds for which a look trusts that no job before a place can be taken. A job that comes back with an old id is found
-# again after that.
+# Seconds for which a look trusts that no job before a position can be claimed. A job that returns with an old id is
+# found after that.
 TRUST = 0.5
 
 
 class Taker(NamedTuple):
-    """The worker that claims, and the moment."""
+    """The claiming worker, and the time of the claim."""
 
     id: int
     name: str
@@ -29,8 +31,11 @@ class Taker(NamedTuple):
 
 
 class Room(NamedTuple):
-    """How many jobs a queue lets start now; ``keys`` are those with running jobs, and what is left of each; ``next_at``
-    is when its rate lets the next one start, where that is what it waits for."""
+    """The jobs that a queue lets start now.
+
+    ``keys`` holds what is left of each key with running jobs; ``next_at`` is when the rate lets the next job start, if
+    the rate is what the queue waits for.
+    """
 
     settings: QueueSettings
     jobs: int
@@ -44,7 +49,7 @@ class Room(NamedTuple):
 
 
 class Limited:
-    """Claims from queues with limits, for one worker's life."""
+    """Claims from limited queues, for one worker's life."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -54,17 +59,17 @@ class Limited:
         self._passed: dict[tuple[str, int], tuple[int, float]] = {}
 
     def begin(self) -> None:
-        """A new look, in a new transaction."""
+        """Begin a new look, in a new transaction."""
         self.next_at = self._locked = None
 
     def heads(self, tx: Transaction, queue: str, taker: Taker, demand: int, *, peek: bool = False) -> list[Claim]:
-        """The jobs to take next, at most ``demand``; none from a queue without limits. A suspect comes alone."""
+        """Find up to ``demand`` jobs; none from an unlimited queue. A suspect comes alone."""
         locking = sql.LIMITS if self._locked is None else sql.LIMITS_UNLESS_LOCKED
         row = tx.row(sql.LIMITS_PEEK if peek else locking, queue)
         if row is None:
             return []
         self._locked = queue
-        taker = taker._replace(now=self._database.now())  # others may have held the row for long
+        taker = taker._replace(now=self._database.now())  # other workers may have held the row's lock for long
         room = _room(tx, queue, QueueSettings._make(row[:-1]), row[-1], taker)
         if room.next_at is not None:
             self.next_at = min(room.next_at, self.next_at or room.next_at)
@@ -78,7 +83,7 @@ class Limited:
     def _candidates(
         self, tx: Transaction, queue: str, taker: Taker, room: Room, wanted: int, *, peek: bool
     ) -> list[Claim]:
-        """Enough jobs to pick from, priority by priority; with ageing some of each priority, the most urgent first."""
+        """Find enough candidates by priority; with ageing, from every priority, most urgent first."""
         found: list[Claim] = []
         ageing = room.settings.ageing
         for (priority,) in tx.rows(sql.PRIORITIES, queue):
@@ -97,7 +102,7 @@ class Limited:
     def _by_key(
         self, tx: Transaction, place: tuple[str, int], taker: Taker, room: Room, wanted: int, *, peek: bool
     ) -> Iterator[Claim]:
-        """Jobs of one priority whose keys leave room, the keys by turns, a bounded number of them."""
+        """Find jobs of one priority whose keys leave room: a bounded number of keys, in rotation."""
         yield from self._without_key(tx, place, taker, wanted, peek=peek)
         count, head = 0, sql.KEY_PEEK if peek else sql.KEY_HEAD
         keys, rest = self._next_keys(tx, place)
@@ -107,7 +112,7 @@ class Limited:
             left = min(room.left(key), wanted)
             rows = tx.rows(head, *place, key, *_of(taker), left) if left > 0 else []
             count += len(rows)
-            if not (rows and peek):  # the claim that follows begins with this key
+            if not (rows and peek):  # the claim that follows a peek begins with this key
                 self._last_key[place] = key
             yield from map(Claim._make, rows)
         if rest is not None:
@@ -120,16 +125,17 @@ class Limited:
         return next_names(read, self._last_key.get(place, ""))
 
     def look_again(self, now: int, seconds: float) -> None:
-        """Have this worker look again so soon after ``now``: there is more than this look has seen."""
+        """Make this worker look again ``seconds`` after ``now``, because more queues or keys remain."""
         at = now + round(seconds * SECOND)
         self.next_at = min(at, self.next_at or at)
 
     def _without_key(
         self, tx: Transaction, place: tuple[str, int], taker: Taker, wanted: int, *, peek: bool
     ) -> list[Claim]:
-        """Jobs of one priority that have no key, however many with keys stand before them.
+        """Find jobs of one priority without a key, behind any number of jobs with keys.
 
-        Those are walked past now and then only: between two walks a look begins where the last one found none before.
+        A full walk past those happens only every ``TRUST`` seconds; other looks begin where the last one found no job
+        before.
         """
         passed, walked = self._passed.get(place, (0, 0.0))
         begun = time.monotonic()
@@ -143,7 +149,7 @@ class Limited:
 
 
 def spend(tx: Transaction, queue: str, now: int, jobs: int) -> None:
-    """Take so many starts from the queue's rate."""
+    """Charge ``jobs`` starts to the queue's rate."""
     row = tx.row(sql.LIMITS_PEEK, queue)
     settings = QueueSettings._make(row[:-1])
     if settings.rate is not None:
@@ -163,7 +169,7 @@ def _room(tx: Transaction, queue: str, settings: QueueSettings, rate_at: int | N
 
 
 def _pick(candidates: list[Claim], room: Room, wanted: int) -> list[Claim]:
-    """The first of them that leave each key its limit, in the order in which they stand in the queue."""
+    """Pick the first candidates that fit each key's limit; return them in queue order."""
     taken: list[Claim] = []
     used: Counter[str | None] = Counter()
     for claim in candidates:

@@ -1,4 +1,4 @@
-"""Writing outcomes under the fence: the one way by which a lease ends, for workers and for rescue alike."""
+"""Writes outcomes under the fence: the only way a lease ends, for workers and for rescue."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class SomeRefused(Exception):
-    """At least one of the leases was gone; the transaction is to be rolled back and done again one by one."""
+    """At least one lease was gone; roll the transaction back and write them one by one."""
 
 
 def settle(tx: Transaction, finished: Sequence[Finished]) -> None:
@@ -28,7 +28,7 @@ def settle(tx: Transaction, finished: Sequence[Finished]) -> None:
 
 
 def _let_go(tx: Transaction, finished: Sequence[Finished]) -> int:
-    """Delete their leases; how many of them were still held."""
+    """Delete the leases; return the number that was still held."""
     jobs = {f.claim.job_id for f in finished}
     first, last = min(jobs), max(jobs)
     followers = last - first + 1 == len(jobs) == len(finished)
@@ -40,7 +40,7 @@ def _let_go(tx: Transaction, finished: Sequence[Finished]) -> int:
 def settle_each(tx: Transaction, finished: Sequence[Finished], *, again: bool = False) -> list[Finished]:
     """Write those of ``finished`` whose lease is still held; record and return the others.
 
-    ``again`` says that a commit was not answered before: what it has written is not written twice, and not refused.
+    ``again``: an earlier commit was not answered; its writes are neither repeated nor refused.
     """
     held: list[Finished] = []
     refused: list[Finished] = []
@@ -58,7 +58,7 @@ def settle_each(tx: Transaction, finished: Sequence[Finished], *, again: bool = 
 
 
 def finish_in(database: Database, session: "Session", finished: Finished) -> None:
-    """Finish inside the handler's own transaction. Raises LeaseLost when the fence refuses it."""
+    """Finish inside the handler's own transaction. Raises LeaseLost if the fence refuses it."""
     try:
         with database.in_words():
             settle(database.join(session), [finished])
@@ -125,7 +125,7 @@ def _budget(f: Finished) -> tuple[int, int]:
 
 def _closed(f: Finished) -> tuple[object, ...]:
     claim, outcome, _, ended_at = f
-    # The bare text: a driver looks for an adapter for each value of a str's subclass.
+    # Plain str: for each value of a str subclass, a driver looks for an adapter.
     state = outcome.state.value
     return claim.job_id, state, ended_at, claim.attempt, *_budget(f), outcome.result, outcome.summary
 

@@ -1,4 +1,4 @@
-"""An attempt that has ended, before its end is on record."""
+"""An attempt that has ended and is not recorded yet."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from pqkit.domain.outcomes import Claim, Outcome
 
 
 class Finished(NamedTuple):
-    """An attempt that has ended; times in microseconds UTC, ``started_at`` None where it never started."""
+    """An ended attempt; microseconds UTC, ``started_at`` is None if it never started."""
 
     claim: Claim
     outcome: Outcome

@@ -1,7 +1,7 @@
-"""Calls of hooks that are still to be made: written with each end, and deleted when the hooks were called.
+"""Pending hook calls: written with each job's end, deleted after the hooks ran.
 
-So every end is told at least once. A call is made by the process that wrote the end, where it has hooks for it; what
-that one leaves behind, and what a process without hooks wrote, is made by another.
+Every end is thus delivered at least once. The process that wrote the end makes the call, if it has a hook for it.
+Another process makes the calls that it leaves behind, and those of ends that a process without hooks wrote.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -17,23 +17,23 @@ from pqkit.sql import compiled as sql
 
 BATCH = 200
 TAKEN = 20
-"""Calls of others that are taken over at once."""
+"""Calls taken over from other processes at once."""
 HOLD = 60 * SECOND
 STRANGE_AFTER = 10 * SECOND
-"""From then on an end is told by a process that does not know its task."""
+"""After this time a process that does not know the task may deliver its end."""
 KEPT = 7 * 86_400 * SECOND
 Row = tuple[Any, ...]
 
 
 def expect(tx: Transaction, finished: Sequence[Finished]) -> None:
-    """Write down the calls for these ends, in their transaction."""
+    """Insert the calls for these ends, in the ends' own transaction."""
     states = tx.hooked.states(tx)
     if states:
         _write(tx, [_row(f) for f in finished if f.outcome.state in states])
 
 
 def expect_of(tx: Transaction, job_id: int, state: JobState) -> None:
-    """The same for a job that stands in ``closed`` by no run of its own."""
+    """Insert the call for a job that was moved to ``closed`` without a run."""
     if state in tx.hooked.states(tx):
         _write(tx, tx.rows(sql.ENDED_JOB, job_id))
 
@@ -43,39 +43,39 @@ def _write(tx: Transaction, ends: Sequence[Row]) -> None:
 
 
 def _held(hooked: Hooked, state: str, _error: str | None, ended_at: int) -> tuple[int, int]:
-    """By whom, and until when."""
+    """The caller that holds the call, and until when."""
     return (hooked.caller, ended_at + hooked.hold) if state in hooked.mine else (0, 0)
 
 
 def _row(f: Finished) -> Row:
     claim, outcome = f.claim, f.outcome
-    # The bare text: a driver looks for an adapter for each value of a str's subclass.
+    # Plain str: for each value of a str subclass, a driver looks for an adapter.
     state = outcome.state.value
     return claim.job_id, claim.task, claim.queue, claim.attempt, state, outcome.summary, f.ended_at
 
 
 class Call(NamedTuple):
-    """A call that is to be made."""
+    """A pending call."""
 
     id: int
     end: Ended
 
 
 class HookCalls:
-    """The calls that one process makes."""
+    """The calls of one process."""
 
     def __init__(self, database: Database, caller: int) -> None:
         self._database, self._caller = database, caller
 
     def announce(self, states: Collection[JobState]) -> None:
-        """Say to all that write ends that there are hooks for these states."""
+        """Announce to all processes that write ends that hooks exist for these states."""
         now = self._database.now()
         with self._database.write() as tx:
             for state in sorted(states):
                 tx.run(sql.SET_HOOK, state.value, now)
 
     def mine(self) -> list[Call]:
-        """What this process is to call now."""
+        """The calls that this process must make now."""
         rows = self._database.rows(sql.HOOK_CALLS_OF, self._caller, BATCH)
         return [Call(number, _ended(*end)) for number, *end in rows]
 
@@ -84,7 +84,7 @@ class HookCalls:
             tx.run_many(sql.DELETE_HOOK_CALL, [(call.id,) for call in calls])
 
     def take_over(self, states: Collection[JobState], tasks: Collection[str]) -> bool:
-        """Take some calls that nobody is about to make: of ``tasks`` at once, of others when nobody else did."""
+        """Take over some abandoned calls: those of ``tasks`` at once, others after a delay."""
         now = self._database.now()
         found = [(number, caller) for number, caller, end in self._left(now) if _fits(end, states, tasks, now)][:TAKEN]
         if not found:
@@ -110,7 +110,7 @@ def _fits(end: Ended, states: Collection[JobState], tasks: Collection[str], now:
 
 
 def forget_old(database: Database) -> None:
-    """Drop what nobody was there to call for a week."""
+    """Drop calls that no process could make for a week."""
     before = database.now() - KEPT
     with database.write() as tx:
         tx.run(sql.FORGET_HOOKS, before)

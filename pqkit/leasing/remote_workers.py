@@ -1,7 +1,7 @@
-"""Workers that are no process of ours: they live elsewhere, in any language, and speak by single requests.
+"""Remote workers: processes elsewhere, in any language, that speak single REST requests.
 
-Such a life stands in the registry like any other and is under the same fence. Nobody can see its process, so that its
-heartbeats alone keep its leases: every request of it is one.
+A remote worker is in the registry like any other and under the same fence. pqkit cannot see its process, so only its
+heartbeats keep its leases: every request counts as one.
 """
 
 import json
@@ -27,12 +27,12 @@ KEPT = 1_000
 BEAT_EVERY = 1.0
 UNHEARD = "its worker never heard of it"
 Decide = Callable[[Claim, bool], Outcome]
-"""What an attempt came to, from its claim and whether its cancel was asked for."""
+"""Decides an attempt's outcome from its claim and whether a cancel was requested."""
 Tell = Callable[[Sequence[Finished]], object]
 
 
 class Handle(NamedTuple):
-    """A lease as its worker names it. ``since`` is when the job became due, which is kept nowhere else."""
+    """A lease as its worker names it. ``since`` is when the job became due, stored nowhere else."""
 
     worker_id: int
     job_id: int
@@ -44,7 +44,7 @@ class Handle(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Handle":
-        """Raises NotFound for what is no handle."""
+        """Parse a handle. Raises NotFound for an invalid one."""
         try:
             handle = cls(*(int(part, 16) for part in text.split("-")))
         except (TypeError, ValueError):
@@ -59,7 +59,7 @@ def handle_of(claim: Claim) -> Handle:
 
 
 class Wanted(NamedTuple):
-    """What a worker says of itself; no queues means all of them."""
+    """A worker's registration; no queues means all of them."""
 
     name: str
     slots: int
@@ -68,7 +68,10 @@ class Wanted(NamedTuple):
 
 
 class Life(NamedTuple):
-    """A remote worker as the registry keeps it. ``owner`` alone may speak for it; ``once``: it takes one job."""
+    """A remote worker as the registry stores it.
+
+    Only ``owner`` may act for it; a ``once`` worker takes a single job.
+    """
 
     id: int
     name: str
@@ -79,7 +82,7 @@ class Life(NamedTuple):
 
 
 class Remote(Leases):
-    """The leases of one life, in this request and in those to come."""
+    """The leases of one remote worker, across its requests."""
 
     def __init__(self, database: Database, life: Life, ended: Tell = lambda _: None) -> None:
         super().__init__(database, life.name, life.slots, (), life.queues)
@@ -88,8 +91,10 @@ class Remote(Leases):
         self._beaten = time.monotonic()
 
     def claim(self, count: int, holding: Collection[Handle]) -> list[Claim]:
-        """Up to ``count`` jobs, as far as slots are free. What it has and does not say that it is ``holding``, it never
-        heard of, because the answer was lost: that goes back to its place, uncharged."""
+        """Claim up to ``count`` jobs into free slots.
+
+        A lease that is not in ``holding`` was lost with an unanswered response: it goes back to its place, uncharged.
+        """
         with self._turn:
             self.touch()
             known = {handle[:3] for handle in holding}
@@ -105,8 +110,10 @@ class Remote(Leases):
             return self.exchange(gone, room, alone=not kept).claims
 
     def conclude(self, handle: Handle, decide: Decide) -> Outcome:
-        """End an attempt as ``decide`` says. Raises LeaseLost when the lease is no longer this worker's; an end that
-        was accepted before, and whose answer was lost, is accepted again."""
+        """End an attempt as ``decide`` says. Raises LeaseLost if the worker no longer holds it.
+
+        An end that was accepted before, and whose answer was lost, is accepted again.
+        """
         with self._turn:
             with self._database.read() as tx:
                 rows = [row for row in tx.rows(sql.LEASES_OF, self.id, MOST_SLOTS) if row[2:4] == handle[1:3]]
@@ -123,7 +130,7 @@ class Remote(Leases):
             return outcome
 
     def beat_now(self) -> Beat:
-        """Raises NotFound when the registry has this life no more."""
+        """Send a heartbeat. Raises NotFound if the registry no longer has this worker."""
         beat = self.beat()
         self._beaten = time.monotonic()
         if not beat.registered:
@@ -131,12 +138,12 @@ class Remote(Leases):
         return beat
 
     def touch(self) -> None:
-        """Beat, unless it was heard of just now."""
+        """Send a heartbeat unless one was sent within the last second."""
         if time.monotonic() - self._beaten >= BEAT_EVERY:
             self.beat_now()
 
     def leave(self) -> None:
-        """Give back what it holds, uncharged, and end."""
+        """Give back the leases, uncharged, and end."""
         with self._turn:
             now = self._database.now()
             gone = [Finished(claim, released(), None, now) for claim in self._held()]
@@ -145,7 +152,7 @@ class Remote(Leases):
             self.end("stopped")
 
     def _machine_clock(self) -> None:
-        """Nobody knows its machine."""
+        """None: a remote worker's machine is unknown."""
 
     def _held(self) -> list[Claim]:
         with self._database.read() as tx:
@@ -159,22 +166,22 @@ class Remote(Leases):
 
     def _refuse(self, handle: Handle, outcome: Outcome) -> None:
         with self._database.write() as tx:
-            if tx.row(sql.WAS_HELD, *_held_by(handle)):  # else the record would tell of what never was
+            if tx.row(sql.WAS_HELD, *_held_by(handle)):  # otherwise the record would name a lease that never existed
                 tx.run(sql.INSERT_REFUSAL, self._database.now(), *_held_by(handle), outcome.kind)
         raise LeaseLost(f"job {handle.job_id} is no longer this worker's")
 
 
 class Remotes:
-    """The remote workers of one queue. What it keeps of them is only to be quick: the registry knows them all."""
+    """The remote workers of one queue. It is only a cache: the registry knows them all."""
 
     def __init__(self, database: Database, ended: Tell = lambda _: None) -> None:
-        """``ended`` is told of each end after its commit."""
+        """``ended`` is called with each end after its commit."""
         self._database, self._ended = database, ended
         self._mutex = threading.Lock()
         self._kept: OrderedDict[int, Remote] = OrderedDict()
 
     def register(self, owner: str, host: str, wanted: Wanted, *, once: bool = False) -> Remote:
-        """Begin a life. Raises BadOrder for names that cannot be."""
+        """Register a worker. Raises BadOrder for invalid names."""
         names = [("worker", [wanted.name]), ("task", wanted.tasks), ("queue", wanted.queues)]
         for what, given in names:
             for name in given:
@@ -188,7 +195,7 @@ class Remotes:
         return self._keep(Remote(self._database, life, self._ended))
 
     def find(self, owner: str, worker_id: int) -> Remote:
-        """A life of that owner; NotFound when there is none."""
+        """Find a worker of that owner. Raises NotFound if there is none."""
         with self._mutex:
             kept = self._kept.get(worker_id)
         if kept is None:
@@ -221,7 +228,7 @@ class Remotes:
 
 
 def _space(owner: str, *, once: bool) -> str:
-    """Where its pid would count: nowhere, so this column says whose it is."""
+    """The value of ``pid_space``: a remote worker has no pid, so it holds the owner."""
     return f"{'once' if once else 'remote'} {owner}"
 
 
@@ -234,5 +241,5 @@ def _held_by(handle: Handle) -> tuple[int, int, int]:
 
 
 def _nothing(handle: Handle) -> Claim:
-    """A claim whose lease is gone, for the word that goes on record."""
+    """A stand-in claim for a lost lease, for the word on record."""
     return Claim("", 0, handle.job_id, handle.attempt, 0, 0, 0, handle.worker_id, 0, 0, "", "{}", 0, None, None, None)

@@ -1,6 +1,6 @@
 """Walks over queues or limit keys, a bounded number at each claim.
 
-A claim holds the write lock, and a producer may make many names.
+A claim holds the write lock, and a producer may create many names.
 """
 
 from collections.abc import Callable
@@ -15,8 +15,8 @@ REST = 0.5
 def next_names(read: Callable[[str, int], list[str]], last: str) -> tuple[list[str], float | None]:
     """Choose the names to look at, from the one after ``last`` on and round to it again.
 
-    ``read(after, limit)`` gives names in their order. Returns the names and the seconds until the next ones, None where
-    these are all names that there are.
+    ``read(after, limit)`` gives names in their order. Returns the names and the seconds until the next ones, None if
+    these are all the names.
     """
     names = read("", MOST_NAMES + 1)
     if len(names) <= MOST_NAMES:

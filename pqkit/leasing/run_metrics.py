@@ -1,4 +1,4 @@
-"""What a worker's runs came to, counted in memory and handed to the database once a second."""
+"""Run metrics of a worker: counted in memory, written to the database once a second."""
 
 import json
 import threading
@@ -16,14 +16,14 @@ from pqkit.leasing.finished_attempt import Finished
 from pqkit.sql import compiled as sql
 
 MERGES = ((1, 60, 1_200), (60, 600, 86_400), (600, 3_600, 7 * 86_400))
-"""(width, wider one, age) in seconds: what is older than the age is merged."""
+"""(width, wider width, age) in seconds: rows older than the age are merged."""
 KEEP = 90 * 86_400
 MOST = 5_000
 MOST_KEYS = 500
 
 
 class Key(NamedTuple):
-    """The second (since 1970) in which runs ended, of which kind they were, and the pattern of their error."""
+    """The second (since 1970) in which runs ended, their kind, and their error's pattern."""
 
     second: int
     queue: str
@@ -34,7 +34,7 @@ class Key(NamedTuple):
 
 @dataclass(slots=True)
 class Sums:
-    """Runs of one key; microseconds in all, and histograms of them. The last error, and whose it was, as an example."""
+    """Sums and histograms (µs) of one key's runs; the last error and its job as an example."""
 
     count: int = 0
     waited: int = 0
@@ -45,7 +45,7 @@ class Sums:
     example_job: int | None = None
 
     def add(self, waited: Sequence[int], ran: Sequence[int]) -> None:
-        """Count runs of so many microseconds each."""
+        """Add runs by their wait and run times in microseconds."""
         self.count += len(ran)
         self.waited += sum(waited)
         self.ran += sum(ran)
@@ -53,7 +53,7 @@ class Sums:
         _sort_in(self.runs, ran)
 
     def merged(self, other: "Sums") -> "Sums":
-        """With an earlier one."""
+        """Merge with earlier sums."""
         last = self if self.example_job is not None else other
         return Sums(
             self.count + other.count,
@@ -71,7 +71,7 @@ Counted = dict[Key, Sums]
 
 def _sort_in(histogram: Counter[int], spans: Sequence[int]) -> None:
     least, most = bucket(min(spans)), bucket(max(spans))
-    if least == most:  # a batch has mostly waited alike
+    if least == most:  # the jobs of a batch have mostly waited equally long
         histogram[least] += len(spans)
     else:
         histogram.update(map(bucket, spans))
@@ -84,14 +84,14 @@ def _key(f: Finished) -> tuple[int, str, str, str, str]:
 
 
 class Tally:
-    """Counts the accepted finishes of one worker until its heart takes them along. Safe between threads."""
+    """Counts one worker's accepted finishes until its heartbeat writes them. Thread-safe."""
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
         self._counted: Counted = {}
 
     def count(self, finished: Iterable[Finished]) -> None:
-        """Count runs whose finish is committed; a claim that never ran (it was given back) is none."""
+        """Count runs whose finish is committed; a claim that was given back unrun does not count."""
         with self._mutex:
             for place, runs in groupby(finished, _key):
                 group = list(runs)
@@ -104,19 +104,19 @@ class Tally:
                         sums.example, sums.example_job = group[-1].outcome.summary, group[-1].claim.job_id
 
     def _bounded(self, key: Key) -> Key:
-        """The key, or one for the whole kind of its error where patterns multiply: they are not what was hoped for."""
+        """Fall back to one key for the error's kind if there are too many patterns."""
         if key.error and len(self._counted) > MOST_KEYS:
             return key._replace(error=f"{key.error.partition(':')[0]}: {GAP}")
         return key
 
     def take(self) -> Counted:
-        """What was counted since the last take."""
+        """Take the counts since the last take."""
         with self._mutex:
             taken, self._counted = self._counted, {}
         return taken
 
     def give_back(self, taken: Counted) -> None:
-        """Keep what could not be written yet."""
+        """Put back counts that could not be written."""
         with self._mutex:
             for key, sums in taken.items():
                 self._counted[key] = sums.merged(self._counted.get(key, Sums()))
@@ -127,17 +127,17 @@ def write(tx: Transaction, counted: Counted, worker_id: int) -> None:
 
 
 def write_crashes(tx: Transaction, lost: Sequence[Finished]) -> None:
-    """Count runs that ended without a report; how long they ran is not known."""
+    """Count runs that ended without a report; their run time is unknown."""
     for f in lost:
         one = Sums(count=1, example=f.outcome.summary, example_job=f.claim.job_id)
         tx.run(sql.INSERT_ROLLUP, *_row(Key(*_key(f)), one, f.claim.worker_id))
 
 
 def merge(tx: Transaction, now: int) -> int:
-    """Merge rows into wider ones: seconds that are 20 minutes old into minutes, those of yesterday into ten minutes,
-    those of last week into hours.
+    """Merge old rows into wider ones, and drop rows older than 90 days.
 
-    Rows of 90 days ago are dropped. A step takes a bounded number of rows; what is left is for the next time.
+    Seconds older than 20 minutes become minutes, those of yesterday ten minutes, those of last week hours. A step takes
+    a bounded number of rows; later calls do the rest.
     """
     fewer = sum(_widen(tx, fine, wide, now - age * SECOND) for fine, wide, age in MERGES)
     return fewer + tx.run(sql.FORGET_ROLLUPS, MERGES[-1][1], now - KEEP * SECOND)

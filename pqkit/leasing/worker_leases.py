@@ -1,4 +1,4 @@
-"""What one worker's life asks of the queue: register, exchange, beat, end. Every write is under the fence."""
+"""One worker's calls to the queue: register, exchange, heartbeat, end, all under the fence."""
 
 import json
 import os
@@ -24,14 +24,14 @@ from pqkit.version import VERSION
 
 
 class Turn(NamedTuple):
-    """What an exchange brought: the new claims, and the finishes that the fence refused."""
+    """The result of an exchange: the new claims, and the finishes that the fence refused."""
 
     claims: list[Claim]
     refused: list[Finished]
 
 
 class Beat(NamedTuple):
-    """The answer to a heartbeat: whether the registry still has this worker, and which jobs were asked to cancel."""
+    """The answer to a heartbeat: is the worker still registered, and which jobs to cancel."""
 
     registered: bool
     cancel: frozenset[int]
@@ -47,7 +47,7 @@ class Report(NamedTuple):
 
 
 class Leases:
-    """The leases of one worker process. ``id`` is random, so no later life can be taken for this one."""
+    """The leases of one worker process. ``id`` is random, so no later worker is mistaken for it."""
 
     def __init__(
         self, database: Database, name: str, slots: int, tasks: Iterable[str], queues: Sequence[str] = ()
@@ -63,7 +63,7 @@ class Leases:
         self._tally = Tally()
 
     def register(self) -> None:
-        """Enter this worker and its tasks into the registry."""
+        """Insert this worker and its tasks into the registry."""
         pid, now = os.getpid(), self._database.now()
         boot, beat = self._database.lease_clock()
         me = (
@@ -91,7 +91,7 @@ class Leases:
             tx.run_many(sql.INSERT_WORKER_TASK, [(self.id, name) for name in self._tasks])
 
     def resume(self) -> None:
-        """Enter the registry again after ``end``, by the same row: for whoever works now and then for a moment."""
+        """Register again after ``end``, in the same row, for a worker that runs only now and then."""
         now = self._database.now()
         with self._database.write() as tx:
             moment = (*self._database.lease_moment(), now, self._machine_clock())
@@ -104,10 +104,10 @@ class Leases:
     def exchange(
         self, finished: Sequence[Finished], demand: int, *, alone: bool, reports: Sequence[Report] = ()
     ) -> Turn:
-        """Finish what is done and claim up to ``demand`` jobs, in one transaction.
+        """Finish ended attempts and claim up to ``demand`` jobs, in one transaction.
 
-        ``alone`` says that nothing else runs here: only then is a suspect claimed, and nothing beside it or while it
-        runs. ``reports`` are what the finished attempts said last.
+        ``alone``: nothing else runs here; only then is a suspect claimed, with no other job beside it while it runs.
+        ``reports`` are the finished attempts' last reports.
         """
         self._claimed_at = []
         try:
@@ -131,7 +131,7 @@ class Leases:
 
     @contextmanager
     def _begun(self, reports: Sequence[Report]) -> Iterator[Transaction]:
-        """A transaction of an exchange, after what comes first in each."""
+        """Begin an exchange's transaction with the writes that come first in each."""
         with self._database.write() as tx:
             if self._doubts:
                 self._doubts.give_back(tx, self.id, self._database.now())
@@ -143,12 +143,12 @@ class Leases:
         self._tally.count(finished)
 
     def renamed(self, files: Sequence[tuple[int, str]]) -> None:
-        """Forget the file intents (job id, staged path) that have been carried out."""
+        """Delete the file intents (job id, staged path) whose renames are done."""
         with self._database.write() as tx:
             tx.run_many(sql.DELETE_INTENT, files)
 
     def waiting(self) -> bool:
-        """Whether there is a job that this worker could claim now; takes no write lock."""
+        """True if this worker could claim a job now; takes no write lock."""
         if self._doubts:
             return True
         if not self.queues and self._database.row(sql.QUEUES_WITH_WORK, "", 1) is None:
@@ -171,20 +171,22 @@ class Leases:
         )
 
     def held_for(self, seconds: float) -> list[tuple[Claim, int | None]]:
-        """What this worker holds for so long or longer, each with the moment at which it was asked to cancel."""
+        """The leases held for ``seconds`` or longer, each with the time of its cancel request."""
         before = self._database.now() - round(seconds * SECOND)
         with self._database.read() as tx:
             held = [(Claim._make(row[:-1]), row[-1]) for row in tx.rows(sql.LEASES_OF, self.id, MOST)]
         return [(claim, asked) for claim, asked in held if claim.claimed_at < before]
 
     def patience(self, most: float) -> float:
-        """Seconds to wait at most before looking again: less where a queue's rate lets a job start sooner."""
+        """Seconds until the next look, at most ``most``; less if a rate lets a job start sooner."""
         at = self._limited.next_at
         return most if at is None else min(most, max(0.0, (at - self._database.now()) / SECOND))
 
     def beat(self, reports: Sequence[Report] = (), *, stopping: bool = False, running: bool = True) -> Beat:
-        """Renew every lease of this worker in one row, hand in reports, and learn what was asked to cancel, where it
-        is ``running`` anything."""
+        """Send a heartbeat: renew all leases in one row, write reports, and fetch cancel requests.
+
+        Cancel requests are fetched only while the worker is ``running`` jobs.
+        """
         now = self._database.now()
         moment = (*self._database.lease_moment(), now, self._machine_clock())
         me = (*moment, system_clock.memory(), now if stopping else None, self.id)
@@ -205,7 +207,7 @@ class Leases:
             return tx.run(sql.BEAT, *me)
 
     def end(self, reason: str) -> None:
-        """Leave the registry; the row stays as the history of this life."""
+        """End this registration; the row stays as history."""
         with self._rolled_up() as counted, self._database.write() as tx:
             run_metrics.write(tx, counted, self.id)
             tx.run(sql.END_WORKER, self._database.now(), reason, self.id)
@@ -213,7 +215,7 @@ class Leases:
 
     @contextmanager
     def _rolled_up(self) -> Iterator[Counted]:
-        """What was counted; kept for later where its transaction fails."""
+        """Take the counts; put them back if the transaction fails."""
         counted = self._tally.take()
         try:
             yield counted
@@ -223,7 +225,7 @@ class Leases:
 
     def _claim(self, tx: Transaction, demand: int, *, alone: bool) -> list[Claim]:
         self._has_suspect = self._has_suspect and not alone
-        # What ran beside a suspect would be a suspect itself, and the guilty one never found.
+        # A job that runs beside a suspect becomes a suspect itself, and the cause would never be found.
         if demand <= 0 or self._has_suspect:
             return []
         now = self._database.now()
@@ -234,7 +236,7 @@ class Leases:
         for name in names:
             suspects = tx.rows(sql.SUSPECT_HEAD, name, now, self.name, self.id, 1)
             if suspects and not alone:
-                return self._lease(tx, claims)  # let what runs here run out, so that the suspect can be alone
+                return self._lease(tx, claims)  # claim no more, so that running jobs end and the suspect can run alone
             if suspects and not claims:
                 self._has_suspect = True
                 return self._lease(tx, [Claim._make(suspects[0])])
@@ -254,7 +256,7 @@ class Leases:
         return self._lease(tx, claims)
 
     def _accept(self, tx: Transaction, claims: list[Claim]) -> list[Claim]:
-        """Take these from a queue with limits."""
+        """Accept these claims from a queue with limits."""
         if claims:
             self._claimed_at.append(claims[0].claimed_at)
             spend(tx, claims[0].queue, claims[0].claimed_at, len(claims))
@@ -275,7 +277,7 @@ class Leases:
         return claims
 
     def _queue_names(self, tx: Transaction) -> tuple[list[str], float | None]:
-        """The queues to look into, beginning after the one served last, so that a full one starves no other."""
+        """The queues to look at, beginning after the last one served, so that no queue starves."""
 
         def read(after: str, limit: int) -> list[str]:
             return [name for (name,) in tx.rows(sql.QUEUES_WITH_WORK, after, limit)]
@@ -286,7 +288,7 @@ class Leases:
         return next_names(read_own if self.queues else read, self._last_queue)
 
     def _go_on_after(self, names: list[str], rest: float | None, now: int) -> None:
-        """Have the next look begin after these queues, where there are more of them."""
+        """Make the next look begin after these queues, if more remain."""
         if rest is not None:
             self._last_queue = names[-1]
             self._limited.look_again(now, rest)
@@ -303,14 +305,15 @@ class Leases:
 
 
 def _job_of(report: Report) -> int:
-    """Who writes about the same jobs at the same time does it in the same order."""
+    """Sort key: writers of the same jobs lock them in the same order."""
     return report.claim.job_id
 
 
 def _follow_each_other(claims: Sequence[Claim]) -> bool:
-    """Whether no other job can stand between the first and the last: one queue and priority, and no id left out.
+    """True if no other job can stand between the first and the last claim.
 
-    Claims come ordered by priority and id within a queue, so that the ends tell about all.
+    They then share queue and priority, and their ids are consecutive. Claims are ordered by priority and id within a
+    queue, so the two ends suffice.
     """
     first, last = claims[0], claims[-1]
     return first[:2] == last[:2] and last.job_id - first.job_id == len(claims) - 1

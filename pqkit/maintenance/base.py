@@ -1,4 +1,4 @@
-"""What the verbs of maintenance have in common: the database, and how much one transaction moves."""
+"""The base of the maintenance verbs: the database, and the number of rows per transaction."""
 
 from pqkit.db import Database
 
@@ -6,7 +6,7 @@ BATCH = 500
 
 
 class Verbs:
-    """Some verbs of maintenance. Whoever calls them takes the duty first; being two by accident does no harm."""
+    """Maintenance verbs. Take the duty before calling them; two callers at once do no harm."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

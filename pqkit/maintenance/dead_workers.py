@@ -1,4 +1,4 @@
-"""Who is dead among the workers of the registry, and whether the death is evidence against their jobs."""
+"""Finds dead workers in the registry, and judges whether a death counts against their jobs."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,10 +8,10 @@ from pqkit.domain.durations import SECOND
 
 
 class Living(NamedTuple):
-    """A registry row of a worker that has not ended, as the look for the dead reads it, and the lease clock then.
+    """A worker that has not ended, and the lease clock when its registry row was read.
 
-    ``stopping_at`` is when the worker announced its stop, ``machine_at`` what its machine's own clock said at the beat,
-    where leases are judged by another one.
+    ``stopping_at`` is when the worker announced its stop. ``machine_at`` is its own machine's clock at the heartbeat,
+    if another clock judges leases.
     """
 
     id: int
@@ -27,7 +27,10 @@ class Living(NamedTuple):
 
 
 def is_machine_heard(worker: Living, living: Sequence[Living], silence: float) -> bool:
-    """Whether another worker of its machine beat well after it; the workers of a lost machine fall silent together."""
+    """True if another worker of its machine sent a heartbeat well after its last one.
+
+    The workers of a lost machine fall silent together.
+    """
     if _is_here(worker):
         return True
     machine = system_clock.machine_of(worker.pid_space)
@@ -36,14 +39,17 @@ def is_machine_heard(worker: Living, living: Sequence[Living], silence: float) -
 
 
 def _after(worker: Living, other: Living) -> int:
-    """By how much the other beat later, without a sleep of their machine."""
+    """Microseconds by which the other's heartbeat is later, without their machine's sleep."""
     if worker.machine_at is None or other.machine_at is None:
         return other.beat - worker.beat
     return other.machine_at - worker.machine_at
 
 
 def judged(worker: Living, reason: str, boot: str, machine_is_heard: bool) -> tuple[str, bool]:
-    """The reason in full, and whether it excuses the jobs: only what a job may have done is evidence against it."""
+    """Return the full reason, and whether it excuses the jobs.
+
+    Only a death that a job may have caused is evidence against it.
+    """
     if worker.stopping_at is not None:
         return f"{reason}, after it was told to stop", True
     if worker.boot_id != boot:
@@ -56,8 +62,10 @@ def judged(worker: Living, reason: str, boot: str, machine_is_heard: bool) -> tu
 
 
 def death(worker: Living, boot: str, stale_after: float | None, machine_now: int | None) -> str | None:
-    """Why the worker counts as dead, None while it lives. ``machine_now`` is this machine's own clock, where leases are
-    judged by another one."""
+    """Explain why the worker counts as dead; None while it lives.
+
+    ``machine_now`` is this machine's own clock, if another clock judges leases.
+    """
     if worker.boot_id != boot:
         return "its machine was started anew"
     if worker.pid_space == system_clock.pid_space() and _is_gone(worker):
@@ -69,7 +77,10 @@ def death(worker: Living, boot: str, stale_after: float | None, machine_now: int
 
 
 def _silence(worker: Living, machine_now: int | None) -> int:
-    """Microseconds since its last beat, without a sleep of this machine where it is on the same: nobody beats then."""
+    """Microseconds since its last heartbeat.
+
+    For a worker on this machine, the machine's sleep does not count: no worker sends heartbeats then.
+    """
     silent = worker.now - worker.beat
     if machine_now is None or worker.machine_at is None or not _is_here(worker):
         return silent
@@ -81,8 +92,8 @@ def _is_here(worker: Living) -> bool:
 
 
 def _is_gone(worker: Living) -> bool:
-    """Raises OSError where this process cannot look, as one that may open no more files."""
+    """True if its process is gone. Raises OSError if that cannot be checked (no free handle)."""
     try:
         return system_clock.process_start(worker.pid) != worker.process_start
-    except PermissionError:  # that machine hides it
+    except PermissionError:  # that machine hides its processes
         return False

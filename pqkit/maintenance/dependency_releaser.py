@@ -1,4 +1,4 @@
-"""Releasing jobs that wait for nothing any more, and calling off those whose wait is in vain."""
+"""Releases jobs whose dependencies have ended; cancels jobs whose dependencies failed."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,10 @@ FAILED = (JobState.FAILED, JobState.UNPROCESSABLE, JobState.CANCELED)
 
 
 class Look(NamedTuple):
-    """How far the jobs have ended that one waits for: up to ``passed``; all of them; or this one has failed."""
+    """The progress of one job's dependencies.
+
+    All up to ``passed`` have ended; ``over``: all have; ``failed`` is one that failed.
+    """
 
     passed: int
     over: bool = False
@@ -24,7 +27,7 @@ class Look(NamedTuple):
 
 
 class Dependents:
-    """What maintenance does about them. Safe to be done by many at once, and to be killed anywhere."""
+    """Maintenance of waiting jobs. Several processes may do it at once or be killed anywhere."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -32,7 +35,7 @@ class Dependents:
         self._failed: dict[int, int] = {}
 
     def go_on(self) -> list[int]:
-        """Look at what waits, at most a few hundred jobs a time; the jobs that were released."""
+        """Check a few hundred waiting jobs; return those that were released."""
         with self._database.read() as tx:
             rows = tx.rows(sql.WAITING_DEPENDENTS, self._after, BATCH)
             waiting = [Dependent._make(row[:-1]) for row in rows]
@@ -47,8 +50,10 @@ class Dependents:
         return released
 
     def call_off(self) -> list[int]:
-        """Cancel what is to be called off because a job failed that it waits for, and with a batch its other members;
-        the waiting jobs."""
+        """Cancel jobs whose dependency failed, and the other members of a batch.
+
+        Returns the waiting jobs.
+        """
         since = self._database.now() - LATELY
         with self._database.read() as tx:
             for state in FAILED:
@@ -61,7 +66,7 @@ class Dependents:
         return list(failed)
 
     def unfinished(self, job_id: int) -> list[int]:
-        """The jobs that this one waits for and that have not ended."""
+        """The unfinished jobs that this one waits for."""
         found: list[int] = []
         with self._database.read() as tx:
             while rows := tx.rows(sql.UNFINISHED_DEPENDENCIES, job_id, found[-1] if found else 0, LOOK):
@@ -74,14 +79,14 @@ class Dependents:
         return row is not None and Dependent._make(row).batch is not None
 
     def _go_on(self, job_id: int) -> bool:
-        """Do what the last look found, if it is still so; whether the job was released."""
+        """Apply the last look if it still holds; True if the job's wait is over."""
         with self._database.write() as tx:
             row = tx.row(sql.DEPENDENT_LOCKED, job_id)
             if row is None:
                 return False
             one, now, job = Dependent._make(row), self._database.now(), find(tx, job_id)
             look = _look(tx, one)
-            if job is None or job.due_at != NEVER:  # an operator has called it off, or run it at once
+            if job is None or job.due_at != NEVER:  # an operator has canceled it, or run it at once
                 tx.run(sql.RELEASE_DEPENDENT, now, job_id)
             elif look.over:
                 _release(tx, one, job, now)

@@ -1,4 +1,4 @@
-"""Samples that have become old, merged into wider ones: means of what goes up and down, the last of what only grows."""
+"""Down-samples old metrics: averages gauges and keeps the last value of counters."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from pqkit.leasing.run_metrics import KEEP, MERGES
 from pqkit.sql import compiled as sql
 
 MOST_BINS = 60
-"""So many wide rows are made in one step; what is left is for the next time."""
+"""Wide rows made in one step; later steps do the rest."""
 LEVELS = ("pending", "scheduled", "retrying", "processing")
 
 
 def widen_samples(tx: Transaction, now: int) -> int:
-    """Merge what is old enough and forget what is too old; how many pulses fewer there are."""
+    """Merge old samples and delete the oldest; return by how many the pulses decreased."""
     fewer = sum(_widen(tx, fine, wide, now - age * SECOND) for fine, wide, age in MERGES)
     too_old = (MERGES[-1][1], 0, now - KEEP * SECOND)
     tx.run(sql.DELETE_DEPTHS, *too_old)
@@ -55,7 +55,7 @@ def _mean(pulses: Sequence[Pulse], name: str) -> int | None:
 
 
 def _depths(depths: Sequence[Depth], pulses: Sequence[Pulse]) -> list[Depth]:
-    """One row for each queue. A queue that has no row at a pulse had no unfinished job then."""
+    """Average each queue's depths; a queue without a row at a pulse had no unfinished job."""
     weight_at = {pulse.at: pulse.samples for pulse in pulses}
     whole = sum(weight_at.values())
     queues: dict[str, list[Depth]] = defaultdict(list)

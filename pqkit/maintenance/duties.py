@@ -1,4 +1,4 @@
-"""The kinds of work that maintenance is: when each is due, how often in a row it has failed, and what follows."""
+"""Maintenance duties: when each is due, its failures in a row, and what follows from them."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ VACANT = 2 * DUTY_SECONDS
 
 
 class Duty:
-    """One kind of work. A worker on which a ``vital`` one fails again and again leaves maintenance to others."""
+    """One duty. A worker on which a ``vital`` duty keeps failing leaves maintenance to others."""
 
     def __init__(self, name: str, every: float, work: Callable[[], object], *, vital: bool = False) -> None:
         self.name, self.vital = name, vital
@@ -27,11 +27,14 @@ class Duty:
         self._every, self._work, self._next = every, work, 0.0
 
     def begin_anew(self) -> None:
-        """Nothing speaks against it."""
+        """Reset the count of failures."""
         self.failed, self.failing_since = 0, 0.0
 
     def run_if_due(self, now: float) -> bool:
-        """Whether it ran. A run that comes a little early counts, or the next would be far too late."""
+        """Run the duty if it is due; True if it ran.
+
+        A run slightly before its time counts: otherwise the next would be far too late.
+        """
         if now < self._next:
             return False
         self._next = now + self._every - EARLY
@@ -41,19 +44,19 @@ class Duty:
 
     @property
     def hopeless(self) -> bool:
-        """It has failed as often in a row as shows that it is no accident."""
+        """True after too many failures in a row for an accident."""
         return self.failed >= FAILURES
 
 
 class Watched:
-    """Runs duties, each by itself: one that fails ends no other, is logged once, and is on record while it fails."""
+    """Runs duties independently: logs a failing one once, and records it while it fails."""
 
     def __init__(self, database: Database, worker_id: int) -> None:
         self._database, self._upkeep, self._worker_id = database, Upkeep(database), worker_id
         self._log = get_logger("maintenance")
 
     def run(self, duties: Sequence[Duty], now: float) -> None:
-        """Run those that are due; where the database is away, the rest of them at the next time."""
+        """Run the due duties; if the database is unavailable, leave the rest for the next time."""
         for duty in duties:
             try:
                 if duty.run_if_due(now):
@@ -61,7 +64,7 @@ class Watched:
             except DatabaseUnavailable as error:
                 self._failed(duty, error, now)
                 return
-            except Exception as error:  # noqa: BLE001 - one duty that fails must not end the others
+            except Exception as error:  # noqa: BLE001 - a failing duty must not end the others
                 self._failed(duty, error, now)
 
     def _succeeded(self, duty: Duty) -> None:
@@ -84,12 +87,12 @@ class Watched:
             try:
                 self._upkeep.note_failure(self._worker_id, duty.name, words)
                 duty.on_record = True
-            except Exception:  # noqa: BLE001, S110 - a worker that can do nothing can tell nobody either
+            except Exception:  # noqa: BLE001, S110 - a worker that cannot write cannot report it either
                 pass
 
 
 class Rest:
-    """When a worker that gave maintenance up may take it again: after a while, or where nobody else can."""
+    """Decides when a worker that gave maintenance up may take it again: later, or if none can."""
 
     def __init__(self) -> None:
         self._seconds, self._until = REST, 0.0
@@ -103,8 +106,11 @@ class Rest:
         return now >= self._until
 
     def allows(self, now: float, *, vacant: bool) -> bool:
-        """``vacant``: nobody has the duty. Whoever is well takes it in a second, so all are as ill as this worker where
-        it stays so for longer."""
+        """True if this worker may take the duty; ``vacant``: no worker holds it.
+
+        A healthy worker takes a vacant duty within a second. If it stays vacant for longer, all workers are as
+        unhealthy as this one.
+        """
         if self.is_over(now):
             return True
         self._vacant_since = (self._vacant_since or now) if vacant else None
@@ -112,8 +118,10 @@ class Rest:
 
 
 class Aside(threading.Thread):
-    """Duties that may take long, as to count a huge queue, or that a disk may block: in a thread of their own, so that
-    nobody waits to be rescued meanwhile."""
+    """A thread for slow duties, such as counting a huge queue, or duties that a disk may block.
+
+    The rescue of jobs must not wait for them.
+    """
 
     def __init__(self, name: str, watched: Watched, duties: Sequence[Duty], clock: Callable[[], float]) -> None:
         super().__init__(name=name, daemon=True)
@@ -121,7 +129,7 @@ class Aside(threading.Thread):
         self._go, self._ended = threading.Event(), False
 
     def go_on(self) -> None:
-        """Do what is due, unless it is still being done."""
+        """Start the due duties, unless they are still running."""
         if self.ident is None:
             self.start()
         self._go.set()

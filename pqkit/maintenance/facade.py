@@ -1,4 +1,4 @@
-"""What maintenance does to the queue: stage, rescue, prune; idempotent, in bounded batches, safe to run twice."""
+"""The maintenance verbs of a queue: idempotent, in bounded batches, safe to run twice."""
 
 from typing import NamedTuple
 
@@ -21,8 +21,11 @@ FAILURES_KEPT = 86_400 * SECOND
 
 
 class Agenda(NamedTuple):
-    """What may be to do: when the next delayed job is due and the next slot of a schedule comes (microseconds UTC),
-    whether jobs wait for others, files for their names, redrives for a step, and the newest action on record."""
+    """Possible work: due times (microseconds UTC), flags, and the newest action on record.
+
+    ``next_due`` is the next delayed job's time, ``next_tick`` the next slot of a schedule. The flags tell whether jobs
+    wait for others, files for their rename, and redrives for a step.
+    """
 
     next_due: int | None
     next_tick: int | None
@@ -36,7 +39,7 @@ NOTHING = Agenda(None, None, dependents=False, files=False, redrives=False, last
 
 
 class Deed(NamedTuple):
-    """What an operator did, as it stands on record; ``detail`` is a JSON object."""
+    """An operator's action on record; ``detail`` is a JSON object."""
 
     id: int
     who: str
@@ -50,9 +53,11 @@ class Upkeep(Leader, Stager, Rescuer, StagedFiles):
     """The maintenance verbs."""
 
     def clock_off(self, worker_id: int) -> float:
-        """By how many seconds this process's wall clock differs from what the other workers of this boot agree on; 0
-        where a server's clock decides, or fewer than two others tell. Beside one other worker the kernel is the second:
-        of two alone nobody could say which is wrong."""
+        """Seconds by which this process's wall clock differs from the other workers' of this boot.
+
+        It is 0 if a server's clock decides, or if the others disagree or are too few: two are needed, or one and the
+        kernel's clock, since two clocks alone cannot tell which is wrong.
+        """
         boot, reading = self._database.lease_moment()
         if reading is None:
             return 0.0
@@ -65,7 +70,7 @@ class Upkeep(Leader, Stager, Rescuer, StagedFiles):
         return (mine - others[0]) / SECOND if agreed else 0.0
 
     def agenda(self) -> Agenda:
-        """What may be to do now, asked at once."""
+        """Find the possible work in one query."""
         return Agenda._make(self._database.row(sql.AGENDA))
 
     def next_due(self) -> int | None:
@@ -74,24 +79,26 @@ class Upkeep(Leader, Stager, Rescuer, StagedFiles):
         return due
 
     def actions_since(self, action_id: int) -> list[Deed]:
-        """What operators did after that action, oldest first, at most a batch."""
+        """The operators' actions after that one, oldest first, at most one batch."""
         with self._database.read() as tx:
             return [Deed(*row) for row in tx.rows(sql.ACTIONS_SINCE, action_id, base.BATCH)]
 
     def prune(self, state: JobState, before: int) -> int:
-        """Delete, under seal, the jobs that ended in ``state`` before that moment (microseconds UTC); how many."""
+        """Delete, under seal, jobs that ended in ``state`` before ``before`` (µs UTC); count them."""
         return sum(batch.jobs for batch in Pruner(self._database, "maintenance").prune(Which(state, before)))
 
     def forget(self, before: int) -> None:
-        """Drop the records of workers that ended, and of finishes that were refused, before that moment."""
+        """Delete records of workers that ended and of refused finishes, both before that moment."""
         with self._database.write() as tx:
             tx.run(sql.FORGET_REFUSALS, before)
             tx.run(sql.FORGET_WORKERS, before)
             tx.run(sql.FORGET_DUTY_FAILURES, self._database.now() - FAILURES_KEPT)
 
     def merge_rollups(self, now: int | None = None) -> int:
-        """Bring roll-ups and samples that have become old into wider rows and drop the oldest; how many roll-ups fewer
-        there are."""
+        """Merge old roll-ups and samples into wider rows, and delete the oldest.
+
+        Returns by how many the roll-ups decreased.
+        """
         now = self._database.now() if now is None else now
         with self._database.write() as tx:
             widen_samples(tx, now)

@@ -1,4 +1,4 @@
-"""Forecasts of when queues will be empty: made once a minute from the samples, kept, and judged by what came."""
+"""Forecasts when queues will be empty: made once a minute from samples, stored, and judged."""
 
 from collections import defaultdict
 from typing import NamedTuple
@@ -11,13 +11,13 @@ from pqkit.sql import compiled as sql
 LOOK_BACK = 300 * SECOND
 EACH = 60 * SECOND
 HORIZON = 1_800 * SECOND
-"""A queue that has not drained after so long was rightly said not to drain."""
+"""A forecast that a queue will not drain is right if the queue has not drained after this time."""
 OPEN_END = 86_400 * SECOND
 KEEP = 90 * 86_400 * SECOND
 
 
 class Open(NamedTuple):
-    """A forecast that is not decided yet."""
+    """A forecast that is not judged yet."""
 
     id: int
     at: int
@@ -28,7 +28,7 @@ class Open(NamedTuple):
 
 
 def foresee(database: Database) -> None:
-    """Judge the forecasts that can be judged now, and make new ones for queues whose last is a minute old."""
+    """Judge the forecasts that are due, and make new ones for queues whose last is a minute old."""
     now = database.now()
     with database.read() as tx:
         points = _points(tx, now)
@@ -53,7 +53,7 @@ def foresee(database: Database) -> None:
 
 
 def _points(tx: Transaction, now: int) -> dict[str, list[tuple[int, int]]]:
-    """The pending jobs of each queue at each pulse since it last was empty; of an empty one, that alone."""
+    """The pending jobs at each pulse since a queue was last empty; its last pulse if empty now."""
     times = [at for (at,) in tx.rows(sql.PULSE_TIMES, now - LOOK_BACK)]
     depths: dict[str, dict[int, int]] = defaultdict(dict)
     for at, queue, pending in tx.rows(sql.PENDING_OF, now - LOOK_BACK):
@@ -67,7 +67,7 @@ def _since_empty(points: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _verdict(each: Open, depths: dict[str, int], paused: set[str], now: int) -> list[int | None]:
-    """[1] or [0] where it can be judged, [None] where it never will be, [] where it is too early."""
+    """[1] or [0] for a judged forecast, [None] if it never can be judged, [] if it is too early."""
     if each.queue in paused:
         return [None]
     end = each.at + HORIZON if each.likely is None else (each.latest or each.at + OPEN_END)

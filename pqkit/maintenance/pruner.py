@@ -1,6 +1,6 @@
-"""Retention: jobs that ended long ago are judged, archived where that is wanted, sealed and deleted, batch by batch.
+"""Prunes old ended jobs in batches: audits, archives if wanted, seals and deletes them.
 
-What takes long happens outside of the write lock; a job whose record breaks a promise is evidence, and stays.
+Slow work happens outside the write lock. A job whose record breaks a promise is evidence, and stays.
 """
 
 import json
@@ -26,15 +26,17 @@ DAY = 86_400_000_000
 
 
 class Pruned(NamedTuple):
-    """What became of one batch: jobs deleted, and the ids of those that stay because their record breaks a promise."""
+    """The result of a batch: jobs deleted, and ids kept because their record breaks a promise."""
 
     jobs: int
     kept: list[int]
 
 
 class Which(NamedTuple):
-    """Jobs that ended in ``state`` before a moment (microseconds UTC), in these ``queues``; or, with ``but``, in all
-    others."""
+    """Jobs that ended in ``state`` before a moment (microseconds UTC), in certain queues.
+
+    They are in one of ``queues``; with ``but``, in any other queue.
+    """
 
     state: JobState
     before: int
@@ -42,14 +44,19 @@ class Which(NamedTuple):
     but: bool = True
 
     def rows(self, tx: Transaction, after: tuple[int, int], most: int) -> list[tuple[int, int]]:
-        """(job id, finished at) of the next ones after (finished at, job id); not those whose files are still to be
-        put in place."""
+        """(job id, finished at) of the next jobs after (finished at, job id).
+
+        Jobs whose files are not in place yet are left out.
+        """
         statement = sql.EXPIRED if self.but else sql.EXPIRED_IN
         return tx.rows(statement, self.state.value, self.before, *after, json.dumps(list(self.queues)), most)
 
 
 class Keeps(NamedTuple):
-    """How many days ended jobs are kept; None: for ever. Completed and canceled ones, and those that ended badly."""
+    """Days for which ended jobs are kept; None keeps them for ever.
+
+    ``completed`` applies to completed and canceled jobs, ``dead`` to failed and unprocessable ones.
+    """
 
     completed: float | None
     dead: float | None
@@ -59,19 +66,21 @@ class Keeps(NamedTuple):
 
 
 class Changed(Exception):
-    """One of the jobs has left its place since the look, or another has sealed meanwhile."""
+    """A job has left its place since it was read, or another process has sealed in between."""
 
 
 class Pruner:
-    """Prunes in the name of ``who``; into an archive in ``folder``, where one is given."""
+    """Prunes in the name of ``who``; archives the jobs in ``folder`` if one is given."""
 
     def __init__(self, database: Database, who: str, folder: Path | None = None) -> None:
         self._database, self._who, self._folder = database, who, folder
         self._size = FIRST
 
     def expired(self, keeps: Keeps, now: int) -> list[Which]:
-        """What is to go at that moment (microseconds UTC): by a queue's own settings where it has some, otherwise by
-        ``keeps``."""
+        """Find the jobs to prune at that moment (microseconds UTC).
+
+        A queue's own settings win over ``keeps``.
+        """
         with self._database.read() as tx:
             own = {name: Keeps(*days) for name, *days in tx.rows(sql.QUEUES_WITH_KEEPS)}
         found = []
@@ -84,7 +93,7 @@ class Pruner:
         return found
 
     def prune(self, which: Which) -> Iterator[Pruned]:
-        """Delete these jobs with their history, a batch at each step. Raises ArchiveError; then the batch stays."""
+        """Delete these jobs and their history, a batch a step. On ArchiveError the batch stays."""
         after = (0, 0)
         while True:
             begun = time.monotonic()
@@ -115,7 +124,7 @@ class Pruner:
                 self._delete(tx, records)
                 self._seal(tx, certificate, [one["job"]["id"] for one in records], part)
         except Changed:
-            return Pruned(0, kept)  # the next look sees them as they are then
+            return Pruned(0, kept)  # the next look reads them again
         return Pruned(len(records), kept)
 
     def _delete(self, tx: Transaction, records: Sequence[Row]) -> None:
@@ -139,10 +148,10 @@ class Pruner:
         if part:
             seal = seal._replace(**part._asdict())
         if not tx.run(sql.INSERT_SEAL, *sealed(seal)):
-            raise Changed  # somebody else has sealed after the same one
+            raise Changed  # another process has sealed after the same seal
 
     def _learn(self, seconds: float) -> None:
-        """Smaller batches where they take long, so that nobody waits for the write lock."""
+        """Adapt the batch size, so that no other writer waits long for the write lock."""
         if seconds > SLOW:
             self._size = max(SMALLEST, self._size // 2)
         elif seconds < QUICK:
@@ -150,7 +159,7 @@ class Pruner:
 
 
 def _records(tx: Transaction, ids: list[int]) -> list[Row]:
-    """All that is kept of these jobs, in order of their ids."""
+    """Read the full records of these jobs, in order of id."""
     wanted = json.dumps(sorted(ids))
     closed = {row["job_id"]: row for row in _rows(tx, sql.CLOSED_OF, wanted)}
     runs, actions, lines = (

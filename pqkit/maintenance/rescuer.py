@@ -1,4 +1,4 @@
-"""Putting back what dead workers held: their leases, their handlers' processes, their end on record."""
+"""Rescues dead workers' jobs: returns their leases, ends their processes, records the death."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,9 +20,9 @@ LEFT_BEHIND = "it left leases behind"
 
 
 class Rescued(NamedTuple):
-    """A worker found dead, why, what became of the jobs it held, and which processes of its handlers were ended.
+    """A rescued worker: the reason, its jobs' fate, and the ended processes of its handlers.
 
-    ``excused`` says that the end is no evidence against a job.
+    ``excused``: the death is no evidence against a job.
     """
 
     worker: str
@@ -34,11 +34,13 @@ class Rescued(NamedTuple):
 
 
 class Rescuer(Verbs):
-    """The look for the dead, and their burial."""
+    """Finds dead workers and rescues their jobs."""
 
     def rescue(self, stale_after: float | None) -> list[Rescued]:
-        """Put back what dead workers held. ``stale_after`` seconds without a beat count as death; None asks only
-        whether the process is gone."""
+        """Return the jobs of dead workers.
+
+        A worker is dead after ``stale_after`` seconds without a heartbeat; with None, only if its process is gone.
+        """
         boot, reading = self._database.lease_moment()
         holders = self._database.rows(sql.HOLDERS, reading, base.BATCH)
         orphaned = [row[0] for row in holders if row[1] is None]
@@ -57,20 +59,20 @@ class Rescuer(Verbs):
         found = Rescued(worker.name, reason, [], [], [], excused)
         with self._database.write() as tx:
             if tx.row(sql.LOCK_WORKER, worker.id, worker.beat) is None:
-                return None  # it has beaten since the look: alive after all
+                return None  # it has sent a heartbeat since it was read: it is alive
             tx.run(sql.DELETE_WORKER_TASKS, worker.id)
-            # Before its jobs are free, for what it ran must not go on beside their next run.
+            # Before its jobs are freed: a process it started must not run beside a job's next run.
             found.ended.extend(_end_offspring(worker))
-            # All in one transaction: whose end is on record has nothing left that it could finish.
+            # All in one transaction: a worker with an end on record holds no lease that it could finish.
             more = self._free_some(tx, worker.id, found, may_charge=True)
             while more:
                 more = self._free_some(tx, worker.id, found, may_charge=False)
-            # Last, and by the clock as it is now: finishes that were waited for came before it.
+            # Last, with the clock as it is now, since finishes that this transaction waited for came first.
             tx.run(sql.BURY_WORKER, self._database.now(), reason, worker.id, worker.beat)
         return found
 
     def _free(self, worker_id: int, found: Rescued) -> Rescued:
-        """What is held in the name of a worker that has ended otherwise; that a job has ended it is not certain."""
+        """Free the leases of a worker that ended in another way, perhaps not because of a job."""
         more = True
         while more:
             with self._database.write() as tx:
@@ -78,7 +80,7 @@ class Rescuer(Verbs):
         return found
 
     def _free_some(self, tx: Transaction, worker_id: int, found: Rescued, *, may_charge: bool) -> bool:
-        """Put back a batch of what the worker held and add it to ``found``; whether there may be more."""
+        """Free a batch of the worker's leases and add it to ``found``; True if there may be more."""
         leases = tx.rows(sql.LEASES_OF, worker_id, base.BATCH)
         alone = may_charge and len(leases) == 1
         for finished in self._settle_lost(tx, leases, found.reason, alone=alone, excused=found.excused):
@@ -105,7 +107,10 @@ class Rescuer(Verbs):
 
 
 def _end_offspring(worker: Living) -> list[orphans.Ended]:
-    """End what a dead worker's handlers left; not its process, which may be frozen, or be another life by now."""
+    """End the processes that a dead worker's handlers left.
+
+    The worker's own process is spared: it may be frozen, or its pid may belong to another process by now.
+    """
     if worker.pid_space != system_clock.pid_space():
         return []
     same = system_clock.process_start(worker.pid) == worker.process_start
@@ -117,7 +122,10 @@ def _claim_and_wish(row: tuple[object, ...]) -> tuple[Claim, object]:
 
 
 def _lost(claim: Claim, cancel_asked: object, reason: str, *, alone: bool) -> Outcome:
-    """A lease whose worker died. Alone in its worker it is charged; beside others each is only a suspect."""
+    """The outcome of a dead worker's lease.
+
+    A job alone in its worker is charged with a crash; jobs that ran together only become suspects.
+    """
     summary = f"its worker died ({reason})"
     if cancel_asked is not None:
         return Outcome("crashed", JobState.CANCELED, error=summary, summary="canceled; its worker died meanwhile")
@@ -127,5 +135,5 @@ def _lost(claim: Claim, cancel_asked: object, reason: str, *, alone: bool) -> Ou
 
 
 def _excused(reason: str) -> Outcome:
-    """A lease whose worker's end says nothing against the job: uncharged, and no suspect."""
+    """The outcome of a lease whose worker's death is no evidence: uncharged, no suspect."""
     return released(f"its worker died ({reason})")

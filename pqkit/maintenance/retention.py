@@ -1,4 +1,4 @@
-"""Retention as a duty: what has ended long ago is pruned little by little, while everything else goes on."""
+"""Retention as a duty: prunes old ended jobs in short steps, beside other work."""
 
 import time
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ AT_ONCE = 0.1
 
 
 class Retention:
-    """Prunes by the settings, at most for ``AT_ONCE`` seconds at each step."""
+    """Prunes by the settings, for at most ``AT_ONCE`` seconds at each step."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database, self._settings = database, settings
@@ -22,7 +22,10 @@ class Retention:
         self._log = get_logger("maintenance")
 
     def step(self, now: float) -> None:
-        """Go on pruning; when nothing was left, look again after a minute. ``now`` is in monotonic seconds."""
+        """Continue pruning; when nothing is left, look again after a minute.
+
+        ``now`` is in monotonic seconds.
+        """
         if self._batches is None:
             if now < self._next:
                 return

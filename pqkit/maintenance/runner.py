@@ -1,4 +1,4 @@
-"""Maintenance: small idempotent duties that any worker may do, one at a time by a lease row."""
+"""The maintenance thread: runs small idempotent duties while it holds the lease row."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import groupby
 
-import psutil  # noqa: F401 - what a rescue needs must not be loaded when the memory is used up
+import psutil  # noqa: F401 - a rescue must not load a module when memory is used up
 
 from pqkit.backup.scheduled_backups import Schedule
 from pqkit.db import Database
@@ -77,7 +77,7 @@ CLOCK_SLACK = 2.0
 
 
 class Maintainer(threading.Thread):
-    """Stages, rescues and finishes files while it holds the duty; looks for the duty while it does not."""
+    """Does the duties while this worker holds the lease row; tries to take it otherwise."""
 
     def __init__(
         self,
@@ -144,13 +144,13 @@ class Maintainer(threading.Thread):
 
     @property
     def on_duty(self) -> bool:
-        """Whether this worker does maintenance."""
+        """True if this worker does maintenance."""
         return self._on_duty
 
     def tick(self, now: float) -> None:
-        """Do what is due at ``now`` (monotonic seconds); a database that is away is met again at the next tick."""
+        """Do what is due at ``now`` (monotonic seconds); retry a lost database at the next tick."""
         if self._ticked is not None and now - self._ticked > PAUSE:
-            # It was paused, and others perhaps with it, as in a container: they get the time to beat again.
+            # This process was paused, perhaps with others (as in a container): give them time to send heartbeats.
             self._silence_counts_from = now + self._rescue_after
         self._ticked = now
         self._watched.run([self._renewal if self._on_duty else self._take], now)
@@ -159,7 +159,10 @@ class Maintainer(threading.Thread):
             self._resign_if_ill(now)
 
     def _resign_if_ill(self, now: float) -> None:
-        """Leave maintenance to others where this worker renews it and cannot do it, or nobody would be rescued."""
+        """Give maintenance up if this worker keeps renewing the duty but fails at it.
+
+        Otherwise no worker would rescue jobs.
+        """
         ill = [
             duty for duty in self._duties if duty.vital and duty.hopeless and duty.failing_since < self._renewal.done
         ]
@@ -168,19 +171,19 @@ class Maintainer(threading.Thread):
         self._on_duty = False
         self._rest.begin(now)
         self._log.error("gave maintenance up, for a duty fails here again and again", duty=ill[0].name)
-        with suppress(Exception):  # the duty ends by itself in a few seconds
+        with suppress(Exception):  # the duty expires in a few seconds
             self._upkeep.resign(self._worker_id, [duty.name for duty in ill])
         for duty in self._duties:
             duty.begin_anew()
 
     def _check_clock(self) -> None:
-        """Whoever stages by a wall clock that is not that of the others stages at the wrong time."""
+        """Raise WrongClock if the wall clock differs from the others': staging would be mistimed."""
         off = self._upkeep.clock_off(self._worker_id)
         if abs(off) > CLOCK_SLACK:
             raise WrongClock(f"this process's clock is {off:+.0f} s beside that of the other workers")
 
     def _look(self) -> None:
-        """One question for what most duties would ask by themselves, for mostly there is nothing to do."""
+        """Ask in one query what most duties would ask separately: mostly there is nothing to do."""
         self._agenda = self._upkeep.agenda()
         soon = self._database.now() + round(IDLE_TICK * SECOND)
         moments = (self._agenda.next_due, self._agenda.next_tick)
@@ -208,7 +211,7 @@ class Maintainer(threading.Thread):
             if self._on_duty:
                 self._upkeep.drop_duty(self._worker_id)
         except DatabaseUnavailable:
-            return  # the duty ends by itself in a few seconds
+            return  # the duty expires in a few seconds
 
     def _is_past(self, moment: int | None) -> bool:
         return moment is not None and moment <= self._database.now()
@@ -256,7 +259,7 @@ class Maintainer(threading.Thread):
             self._log.info("redrive goes on", **step._asdict())
 
     def _tell_actions(self) -> None:
-        """Say in the log what operators did, wherever they did it; a bulk of one verb in one line."""
+        """Log the operators' actions from everywhere; a bulk action takes one line."""
         actions = self._upkeep.actions_since(self._told) if self._agenda.last_action > self._told else ()
         for (verb, who, reason), group in groupby(actions, lambda a: (a.verb, a.who, a.reason)):
             done = list(group)

@@ -1,4 +1,4 @@
-"""Samples of the whole and of each queue, for charts that count nothing: maintenance takes one about once a second."""
+"""Samples of all and of each queue, about once a second, so that charts count nothing."""
 
 import time
 from collections import Counter, defaultdict
@@ -13,9 +13,9 @@ from pqkit.maintenance.forecaster import foresee
 from pqkit.sql import compiled as sql
 
 EVERY = 0.9
-"""A little less than the second after which maintenance asks again, which is not to come too early."""
+"""Slightly under one second, so that the next maintenance tick is never too early."""
 REST = 20
-"""A sample of a huge queue takes its time; so many times as long pass before the next."""
+"""After a slow sample, wait ``REST`` times its duration before the next."""
 SIZES_EVERY = 10.0
 FORESEE_EVERY = 5.0
 MOST_QUEUES = 200
@@ -24,9 +24,12 @@ STATES = (JobState.PENDING, JobState.SCHEDULED, JobState.RETRYING, JobState.PROC
 
 
 class Looked(NamedTuple):
-    """What a look has counted: unfinished jobs by queue and state, since when the oldest pending one waits, ended jobs
-    by state, living workers with (slots, memory) and the jobs that each holds, the highest id of a job, the one up to
-    which those that came are counted, and how many forecasts are to be judged yet."""
+    """The counts of one look.
+
+    ``unfinished`` holds jobs by queue and state, ``since`` when each queue's oldest pending job became due, ``ended``
+    jobs by state, ``workers`` the living workers' (slots, memory), ``held`` the jobs of each. ``last_job`` is the
+    highest job id; enqueued jobs are counted up to ``counted_to``. ``forecasts`` is the number still to be judged.
+    """
 
     unfinished: dict[str, Counter[JobState]]
     since: dict[str, int]
@@ -39,8 +42,10 @@ class Looked(NamedTuple):
 
 
 class Sampler:
-    """Takes samples while its worker has the duty. Being two by accident does no harm, nor does a sample that was
-    written twice: what is made of samples is divided by their number."""
+    """Takes samples while its worker has the duty.
+
+    Two samplers at once, or a sample written twice, do no harm: sums are divided by the number of samples.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -51,7 +56,7 @@ class Sampler:
         self._may_foresee = True
 
     def sample_if_due(self, clock: float) -> bool:
-        """Take a sample unless it is too early for one at ``clock`` (monotonic seconds); whether it was taken."""
+        """Take a sample if it is due at ``clock`` (monotonic seconds); True if it was taken."""
         if clock < self._next:
             return False
         began = time.monotonic()
@@ -63,7 +68,7 @@ class Sampler:
         return True
 
     def sample(self) -> None:
-        """Count, and write what was counted."""
+        """Count, and write the counts."""
         looked = _look(self._database.rows(sql.LOOK))
         came = self._came(looked.counted_to)
         now = self._database.now()
@@ -79,7 +84,7 @@ class Sampler:
         self._may_foresee = bool(depths or looked.forecasts)
 
     def _came(self, counted_to: int) -> list[Any]:
-        """A bounded number of jobs that came and are not counted yet."""
+        """A bounded number of enqueued jobs that are not counted yet."""
         until = counted_to if self._last_job is None else self._last_job
         return self._database.rows(sql.CAME, counted_to, until, MOST_JOBS) if until > counted_to else []
 
@@ -94,7 +99,7 @@ class Sampler:
             tx.run_many(sql.INSERT_DEPTH, depths)
 
     def _measured(self) -> tuple[int | None, ...]:
-        """The last commit's time twice (mean and most), and the sizes."""
+        """The last commit's time twice (as mean and as maximum), and the sizes."""
         clock = time.monotonic()
         if clock >= self._next_sizes:
             self._next_sizes = clock + SIZES_EVERY
@@ -134,7 +139,7 @@ def _totals(looked: Looked) -> list[int]:
 
 
 def _depths(looked: Looked, now: int) -> list[tuple[object, ...]]:
-    """A row for each queue with unfinished jobs; of very many queues the largest, and the rest in one without name."""
+    """One row per queue with unfinished jobs; beyond the largest 200 queues, one unnamed row."""
     largest = sorted(looked.unfinished.items(), key=lambda each: -each[1].total())
     rows = [_depth(queue, counts, looked.since.get(queue), now) for queue, counts in largest[:MOST_QUEUES]]
     if others := largest[MOST_QUEUES:]:

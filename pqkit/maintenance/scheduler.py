@@ -1,4 +1,4 @@
-"""Turning slots of schedules into jobs. Any number may tick at once: the key of ``slot`` decides who queues a slot."""
+"""Turns slots of schedules into jobs; with concurrent tickers, ``slot``'s key decides."""
 
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ MISSED = "nobody ticked in time"
 
 
 class Ticked(NamedTuple):
-    """What a tick did for one schedule: the jobs it queued, and how many slots were passed over."""
+    """A tick's result for one schedule: the queued jobs, and the number of skipped slots."""
 
     schedule: str
     jobs: list[int]
@@ -28,25 +28,28 @@ class Ticked(NamedTuple):
 
 
 class Ticker:
-    """The scheduler's verbs; safe to be done by many at the same time, and to be killed anywhere."""
+    """The scheduler's verbs. Several processes may call them at once, or be killed anywhere."""
 
     def __init__(self, database: Database) -> None:
         self._database, self._inserter = database, Inserter(database)
 
     def next_tick(self) -> int | None:
-        """When the next slot of any schedule is, in microseconds UTC."""
+        """When the next slot of any schedule is due, in microseconds UTC."""
         at: int | None = self._database.row(sql.NEXT_TICK)[0]
         return at
 
     def tick(self, now: int | None = None) -> list[Ticked]:
-        """Queue a job for each slot that is due and to be run; a schedule with many goes on at the next tick."""
+        """Queue a job for each due slot; a schedule with many slots continues at the next tick."""
         now = self._database.now() if now is None else now
         with self._database.read() as tx:
             due = [Schedule._make(row) for row in tx.rows(sql.SCHEDULES_DUE, now, BATCH)]
         return [self._tick_or_pause(schedule, now) for schedule in due]
 
     def _tick_or_pause(self, schedule: Schedule, now: int) -> Ticked:
-        """One whose time zone or key is not there, or whose row makes no sense, must not hold up the others."""
+        """Tick a schedule; pause it if its row is invalid or its time zone or key is missing.
+
+        A failing schedule must not block the others.
+        """
         try:
             return self._tick(schedule, now)
         except DatabaseUnavailable:
@@ -69,21 +72,21 @@ class Ticker:
             return done._replace(skipped=self._move(tx, schedule, what, now))
 
     def _decide(self, tx: Transaction, schedule: Schedule, slot: int, done: Ticked) -> Ticked:
-        """Queue the job of a slot, or pass over it, unless somebody has decided about it."""
+        """Queue a slot's job, or skip the slot, unless another process has already decided."""
         if tx.row(sql.TICKABLE, schedule.name, schedule.version) is None:
-            return done  # changed, paused or deleted since the look
+            return done  # changed, paused or deleted since it was read
         if not tx.run(sql.INSERT_SLOT, schedule.name, slot, slot, 1, None, None, self._database.now()):
             return done
         left = tx.rows(sql.UNFINISHED_SLOTS, schedule.name, slot, LOOK_BACK)
         obstacle = _overlapping(schedule, left)
-        # Of a schedule whose jobs do not overlap, the next one waits until the last one has gone.
+        # Unless overlap is allowed, the next job waits until the last one has ended.
         after = () if schedule.overlap == Overlap.ALLOW else tuple(job for job, _ in left)
         job = None if obstacle else insert_slot_job(self._inserter, tx, schedule, slot, after)
         tx.run(sql.SET_SLOT, job, obstacle, schedule.name, slot)
         return done._replace(skipped=done.skipped + 1) if job is None else done._replace(jobs=[*done.jobs, job])
 
     def forget(self, now: int | None = None) -> int:
-        """Drop what is known of slots of a week ago, except for the last thousand of each schedule."""
+        """Forget slots older than a week, except for each schedule's last thousand."""
         week_ago = (self._database.now() if now is None else now) - KEEP_DAYS * DAY
         with self._database.write() as tx:
             oldest = {name: tx.row(sql.OLD_SLOT, name, KEEP_SLOTS) for (name,) in tx.rows(sql.SCHEDULE_NAMES)}
@@ -103,10 +106,10 @@ class Ticker:
             operator.cancel([job for job, _ in left], reason=f"the slot of {at} takes its place")
 
     def _move(self, tx: Transaction, schedule: Schedule, what: Plan, now: int) -> int:
-        """Go on to the next slots, and write down those that were missed; how many."""
+        """Advance to the next slot and record the missed ones; return the number missed."""
         row = tx.row(sql.TICKABLE, schedule.name, schedule.version)
         if row is None or row[0] != schedule.next_at:
-            return 0  # somebody else has gone on
+            return 0  # another process has advanced it
         tx.run(sql.MOVE_SCHEDULE, what.next_at, schedule.name)
         if not what.missed:
             return 0
@@ -118,7 +121,7 @@ class Ticker:
 
 
 def _overlapping(schedule: Schedule, left: list[tuple[int, bool]]) -> str | None:
-    """Why the schedule's earlier jobs, and whether they run, leave no room for another."""
+    """Explain why earlier jobs (``left``: id, is it running) leave no room for another."""
     if schedule.overlap not in {Overlap.SKIP, Overlap.QUEUE_ONE}:
         return None
     if schedule.overlap == Overlap.QUEUE_ONE:

@@ -1,4 +1,4 @@
-"""The renames of staged files that a worker died before."""
+"""Finishes the renames of staged files after their worker died."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,17 +10,17 @@ from pqkit.sql import compiled as sql
 
 
 class Renamed(NamedTuple):
-    """How many staged files were put in place, and a line for each that could not be."""
+    """The number of staged files put in place, and a line for each that could not be."""
 
     files: int
     refused: list[str]
 
 
 class StagedFiles(Verbs):
-    """Bringing accepted files to their names."""
+    """Renames accepted files to their targets."""
 
     def finish_files(self) -> Renamed:
-        """Carry out the renames that a worker died before; what the file system refuses is left for the next time."""
+        """Do the renames that dead workers left; leave failures for the next time."""
         found, last = Renamed(0, []), (0, "")
         while True:
             with self._database.read() as tx:

@@ -1,4 +1,4 @@
-"""Bringing due jobs to ``ready``."""
+"""Moves due jobs to ``ready``."""
 
 from pqkit.maintenance import base
 from pqkit.maintenance.base import Verbs
@@ -6,10 +6,10 @@ from pqkit.sql import compiled as sql
 
 
 class Stager(Verbs):
-    """The move of what has become due."""
+    """Moves due jobs."""
 
     def stage(self, now: int | None = None) -> int:
-        """Bring due jobs to ``ready``; the number of jobs."""
+        """Move due jobs to ``ready``; return the number of jobs."""
         now = self._database.now() if now is None else now
         count = 0
         while True:

@@ -1,10 +1,10 @@
-"""The verbs of operators: each checks the state inside its transaction and leaves a row in the audit trail.
+"""Operators' verbs: each checks the state in its transaction and writes an audit row.
 
 Entry points: ``operator`` (jobs and queues), ``schedules``, ``redrives``, ``key_rotation``, ``copy_database``,
 ``event_recording``; ``schedule_slots`` and ``action_seals`` serve them.
 
-Who may import it: ``auth``, ``backup``, ``maintenance``, the facade, and the faces: ``cli``, ``api``, the consoles.
-Permission is asked here, in the transaction, and not in the faces.
+Who may import it: ``auth``, ``backup``, ``maintenance``, the facade, and the interfaces: ``cli``, ``api``, the
+consoles. Permission is checked here, in the transaction, and not in the interfaces.
 
 Start reading: ``operator``.
 """

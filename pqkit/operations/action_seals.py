@@ -1,4 +1,4 @@
-"""The chain of seals over what operators did."""
+"""The hash chain of seals over the operators' actions."""
 
 from pqkit.audit.seals import Entry, chained
 from pqkit.db import Transaction
@@ -8,7 +8,10 @@ TRAIL = "actions"
 
 
 def seal_actions(tx: Transaction) -> None:
-    """Chain what was put on record since the last seal; the last step before the commit, for others wait meanwhile."""
+    """Chain the actions recorded since the last seal.
+
+    Call it last before the commit: other writers wait for its lock.
+    """
     row = tx.row(sql.TRAIL_LOCKED, TRAIL)
     if row is None:
         tx.run(sql.INSERT_TRAIL, TRAIL, 0, "", 0)

@@ -1,4 +1,4 @@
-"""Copying a whole queue from one database to another, of whatever kind: every table, whole or not at all."""
+"""Copies a queue between databases of any kind: every table, completely or not at all."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from pqkit.sql.definitions.tables import ACTION, JOB, SEAL, TRAIL
 CHUNK = 1_000
 EXACT = 2**63
 Progress = Callable[[int, int, str], None]
-"""Told (rows done, rows in all, table) while the copy goes on."""
+"""Called with (rows done, rows in all, table) during the copy."""
 
 
 @dataclass
@@ -40,9 +40,9 @@ def copy(
     *,
     before_commit: Callable[[], None] = lambda: None,
 ) -> Copied:
-    """Copy one consistent look at ``source`` into ``target``, which must be empty or not there, in one transaction.
+    """Copy a snapshot of ``source`` into an empty or new ``target``, in one transaction.
 
-    Each table is read back and compared. Raises Refused where something stands in the way; then nothing was written.
+    Each table is read back and compared. Raises Refused if something stands in the way; then nothing was written.
     """
     schema.check(source)
     schema.ensure(target)
@@ -59,7 +59,7 @@ def copy(
 
 def _refuse_full(target: Database, connection: Connection) -> None:
     trail = TRAIL
-    connection.execute(delete(trail).where(trail.c.actions == 0))  # the schema comes with it: the source has its own
+    connection.execute(delete(trail).where(trail.c.actions == 0))  # the schema creates this row; the source has its own
     found = [one.name for one in metadata.sorted_tables if _count(connection, one)]
     if found:
         raise Refused(f"{target.name} is in use already (it has rows in {', '.join(found)}): name an empty database")
@@ -98,7 +98,7 @@ def _digest(digest: Any, one: Table, rows: Sequence[Any]) -> None:
 
 
 def _plain(text: str | None) -> str | None:
-    """JSON as both databases hold it: PostgreSQL sorts keys, and writes numbers in its own way."""
+    """Normalize JSON: PostgreSQL sorts keys, and writes numbers in its own way."""
     if text is None:
         return None
     return json.dumps(json.loads(text, parse_float=_number, parse_int=_number), sort_keys=True)
@@ -116,7 +116,10 @@ def _count(connection: Connection, one: Table) -> int:
 
 
 def _go_on_counting(source: Database, target: Database, reading: Connection, writing: Connection) -> None:
-    """No id is given twice, also of those that were pruned; and of those that nobody ever had, it is on record."""
+    """Continue the source's id counters, so that no id, not even a pruned job's, is reused.
+
+    A seal records the ids that no job ever had.
+    """
     given = source.counters(reading)
     for one in metadata.sorted_tables:
         if one.autoincrement_column is not None:

@@ -1,4 +1,4 @@
-"""Whether what happens to jobs is recorded, event by event, for those who watch."""
+"""Switches the recording of job events, for programs that watch the queue."""
 
 from pqkit.db import Database
 from pqkit.domain.durations import SECOND
@@ -7,7 +7,7 @@ from pqkit.sql import compiled as sql
 
 BATCH = 5_000
 KEPT = 7 * 86_400 * SECOND
-"""Microseconds that an event is kept."""
+"""Microseconds for which an event is kept."""
 
 
 def is_recording(database: Database) -> bool:
@@ -16,7 +16,7 @@ def is_recording(database: Database) -> bool:
 
 
 def record(operator: Operator, *, on: bool) -> None:
-    """Begin or end the recording, for every program that works on the queue. While it is on, each write costs more."""
+    """Switch the recording for all programs on the queue; while on, each write costs more."""
     database = operator.database
     with operator.writing("record_events") as tx:
         for text in database.triggers(on=on):
@@ -25,7 +25,7 @@ def record(operator: Operator, *, on: bool) -> None:
 
 
 def forget_old(database: Database) -> None:
-    """Drop events that nobody can have missed: those of a week ago."""
+    """Delete week-old events: every watcher has had time to read them."""
     more = True
     while more:
         with database.write() as tx:

@@ -1,4 +1,4 @@
-"""Rotation: what is encrypted under older keys is encrypted anew under the first, a few rows at a time."""
+"""Key rotation: encrypts texts under older keys again with the first key, in small batches."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,14 +20,15 @@ SEALED: tuple[tuple[str, str], ...] = (
     ("progress", "note"),
     ("rollup", "example"),
 )
-"""Where encrypted texts may stand."""
+"""Columns that may hold encrypted texts."""
 
 
 def rotate(database: Database) -> Iterator[int]:
-    """Encrypt anew, a batch at each step, whatever is not under the first key; how many texts a step changed.
+    """Encrypt again, a batch a step, every text that is not under the first key.
 
-    Safe to be cut short and begun again, and while workers run. A text that no key here opens stays as it is and keeps
-    no other from its turn: KeyMissing or Tampered, of the first of them, comes at the end.
+    Yields how many texts a step changed. It may be interrupted and started again, and run while workers run. A text
+    that no key here decrypts is left as it is and blocks no other; the first such error, KeyMissing or Tampered, is
+    raised at the end.
     """
     first = encryption.current()
     if first is None:
@@ -61,8 +62,11 @@ def _rotate(database: Database, one: Table, column: str, first: str, left: list[
 
 
 def _renewed(text: str, left: list[PqkitError]) -> str | None:
-    """The text under the first key; None where it is none of ours, or, and ``left`` then says why, cannot be opened."""
-    if not encryption.is_sealed(text):  # what a handler says may begin alike
+    """Encrypt a text with the first key; None if it is not ours or cannot be decrypted.
+
+    In the second case the error is added to ``left``.
+    """
+    if not encryption.is_sealed(text):  # a handler's own text may begin alike
         return None
     try:
         return encryption.renew(text)
@@ -74,7 +78,7 @@ def _renewed(text: str, left: list[PqkitError]) -> str | None:
 def _older(
     connection: Connection, one: Table, column: str, first: str, after: tuple[Any, ...] | None
 ) -> list[tuple[Any, ...]]:
-    """The next rows under another key: their keys, and the text."""
+    """The next rows under another key: their primary keys, and the text."""
     asked = select(*one.primary_key, one.c[column]).where(sealed(one.c[column]), ~under(one.c[column], first))
     if after is not None:
         asked = asked.where(tuple_(*one.primary_key) > tuple_(*after))
@@ -83,11 +87,11 @@ def _older(
 
 
 def sealed(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    """That a column, JSON or not, holds an encrypted text."""
+    """Condition: the column, JSON or not, holds an encrypted text."""
     return under(column, "")
 
 
 def under(column: ColumnElement[Any], key: str) -> ColumnElement[bool]:
-    """That it is encrypted with that key."""
+    """Condition: the text is encrypted with that key."""
     text = cast(column, AnyText)
     return or_(*(text.startswith(f"{mark}{key}") for mark in (encryption.MARK, encryption.JSON_MARK)))

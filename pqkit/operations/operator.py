@@ -1,4 +1,4 @@
-"""What operators do to jobs and queues. Each verb checks the state inside its transaction and leaves an action row."""
+"""Operators' verbs on jobs and queues: each checks the state and records an action."""
 
 import getpass
 import json
@@ -39,14 +39,14 @@ PAST = {
 
 
 class Done(NamedTuple):
-    """What a verb did: the jobs it changed, and why it left the others alone (job id to one line)."""
+    """A verb's result: the changed jobs, and the reason for each refused one (one line by id)."""
 
     changed: list[int]
     refused: dict[int, str]
 
 
 class Deed(NamedTuple):
-    """What goes on record: the verb, why, and what else is worth knowing of it."""
+    """The record of an action: the verb, the reason, and further details."""
 
     verb: str
     reason: str | None = None
@@ -55,13 +55,13 @@ class Deed(NamedTuple):
 
 Step = Callable[[Transaction, Standing, int], str | None]
 Guard = Callable[[Transaction, str], None]
-"""Raises Forbidden or NotLoggedIn, inside the transaction of a verb, unless it may be done."""
+"""Checks in a verb's transaction that it is allowed. Raises Forbidden or NotLoggedIn if not."""
 
 
 class Operator:
-    """The verbs of one person, whose name goes on record with each of them.
+    """One person's verbs; the person's name is recorded with each action.
 
-    ``guard`` is asked in each transaction; without one it is the system user, who may do everything.
+    ``guard`` is called in each transaction; without one it is the system user, with all permissions.
     """
 
     def __init__(self, database: Database, who: str | None = None, guard: Guard | None = None) -> None:
@@ -72,11 +72,11 @@ class Operator:
         return self._who or getpass.getuser()
 
     def resubmit(self, job_ids: Iterable[int], *, reason: str | None = None) -> Done:
-        """Run these jobs again, now, with a fresh budget of retries; their history and their place in line are kept."""
+        """Run these jobs again now, with a fresh retry budget; they keep history and place in line."""
         return self._apply(Deed("resubmit", reason), job_ids, transitions.resubmit)
 
     def cancel(self, job_ids: Iterable[int], *, reason: str | None = None) -> Done:
-        """Call jobs off. A waiting job is canceled at once, a running one is asked to stop."""
+        """Cancel jobs: a waiting job at once, a running job is asked to stop."""
         return self._apply(Deed("cancel", reason), job_ids, self._cancel_step(reason))
 
     def _cancel_step(self, reason: str | None) -> Step:
@@ -99,7 +99,7 @@ class Operator:
         )
 
     def assign(self, job_ids: Iterable[int], worker: str | None, *, reason: str | None = None) -> Done:
-        """Let only the worker of that name take these pending jobs next; None gives them back to all."""
+        """Reserve these pending jobs for the worker of that name; None returns them to all workers."""
         if worker is not None:
             check_name("worker", worker)
 
@@ -130,11 +130,12 @@ class Operator:
         return self._apply(Deed("set_priority", reason, {"priority": priority}), job_ids, step)
 
     def replace(self, job_id: int, args: dict[str, Any], *, reason: str | None = None) -> int:
-        """Queue the same call with other arguments, and return the new job's id; both keep a word of the other.
+        """Queue the same call with other arguments; return the new job's id.
 
-        The old job is canceled unless it is completed or canceled already, and keeps its history. Refused while it
-        runs; ArgumentError or PayloadError for arguments that do not fit the task. What stands for a hidden value stays
-        what it was; SecretNeeded where an address was changed beside it, or anything else that is no number.
+        Each job records the other. The old job is canceled unless it is completed or canceled already, and keeps its
+        history. Raises Refused while it runs; ArgumentError or PayloadError for arguments that do not fit the task. A
+        placeholder for a hidden value keeps that value; SecretNeeded if an address, or any other non-number, was
+        changed beside it.
         """
         with self.writing("replace") as tx:
             now, job = self.database.now(), transitions.find(tx, job_id)
@@ -144,7 +145,7 @@ class Operator:
                 raise Refused(f"job {job_id} is {job.state}, so it cannot be replaced")
             asked = tx.row(sql.AS_ASKED, job_id)
             order, kept = order_like(asked), asked[-1]
-            if order.encrypted and args.keys() == {encryption.MARK.rstrip(":")}:  # what lists show in their place
+            if order.encrypted and args.keys() == {encryption.MARK.rstrip(":")}:  # the text that lists show instead
                 raise Refused(f"the arguments of job {job_id} are encrypted: give all of them anew")
             order, text = order.call(restored(args, {} if encryption.is_sealed(kept) else json.loads(kept)))
             if job.state not in {JobState.COMPLETED, JobState.CANCELED}:
@@ -172,7 +173,7 @@ class Operator:
         return self._apply(Deed("delete", reason), job_ids, step)
 
     def create_queue(self, name: str) -> bool:
-        """Enter a queue; False when it is there already."""
+        """Create a queue; False if it exists already."""
         check_name("queue", name)
         with self.writing("create_queue") as tx:
             now = self.database.now()
@@ -182,10 +183,10 @@ class Operator:
         return True
 
     def delete_queue(self, name: str, *, reason: str | None = None, cancel: Sequence[int] = ()) -> None:
-        """Forget a queue and its settings, and before that cancel these jobs of it: all of it or nothing.
+        """Delete a queue and its settings after canceling these jobs of it, in one transaction.
 
-        Refused while others wait or run in it; ended ones keep its name. Refused for more than 5,000 jobs to cancel,
-        because nobody else writes meanwhile.
+        Raises Refused while other jobs wait or run in it; ended jobs keep its name. Raises Refused for more than 5,000
+        jobs to cancel, because they would block all other writers.
         """
         if len(cancel) > MOST_WITH_QUEUE:
             raise Refused(f"queue {name} has more than {MOST_WITH_QUEUE:,} waiting jobs: cancel them first")
@@ -207,21 +208,21 @@ class Operator:
             self._apply_one(tx, deed, job_id, _only_in(name, step), now)
 
     def pause(self, name: str, *, reason: str | None = None, until: int | None = None) -> None:
-        """Stop claims from a queue, optionally until a moment (microseconds UTC); what runs, runs on."""
+        """Stop claims from a queue, optionally until a moment (µs UTC); running jobs go on."""
         if until is not None:
             check_moment("the end of a pause", until)
         deed = Deed("pause", reason, {"queue": name, "until": until})
         self._set_pause(deed, name, self.database.now(), until, self.who)
 
     def resume(self, name: str, *, reason: str | None = None) -> None:
-        """Take claims from a paused queue again."""
+        """Allow claims from a paused queue again."""
         self._set_pause(Deed("resume", reason, {"queue": name}), name, None, None, None)
 
     def set_queue(self, name: str, *, reason: str | None = None, **options: Unpack[QueueOptions]) -> QueueSettings:
-        """Change these settings of a queue, entering it where it is new, and return all that hold now.
+        """Change these settings of a queue, creating it if it is new; return all its settings.
 
-        Limits hold from the next claim on; the retry policy for jobs queued a second later. To keep ended jobs for less
-        time is to destroy some. Raises BadLimit.
+        Limits apply from the next claim on; the retry policy to jobs queued at least a second later. Keeping ended jobs
+        for less time destroys some, so it needs its own permission. Raises BadLimit.
         """
         check_name("queue", name)
         with self.writing("set_queue") as tx:
@@ -231,7 +232,7 @@ class Operator:
             if changed.keeps_less_than(before):
                 self._check(tx, "shorten_retention")
             tx.run(sql.SET_QUEUE, int(changed.limited), *changed, name)
-            # Claims hold the queue's row: all that did not know of this have been made before the moment on record.
+            # Claims lock the queue's row: a claim under the old settings was made before the time on record.
             self.record(tx, self.database.now(), Deed("set_queue", reason, {"queue": name, **options}))
         return changed
 
@@ -248,7 +249,7 @@ class Operator:
         for batch in _batches(dict.fromkeys(_checked(job_ids))):
             with self.writing(deed.verb) as tx:
                 now = self.database.now()
-                for job_id in sorted(batch):  # whoever else locks some of them does it in the same order
+                for job_id in sorted(batch):  # other writers lock them in the same order
                     problem = self._apply_one(tx, deed, job_id, step, now)
                     if problem is None:
                         done.changed.append(job_id)
@@ -272,14 +273,16 @@ class Operator:
         return problem
 
     def note(self, verb: str, reason: str | None = None, **detail: Any) -> None:
-        """Put on record what is about to be done outside the database, such as to a process; Forbidden unless this
-        person may."""
+        """Record an action that is about to happen outside the database, such as on a process.
+
+        Raises Forbidden if this person may not do it.
+        """
         with self.writing(verb) as tx:
             self.record(tx, self.database.now(), Deed(verb, reason, detail))
 
     @contextmanager
     def writing(self, verb: str) -> Iterator[Transaction]:
-        """A write transaction in which this person may do that, as the database says now."""
+        """Begin a write transaction after checking this person's current permission."""
         with self.database.write() as tx:
             self._check(tx, verb)
             yield tx
@@ -290,7 +293,7 @@ class Operator:
             self._guard(tx, verb)
 
     def record(self, tx: Transaction, now: int, deed: Deed, job_id: int | None = None) -> None:
-        """Leave an action row."""
+        """Insert an action row."""
         tx.run(sql.INSERT_ACTION, now, self.who, deed.verb, job_id, deed.reason, json.dumps(deed.detail))
 
     def _note(self, what: str, reason: str | None) -> str:
@@ -298,12 +301,15 @@ class Operator:
 
 
 def _only_in(name: str, step: Step) -> Step:
-    """The step, for jobs of that queue alone."""
+    """Limit a step to jobs of that queue."""
     return lambda tx, job, now: step(tx, job, now) if job.queue == name else f"it is not in queue {name}"
 
 
 def _checked(job_ids: Iterable[int]) -> list[int]:
-    """Raises BadOrder for what is no list of ids, before anything is done: a text would be read as its digits."""
+    """Check job ids before anything is done. Raises BadOrder.
+
+    A text, for example, would be read as its digits.
+    """
     if isinstance(job_ids, (str, bytes, Mapping)) or not isinstance(job_ids, Iterable):
         raise BadOrder(f"job ids must be a sequence of whole numbers, not {job_ids!r:.80}")
     ids = list(job_ids)

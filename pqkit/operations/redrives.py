@@ -1,6 +1,6 @@
-"""Redrives: many ended jobs resubmitted in growing steps by maintenance, until done or until too many fail again.
+"""Redrives: maintenance resubmits ended jobs in growing steps until too many fail again.
 
-They stand in the database, so that they outlive the page or command that began them.
+They are stored in the database, so they outlive the page or command that started them.
 """
 
 import json
@@ -21,14 +21,14 @@ BATCH = 500
 
 
 class Undone(NamedTuple):
-    """How many jobs an undo put back as they had ended, and how many it could not because a worker had taken them."""
+    """An undo's result: jobs put back as they had ended, and jobs that workers had claimed."""
 
     put_back: int
     taken: int
 
 
 class Step(NamedTuple):
-    """What maintenance did about a redrive: how many jobs it resubmitted and refused, or how the redrive ended."""
+    """Maintenance's step of a redrive: jobs resubmitted and refused, or how the redrive ended."""
 
     redrive: int
     sent: int
@@ -46,7 +46,7 @@ class _Standing(NamedTuple):
 
 
 class Redrives:
-    """The verbs about redrives, in the name of an operator."""
+    """An operator's verbs on redrives."""
 
     def __init__(self, operator: Operator) -> None:
         self._operator, self._database = operator, operator.database
@@ -61,10 +61,10 @@ class Redrives:
         most: int = MOST_AT_ONCE,
         tolerance: float = TOLERANCE,
     ) -> int:
-        """Begin a redrive of these jobs, each with the state it had when a person looked; the redrive's id.
+        """Start a redrive of these jobs, each with the state a person saw; return its id.
 
-        A job that is in another state when its turn comes is left alone. ``tolerance`` (0 to 1) is the share of jobs
-        that may fail again. Refused for jobs that have not ended, for none, and for more than 100,000.
+        A job that is in another state at its turn is skipped. ``tolerance`` (0 to 1) is the share of jobs that may fail
+        again. Raises Refused for jobs that have not ended, for no job, and for more than 100,000.
         """
         _check(frozen, canary, most, tolerance)
         with self._operator.writing("redrive") as tx:
@@ -89,7 +89,7 @@ class Redrives:
         return redrive_id
 
     def stop(self, redrive_id: int, *, reason: str | None = None) -> None:
-        """Resubmit no more jobs of a running redrive; what was resubmitted goes on."""
+        """Stop resubmitting jobs of a running redrive; resubmitted jobs go on."""
         with self._operator.writing("stop_redrive") as tx:
             redrive = _locked(tx, redrive_id)
             if redrive.state is not RedriveState.RUNNING:
@@ -97,7 +97,7 @@ class Redrives:
             self._end(tx, redrive_id, RedriveState.STOPPED, "stop_redrive", reason)
 
     def undo(self, redrive_id: int, *, reason: str | None = None) -> Undone:
-        """Put back, as they had ended, the jobs of a redrive that no worker has claimed; none of the others is sent."""
+        """Put unclaimed jobs of a redrive back as they had ended, and resubmit no others."""
         with self._operator.writing("undo_redrive") as tx:
             redrive = _locked(tx, redrive_id)
             if redrive.state is RedriveState.UNDONE:
@@ -126,7 +126,7 @@ class Redrives:
             return False
         try:
             transitions.put_back(tx, job, how)
-        except Moved:  # claimed since the look
+        except Moved:  # claimed since it was read
             return False
         tx.run(sql.SET_FATE, Fate.UNDONE, None, None, redrive_id, job_id)
         deed = Deed("undo", reason, {"redrive": redrive_id, "to": how[0]})
@@ -135,7 +135,7 @@ class Redrives:
 
 
 def advance(database: Database) -> Iterator[Step]:
-    """Bring every running redrive one step on; what was done, where something was."""
+    """Advance every running redrive by one step; yield the steps that did something."""
     with database.read() as tx:
         running = [row[0] for row in tx.rows(sql.RUNNING_REDRIVES)]
     for redrive_id in running:

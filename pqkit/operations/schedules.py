@@ -1,4 +1,4 @@
-"""What operators do to schedules; each change is on record."""
+"""Operators' verbs on schedules; each change is recorded."""
 
 import json
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ MOST_SLOTS = 100_000
 
 
 class ScheduleOptions(TypedDict, total=False):
-    """What a schedule may say beside its name; what it does not say, the task's declaration does.
+    """A schedule's options; the task's declaration fills the others.
 
-    Exactly one of ``cron``, ``every`` (seconds) and ``at`` (microseconds UTC) says when; ``zone`` is for cron.
+    Exactly one of ``cron``, ``every`` (seconds) and ``at`` (microseconds UTC) sets the times; ``zone`` is for cron.
     """
 
     task: Task[..., Any] | str
@@ -50,23 +50,23 @@ _WHEN = ("cron", "every", "at")
 
 
 class Backfilled(NamedTuple):
-    """What a backfill queued, oldest slot first, and how many slots had their job already."""
+    """A backfill's result: the queued jobs, oldest slot first, and how many slots had a job."""
 
     jobs: list[int]
     there: int
 
 
 class Schedules:
-    """The verbs of one operator on schedules."""
+    """One operator's verbs on schedules."""
 
     def __init__(self, operator: Operator) -> None:
         self._operator, self._database = operator, operator.database
         self._inserter = Inserter(operator.database)
 
     def add(self, name: str, *, reason: str | None = None, **options: Unpack[ScheduleOptions]) -> Schedule:
-        """Enter a schedule; its first slot is the first one after now.
+        """Add a schedule; its first slot is the first one after now.
 
-        Raises BadSchedule, BadOrder, ArgumentError or PayloadError for what makes no sense, Refused for a name that is
+        Raises BadSchedule, BadOrder, ArgumentError or PayloadError for invalid options, Refused for a name that is
         taken.
         """
         if "task" not in options:
@@ -81,9 +81,9 @@ class Schedules:
         return new
 
     def edit(self, name: str, *, reason: str | None = None, **options: Unpack[ScheduleOptions]) -> Schedule:
-        """Change what these options say; slots go on from now. Raises as ``add``, and NotFound.
+        """Change these options; slots continue from now. Raises as ``add``, and NotFound.
 
-        Hidden values go on as they are, but to no other task and beside no other text: SecretNeeded.
+        Hidden values are kept, but not for another task or beside another text: SecretNeeded.
         """
         with self._operator.writing("edit_schedule") as tx:
             now = self._database.now()
@@ -95,14 +95,14 @@ class Schedules:
         return new
 
     def delete(self, name: str, *, reason: str | None = None) -> None:
-        """Forget a schedule and its slots; the jobs that it has queued stay."""
+        """Delete a schedule and its slots; its queued jobs stay."""
         with self._operator.writing("delete_schedule") as tx:
             _named(tx, name)
             tx.run(sql.DELETE_SCHEDULE, name)
             self._record(tx, self._database.now(), Deed("delete_schedule", reason), name)
 
     def pause(self, name: str, *, reason: str | None = None) -> None:
-        """Queue nothing for it until it is resumed."""
+        """Queue no jobs for it until it is resumed."""
         with self._operator.writing("pause_schedule") as tx:
             now = self._database.now()
             named = _named(tx, name)
@@ -110,7 +110,7 @@ class Schedules:
             self._record(tx, now, Deed("pause_schedule", reason), name)
 
     def resume(self, name: str, *, reason: str | None = None) -> None:
-        """Go on with the first slot after now; those of the pause are passed over, and shown so."""
+        """Resume with the first slot after now; the slots of the pause are recorded as skipped."""
         with self._operator.writing("resume_schedule") as tx:
             now = self._database.now()
             old = _named(tx, name)
@@ -122,7 +122,7 @@ class Schedules:
             self._record(tx, now, Deed("resume_schedule", reason), name)
 
     def run(self, name: str, *, reason: str | None = None) -> int:
-        """Queue a job of this moment, whatever the schedule's times, overlap and pause say; its id."""
+        """Queue a job now, regardless of times, overlap and pause; return its id."""
         with self._operator.writing("run_schedule") as tx:
             now = self._database.now()
             job = self._fill(tx, _named(tx, name), now, now)
@@ -130,10 +130,9 @@ class Schedules:
         return job
 
     def backfill(self, name: str, start: int, end: int, *, reason: str | None = None) -> Backfilled:
-        """Queue a job for each slot from ``start`` on and before ``end`` (microseconds UTC) that has none.
+        """Queue jobs for the slots from ``start`` up to ``end`` (µs UTC, exclusive) without one.
 
-        Slots still to come are left to the schedule. Killed halfway, it goes on where it stopped when it is called
-        again.
+        Future slots are left to the schedule. If it is killed halfway, another call continues where it stopped.
         """
         check_moment("the start of a backfill", start)
         if not start < end:
@@ -172,13 +171,13 @@ class Schedules:
 
 
 def _on_record(options: ScheduleOptions, new: Schedule) -> dict[str, Any]:
-    """What was said, without secrets."""
+    """The given options, without secrets."""
     said: dict[str, Any] = {**options, "task": new.task} if "task" in options else {**options}
     return said | ({"args": json.loads(redacted(encryption.shown_json(new.args)))} if "args" in options else {})
 
 
 def _restore(old: Schedule, options: ScheduleOptions) -> None:
-    """Put the hidden values of the schedule where what is shown of them stands in the options."""
+    """Replace placeholders in the options by the schedule's hidden values."""
     task = options.get("task", old.task)
     moves = (task.name if isinstance(task, Task) else task) != old.task
     kept = {} if encryption.is_sealed(old.args) else json.loads(old.args)
@@ -202,7 +201,7 @@ def _named(tx: Transaction, name: str) -> Schedule:
 
 
 def _changed(old: Schedule, options: ScheduleOptions, now: int) -> Schedule:
-    """With these options, all checked; the next slot is the first after now."""
+    """Apply and check these options; the next slot is the first after now."""
     said: dict[str, Any] = dict(options)
     change: dict[str, Any] = {part: said[part] for part in ("zone", "missed_cap") if part in said}
     if any(part in said for part in _WHEN):
@@ -220,7 +219,7 @@ def _changed(old: Schedule, options: ScheduleOptions, now: int) -> Schedule:
 
 
 def _asked(schedule: Schedule, said: dict[str, Any], now: int) -> Schedule:
-    """With the job that is asked for: what is not said of it is the task's to say, or stays as it was."""
+    """Apply the job options; unset ones come from the task, or stay as they were."""
     named = ("queue", "priority", "max_retries", "backoff", "timeout")
     order = make_order(said.get("task", schedule.task), now=now, **{part: said[part] for part in named if part in said})
     taken = named if "task" in said else [part for part in named if part in said]
@@ -238,7 +237,7 @@ def _asked(schedule: Schedule, said: dict[str, Any], now: int) -> Schedule:
 
 
 def _skip_pause(tx: Transaction, schedule: Schedule, now: int) -> None:
-    """Write down the slots of a pause, the first thousand of them."""
+    """Record the skipped slots of a pause, at most the first thousand."""
     if schedule.next_at is not None:
         slots = list(islice(schedule.timetable.between(schedule.next_at, now + 1), AT_ONCE))
         why = f": {schedule.pause_reason}" if schedule.pause_reason else ""

@@ -1,7 +1,7 @@
-"""The planner: a recorded load played again with other workers, more jobs, another lease or limits.
+"""Capacity planner: replays a recorded load with other workers, more jobs, lease or limits.
 
-It plays the record's own second half first, with what it knows from the first half alone, and is not to be trusted
-where the waits that come out are not those on record.
+It back-tests first: it replays the record's second half with run lengths from the first half alone. If the simulated
+waits differ from the recorded ones, its answers are not to be trusted.
 """
 
 import heapq
@@ -33,14 +33,16 @@ class TooLittle(PqkitError):
 
 
 class NotToBeTrusted(PqkitError):
-    """The back-test missed: what the planner would answer is worth nothing."""
+    """The back-test failed, so the planner's answer would be worthless."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """A recorded load: its runs in the order in which they became due, how long each ``waited`` (seconds), the workers,
-    and which of the runs ended with their worker's death. ``gaps`` are the seconds from when a run was due and a slot
-    of its worker was free to its beginning."""
+    """A recorded load: its runs in due order, their waits in seconds, and the workers.
+
+    ``crashed`` marks the runs that ended with their worker's death. ``gaps`` are the seconds between the moment when a
+    run was due and a slot of its worker was free, and the run's start.
+    """
 
     load: list[Arrival]
     waited: list[float]
@@ -50,14 +52,14 @@ class Record:
 
 
 class Waits(NamedTuple):
-    """Seconds that runs waited: their mean, and what 95 % of them waited at most."""
+    """Wait times of runs in seconds: the mean and the 95th percentile."""
 
     mean: float
     p95: float
 
 
 class Bin(NamedTuple):
-    """A part of the held-out half: ``at`` seconds from its start, the mean waits on record and in the replay."""
+    """A part of the held-out half: ``at`` s from its start, recorded and simulated mean wait."""
 
     at: float
     recorded: float
@@ -65,7 +67,7 @@ class Bin(NamedTuple):
 
 
 class BackTest(NamedTuple):
-    """The held-out half of the record against its replay; the errors are parts of what is on record."""
+    """The held-out half against its replay; the errors are relative to the record."""
 
     recorded: Waits
     simulated: Waits
@@ -86,8 +88,10 @@ class BackTest(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What would be: mean wait and p95 (seconds; the least, middle and most of several plays), and the share of the
-    slots' time that is used."""
+    """The planner's answer: mean wait and p95 in seconds, and the slots' utilization.
+
+    Each wait has the minimum, median and maximum of several replays.
+    """
 
     asked: str
     mean_low: float
@@ -100,7 +104,10 @@ class Answer(NamedTuple):
 
 
 def record_of(database: Database, span: Span = EVER) -> Record:
-    """Read a load from the history. Raises TooLittle. Every worker counts as serving every queue and task."""
+    """Read a load from the history. Raises TooLittle.
+
+    Every worker counts as serving every queue and task.
+    """
     found = sorted((run for run in runs(database, span) if run.started_at is not None), key=lambda run: run.due_at)
     if len(found) < LEAST:
         raise TooLittle(f"{len(found)} runs are on record in that span, and {LEAST} are the least to learn from")
@@ -120,7 +127,7 @@ def record_of(database: Database, span: Span = EVER) -> Record:
 
 
 def back_test(record: Record, seeds: int = SEEDS) -> BackTest:
-    """Play the record with the second half's runs as long as the first half's were, and compare what waited."""
+    """Replay the second half with run lengths of the first half, and compare the waits."""
     half = record.load[-1].at // 2
     first = [place for place, arrival in enumerate(record.load) if arrival.at < half]
     held_out = [place for place, arrival in enumerate(record.load) if arrival.at >= half]
@@ -151,8 +158,10 @@ def plan(
     limits: Mapping[str, QueueOptions] | None = None,
     seeds: int = SEEDS,
 ) -> Answer:
-    """What would be with so many times the workers and jobs, with a lease of so many seconds, with these settings of
-    queues. Raises NotToBeTrusted unless the back-test has passed."""
+    """Predict waits for a factor of workers and of jobs, a lease in seconds, and queue settings.
+
+    Raises NotToBeTrusted unless the back-test has passed.
+    """
     if not test.trusted:
         raise NotToBeTrusted(test.words)
     everything = range(len(record.load))
@@ -207,7 +216,7 @@ def _kind(arrival: Arrival) -> Kind:
 
 
 def _drawn(arrival: Arrival, lengths: Mapping[Kind, Sequence[float]], dice: random.Random) -> Arrival:
-    """With a length drawn from those of its kind; its own where its kind is new."""
+    """Draw a run length from its kind's; keep its own if the kind is new."""
     known = lengths.get(_kind(arrival))
     return arrival._replace(seconds=dice.choice(known)) if known else arrival
 
@@ -223,27 +232,29 @@ def _gaps(found: Sequence[RunView], slots: Mapping[str, int]) -> list[float]:
 
 
 def _with_lease(record: Record, lease: float) -> list[Arrival]:
-    """Runs whose worker died last as long as before, with this lease in the place of the one that is set now."""
+    """Adjust the runs whose worker died to this lease, in place of the current setting."""
     change = lease - settings().rescue_after
     pairs = zip(record.load, record.crashed, strict=True)
     return [a._replace(seconds=max(0.0, a.seconds + change)) if died else a for a, died in pairs]
 
 
 def _staying(record: Record) -> list[Shift]:
-    """The workers, of whom those that saw the last job come stay until all are done: where there is more to do than on
-    record, what waits longest would never be counted else."""
+    """Keep the workers that saw the last job arrive until all jobs are done.
+
+    With more work than on record, the longest waits would otherwise never be counted.
+    """
     last = record.load[-1].at
     return [s._replace(ends=None) if s.ends is not None and s.ends >= last else s for s in record.shifts]
 
 
 def _times(shifts: Sequence[Shift], factor: float) -> list[Shift]:
-    """So many times the workers, at least one."""
+    """Multiply the workers by ``factor``, with at least one."""
     wanted = max(1, round(len(shifts) * factor))
     return [shifts[place % len(shifts)] for place in range(wanted)]
 
 
 def _more(load: Sequence[Arrival], factor: float, dice: random.Random) -> list[Arrival]:
-    """So many times the jobs: each as often as that is, the copies near it in time."""
+    """Multiply the jobs by ``factor``; copies are near the original in time."""
     spread = load[-1].at // len(load) + 1
     found = []
     for arrival in load:

@@ -1,7 +1,7 @@
-"""Playing a load once more in simulated time: jobs come when they came, the queue's own claims decide who runs what.
+"""Replays a load in simulated time: recorded arrivals, real claims.
 
 The verbs are the real ones on a scratch database, so order, priorities, pauses and limits are the queue's; only the
-workers' slots, the length of runs and the clock are a model.
+workers' slots, the run lengths and the clock are modeled.
 """
 
 import heapq
@@ -20,11 +20,11 @@ from pqkit.queue import Finished, Leases, Queue
 from pqkit.worker.prefetch import Pace
 
 TICK = SECOND
-ENOUGH = 1_000  # turns without anything under way or to come: what waits then waits for ever
+ENOUGH = 1_000  # turns without a run or an arrival; jobs that still wait then would wait for ever
 
 
 class Arrival(NamedTuple):
-    """A run that becomes due ``at`` (microseconds from the start) and takes so many ``seconds``."""
+    """A run that becomes due ``at`` (microseconds from the start) and takes ``seconds``."""
 
     at: int
     queue: str
@@ -34,7 +34,7 @@ class Arrival(NamedTuple):
 
 
 class Shift(NamedTuple):
-    """A worker with so many ``slots``, there from ``begins`` to ``ends`` (microseconds; None: for good)."""
+    """A worker with ``slots``, present from ``begins`` to ``ends`` (microseconds; None: no end)."""
 
     slots: int
     begins: int
@@ -42,7 +42,7 @@ class Shift(NamedTuple):
 
 
 class Started(NamedTuple):
-    """A run of the replay: when it became due, and the seconds that it waited; ``order`` is its place in the load."""
+    """A replayed run: its due time and wait in seconds; ``order`` is its place in the load."""
 
     order: int
     at: int
@@ -51,7 +51,7 @@ class Started(NamedTuple):
 
 @dataclass
 class Hand:
-    """A simulated worker: it holds claims, runs as many as it has slots, and learns its pace as real ones do."""
+    """A simulated worker: holds claims, runs one per slot, adapts its pace as real ones do."""
 
     leases: Leases
     shift: Shift
@@ -70,7 +70,7 @@ class Hand:
 
 
 class Replay:
-    """One load on these workers. Each run begins after one of the ``gaps`` (seconds): what a slot idles between two."""
+    """Replays one load on these workers; before each run its slot idles for one of ``gaps`` (s)."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Replay:
         self._found: list[Started] = []
 
     def play(self, load: Sequence[Arrival]) -> list[Started]:
-        """Run it to its end; what never got a turn is left out."""
+        """Replay the load to its end; runs that never start are left out."""
         queue = self._database.begin_anew()
         machine, self._start = self._database.machine, self._database.machine.now()
         with machine.instead():
@@ -127,7 +127,7 @@ class Replay:
         return fresh
 
     def _finish(self, now: int) -> None:
-        """Runs whose time is over; their slots go to what their worker holds."""
+        """End the runs whose time is over, and free their slots."""
         while self._coming and self._coming[0][0] <= now:
             _, _, hand, claim = heapq.heappop(self._coming)
             if hand is not None and claim is not None:
@@ -136,7 +136,7 @@ class Replay:
                 hand.ended.append(Finished(claim, PLAIN, self._start + began, self._start + now))
 
     def _take_turns(self, now: int, load: Sequence[Arrival], *, waiting: bool) -> int:
-        """Let the workers exchange, in any order; how many jobs were claimed."""
+        """Let the workers exchange in random order; return how many jobs were claimed."""
         claimed = 0
         for hand in self._dice.sample(self._hands, len(self._hands)):
             self._fill(hand, now, load)
@@ -153,7 +153,7 @@ class Replay:
     def _fill(self, hand: Hand, now: int, load: Sequence[Arrival]) -> None:
         while hand.queued and hand.running < hand.shift.slots:
             claim = hand.queued.popleft()
-            order = self._orders[claim.job_id - 1]  # jobs are numbered as they come
+            order = self._orders[claim.job_id - 1]  # job ids follow the order of arrival
             begun = now + round(self._dice.choice(self._gaps) * SECOND)
             hand.running += 1
             self._began[claim.job_id, claim.attempt] = begun

@@ -1,6 +1,6 @@
-"""The retry lab: from the record of runs, which attempts ever rescued a job, and what another policy would have done.
+"""Retry analysis: which retries rescued jobs, and what another policy would have done.
 
-It takes a try to end as it did whenever it had been made, which holds for causes that pass by no clock.
+It assumes that a try ends the same whenever it is made, which holds for causes that do not pass with time.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ TRIES = {"completed", "failed", "timed_out"}
 
 
 class Chance(NamedTuple):
-    """Of the jobs that came to a try of that number, how many it completed."""
+    """The share of jobs that a try of that number completed, among the jobs that reached it."""
 
     attempt: int
     jobs: int
@@ -24,9 +24,12 @@ class Chance(NamedTuple):
 
 
 class WhatIf(NamedTuple):
-    """Another policy on the record: ``rescued`` jobs would still have completed, ``lost`` ones would not, ``never``
-    ones did not anyway. ``runs_saved`` would not have been made; the rescued ones that needed a retry would have been
-    done ``sooner`` by so many seconds each, on average (later where it is below 0)."""
+    """The effect of another policy on the record.
+
+    ``rescued`` jobs would still have completed, ``lost`` ones no longer, ``never`` ones did not in either case.
+    ``runs_saved`` runs would not have been made. Rescued jobs with a retry would have ended ``sooner`` by that many
+    seconds on average (later if negative).
+    """
 
     jobs: int
     rescued: int
@@ -38,7 +41,7 @@ class WhatIf(NamedTuple):
 
 
 def rescues(runs: Sequence[RunView]) -> list[Chance]:
-    """How often each try was made and how often it completed its job, by its number."""
+    """Count, by number, how often each try was made and how often it completed its job."""
     made, completed = Counter[int](), Counter[int]()
     for chain in chains(runs):
         made.update(range(1, len(chain) + 1))
@@ -48,7 +51,7 @@ def rescues(runs: Sequence[RunView]) -> list[Chance]:
 
 
 def what_if(runs: Sequence[RunView], backoff: Sequence[float], max_retries: int) -> WhatIf:
-    """The record under these delays and so many retries. Raises BadPolicy for ones that make no sense."""
+    """Apply these delays and this retry limit to the record. Raises BadPolicy for invalid ones."""
     check_policy(max_retries, backoff)
     found = list(chains(runs))
     ended = [chain for chain in found if chain[-1].outcome == "completed"]
@@ -66,8 +69,10 @@ def what_if(runs: Sequence[RunView], backoff: Sequence[float], max_retries: int)
 
 
 def chains(runs: Sequence[RunView]) -> Iterator[list[RunView]]:
-    """The tries of each job that one budget paid for; those after a resubmit begin another chain. Stops, snoozes and
-    crashes are no tries."""
+    """Group the tries of each job by retry budget; a resubmit begins another chain.
+
+    Stops, snoozes and crashes are no tries.
+    """
     chain: list[RunView] = []
     for run in sorted((run for run in runs if run.outcome in TRIES), key=lambda run: (run.job, run.attempt)):
         if chain and (chain[-1].job != run.job or chain[-1].next_at is None):

@@ -1,10 +1,10 @@
-"""The queue as programs hold it: the facade over jobs, leases, maintenance and operations.
+"""The queue's public interface: a facade over jobs, leases, maintenance and operations.
 
 Entry points: ``get_queue`` (``factory``: the one place where a database is chosen), ``Queue`` (``queue``: enqueue, ask
-about a job, and get the verbs of workers and operators), ``Job``, and ``Options`` (what an enqueue may say).
+about a job, and get the verbs of workers and operators), ``Job``, and ``Options`` (the options of an enqueue).
 
-There is no logic here: ``jobs`` writes what is enqueued, ``leasing`` what workers do, ``maintenance`` and
-``operations`` the rest. ``traced_queue`` is the same queue with spans, loaded only where traces are on.
+There is no logic here: ``jobs`` writes enqueued jobs, ``leasing`` the workers' changes, ``maintenance`` and
+``operations`` the rest. ``traced_queue`` is the same queue with spans, loaded only if traces are on.
 
 Who may import it: users, and every package above it: workers, consoles, the command line, REST, notebooks, the lab.
 

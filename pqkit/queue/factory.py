@@ -16,7 +16,7 @@ _one_at_a_time = fork_safety.Mutex()
 def _queue(url: str, durability: Durability) -> Queue:
     if not settings().traces:
         return Queue(connect(url, durability))
-    from pqkit.queue.traced_queue import TracedQueue  # noqa: PLC0415 - nobody else is to load it
+    from pqkit.queue.traced_queue import TracedQueue  # noqa: PLC0415 - load it only with traces on
 
     return TracedQueue(connect(url, durability))
 
@@ -26,7 +26,7 @@ _stand_ins: list[Queue] = []
 
 @contextmanager
 def stand_in(queue: Queue) -> Iterator[None]:
-    """Let ``get_queue()`` without a URL mean this queue for a while, as tests want it."""
+    """Let ``get_queue()`` without a URL return this queue for a while, for tests."""
     _stand_ins.append(queue)
     try:
         yield
@@ -35,10 +35,10 @@ def stand_in(queue: Queue) -> Iterator[None]:
 
 
 def get_queue(url: str | None = None, *, durability: Durability | None = None, create: bool = True) -> Queue:
-    """The queue behind ``url`` (default: the setting ``url``): the one place where a back end is chosen.
+    """Return the queue behind ``url`` (default: the setting ``url``).
 
-    A missing or older database is created or brought up to date, unless ``create`` is False: then SchemaError says
-    what to run. A newer one is refused.
+    A missing or older database is created or migrated, unless ``create`` is False: then SchemaError names the command
+    to run. A newer database is refused.
     """
     if url is None and _stand_ins:
         return _stand_ins[-1]

@@ -1,4 +1,4 @@
-"""A job as its producer holds it: an id, and ways to ask and to wait."""
+"""A producer's handle to a job: its id, and calls to query it and wait for it."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from pqkit.security import encryption
 
 
 class JobQueue(Protocol):
-    """The part of a queue that a job asks."""
+    """The part of a queue that a job calls."""
 
     def state(self, job_id: int) -> JobState: ...
 
@@ -27,7 +27,7 @@ class JobQueue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One enqueued call. ``existing`` is True where its unique key was taken and this is the job that has it."""
+    """One enqueued call. ``existing``: its unique key was taken; this is the job that has it."""
 
     id: int
     queue: JobQueue
@@ -35,14 +35,14 @@ class Job:
 
     @property
     def state(self) -> JobState:
-        """The job's state now. Raises NotFound when it has been deleted."""
+        """The job's state now. Raises NotFound if it has been deleted."""
         return self.queue.state(self.id)
 
     def result(self, timeout: float | None = None) -> Any:
-        """Wait until the job has ended and return what its handler returned.
+        """Wait until the job has ended and return its handler's result.
 
-        Raises JobFailed when it ended otherwise, TimeoutError after ``timeout`` seconds, NotFound when it is deleted,
-        KeyMissing where it is encrypted and this process has not its key.
+        Raises JobFailed if it ended otherwise, TimeoutError after ``timeout`` seconds, NotFound if it was deleted,
+        KeyMissing if it is encrypted and this process lacks its key.
         """
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
         with self.queue.listen() as wake:
@@ -57,9 +57,9 @@ class Job:
         return decode(result and encryption.reveal(result))
 
     def cancel(self, reason: str | None = None) -> bool:
-        """Call the job off; a running one is asked to stop. False when there was nothing to call off any more."""
+        """Cancel the job, or ask a running one to stop. False if there was nothing left to cancel."""
         return bool(self.queue.operator().cancel([self.id], reason=reason).changed)
 
     def resubmit(self, reason: str | None = None) -> bool:
-        """Run the job again with a fresh budget of retries; False in a state that does not allow it."""
+        """Run the job again with a fresh retry budget; False if its state does not allow it."""
         return bool(self.queue.operator().resubmit([self.id], reason=reason).changed)

@@ -9,19 +9,19 @@ from pqkit.queue.job import Job
 
 
 class Options(TypedDict, total=False):
-    """What an enqueue may say beside task and arguments; what it does not say, the task's declaration does.
+    """The options of an enqueue; the task's declaration fills the others.
 
     ``delay`` and ``timeout`` are seconds, ``backoff`` the seconds before each retry; a lower ``priority`` goes first.
-    ``limit_key``: of the jobs with the same one, the queue runs no more at once than its ``key_concurrency``; it takes
-    the place of the one that the task declares.
+    ``limit_key``: the queue runs at most ``key_concurrency`` jobs with the same key at once; it replaces the task's own
+    key.
 
-    ``unique_while``: a job has its ``unique_key`` until it has ended (``unfinished``), until a worker takes it
-    (``waiting``), or until it is deleted or pruned (``kept``). ``replace``: a waiting job with the key gets the
-    arguments and the priority of this call. ``debounce``: so does it, and it is due so many seconds after
-    the last such call. ``actor``: the name under which such a change of a job is put on record, once for each job.
+    ``unique_while``: a job holds its ``unique_key`` until it has ended (``unfinished``), until a worker claims it
+    (``waiting``), or until it is deleted or pruned (``kept``). ``replace``: a waiting job with the key gets this call's
+    arguments and priority. ``debounce``: the same, and the job is due that many seconds after the last such call.
+    ``actor``: the name on record for such a change, once for each job.
 
-    ``depends_on``: jobs (or their ids) that must have ended first. Where one has not completed, ``if_failed`` says
-    whether to ``hold`` on until it is resubmitted and completes, to ``continue``, or to ``cancel``.
+    ``depends_on``: jobs (or their ids) that must end first. If one does not complete, ``if_failed`` decides: ``hold``
+    waits until it is resubmitted and completes, ``continue`` runs the job, ``cancel`` cancels it.
     """
 
     queue: str | None

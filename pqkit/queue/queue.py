@@ -1,4 +1,4 @@
-"""The queue as producers hold it: enqueue jobs, ask about them, and get the verbs of the others."""
+"""The queue for producers: enqueue jobs, query them, and get the other roles' verbs."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -48,7 +48,7 @@ class Queue:
         return self.database.engine
 
     def session(self) -> "Session":
-        """A SQLModel session on the queue's own database; it takes the write lock with its first statement."""
+        """A SQLModel session on the queue's database; its first statement takes the write lock."""
         return self.database.session()
 
     def enqueue(
@@ -60,11 +60,11 @@ class Queue:
         session: "Session | None" = None,
         **options: Unpack[Options],
     ) -> Job:
-        """Queue one call; when this returns it is on disk, or joined to the caller's ``session`` and commits with it.
+        """Queue one call: on disk when this returns, or committed with the caller's ``session``.
 
-        Raises ArgumentError or PayloadError for arguments that do not fit, BadOrder for options that make no sense.
-        A ``unique_key`` that an unfinished job of the queue holds returns that job, with ``existing`` set. Refused
-        where that job does not wait for all that ``depends_on`` names.
+        Raises ArgumentError or PayloadError for arguments that do not fit, BadOrder for invalid options. If an
+        unfinished job of the queue holds the ``unique_key``, that job is returned, with ``existing`` set. Raises
+        Refused if that job does not wait for all that ``depends_on`` names.
         """
         order, text = self._order(task, args, options)
         if session is not None:
@@ -74,7 +74,7 @@ class Queue:
     async def enqueue_async(
         self, task: Task[..., Any] | str, args: dict[str, Any] | None = None, /, **options: Unpack[Options]
     ) -> Job:
-        """``enqueue`` for coroutines: the event loop goes on meanwhile, and concurrent calls share a commit.
+        """``enqueue`` for coroutines: it does not block the event loop, and calls share commits.
 
         A call that is cancelled while it waits may have been queued.
         """
@@ -87,9 +87,9 @@ class Queue:
         /,
         **options: Unpack[Options],
     ) -> list[int]:
-        """Queue many calls of one task, all or none, and return their job ids in order. No ``unique_key`` here.
+        """Queue many calls of one task, all or none, and return their job ids in order.
 
-        Raises as ``enqueue``; the error names the call that is wrong: calls[3].
+        ``unique_key`` is not allowed. Raises as ``enqueue``; the error names the invalid call: calls[3].
         """
         if options.get("unique_key") is not None:
             raise TypeError("unique_key holds for one job: enqueue such jobs one at a time")
@@ -97,7 +97,7 @@ class Queue:
         try:
             return self._enqueue_many(order, all_calls)
         except (ArgumentError, PayloadError):
-            order.check_each(all_calls)  # names the one that is wrong
+            order.check_each(all_calls)  # names the invalid call
             raise
 
     def _enqueue_many(self, order: Order, calls: list[dict[str, Any]]) -> list[int]:
@@ -112,9 +112,9 @@ class Queue:
     def enqueue_named(
         self, key: str, task: Task[..., Any] | str, calls: Iterable[dict[str, Any]], /, **options: Unpack[Options]
     ) -> tuple[list[int], bool]:
-        """Queue calls of one task under a name that their sender chose; (job ids, whether they were queued before).
+        """Queue calls of one task under an idempotency key; return (job ids, were they known).
 
-        The same request under the same name queues nothing for a day. Raises Refused for another one.
+        For a day, the same request under the same key queues nothing. Raises Refused for a different request.
         """
         check_name("an idempotency key", key)
         all_calls = list(calls)
@@ -136,11 +136,11 @@ class Queue:
         on_member_fail: IfFailed = "continue",
         **options: Unpack[Options],
     ) -> Iterator[Batch]:
-        """Collect jobs, and queue them at the end of the ``with`` block, all or none, with ``then`` as the one job that
-        runs when every member has ended.
+        """Collect jobs and queue them at the end of the ``with`` block, all or none.
 
-        A member that fails for good (or is canceled): ``continue`` counts it as ended, ``hold`` waits until it is
-        resubmitted and completes, ``cancel`` calls the rest of the batch off.
+        ``then`` is the one job that runs when every member has ended. If a member fails for good (or is canceled),
+        ``continue`` counts it as ended, ``hold`` waits until it is resubmitted and completes, ``cancel`` cancels the
+        rest of the batch.
         """
         last = self._order(then, args, {**options, "if_failed": on_member_fail})
         batch = Batch(check_name("batch", name), last, self._order)
@@ -150,19 +150,19 @@ class Queue:
     def add_to_batch(
         self, batch: int, task: Task[..., Any] | str, args: dict[str, Any] | None = None, /, **options: Unpack[Options]
     ) -> Job:
-        """Queue one more member of a batch that is not over, as a running member may do.
+        """Queue one more member of an open batch, for example from a running member.
 
-        Raises Refused where the batch is over, and for a job that waits for the batch itself.
+        Raises Refused if the batch is over, or if the job waits for the batch itself.
         """
         call = self._order(task, args, options)
         return self._job(add_member(self.database, self._inserter, batch, call))
 
     def batch_of(self, job_id: int) -> int | None:
-        """The id of the batch (its completion job) that a job is a member of; None where it is of none."""
+        """The id of a job's batch (its completion job); None if it is in no batch."""
         return batch_of(self.database, job_id)
 
     def job(self, job_id: int) -> Job:
-        """The job of that id; NotFound when there is none."""
+        """Return the job with that id. Raises NotFound if there is none."""
         self.state(job_id)
         return Job(job_id, self)
 
@@ -174,7 +174,7 @@ class Queue:
         return JobState(row[3])
 
     def ending(self, job_id: int) -> tuple[JobState, str | None, str | None] | None:
-        """(state, result as JSON, error) of a job that has ended and whose files are in place; None until then."""
+        """(state, result as JSON, error) of an ended job whose files are in place; None until then."""
         with self.database.read() as tx:
             row = tx.row(sql.RESULT_OF, job_id)
             if row is None and tx.row(sql.JOB_EXISTS, job_id) is None:
@@ -184,7 +184,7 @@ class Queue:
         return JobState(row[0]), row[1], row[2]
 
     def listen(self) -> AbstractContextManager[Callable[[float], None]]:
-        """A function that waits up to so many seconds for something to have happened since it last returned."""
+        """Return a function that waits up to the given seconds for an event since its last return."""
         return self.database.listen()
 
     def operator(self, who: str | None = None) -> Operator:
@@ -192,7 +192,7 @@ class Queue:
         return Operator(self.database, who)
 
     def redrives(self, who: str | None = None) -> Redrives:
-        """The verbs about redrives in the name of ``who`` (default: the system user)."""
+        """The verbs on redrives in the name of ``who`` (default: the system user)."""
         return Redrives(self.operator(who))
 
     def schedules(self, who: str | None = None) -> Schedules:
@@ -204,7 +204,7 @@ class Queue:
         return Upkeep(self.database)
 
     def leases(self, name: str, slots: int, tasks: Iterable[str], queues: Sequence[str] = ()) -> Leases:
-        """The leases of a worker life that begins now."""
+        """The leases of a new worker."""
         return Leases(self.database, name, slots, tasks, [check_name("queue", queue) for queue in queues])
 
     def close(self) -> None:

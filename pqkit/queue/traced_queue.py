@@ -1,4 +1,4 @@
-"""A queue whose enqueues are spans, and leave with each job what a worker needs to go on with the trace."""
+"""A queue whose enqueues are spans and store the trace context for the worker."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class TracingInserter(Inserter):
-    """Writes the trace beside each new job, in its transaction."""
+    """Writes the trace context with each new job, in its transaction."""
 
     def insert(self, tx: Transaction, order: Order, text: str) -> Inserted:
         inserted = super().insert(tx, order, text)
@@ -37,7 +37,7 @@ class TracingInserter(Inserter):
 
 
 class TracedQueue(Queue):
-    """``get_queue`` makes it where the setting ``traces`` is on."""
+    """The queue that ``get_queue`` returns if the setting ``traces`` is on."""
 
     _inserter_type = TracingInserter
 
@@ -69,7 +69,7 @@ class TracedQueue(Queue):
             return super().enqueue_many(task, calls, **options)
 
     def _order(self, task: Task[..., Any] | str, args: dict[str, Any] | None, options: Options) -> Call:
-        order, text = super()._order(task, args, options)  # here, for another thread may commit it
+        order, text = super()._order(task, args, options)  # read it here, since another thread may commit the order
         return order._replace(trace=tracing.parent()), text
 
 
