@@ -9,7 +9,7 @@ from pqkit import Context, Queue, task
 from pqkit.domain.names import BadOrder
 from pqkit.domain.outcomes import Stopped, ended_by
 from pqkit.domain.queue_limits import QueueSettings
-from pqkit.leasing import claim_limits, rounds
+from pqkit.leasing import bounded_walk, claim_limits
 from pqkit.queries.why import why
 from pqkit.queue import Leases
 from tests.conftest import a_worker
@@ -98,7 +98,7 @@ def test_a_job_that_comes_back_to_its_place_ahead_of_the_others_is_found_again(
 def test_a_claim_looks_at_few_keys_and_the_next_one_goes_on_after_them(
     queue: Queue, add: Any, worker: Leases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rounds, "MOST_NAMES", 3)
+    monkeypatch.setattr(bounded_walk, "MOST_NAMES", 3)
     queue.operator().set_queue("default", key_concurrency=1)
     for number in range(10):
         queue.enqueue("of another worker", {}, limit_key=f"k{number}")
@@ -117,7 +117,7 @@ def test_a_claim_looks_at_few_keys_and_the_next_one_goes_on_after_them(
 def test_a_claim_looks_into_few_queues_and_the_next_one_goes_on_after_them(
     queue: Queue, add: Any, worker: Leases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rounds, "MOST_NAMES", 3)
+    monkeypatch.setattr(bounded_walk, "MOST_NAMES", 3)
     for number in range(10):
         queue.enqueue("of another worker", {}, queue=f"q{number}")
     (free,) = many(queue, add, queue="z")

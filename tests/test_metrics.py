@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pqkit import Queue, Task
 from pqkit.api.metrics import MOST_QUEUES, OTHERS, Meter
-from pqkit.queries.run_counters import WIDEST
+from pqkit.queries.prometheus_counters import WIDEST
 from pqkit.queue import Leases
 from pqkit.security.permissions import Scope
 from tests.rest import client_of, service, token

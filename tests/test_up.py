@@ -16,7 +16,7 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
-from pqkit.cleanup.stamps import STAMP
+from pqkit.cleanup.file_stamps import STAMP
 from pqkit.queries import trail, workers
 from pqkit.queue import get_queue
 from pqkit.supervise import workspace

@@ -24,7 +24,7 @@ from pqkit.db import Database
 from pqkit.domain.durations import SECOND
 from pqkit.domain.histogram import bounds
 from pqkit.queries import Metered, QueueView, Standing, WorkerView
-from pqkit.queries.run_counters import WIDEST
+from pqkit.queries.prometheus_counters import WIDEST
 from pqkit.settings import settings
 
 router = APIRouter(route_class=StrictRoute, tags=["health"])

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pqkit import queries
 from pqkit.audit.seals import Span
-from pqkit.cleanup.stamps import PART_SUFFIX, STAMP, STAMP_TASK
+from pqkit.cleanup.file_stamps import PART_SUFFIX, STAMP, STAMP_TASK
 from pqkit.domain.payload import decode
 from pqkit.domain.states import JobState
 from pqkit.errors import NotFound

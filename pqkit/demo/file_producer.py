@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pqkit import Job, Queue
-from pqkit.cleanup.stamps import PART_SUFFIX, STAMP
+from pqkit.cleanup.file_stamps import PART_SUFFIX, STAMP
 from pqkit.demo.tasks import stamp_file
 from pqkit.errors import DatabaseUnavailable
 from pqkit.files import read_regular, sync_folder, write_durably

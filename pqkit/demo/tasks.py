@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from pqkit import Context, Fail, get_queue, task
-from pqkit.cleanup.stamps import STAMP
+from pqkit.cleanup.file_stamps import STAMP
 from pqkit.files import inside, read_regular, write_durably
 from pqkit.settings import settings
 

@@ -12,7 +12,7 @@ from pqkit.db import Database, Transaction
 from pqkit.domain.durations import SECOND
 from pqkit.domain.outcomes import Claim
 from pqkit.domain.queue_limits import MOST, QueueSettings
-from pqkit.leasing.rounds import next_names
+from pqkit.leasing.bounded_walk import next_names
 from pqkit.sql import compiled as sql
 
 MOST_SUSPECTS = 100

@@ -13,10 +13,10 @@ from pqkit.domain.durations import SECOND
 from pqkit.domain.outcomes import CLAIM, LEASE, READY_KEY, Claim
 from pqkit.errors import DatabaseUnavailable
 from pqkit.leasing import run_metrics
+from pqkit.leasing.bounded_walk import next_names
 from pqkit.leasing.claim_limits import Limited, Taker, spend
 from pqkit.leasing.finish import SomeRefused, settle, settle_each
 from pqkit.leasing.finished_attempt import Finished
-from pqkit.leasing.rounds import next_names
 from pqkit.leasing.run_metrics import Counted, Tally
 from pqkit.leasing.unconfirmed_commits import MOST, Doubts
 from pqkit.sql import compiled as sql

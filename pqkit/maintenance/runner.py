@@ -27,7 +27,7 @@ from pqkit.operations import event_recording
 from pqkit.operations.operator import PAST
 from pqkit.operations.redrives import advance
 from pqkit.process.orphans import in_words
-from pqkit.process.wakeups import until_next
+from pqkit.process.wakeup_alignment import until_next
 from pqkit.settings import Settings
 
 TICK, IDLE_TICK = 0.2, 0.5

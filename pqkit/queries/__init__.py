@@ -60,8 +60,8 @@ from pqkit.queries.overview import (
     unserved,
     workers,
 )
+from pqkit.queries.prometheus_counters import Metered, metered
 from pqkit.queries.redrives import RedrivenJob, RedriveView, redrive, redriven, redrives
-from pqkit.queries.run_counters import Metered, metered
 from pqkit.queries.schedules import SlotView, coming, schedule, schedules, slots
 from pqkit.queries.selection_summary import Alike, Survey, last_line, survey
 from pqkit.queries.time_series import Flow, Level, Span, flow, levels

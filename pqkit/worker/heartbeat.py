@@ -12,7 +12,7 @@ from pqkit.domain.payload import clean_text
 from pqkit.errors import DatabaseUnavailable
 from pqkit.leasing.worker_leases import Report
 from pqkit.log import get_logger
-from pqkit.process.wakeups import until_next
+from pqkit.process.wakeup_alignment import until_next
 from pqkit.queue import Leases
 from pqkit.worker.attempt import MAX_LINE
 from pqkit.worker.executor import Run

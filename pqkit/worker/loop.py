@@ -12,7 +12,7 @@ from pqkit.errors import DatabaseUnavailable
 from pqkit.log import get_logger
 from pqkit.maintenance.runner import Maintainer
 from pqkit.process.linux import StopCount
-from pqkit.process.wakeups import until_next
+from pqkit.process.wakeup_alignment import until_next
 from pqkit.queue import Finished, Queue
 from pqkit.settings import Settings
 from pqkit.worker.attempt import drop_staged

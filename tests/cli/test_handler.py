@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pqkit.cleanup.stamps import STAMP
+from pqkit.cleanup.file_stamps import STAMP
 from tests import rehearsed
 from tests.fleet import REPO
 

@@ -20,8 +20,8 @@ from pqkit.lab.harness.verdict import Finding
 from pqkit.lab.simulation.clocks import Process
 from pqkit.lab.simulation.databases import SimulatedDatabase, simulated
 from pqkit.lab.simulation.machine import World
-from pqkit.lab.simulation.maintenance_rotation import STEP, STEPS, Rota
 from pqkit.lab.simulation.oracle import FORKS, FREE, STALE_AFTER, Broken, Witness
+from pqkit.lab.simulation.simulated_maintainers import STEP, STEPS, Rota
 from pqkit.lab.simulation.workers import Crew
 
 QUEUES = ("images", "mails")
