@@ -5,7 +5,7 @@ of one notebook.
 Importing it loads none of the libraries that run notebooks (the extra ``notebooks``).
 """
 
-from pqkit.notebook.notebook_task import incident, notebook, notebook_task
+from pqkit.notebook.notebook_tasks import incident, notebook, notebook_task
 from pqkit.notebook.recorded_values import record
 
 __all__ = ["incident", "notebook", "notebook_task", "record"]

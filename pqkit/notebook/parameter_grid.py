@@ -12,7 +12,7 @@ from pqkit.db import Database
 from pqkit.domain.states import JobState
 from pqkit.errors import NotFound
 from pqkit.notebook import parameters
-from pqkit.notebook.notebook_task import notebook
+from pqkit.notebook.notebook_tasks import notebook
 from pqkit.notebook.paths import find
 from pqkit.queue import Queue
 

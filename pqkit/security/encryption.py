@@ -88,6 +88,8 @@ def keep_plain(text: str) -> str:
 def keep_outcome_plain(outcome: Outcome) -> Outcome:
     """Apply ``keep_plain`` to an outcome's texts; a result stays the same JSON."""
     result, error, summary = outcome.result, outcome.error, outcome.summary
+    if error is None and (result is None or result[: len(JSON_MARK)] != JSON_MARK):  # most, and at each run
+        return outcome
     if not (is_sealed(result) or is_sealed(error) or is_sealed(summary)):
         return outcome
     return outcome._replace(

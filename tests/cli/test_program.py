@@ -49,6 +49,7 @@ STEPS = [
     ("lab load --seconds 0.2 --workers 1 --backlog 100", ANY, "load: 1 workers"),
     ("run nothing", 2, "there is no nothing.ipynb"),
     ("runs list", 0, "runs"),
+    ("runs prune --older-than 1h --yes", 0, "nothing to prune"),
     ("runs grid nothing.ipynb --axis n=[1]", 2, "there is no nothing.ipynb"),
     ("runs table nothing", 2, "no batch of notebooks"),
     ("lab contention --seconds 0.2 --writers 2", ANY, "contention: 2 writers, 0.2 s"),

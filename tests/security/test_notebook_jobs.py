@@ -12,7 +12,7 @@ from pqkit.errors import Refused
 from pqkit.incidents.job_replay import Opened, go_to
 from pqkit.lab import Scratch
 from pqkit.lab.experiments.crash import Plan, crash
-from pqkit.notebook import notebook_task as jobs
+from pqkit.notebook import notebook_tasks as jobs
 from pqkit.notebook.generate import job_notebook, regression_notebook
 from pqkit.notebook.parameters import BY_HAND, MOST_IN_A_JOB, parameters_of
 from pqkit.notebook.paths import JOB, kit_folder

@@ -11,7 +11,7 @@ from pqkit.domain.outcomes import Fail
 from pqkit.errors import Refused
 from pqkit.incidents.job_replay import open_job
 from pqkit.lab import Scratch
-from pqkit.notebook import notebook_task as jobs
+from pqkit.notebook import notebook_tasks as jobs
 from pqkit.notebook.execute import run
 from pqkit.notebook.generate import job_notebook, regression_notebook
 from pqkit.notebook.html_report import public_notebook
