@@ -101,7 +101,8 @@ batches list; batches list --json; batches show {batch}; batches show {batch} --
 schedules list; schedules list --json; schedules show s; schedules show s --json
 workers list; workers list --all; workers list --json; users list; tokens list; runs list; runs table x; keys list
 watch --from-start --once; forecast; audit; audit --json; retries; retries --json; capacity; capacity --json
-incident --since 1d; incident --since 1d --json; doctor; doctor --json; files clean --older-than 1d; runs prune --older-than 100d
+incident --since 1d; incident --since 1d --json; doctor; doctor --json; files clean --older-than 1d
+runs prune --older-than 100d
 jobs resubmit --state failed; jobs cancel --state pending; jobs mark-failed --state pending
 jobs delete --state failed; jobs assign {limited} --anyone; jobs set-priority {limited} --priority 3
 redrives start --state failed
