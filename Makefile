@@ -10,8 +10,8 @@ export UV_SYSTEM_CERTS = true
 export UV_NATIVE_TLS = true
 LOCKED_UV = awk '/^uv==/ { found = 1 } found { print } found && !/\\$$/ { exit }' requirements.lock
 
-# A file is one process's, since its tests share servers and pages; the longest are handed out first.
-PYTEST = $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+# A file is one process's, since its tests share servers and pages.
+PYTEST = $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
 .PHONY: help setup up test prove check lint browser lock wheel sql sql-check docs docs-pictures clean
 
