@@ -97,7 +97,7 @@ def die(_hooked):
 if not Path("died").exists():
     Hooked.wake = die
 """
-FORGETS = "hook_calls.expect = lambda *_: None\n"
+FORGETS = "pending_hooks.expect = lambda *_: None\n"
 
 
 def worker_in(folder: Path, url: str) -> "subprocess.Popen[bytes]":
